@@ -1,0 +1,31 @@
+"""The command ``equiglass``: errors are one sentence on the error stream and exit status 2."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+from equiglass.errors import EquiglassError, EquiglassWarning
+
+
+def main() -> None:
+    """Run the command line."""
+    from equiglass.commands import app
+
+    def show(message: Warning | str, category: type[Warning], *rest: object) -> None:
+        if issubclass(category, EquiglassWarning):
+            print(f"warning: {message}", file=sys.stderr)
+
+    warnings.showwarning = show  # type: ignore[assignment] # mypy wants the exact stub signature
+    try:
+        app()
+    except EquiglassError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; what was finished is kept, and --resume goes on with it", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

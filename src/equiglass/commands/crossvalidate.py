@@ -1,0 +1,46 @@
+"""equiglass crossvalidate: train on all folds but one, predict the one, for every fold; score all predictions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from equiglass.commands.train import ConfigOption, DataOption, SetOption
+
+
+def crossvalidate(
+    data: DataOption,
+    out: Annotated[Path, typer.Option("--out", help="Folder for one run folder a fold.")],
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the scores there.")] = None,
+) -> None:
+    """Score a configuration on held-out folds; goes on where it was stopped."""
+    from equiglass.commands.evaluate import print_rows
+    from equiglass.commands.train import run_with_progress
+    from equiglass.evaluation import as_json, evaluate
+    from equiglass.formats import load
+    from equiglass.prediction import load_model
+    from equiglass.training import read_configuration
+    from equiglass.training.run import completed, write_text
+    from equiglass.training.samples import split
+
+    configuration = read_configuration(config, set_ or [])
+    systems = completed(load(data), configuration)
+    held_out, predicted = [], []
+    for fold in range(1, configuration.folds + 1):
+        run = out / f"fold-{fold}"
+        here = configuration.model_copy(update={"fold": fold})
+        run_with_progress(systems, run, here, resume=run.exists())
+        model = load_model(run)
+        for system in split(systems, here.folds, fold)[1]:
+            prediction = model.predict(system)
+            held_out.append(system)
+            predicted.append({label: prediction.at(label) for label in prediction.times})
+    rows = evaluate(held_out, predicted)
+    print_rows(rows, f"{len(held_out)} configurations, each predicted by a model that has not seen it")
+    if json_file is not None:
+        write_text(json_file, json.dumps(as_json(rows, len(held_out)), indent=2) + "\n")

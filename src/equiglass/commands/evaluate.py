@@ -1,0 +1,77 @@
+"""equiglass evaluate: rho by type and time, in both conventions, with its ceiling."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from equiglass.commands.train import DataOption
+
+if TYPE_CHECKING:
+    from equiglass.evaluation import Row
+
+RunArgument = Annotated[
+    str, typer.Argument(help="Run folder, folder of run folders, or name of a shipped model.")
+]
+CheckpointOption = Annotated[
+    str, typer.Option("--checkpoint", help="last, or best: of the highest validation rho.")
+]
+
+
+def evaluate(
+    run: RunArgument,
+    data: DataOption,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the scores there.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="Folder for scatter and rho(t) figures.")
+    ] = None,
+    checkpoint: CheckpointOption = "last",
+) -> None:
+    """Score a model on labelled configurations."""
+    from rich.progress import track
+
+    from equiglass.evaluation import as_json, evaluate_model
+    from equiglass.formats import load
+    from equiglass.prediction import load_model
+    from equiglass.training.run import write_text
+
+    model = load_model(run, checkpoint)
+    systems = load(data)
+    with_bar = iter(track(range(len(systems)), "predicting", transient=True))
+    rows, done, predicted = evaluate_model(model, systems, lambda _: next(with_bar, None))
+    print_rows(rows, f"{run} on {len(systems)} configurations")
+    if json_file is not None:
+        write_text(json_file, json.dumps(as_json(rows, len(systems)), indent=2) + "\n")
+    if figures is not None:
+        from equiglass.figures import save_evaluation_figures
+
+        save_evaluation_figures(figures, rows, done, predicted)
+
+
+def print_rows(rows: Sequence[Row], title: str) -> None:
+    """One table of scores."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title)
+    for column in (
+        "type",
+        "time",
+        "label",
+        "rho",
+        "rho pooled",
+        "ceiling",
+        "ceiling pooled",
+        "MSE",
+        "configurations",
+    ):
+        table.add_column(column, justify="left" if column == "type" else "right")
+    for row in rows:
+        numbers = (row.per_configuration, row.pooled, row.ceiling_per_configuration, row.ceiling_pooled)
+        cells = ["-" if x != x else f"{x:.3f}" for x in numbers]
+        table.add_row(row.type, f"{row.time:g}", row.label, *cells, f"{row.mse:.3g}", str(row.configurations))
+    Console().print(table)

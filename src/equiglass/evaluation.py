@@ -1,0 +1,140 @@
+"""Scores of predictions against measured propensities: rho in both conventions, its ceiling, the error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equiglass.errors import EquiglassError
+from equiglass.observables import Score, correlation, noise_ceilings
+from equiglass.prediction import Model
+from equiglass.system import Float, System, type_name
+
+Predicted = Mapping[str, Float]
+"""Predicted propensity by time label, each (N,)."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Scores of one particle type at one time.
+
+    Attributes:
+        type: A, B, ...
+        label: of the time.
+        time_index: the label as a number where it is one, else the place of the time in the data, from 1.
+        time: value of the time in the first configuration that has it.
+        per_configuration: mean over configurations of the Pearson rho of each.
+        pooled: one Pearson rho over all particles of all configurations.
+        ceiling_per_configuration: highest rho that the noise of the labels allows; NaN without replicas.
+        ceiling_pooled: the same, pooled.
+        mse: mean squared error, LJ length squared.
+        configurations: how many count.
+    """
+
+    type: str
+    label: str
+    time_index: int
+    time: float
+    per_configuration: float
+    pooled: float
+    ceiling_per_configuration: float
+    ceiling_pooled: float
+    mse: float
+    configurations: int
+
+
+def evaluate(systems: Sequence[System], predictions: Sequence[Predicted]) -> list[Row]:
+    """Score predictions for every type and every time label that both sides have.
+
+    Args:
+        systems: with measured propensities.
+        predictions: one for each system, propensity (N,) by time label.
+
+    Raises:
+        EquiglassError: no label in common.
+    """
+    labels = dict.fromkeys(k for p in predictions for k in p)
+    shared = [k for k in labels if any(s.propensity is not None and k in s.time_labels for s in systems)]
+    if not shared:
+        known = dict.fromkeys(label for s in systems if s.propensity is not None for label in s.time_labels)
+        raise EquiglassError(
+            f"the model predicts the times labelled {list(labels)}, the data have propensities at {list(known)}: "
+            "there is nothing to compare."
+        )
+    n_types = max(s.n_types for s in systems)
+    rows = []
+    for label in shared:
+        having = [
+            (s, p) for s, p in zip(systems, predictions, strict=True) if label in s.time_labels and label in p
+        ]
+        having = [(s, p) for s, p in having if s.propensity is not None]
+        first = having[0][0]
+        index = int(label) if label.isdecimal() else first.at(label) + 1
+        for kind in range(n_types):
+            chosen = [(s, p, s.types == kind) for s, p in having if np.any(s.types == kind)]
+            if not chosen:
+                continue
+            truth = [_row(s.propensity, s, label)[mask] for s, _, mask in chosen]
+            predicted = [np.asarray(p[label])[mask] for _, p, mask in chosen]
+            score = correlation(truth, predicted)
+            ceiling = _ceiling(chosen, truth, label)
+            errors = np.concatenate(truth) - np.concatenate(predicted)
+            rows.append(
+                Row(
+                    type=type_name(kind),
+                    label=label,
+                    time_index=index,
+                    time=float(first.times[first.at(label)]),
+                    per_configuration=score.per_configuration,
+                    pooled=score.pooled,
+                    ceiling_per_configuration=ceiling.per_configuration if ceiling else math.nan,
+                    ceiling_pooled=ceiling.pooled if ceiling else math.nan,
+                    mse=float(np.nanmean(errors**2)),
+                    configurations=score.configurations,
+                )
+            )
+    return rows
+
+
+def evaluate_model(
+    model: Model, systems: Sequence[System], on_done: Callable[[System], object] = lambda system: None
+) -> tuple[list[Row], list[System], list[Predicted]]:
+    """Predict and score: (rows, the systems with what the model added, the predictions)."""
+    done: list[System] = []
+    predicted: list[Predicted] = []
+    for system in systems:
+        prediction = model.predict(system)
+        done.append(prediction.system)
+        predicted.append({label: prediction.at(label) for label in prediction.times})
+        on_done(system)
+    return evaluate(done, predicted), done, predicted
+
+
+def as_json(rows: Sequence[Row], configurations: int) -> dict[str, Any]:
+    """Plain numbers for a JSON file; what is undefined is null."""
+    rho = [
+        {k: (None if isinstance(v, float) and math.isnan(v) else v) for k, v in asdict(row).items()}
+        for row in rows
+    ]
+    return {"configurations": configurations, "rho": rho}
+
+
+def _row(values: Float | None, system: System, label: str) -> Float:
+    assert values is not None
+    return values[system.at(label)]
+
+
+def _ceiling(
+    chosen: Sequence[tuple[System, Predicted, NDArray[np.bool_]]], truth: Sequence[Float], label: str
+) -> Score | None:
+    """Noise ceiling where every configuration has replicas."""
+    runs = [s.runs for s, _, _ in chosen]
+    if any(s.replica_variance is None for s, _, _ in chosen) or any(m is None or m < 2 for m in runs):
+        return None
+    variance = [_row(s.replica_variance, s, label)[mask] for s, _, mask in chosen]
+    return noise_ceilings(truth, variance, [m for m in runs if m is not None])

@@ -1,0 +1,95 @@
+"""What the particles are: from species names to types, and from a name to a pair potential."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.potential import MIXTURES, LennardJones
+from equiglass.system import type_name
+
+
+def types_of_species(frames: Sequence[Sequence[str]], order: Sequence[str] | None) -> list[NDArray[np.int64]]:
+    """Particle types of all frames of a file, by the species rule stated in ``equiglass.formats``.
+
+    Args:
+        frames: species names, one sequence of N a frame.
+        order: names of types 0, 1, 2, ..., or None.
+
+    Returns:
+        One (N,) array of types a frame.
+
+    Raises:
+        EquiglassError: names without an agreed order and no ``order``, or a name that is not in ``order``.
+    """
+    type_of = _type_of(set().union(*frames), order)
+    return [np.array([type_of[name] for name in names], dtype=np.int64) for names in frames]
+
+
+def _type_of(names: Iterable[str], order: Sequence[str] | None) -> dict[str, int]:
+    names = sorted(names)
+    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    if order is not None:
+        unknown = [name for name in names if name not in order]
+        if unknown:
+            raise EquiglassError(
+                f"species {unknown[0]!r} is not in the given order of types {list(order)}; "
+                f"the species are {shown}."
+            )
+        return {name: order.index(name) for name in names}
+    if all(re.fullmatch("[0-9]{1,9}", name) for name in names):
+        first = 0 if any(int(name) == 0 for name in names) else 1
+        return {name: int(name) - first for name in names}
+    letters = [type_name(index) for index in range(len(names))]
+    if set(names) == set(letters):
+        return {name: index for index, name in enumerate(letters)}
+    raise EquiglassError(
+        f"the species {shown} have no agreed order; say which is type 0, 1, ... with "
+        f'types=["{names[0]}", ...] or --types {names[0]},... (the majority species usually comes first).'
+    )
+
+
+def potential_named(
+    name: str, epsilon: ArrayLike | None = None, sigma: ArrayLike | None = None, cutoff: float = 2.5
+) -> LennardJones | None:
+    """The potential of that name, or the Lennard-Jones mixture of these tables.
+
+    Args:
+        name: for instance "kob-andersen".
+        epsilon: well depths, (n_types, n_types) or flat, or None for a potential known by its name.
+        sigma: diameters, the same shape.
+        cutoff: in units of sigma_ab.
+
+    Returns:
+        None, with an EquiglassWarning, for an unknown name without tables.
+
+    Raises:
+        EquiglassError: only one of the tables is given, or they are not a mixture's.
+    """
+    if (epsilon is None) != (sigma is None):
+        raise EquiglassError(
+            f"potential {name!r}: epsilon and sigma come together; only one of them is given."
+        )
+    if epsilon is not None and sigma is not None:
+        return LennardJones(name=name, epsilon=_table(epsilon), sigma=_table(sigma), cutoff=float(cutoff))
+    if name not in MIXTURES:
+        warnings.warn(
+            f"the potential {name!r} is not known and is left out; known: {', '.join(MIXTURES)}. "
+            "For another Lennard-Jones mixture give its tables epsilon and sigma.",
+            EquiglassWarning,
+            stacklevel=2,
+        )
+    return MIXTURES.get(name)
+
+
+def _table(values: ArrayLike) -> tuple[tuple[float, ...], ...]:
+    flat = np.asarray(values, dtype=np.float64).ravel()
+    side = round(np.sqrt(flat.size))
+    if side * side != flat.size:
+        raise EquiglassError(f"a table of a potential must be square; got {flat.size} numbers.")
+    return tuple(tuple(float(x) for x in row) for row in flat.reshape(side, side))

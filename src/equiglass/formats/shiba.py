@@ -1,0 +1,117 @@
+"""Data of Shiba et al., J. Chem. Phys. 158, 084503 (2023), doi 10.1063/5.0129791 (BOTAN).
+
+One npz for every configuration and time: ``types`` (N,) 0 = A, 1 = B; ``initial_positions`` (N, 3);
+``positions`` (runs, N, 3), unwrapped, of all iso-configurational runs at that time. Temperature,
+configuration and time index stand in the file name alone, ``isoconfig_N4096T0.44_{configuration}_tc{time
+index}.npz``; the box in neither: L = (N / 1.2)^(1/3).
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.formats.files import reading
+from equiglass.formats.glassbench import cubic_box, times_at
+from equiglass.formats.npz import Arrays, read_npz, require
+from equiglass.formats.replicas import labels_from_runs
+from equiglass.potential import KOB_ANDERSEN
+from equiglass.system import System
+
+_NAME = re.compile(r"isoconfig_N(\d+)T(\d+(?:\.\d+)?)_(\d+)_tc(\d+)\.npz")
+_EXPECTED = "isoconfig_N4096T0.44_1_tc07.npz (number of particles, temperature, configuration, time index)"
+
+
+def configuration_in(file_name: str) -> tuple[str, str, str] | None:
+    """(N, T, configuration) as written in a file name of the data set; None for any other name."""
+    match = _NAME.fullmatch(file_name)
+    return (match[1], match[2], match[3]) if match else None
+
+
+def is_shiba(arrays: Arrays) -> bool:
+    """Whether these are the arrays of such a file."""
+    return "initial_positions" in arrays and "positions" in arrays
+
+
+def read_shiba(paths: Sequence[Path]) -> System:
+    """One configuration from its files, one for every time.
+
+    A file whose name does not carry temperature and time gives positions and types alone, with a warning.
+    """
+    first = paths[0]
+    by_index: dict[int, Path] = {}
+    ends: dict[int, NDArray[np.float64]] = {}
+    with reading(first):
+        start = _arrays(first)
+        match = _NAME.fullmatch(first.name)
+        if match is None:
+            return _unlabelled(first, start)
+        n, temperature, configuration = int(match[1]), match[2], match[3]
+        times = times_at(temperature)
+        if start["types"].size != n:
+            raise EquiglassError(f"the name says N = {n}, the file holds {start['types'].size} particles.")
+    for path in paths:
+        with reading(path):
+            arrays = start if path == first else _arrays(path)
+            for key in ("types", "initial_positions"):
+                if not np.array_equal(arrays[key], start[key]):
+                    raise EquiglassError(
+                        f"{key} differ from those in {first}, although both names say the same configuration."
+                    )
+            index = int(path.stem.rpartition("_tc")[2])
+            if not 1 <= index <= len(times):
+                raise EquiglassError(f"time index {index} does not exist; they run from 1 to {len(times)}.")
+            if index in by_index:
+                raise EquiglassError(f"the same configuration and time as {by_index[index]}.")
+            by_index[index], ends[index] = path, arrays["positions"]
+
+    with reading(first):
+        box = cubic_box(n)
+        indices = sorted(by_index)
+        # Unwrapped minus unwrapped: System wraps the initial positions only afterwards.
+        displacements = (ends[index] - start["initial_positions"] for index in indices)
+        return System(
+            start["initial_positions"],
+            start["types"],
+            box,
+            name=f"T{temperature}_{configuration}",
+            temperature=float(temperature),
+            potential=KOB_ANDERSEN,
+            time_labels=tuple(str(index) for index in indices),
+            times=np.array([times[index - 1] for index in indices]),
+            provenance={
+                "format": "Shiba",
+                "source": ", ".join(by_index[index].name for index in indices),
+                "doi": "10.1063/5.0129791",
+            },
+            **labels_from_runs(displacements, box),
+        )
+
+
+def _arrays(path: Path) -> Arrays:
+    arrays = read_npz(path)
+    require(arrays, "types", "initial_positions", "positions")
+    return arrays
+
+
+def _unlabelled(path: Path, arrays: Arrays) -> System:
+    warnings.warn(
+        f"{path}: the runs are left out, because the file name does not say their temperature and time; "
+        f"a name like {_EXPECTED} is expected.",
+        EquiglassWarning,
+        stacklevel=3,
+    )
+    return System(
+        arrays["initial_positions"],
+        arrays["types"],
+        cubic_box(arrays["types"].size),
+        name=path.stem,
+        potential=KOB_ANDERSEN,
+        provenance={"format": "Shiba", "source": path.name},
+    )

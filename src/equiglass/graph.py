@@ -1,0 +1,122 @@
+"""The input graph: a directed edge i <- j for every pair of particles closer than the cutoff, images included.
+
+Conventions: edges are sorted by receiver i and carry ``a_ij = x_j - x_i`` (see :mod:`equiglass.neighbors`);
+``row_start[i] : row_start[i + 1]`` are the edges that node i receives. A batch of configurations is one graph
+whose parts do not touch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from equiglass.errors import EquiglassError
+from equiglass.neighbors import periodic_pairs
+from equiglass.system import System
+
+Structure = Literal["thermal", "inherent"]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes, directed edges, node types and node scalars.
+
+    Attributes:
+        row_start: first edge of every node, int64, (N + 1,).
+        receivers: i of every edge, int64, (E,), ascending.
+        senders: j of every edge, int64, (E,).
+        vectors: a_ij, (E, 3).
+        types: particle types, int64, (N,).
+        scalars: node scalars, the one-hot of the type first, (N, S).
+    """
+
+    row_start: Tensor
+    receivers: Tensor
+    senders: Tensor
+    vectors: Tensor
+    types: Tensor
+    scalars: Tensor
+
+    @property
+    def n_nodes(self) -> int:
+        """N."""
+        return len(self.types)
+
+    @property
+    def n_edges(self) -> int:
+        """E."""
+        return len(self.senders)
+
+    def mirrored(self) -> Graph:
+        """The same graph with every edge vector inverted: the mirror image, up to a rotation."""
+        return replace(self, vectors=-self.vectors)
+
+    def to(self, dtype: torch.dtype) -> Graph:
+        """The same graph with vectors and scalars in another precision."""
+        return replace(self, vectors=self.vectors.to(dtype), scalars=self.scalars.to(dtype))
+
+
+def structure_positions(system: System, structure: Structure) -> np.ndarray:
+    """Thermal or inherent positions, (N, 3).
+
+    Raises:
+        EquiglassError: inherent positions are asked for and not there.
+    """
+    if structure == "thermal":
+        return system.positions
+    if system.positions_inherent is None:
+        raise EquiglassError(f"{system.name} has no inherent structure; make it with equiglass.quench first.")
+    return system.positions_inherent
+
+
+def build_graph(
+    system: System,
+    cutoff: float,
+    structure: Structure = "thermal",
+    n_types: int | None = None,
+    extra_scalars: Sequence[np.ndarray] = (),
+    dtype: torch.dtype = torch.float32,
+) -> Graph:
+    """Graph of one configuration.
+
+    Args:
+        system: the configuration.
+        cutoff: d_c, the largest length of an edge, exclusive.
+        structure: which positions make the graph.
+        n_types: length of the one-hot; by default the number of types in ``system``.
+        extra_scalars: further node scalars, each (N,), for instance the standardised energy.
+        dtype: precision of vectors and scalars.
+    """
+    pairs = periodic_pairs(structure_positions(system, structure), system.box, cutoff)
+    n = system.n_particles
+    row_start = np.searchsorted(pairs.receivers, np.arange(n + 1))
+    one_hot = np.eye(n_types or system.n_types)[system.types]
+    scalars = np.column_stack([one_hot, *extra_scalars])
+    return Graph(
+        torch.from_numpy(row_start),
+        torch.from_numpy(pairs.receivers),
+        torch.from_numpy(pairs.senders),
+        torch.from_numpy(pairs.vectors).to(dtype),
+        torch.from_numpy(system.types),
+        torch.from_numpy(scalars).to(dtype),
+    )
+
+
+def batch(graphs: Sequence[Graph]) -> Graph:
+    """Several graphs as one whose parts do not touch, nodes and edges in the order given."""
+    nodes = np.cumsum([0] + [g.n_nodes for g in graphs])
+    edges = np.cumsum([0] + [g.n_edges for g in graphs])
+    row_start = [g.row_start[:-1] + int(e) for g, e in zip(graphs, edges, strict=False)]
+    return Graph(
+        torch.cat([*row_start, torch.tensor([int(edges[-1])])]),
+        torch.cat([g.receivers + int(n) for g, n in zip(graphs, nodes, strict=False)]),
+        torch.cat([g.senders + int(n) for g, n in zip(graphs, nodes, strict=False)]),
+        torch.cat([g.vectors for g in graphs]),
+        torch.cat([g.types for g in graphs]),
+        torch.cat([g.scalars for g in graphs]),
+    )

@@ -1,0 +1,171 @@
+"""A trained network with all that its use needs, and its file: safetensors with readable metadata, version 1.
+
+Tensors are named ``network.*`` (the state of :class:`~equiglass.model.network.Network`) and
+``standardisation.*``; a run's own state (optimiser) may lie beside them under other names. The metadata entry
+``equiglass`` is JSON: format, version, architecture, inputs, times, and a description of the training data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from equiglass.errors import EquiglassError
+from equiglass.model.architecture import Architecture
+from equiglass.model.inputs import Inputs, input_energy, input_graph
+from equiglass.model.network import Network
+from equiglass.model.standardisation import Standardisation
+from equiglass.potential import LennardJones
+from equiglass.system import Float, System
+
+FORMAT, VERSION = "equiglass-model", 1
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What the model has seen, to warn of what it has not.
+
+    Attributes:
+        density: lowest and highest number density.
+        composition: mean share of every type.
+        temperatures: the temperatures, ascending.
+        configurations: their number.
+        potential: the pair potential, where known.
+    """
+
+    density: tuple[float, float]
+    composition: tuple[float, ...]
+    temperatures: tuple[float, ...]
+    configurations: int
+    potential: LennardJones | None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network, its inputs and standardisation, the times it predicts, and what it was trained on.
+
+    Attributes:
+        network: the weights.
+        inputs: positions and energy that the network sees.
+        times: value by label, in the order of the outputs; the value is the training set's first.
+        standardisation: of targets and energy.
+        data: the training data in short.
+    """
+
+    network: Network
+    inputs: Inputs
+    times: Mapping[str, float]
+    standardisation: Standardisation
+    data: TrainingData
+
+    @property
+    def n_types(self) -> int:
+        """Number of particle types the network knows."""
+        return self.network.decoder.shape[0]
+
+    def predict(self, system: System) -> Float:
+        """Propensity at every time of ``times``, LJ length, (T, N). The system carries what ``inputs`` needs."""
+        energy = input_energy(system, self.inputs, self.data.potential)
+        cutoff = self.network.architecture.cutoff
+        dtype = self.network.decoder.dtype
+        graph = input_graph(system, self.inputs, energy, self.standardisation, cutoff, self.n_types, dtype)
+        self.network.eval()
+        with torch.no_grad():
+            targets = self.network(graph).double().numpy().T
+        return self.standardisation.propensity(targets, system.types)
+
+
+def save_trained(
+    trained: Trained,
+    path: Path,
+    extra: Mapping[str, Tensor] | None = None,
+    state: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a model file at once or not at all.
+
+    Args:
+        trained: the model.
+        path: the file.
+        extra: further tensors, for instance the optimiser's.
+        state: further readable metadata.
+    """
+    tensors = {f"network.{k}": v.contiguous() for k, v in trained.network.state_dict().items()}
+    for key in fields(Standardisation):
+        tensors[f"standardisation.{key.name}"] = torch.from_numpy(getattr(trained.standardisation, key.name))
+    tensors.update(extra or {})
+    description = {
+        "format": FORMAT,
+        "version": VERSION,
+        "architecture": trained.network.architecture.model_dump(),
+        "inputs": trained.inputs.model_dump(),
+        "times": dict(trained.times),
+        "data": asdict(trained.data),
+        "state": dict(state or {}),
+    }
+    temporary = path.with_name(path.name + ".tmp")
+    save_file(tensors, temporary, metadata={"equiglass": json.dumps(description)})
+    os.replace(temporary, path)
+
+
+def load_trained(path: Path) -> Trained:
+    """Read a model file.
+
+    Raises:
+        EquiglassError: not a model file of this package, damaged, or written by a newer version.
+    """
+    return read_trained(path)[0]
+
+
+def read_trained(path: Path) -> tuple[Trained, dict[str, Tensor], dict[str, Any]]:
+    """Read a model file with whatever a run left beside the model: (model, extra tensors, state)."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {})["equiglass"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+    except FileNotFoundError:
+        raise EquiglassError(f"{path}: there is no such model file.") from None
+    except (SafetensorError, OSError, KeyError, ValueError):
+        raise EquiglassError(f"{path} is not a model file of equiglass, or is damaged.") from None
+    if description.get("format") != FORMAT or description.get("version", 0) > VERSION:
+        raise EquiglassError(
+            f"{path} has format {description.get('format')} version {description.get('version')}; this equiglass "
+            f"reads {FORMAT} up to version {VERSION}. Install a newer equiglass."
+        )
+    architecture = Architecture(**description["architecture"])
+    inputs = Inputs(**description["inputs"])
+    data = description["data"]
+    potential = LennardJones(**data["potential"]) if data["potential"] else None
+    weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
+    n_types, n_times, _ = weights["decoder"].shape
+    network = Network(architecture, n_types + inputs.n_energies, n_types, n_times).to(
+        weights["decoder"].dtype
+    )
+    network.load_state_dict(weights)
+    numbers = {
+        k: np.asarray(tensors[f"standardisation.{k}"]) for k in (f.name for f in fields(Standardisation))
+    }
+    trained = Trained(
+        network,
+        inputs,
+        description["times"],
+        Standardisation(**numbers),
+        TrainingData(
+            tuple(data["density"]),
+            tuple(data["composition"]),
+            tuple(data["temperatures"]),
+            data["configurations"],
+            potential,
+        ),
+    )
+    extra = {k: v for k, v in tensors.items() if not k.startswith(("network.", "standardisation."))}
+    return trained, extra, description["state"]

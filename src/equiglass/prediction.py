@@ -1,0 +1,166 @@
+"""Use of a trained model: load it by run folder or by name, quench what it needs, predict."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.model.trained import Trained, TrainingData, load_trained
+from equiglass.quench import quench
+from equiglass.system import Float, System, type_name
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+DENSITY_TOLERANCE = 0.02
+COMPOSITION_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted propensities of one configuration.
+
+    Attributes:
+        system: the configuration, with its inherent structure where the model needed it.
+        times: value by label, as in the training data.
+        propensity: LJ length, (T, N), in the order of ``times``.
+    """
+
+    system: System
+    times: dict[str, float]
+    propensity: Float
+
+    def at(self, label: str) -> Float:
+        """Propensity at one time, (N,).
+
+        Raises:
+            EquiglassError: the model was not trained for that time.
+        """
+        if label not in self.times:
+            raise EquiglassError(f"the model predicts the times labelled {list(self.times)}, not {label!r}.")
+        return self.propensity[list(self.times).index(label)]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One or several trained networks whose predictions are averaged.
+
+    Attributes:
+        name: how it was asked for.
+        members: trained on the same times with the same inputs.
+    """
+
+    name: str
+    members: tuple[Trained, ...]
+
+    @property
+    def times(self) -> dict[str, float]:
+        """Value by label of the times it predicts."""
+        return dict(self.members[0].times)
+
+    @property
+    def data(self) -> TrainingData:
+        """What it was trained on (the first member's)."""
+        return self.members[0].data
+
+    @property
+    def n_types(self) -> int:
+        """Number of particle types it knows."""
+        return self.members[0].n_types
+
+    def predict(self, system: System) -> Prediction:
+        """Predict the propensity of every particle; quenches the configuration if the model needs it.
+
+        Warns:
+            EquiglassWarning: the configuration is unlike the training data.
+
+        Raises:
+            EquiglassError: the configuration has more particle types than the model.
+        """
+        self.check(system)
+        if system.positions_inherent is None and self.members[0].inputs.needs_quench:
+            system = quench(system, potential=self.data.potential)
+        propensity = np.mean([member.predict(system) for member in self.members], axis=0)
+        # A mean distance cannot be negative; the linear decoder can, far out of its training data.
+        return Prediction(system, self.times, np.maximum(propensity, 0.0))
+
+    def check(self, system: System) -> None:
+        """Refuse what the model cannot know; warn of what it has not seen."""
+        known = ", ".join(type_name(kind) for kind in range(self.n_types))
+        if system.n_types > self.n_types:
+            raise EquiglassError(
+                f"{system.name} has particle type {type_name(system.n_types - 1)}; the model {self.name} knows the "
+                f"types {known}. Train a model on such configurations."
+            )
+        seen, unlike = self.data, []
+        low, high = seen.density
+        if not low * (1 - DENSITY_TOLERANCE) <= system.density <= high * (1 + DENSITY_TOLERANCE):
+            unlike.append(f"density {system.density:.3f} (trained on {low:.3f} to {high:.3f})")
+        shares = np.bincount(system.types, minlength=self.n_types) / system.n_particles
+        if np.any(np.abs(shares - np.asarray(seen.composition)) > COMPOSITION_TOLERANCE):
+            trained = ":".join(f"{x:.2f}" for x in seen.composition)
+            unlike.append(f"composition {':'.join(f'{x:.2f}' for x in shares)} (trained on {trained})")
+        if system.potential and seen.potential and system.potential != seen.potential:
+            unlike.append(f"potential {system.potential.name} (trained on {seen.potential.name})")
+        if unlike:
+            warnings.warn(
+                f"{system.name} is unlike the training data of {self.name}: {'; '.join(unlike)}. "
+                "The prediction may mislead.",
+                EquiglassWarning,
+                stacklevel=3,
+            )
+
+
+def pretrained_names() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(path.name for path in PRETRAINED.iterdir() if path.is_dir()) if PRETRAINED.is_dir() else []
+
+
+def load_model(run: Path | str, checkpoint: str = "last") -> Model:
+    """Load a trained model.
+
+    Args:
+        run: a run folder; a folder of run folders, whose predictions are averaged; or a name from
+            :func:`pretrained_names`.
+        checkpoint: "last", the model of the last epoch, or "best", of the epoch with the highest validation rho.
+
+    Raises:
+        EquiglassError: another checkpoint, nothing there, or members that do not fit together.
+    """
+    if checkpoint not in ("last", "best"):
+        raise EquiglassError(f"the checkpoint is 'last' or 'best', not {checkpoint!r}.")
+    folder = PRETRAINED / str(run) if str(run) in pretrained_names() else Path(run)
+    file = f"{checkpoint}.safetensors"
+    paths = [folder / file] if (folder / file).is_file() else sorted(folder.glob(f"*/{file}"))
+    if not paths:
+        names = ", ".join(pretrained_names()) or "none"
+        raise EquiglassError(
+            f"{run} is neither a run folder holding {file} nor a model of the package ({names})."
+        )
+    members = tuple(load_trained(path) for path in paths)
+    first = members[0]
+    for path, member in zip(paths, members, strict=True):
+        same = (list(member.times), member.inputs, member.n_types) == (
+            list(first.times),
+            first.inputs,
+            first.n_types,
+        )
+        if not same:
+            raise EquiglassError(
+                f"{path} has other times, inputs or types than {paths[0]}; they cannot be averaged."
+            )
+    return Model(str(run), members)
+
+
+def predict_all(
+    model: Model, systems: Sequence[System], on_done: Callable[[Prediction], None] = lambda prediction: None
+) -> list[Prediction]:
+    """Predictions for several configurations, in order."""
+    predictions = []
+    for system in systems:
+        predictions.append(model.predict(system))
+        on_done(predictions[-1])
+    return predictions

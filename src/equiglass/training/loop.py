@@ -1,0 +1,156 @@
+"""Training: loss = sum over times of the MSE, one configuration at a time, every random choice keyed.
+
+The order of the configurations is keyed by (seed, epoch), dropout by (seed, step, configuration). A run that was
+stopped therefore goes on to the same weights as one that was not, on the same processor and number of threads.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from equiglass.model.network import Network
+from equiglass.model.standardisation import Standardisation
+from equiglass.observables import pearson
+from equiglass.training.configuration import Configuration
+from equiglass.training.samples import Sample
+from equiglass.training.schedule import learning_rate
+
+CHECKPOINT_SECONDS = 60.0
+
+
+@dataclass
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        step: configurations seen so far.
+        loss_sum: of the configurations seen in the epoch under way.
+        best: highest validation rho so far (mean over types and times).
+    """
+
+    step: int = 0
+    loss_sum: float = 0.0
+    best: float = -1.0
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """One line of the log: rho is (n_types, T), NaN without validation configurations."""
+
+    epoch: int
+    rate: float
+    loss: float
+    rho: np.ndarray
+    best: bool
+
+
+def masked_loss(prediction: Tensor, targets: Tensor) -> Tensor:
+    """Sum over times of the mean squared error over the particles whose label is known.
+
+    Args:
+        prediction: (N, T).
+        targets: (N, T), NaN where unknown.
+    """
+    known = ~torch.isnan(targets)
+    squares = torch.where(known, prediction - torch.where(known, targets, 0.0), 0.0) ** 2
+    return (squares.sum(0) / known.sum(0).clamp(min=1)).sum()
+
+
+def key(*numbers: int) -> int:
+    """A well-mixed seed from a few whole numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+def make_optimizer(network: Network, configuration: Configuration) -> torch.optim.Adam:
+    """Adam with the betas of the paper."""
+    return torch.optim.Adam(
+        network.parameters(),
+        lr=configuration.learning_rate,
+        betas=(0.99, 0.999) if configuration.schedule == "halving" else (0.9, 0.999),
+        weight_decay=configuration.weight_decay,
+    )
+
+
+def fit(
+    network: Network,
+    optimizer: torch.optim.Optimizer,
+    configuration: Configuration,
+    training: Sequence[Sample],
+    validation: Sequence[Sample],
+    standardisation: Standardisation,
+    progress: Progress,
+    checkpoint: Callable[[Progress], None],
+    epoch_done: Callable[[EpochResult], None],
+    step_done: Callable[[Progress, float], None] = lambda progress, loss: None,
+) -> None:
+    """Train from where ``progress`` stands to the end.
+
+    Args:
+        network: changed in place.
+        optimizer: with its state.
+        configuration: of the run.
+        training: configurations to learn from.
+        validation: configurations to score after every epoch; may be empty.
+        standardisation: to bring predictions back to LJ units.
+        progress: where to go on; changed in place.
+        checkpoint: called at the end of every epoch and once a minute, always between optimiser steps.
+        epoch_done: called with the result of every epoch, before its checkpoint.
+        step_done: called after every configuration with its loss.
+    """
+    n = len(training)
+    total = configuration.epochs * n
+    saved = time.monotonic()
+    while progress.step < total:
+        epoch, position = divmod(progress.step, n)
+        order = np.random.default_rng(key(configuration.seed, 1, epoch)).permutation(n)
+        first = position - position % configuration.accumulate
+        group = order[first : first + configuration.accumulate]
+        rate = learning_rate(configuration.schedule, configuration.learning_rate, progress.step / total)
+        for parameters in optimizer.param_groups:
+            parameters["lr"] = rate
+        network.train()
+        optimizer.zero_grad(set_to_none=True)
+        for index in group:
+            random = key(configuration.seed, 2, progress.step, int(index))
+            torch.manual_seed(random)
+            sample = training[index]
+            graph = sample.graph.mirrored() if configuration.mirror and random % 2 else sample.graph
+            loss = masked_loss(network(graph), sample.targets)
+            (loss / len(group)).backward()
+            progress.step += 1
+            progress.loss_sum += loss.item()
+            step_done(progress, loss.item())
+        torch.nn.utils.clip_grad_norm_(network.parameters(), configuration.clip)
+        optimizer.step()
+        if progress.step % n == 0:
+            rho = score(network, validation, standardisation)
+            mean = float(np.nanmean(rho)) if np.isfinite(rho).any() else -1.0
+            best = mean > progress.best
+            progress.best = max(mean, progress.best)
+            epoch_done(EpochResult(epoch + 1, rate, progress.loss_sum / n, rho, best))
+            progress.loss_sum = 0.0
+        if progress.step % n == 0 or time.monotonic() - saved > CHECKPOINT_SECONDS:
+            checkpoint(progress)
+            saved = time.monotonic()
+
+
+def score(network: Network, samples: Sequence[Sample], standardisation: Standardisation) -> np.ndarray:
+    """Mean over configurations of the Pearson rho, (n_types, T); NaN where there is nothing to compare."""
+    n_types, n_times = standardisation.target_mean.shape
+    rho = np.full((len(samples), n_types, n_times), np.nan)
+    network.eval()
+    for row, sample in enumerate(samples):
+        with torch.no_grad():
+            prediction = standardisation.propensity(network(sample.graph).double().numpy().T, sample.types)
+        for kind in range(n_types):
+            chosen = sample.types == kind
+            for t in range(n_times):
+                rho[row, kind, t] = pearson(prediction[t, chosen], sample.propensity[t, chosen])
+    known = np.isfinite(rho)
+    return np.where(known.any(0), np.where(known, rho, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)

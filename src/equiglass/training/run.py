@@ -1,0 +1,222 @@
+"""A run folder: configuration, data split, environment, log, and the best and the last model.
+
+    configuration.yaml   what was asked for
+    split.yaml           names of the training and validation configurations
+    environment.yaml     versions, processor, threads
+    log.csv              learning rate, loss and validation rho of every epoch
+    last.safetensors     the model now, with the optimiser's state: a stopped run goes on from here
+    best.safetensors     the model of the epoch with the highest validation rho
+
+Every file is written under a temporary name and renamed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from equiglass.errors import EquiglassError
+from equiglass.model.network import Network
+from equiglass.model.trained import Trained, read_trained, save_trained
+from equiglass.potential import MIXTURES
+from equiglass.quench import quench
+from equiglass.system import System, type_name
+from equiglass.training.configuration import Configuration
+from equiglass.training.loop import EpochResult, Progress, fit, key, make_optimizer
+from equiglass.training.samples import describe, fit_standardisation, labels_of, make_sample, split
+
+LAST, BEST = "last.safetensors", "best.safetensors"
+
+
+def train(
+    systems: Sequence[System],
+    out: Path | str,
+    configuration: Configuration | None = None,
+    *,
+    validation: Sequence[System] | None = None,
+    resume: bool = False,
+    on_epoch: Callable[[EpochResult], None] = lambda result: None,
+    on_step: Callable[[Progress, float], None] = lambda progress, loss: None,
+) -> Trained:
+    """Train a model and leave a run folder.
+
+    Args:
+        systems: configurations with propensities; dealt into folds unless ``validation`` is given.
+        out: the run folder, new unless ``resume``.
+        configuration: of the run; the defaults if None.
+        validation: configurations to score after every epoch, in place of the fold.
+        resume: go on with the run in ``out``.
+        on_epoch: called with the result of every epoch.
+        on_step: called after every configuration.
+
+    Returns:
+        The model of the last epoch.
+
+    Raises:
+        EquiglassError: nothing to learn from, a folder in use, a resumed run with another configuration or split.
+    """
+    out = Path(out)
+    configuration = configuration or Configuration()
+    if validation is None:
+        training, held_out = split(systems, configuration.folds, configuration.fold)
+    else:
+        training, held_out = list(systems), list(validation)
+    labels = labels_of(training, configuration.times)
+    training, held_out = completed(training, configuration), completed(held_out, configuration)
+
+    n_types = max(s.n_types for s in training)
+    names = {"training": [s.name for s in training], "validation": [s.name for s in held_out]}
+    log = _open_folder(out, configuration, names, resume)
+    standardisation = fit_standardisation(
+        training, list(labels), configuration.inputs, n_types, configuration.standardise
+    )
+    architecture = configuration.architecture
+    torch.manual_seed(key(configuration.seed, 0))
+    network = Network(architecture, n_types + configuration.inputs.n_energies, n_types, len(labels))
+    trained = Trained(network, configuration.inputs, labels, standardisation, describe(training, n_types))
+    optimizer = make_optimizer(network, configuration)
+    progress = Progress()
+    if resume and (out / LAST).exists():
+        progress = _restore(out / LAST, network, optimizer)
+        log.keep(progress.step // len(training))
+
+    def samples(chosen: Sequence[System]) -> list:
+        return [
+            make_sample(s, list(labels), configuration.inputs, standardisation, architecture.cutoff, n_types)
+            for s in chosen
+        ]
+
+    def epoch_done(result: EpochResult) -> None:
+        log.add(result)
+        if result.best:
+            state = {"epoch": result.epoch, "validation_rho": float(np.nanmean(result.rho))}
+            save_trained(trained, out / BEST, state=state)
+        on_epoch(result)
+
+    def checkpoint(now: Progress) -> None:
+        save_trained(trained, out / LAST, _optimizer_tensors(network, optimizer), vars(now))
+
+    log.header(list(labels), n_types)
+    fit(
+        network,
+        optimizer,
+        configuration,
+        samples(training),
+        samples(held_out),
+        standardisation,
+        progress,
+        checkpoint,
+        epoch_done,
+        on_step,
+    )
+    network.eval()
+    return trained
+
+
+def completed(systems: Sequence[System], configuration: Configuration) -> list[System]:
+    """The same configurations, each with its potential, and with its inherent structure where that is an input."""
+    inputs = configuration.inputs
+    if inputs.needs_potential:
+        potential = MIXTURES[configuration.potential]
+        systems = [s if s.potential else replace(s, potential=potential) for s in systems]
+    if inputs.needs_quench:
+        systems = [s if s.positions_inherent is not None else quench(s) for s in systems]
+    return list(systems)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file at once or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+class Log:
+    """log.csv: written whole after every epoch, so that it never ends in half a line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[list[str]] = []
+        if path.exists():
+            self.rows = list(csv.reader(path.read_text().splitlines()))
+
+    def header(self, labels: Sequence[str], n_types: int) -> None:
+        """Name the columns, unless the log goes on."""
+        if not self.rows:
+            rho = [f"rho_{type_name(kind)}_{label}" for kind in range(n_types) for label in labels]
+            self.rows = [["epoch", "learning_rate", "loss", *rho]]
+
+    def keep(self, epochs: int) -> None:
+        """Drop what came after the checkpoint that a run goes on from."""
+        self.rows = self.rows[: epochs + 1]
+
+    def add(self, result: EpochResult) -> None:
+        """Write the line of an epoch."""
+        rho = [f"{x:.4f}" for x in result.rho.ravel()]
+        self.rows.append([str(result.epoch), f"{result.rate:.3e}", f"{result.loss:.5f}", *rho])
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(self.rows)
+        write_text(self.path, text.getvalue())
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine that a run used."""
+    packages = ("equiglass", "torch", "e3nn", "numpy", "vesin")
+    return {
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in packages},
+        "processor": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _open_folder(out: Path, configuration: Configuration, names: dict[str, list[str]], resume: bool) -> Log:
+    wanted = configuration.model_dump(mode="json")
+    if resume:
+        try:
+            before = yaml.safe_load((out / "configuration.yaml").read_text())
+            names_before = yaml.safe_load((out / "split.yaml").read_text())
+        except (OSError, yaml.YAMLError):
+            raise EquiglassError(f"{out} holds no run to resume; start one without --resume.") from None
+        if before != wanted or names_before != names:
+            what = "configuration" if before != wanted else "data or split"
+            raise EquiglassError(
+                f"{out} was started with another {what}; resume with the same, or choose another --out."
+            )
+    else:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise EquiglassError(f"{out} is not empty; choose another folder, or go on with --resume.")
+        out.mkdir(parents=True, exist_ok=True)
+        write_text(out / "environment.yaml", yaml.safe_dump(environment(), sort_keys=False))
+        write_text(out / "split.yaml", yaml.safe_dump(names, sort_keys=False))
+        write_text(out / "configuration.yaml", yaml.safe_dump(wanted, sort_keys=False))
+    return Log(out / "log.csv")
+
+
+def _optimizer_tensors(network: Network, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    tensors = {}
+    for name, parameter in network.named_parameters():
+        for key_, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"optimizer.{key_}.{name}"] = value
+    return tensors
+
+
+def _restore(path: Path, network: Network, optimizer: torch.optim.Optimizer) -> Progress:
+    trained, tensors, state = read_trained(path)
+    network.load_state_dict(trained.network.state_dict())
+    for name, parameter in network.named_parameters():
+        for key_ in ("step", "exp_avg", "exp_avg_sq"):
+            if f"optimizer.{key_}.{name}" in tensors:
+                optimizer.state[parameter][key_] = tensors[f"optimizer.{key_}.{name}"]
+    return Progress(**state)

@@ -1,0 +1,131 @@
+"""Configurations made ready for training: graph, standardised targets, and which configurations validate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from equiglass.errors import EquiglassError
+from equiglass.graph import Graph
+from equiglass.model.inputs import Inputs, input_energy, input_graph
+from equiglass.model.standardisation import Standardisation, measure
+from equiglass.model.trained import TrainingData
+from equiglass.system import Float, System
+from equiglass.training.configuration import Standardise
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One configuration as the training loop uses it.
+
+    Attributes:
+        name: of the configuration.
+        graph: the input; built once, kept for the whole run.
+        targets: standardised propensity, (N, T), NaN where missing.
+        propensity: in LJ units, (T, N), NaN where missing.
+        types: (N,).
+    """
+
+    name: str
+    graph: Graph
+    targets: Tensor
+    propensity: Float
+    types: np.ndarray
+
+
+def labels_of(systems: Sequence[System], wanted: str | Sequence[str]) -> dict[str, float]:
+    """Times to learn: value by label, ascending in the value of the first configuration that has it.
+
+    Raises:
+        EquiglassError: no propensities, or a wanted label that no configuration has.
+    """
+    times: dict[str, float] = {}
+    for system in systems:
+        if system.propensity is not None:
+            for label, value in zip(system.time_labels, system.times, strict=True):
+                times.setdefault(label, float(value))
+    if not times:
+        raise EquiglassError("none of the training configurations has propensities to learn from.")
+    if wanted != "all":
+        missing = [label for label in wanted if label not in times]
+        if missing:
+            raise EquiglassError(f"no configuration has times labelled {missing}; there are {list(times)}.")
+        times = {label: times[label] for label in wanted}
+    return dict(sorted(times.items(), key=lambda item: item[1]))
+
+
+def labelled_propensity(system: System, labels: Sequence[str]) -> Float:
+    """Propensity in the order of ``labels``, (T, N), NaN where a label is missing in this configuration."""
+    rows = np.full((len(labels), system.n_particles), np.nan)
+    if system.propensity is not None:
+        for row, label in enumerate(labels):
+            if label in system.time_labels:
+                rows[row] = system.propensity[system.at(label)]
+    return rows
+
+
+def split(systems: Sequence[System], folds: int, fold: int) -> tuple[list[System], list[System]]:
+    """Deal the configurations into folds and keep one: (training, validation). Fold 0 keeps none.
+
+    Raises:
+        EquiglassError: a fold that does not exist or leaves nothing to train on.
+    """
+    if fold > folds:
+        raise EquiglassError(
+            f"fold {fold} of {folds} folds: the fold must lie between 1 and {folds}, or be 0 for none."
+        )
+    if fold and len(systems) < folds:
+        raise EquiglassError(
+            f"{len(systems)} configurations cannot be dealt into {folds} folds; set a smaller 'folds'."
+        )
+    kept = [s for k, s in enumerate(systems) if fold and k % folds == fold - 1]
+    return [s for k, s in enumerate(systems) if not fold or k % folds != fold - 1], kept
+
+
+def fit_standardisation(
+    systems: Sequence[System], labels: Sequence[str], inputs: Inputs, n_types: int, choice: Standardise
+) -> Standardisation:
+    """Standardisation over the training configurations."""
+    energies = [input_energy(s, inputs) for s in systems]
+    propensities = [labelled_propensity(s, labels) for s in systems]
+    return measure(systems, propensities, energies, n_types, choice.targets == "type", choice.energy == "type")
+
+
+def make_sample(
+    system: System,
+    labels: Sequence[str],
+    inputs: Inputs,
+    standardisation: Standardisation,
+    cutoff: float,
+    n_types: int,
+) -> Sample:
+    """Graph and targets of one configuration.
+
+    Raises:
+        EquiglassError: more types than the model has.
+    """
+    if system.n_types > n_types:
+        raise EquiglassError(
+            f"{system.name} has {system.n_types} particle types; the training set has {n_types}."
+        )
+    graph = input_graph(system, inputs, input_energy(system, inputs), standardisation, cutoff, n_types)
+    propensity = labelled_propensity(system, labels)
+    targets = torch.from_numpy(standardisation.targets(propensity, system.types).T.copy()).float()
+    return Sample(system.name, graph, targets, propensity, system.types)
+
+
+def describe(systems: Sequence[System], n_types: int) -> TrainingData:
+    """What a later prediction must know of the training set."""
+    densities = [s.density for s in systems]
+    shares = [np.bincount(s.types, minlength=n_types) / s.n_particles for s in systems]
+    return TrainingData(
+        density=(min(densities), max(densities)),
+        composition=tuple(float(x) for x in np.mean(shares, axis=0)),
+        temperatures=tuple(sorted({s.temperature for s in systems if s.temperature is not None})),
+        configurations=len(systems),
+        potential=systems[0].potential,
+    )

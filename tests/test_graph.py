@@ -1,0 +1,93 @@
+"""The input graph: all images, sorted edges, batching."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conftest import random_liquid
+from equiglass.errors import EquiglassError
+from equiglass.graph import batch, build_graph
+from equiglass.neighbors import minimum_image, periodic_pairs, wrap
+
+
+def brute_force(positions: np.ndarray, box: np.ndarray, cutoff: float) -> list[tuple[int, int, float]]:
+    """Every image within reach, by three nested loops."""
+    reach = [int(np.ceil(cutoff / length)) + 1 for length in box]
+    found = []
+    for i, j in product(range(len(positions)), repeat=2):
+        for image in product(*(range(-r, r + 1) for r in reach)):
+            distance = np.linalg.norm(positions[j] + np.array(image) * box - positions[i])
+            if 0 < distance < cutoff:
+                found.append((i, j, float(distance)))
+    return sorted(found)
+
+
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 1000), side=st.floats(1.1, 6.0))
+def test_pairs_equal_brute_force_in_small_boxes(seed: int, side: float) -> None:
+    """Boxes smaller than twice the cutoff, and smaller than the cutoff, list every image, one's own included."""
+    rng = np.random.default_rng(seed)
+    box = np.array([side, side * 1.3, 2.5])
+    positions = rng.uniform(0, 1, (5, 3)) * box
+    pairs = periodic_pairs(positions, box, 2.0)
+    got = sorted(zip(pairs.receivers.tolist(), pairs.senders.tolist(), pairs.distances.tolist(), strict=True))
+    expected = brute_force(positions, box, 2.0)
+    assert [(i, j) for i, j, _ in got] == [(i, j) for i, j, _ in expected]
+    np.testing.assert_allclose([d for *_, d in got], [d for *_, d in expected], atol=1e-12)
+
+
+def test_edge_vectors_point_from_receiver_to_sender() -> None:
+    positions, box = np.array([[0.2, 1.0, 1.0], [0.7, 1.0, 1.0]]), np.full(3, 10.0)
+    pairs = periodic_pairs(positions, box, 1.0)
+    assert pairs.receivers.tolist() == [0, 1]
+    assert pairs.senders.tolist() == [1, 0]
+    np.testing.assert_allclose(pairs.vectors, [[0.5, 0, 0], [-0.5, 0, 0]], atol=1e-15)
+
+
+def test_rows_are_sorted_and_complete() -> None:
+    graph = build_graph(random_liquid(80), 2.0)
+    assert torch.all(graph.receivers.diff() >= 0)
+    counts = torch.bincount(graph.receivers, minlength=80)
+    assert torch.equal(graph.row_start.diff(), counts)
+    assert graph.scalars.shape == (80, 2)
+
+
+def test_batch_is_a_disjoint_union() -> None:
+    a, b = build_graph(random_liquid(40), 2.0), build_graph(random_liquid(50, seed=1), 2.0)
+    both = batch([a, b])
+    assert (both.n_nodes, both.n_edges) == (90, a.n_edges + b.n_edges)
+    assert torch.equal(both.senders[a.n_edges :] - 40, b.senders)
+    assert torch.equal(both.row_start.diff(), torch.cat([a.row_start.diff(), b.row_start.diff()]))
+
+
+def test_inherent_graph_needs_the_inherent_structure() -> None:
+    system = random_liquid(40)
+    with pytest.raises(EquiglassError, match="no inherent structure"):
+        build_graph(system, 2.0, "inherent")
+    same = replace(system, positions_inherent=system.positions)
+    assert torch.equal(build_graph(same, 2.0, "inherent").vectors, build_graph(system, 2.0).vectors)
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3), st.floats(0.5, 20))
+def test_wrapping(position: list[float], side: float) -> None:
+    box = np.full(3, side)
+    x = np.array([position])
+    wrapped = wrap(x, box)
+    assert np.all((wrapped >= 0) & (wrapped < box))
+    np.testing.assert_allclose(minimum_image(wrapped - x, box), 0, atol=1e-9 * max(1.0, side))
+
+
+@pytest.mark.data
+def test_real_configuration_has_the_published_number_of_edges(data_folder) -> None:  # type: ignore[no-untyped-def]
+    """About 166,500 edges within 2.0, 40.7 a node."""
+    with np.load(data_folder / "shiba_T0.44_train" / "isoconfig_N4096T0.44_1_tc07.npz") as file:
+        positions = file["initial_positions"]
+    edges = len(periodic_pairs(positions, np.full(3, (4096 / 1.2) ** (1 / 3)), 2.0).receivers)
+    assert edges == pytest.approx(166_500, rel=0.005)

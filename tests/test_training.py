@@ -1,0 +1,218 @@
+"""Training: configuration, split, loss, schedules, run folder, resuming to the same weights."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from labelled import labelled_liquid
+from safetensors.torch import load_file
+
+import equiglass
+from equiglass.errors import EquiglassError
+from equiglass.model.trained import load_trained
+from equiglass.training import Configuration, read_configuration, train
+from equiglass.training import loop as training_loop
+from equiglass.training.loop import EpochResult, masked_loss
+from equiglass.training.samples import labelled_propensity, labels_of, split
+from equiglass.training.schedule import learning_rate
+
+TINY = ["architecture.l_max=1", "architecture.layers=2", "architecture.channels=2", "epochs=3", "folds=3"]
+
+
+def tiny(*overrides: str) -> Configuration:
+    return read_configuration(None, [*TINY, *overrides])
+
+
+def liquids(n: int = 6) -> list[equiglass.System]:
+    return [labelled_liquid(seed) for seed in range(n)]
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "last.safetensors")
+
+
+def assert_same_weights(a: Path, b: Path) -> None:
+    one, other = weights(a), weights(b)
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[k], other[k]) for k in one)
+
+
+def test_unknown_key_suggests_the_nearest() -> None:
+    with pytest.raises(EquiglassError, match=r"unknown key 'epoch'. Did you mean 'epochs'\?"):
+        read_configuration(None, ["epoch=3"])
+    with pytest.raises(EquiglassError, match=r"Did you mean 'architecture.l_max'\?"):
+        read_configuration(None, ["architecture.lmax=3"])
+
+
+@pytest.mark.parametrize(
+    ("override", "said"), [("epochs=0", "epochs"), ("inputs.energy=cold", "inputs.energy"), ("epochs", "key=value")]
+)
+def test_wrong_values_are_sentences(override: str, said: str) -> None:
+    with pytest.raises(EquiglassError, match=said):
+        read_configuration(None, [override])
+
+
+def test_configuration_file_and_overrides(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("epochs: 7\narchitecture: {l_max: 2}\n")
+    configuration = read_configuration(file, ["architecture.layers=3"])
+    assert (configuration.epochs, configuration.architecture.l_max, configuration.architecture.layers) == (7, 2, 3)
+    file.write_text("epochs: [")
+    with pytest.raises(EquiglassError, match="not valid YAML"):
+        read_configuration(file)
+
+
+def test_folds_cover_every_configuration_once() -> None:
+    systems = liquids(5)
+    held_out = [s.name for fold in range(1, 4) for s in split(systems, 3, fold)[1]]
+    assert sorted(held_out) == sorted(s.name for s in systems)
+    assert split(systems, 3, 0) == (systems, [])
+    with pytest.raises(EquiglassError, match="fold 4 of 3"):
+        split(systems, 3, 4)
+
+
+def test_loss_sums_over_times_and_masks_missing_labels() -> None:
+    prediction = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    targets = torch.tensor([[0.0, float("nan")], [0.0, 1.0]], requires_grad=False)
+    assert float(masked_loss(prediction, targets)) == pytest.approx((1 + 9) / 2 + 9 / 1)
+    nothing = torch.full((2, 2), float("nan"))
+    prediction.requires_grad_()
+    loss = masked_loss(prediction, nothing)
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.equal(prediction.grad, torch.zeros(2, 2))  # type: ignore[arg-type]
+
+
+def test_times_match_by_label_not_by_value() -> None:
+    a, b = labelled_liquid(0), labelled_liquid(1)
+    later = replace(b, times=np.array([0.2, 20.0]))
+    alone = replace(b, time_labels=("7",), times=np.array([18.0]), propensity=b.propensity[1:], replica_variance=None)
+    assert labels_of([a, later], "all") == {"1": 0.1, "7": 16.5}
+    rows = labelled_propensity(alone, ["1", "7"])
+    assert np.isnan(rows[0]).all()
+    np.testing.assert_array_equal(rows[1], b.propensity[1])
+    with pytest.raises(EquiglassError, match="no configuration has times"):
+        labels_of([a], ["9"])
+
+
+def test_schedules() -> None:
+    assert learning_rate("one-cycle", 1.0, 0.0) == pytest.approx(1 / 25)
+    assert learning_rate("one-cycle", 1.0, 0.3) == pytest.approx(1.0)
+    assert learning_rate("one-cycle", 1.0, 1.0) == pytest.approx(0.0)
+    assert [learning_rate("halving", 1.0, p) for p in (0, 0.4, 0.99)] == [1, 0.5, 1 / 32]
+    assert learning_rate("constant", 2.0, 0.7) == 2.0
+
+
+def test_a_run_learns_and_leaves_a_readable_folder(tmp_path: Path) -> None:
+    results: list[EpochResult] = []
+    configuration = tiny("epochs=30", "learning_rate=0.02", "architecture.dropout=0.0")
+    trained = train(liquids(), tmp_path / "run", configuration, on_epoch=results.append)
+    assert results[-1].loss < 0.5 * results[0].loss
+    assert np.nanmean(results[-1].rho[0]) > 0.5
+    with (tmp_path / "run" / "log.csv").open() as file:
+        log = list(csv.DictReader(file))
+    assert len(log) == 30
+    assert float(log[-1]["rho_A_7"]) == pytest.approx(results[-1].rho[0, 1], abs=1e-4)
+    names = yaml.safe_load((tmp_path / "run" / "split.yaml").read_text())
+    assert names["validation"] == ["liquid-0", "liquid-3"]
+    again = load_trained(tmp_path / "run" / "last.safetensors")
+    system = liquids(1)[0]
+    np.testing.assert_array_equal(again.predict(system), trained.predict(system))
+    assert (tmp_path / "run" / "best.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "override", ["inputs.positions=inherent", "inputs.energy=none", "inputs.energy=thermal", "times=['7']", "fold=0"]
+)
+def test_every_choice_of_input_and_target_trains(tmp_path: Path, override: str) -> None:
+    trained = train(liquids(), tmp_path / "run", tiny("epochs=1", override))
+    times = 1 if override.startswith("times") else 2
+    assert trained.predict(liquids(1)[0]).shape == (times, 64)
+
+
+def test_accumulation_is_one_step_on_the_mean_gradient(tmp_path: Path) -> None:
+    """Four configurations a step, four in the training set: one optimiser step an epoch."""
+    train(liquids(), tmp_path / "run", tiny("accumulate=4", "epochs=2"))
+    steps = {int(v) for k, v in weights(tmp_path / "run").items() if k.startswith("optimizer.step.")}
+    assert steps == {2}
+
+
+def test_same_seed_same_weights_other_seed_others(tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(liquids(), tmp_path / name, tiny("epochs=1", f"seed={seed}"))
+    assert_same_weights(tmp_path / "a", tmp_path / "b")
+    with pytest.raises(AssertionError):
+        assert_same_weights(tmp_path / "a", tmp_path / "c")
+
+
+class Stopped(Exception):
+    """Stands for whatever ends a process."""
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_resume_at_any_step_reaches_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accumulate: int
+) -> None:
+    configuration = tiny(f"accumulate={accumulate}")
+    train(liquids(), tmp_path / "unbroken", configuration)
+    monkeypatch.setattr(training_loop, "CHECKPOINT_SECONDS", 0.0)
+
+    def stop_at(step: int):  # type: ignore[no-untyped-def]
+        def on_step(progress: training_loop.Progress, loss: float) -> None:
+            if progress.step == step:
+                raise Stopped
+
+        return on_step
+
+    with pytest.raises(Stopped):
+        train(liquids(), tmp_path / "broken", configuration, on_step=stop_at(3))
+    with pytest.raises(Stopped):
+        train(liquids(), tmp_path / "broken", configuration, resume=True, on_step=stop_at(10))
+    train(liquids(), tmp_path / "broken", configuration, resume=True)
+    assert_same_weights(tmp_path / "unbroken", tmp_path / "broken")
+    assert (tmp_path / "unbroken" / "log.csv").read_text() == (tmp_path / "broken" / "log.csv").read_text()
+
+
+def test_resume_refuses_another_configuration(tmp_path: Path) -> None:
+    train(liquids(), tmp_path / "run", tiny("epochs=1"))
+    with pytest.raises(EquiglassError, match="another configuration"):
+        train(liquids(), tmp_path / "run", tiny("epochs=2"), resume=True)
+    with pytest.raises(EquiglassError, match="another data or split"):
+        train(liquids(7), tmp_path / "run", tiny("epochs=1"), resume=True)
+    with pytest.raises(EquiglassError, match="not empty"):
+        train(liquids(), tmp_path / "run", tiny("epochs=1"))
+    with pytest.raises(EquiglassError, match="no run to resume"):
+        train(liquids(), tmp_path / "none", tiny("epochs=1"), resume=True)
+
+
+def test_kill_9_then_resume_reaches_the_same_weights(tmp_path: Path) -> None:
+    data = tmp_path / "data.h5"
+    equiglass.save(liquids(), data)
+    options = [x for o in TINY for x in ("--set", o)] + ["--set", "epochs=200"]
+    command = [sys.executable, "-m", "equiglass", "train", "--data", str(data), *options, "--out"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, str(tmp_path / "unbroken")], check=True, env=environment, capture_output=True)
+
+    broken = tmp_path / "broken"
+    process = subprocess.Popen(
+        [*command, str(broken)], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not (broken / "log.csv").exists() or len((broken / "log.csv").read_text().splitlines()) < 5:
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len((broken / "log.csv").read_text().splitlines()) < 201
+    subprocess.run([*command, str(broken), "--resume"], check=True, env=environment, capture_output=True)
+    assert_same_weights(tmp_path / "unbroken", broken)
