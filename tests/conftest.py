@@ -36,9 +36,7 @@ def random_liquid(n: int = 120, density: float = 1.2, seed: int = 0, n_types: in
     if n_types > 2:
         types[rng.permutation(n)[: n // 6]] = n_types - 1
     potential = KOB_ANDERSEN if n_types == 2 else None
-    return System(
-        positions, types, np.full(3, side), name=f"liquid-{seed}", temperature=0.5, potential=potential
-    )
+    return System(positions, types, np.full(3, side), name=f"liquid-{seed}", temperature=0.5, potential=potential)
 
 
 @pytest.fixture

@@ -72,9 +72,7 @@ def xyz_lines() -> list[str]:
     """A sound extended XYZ file."""
     side = LIQUID.box[0]
     comment = f'Lattice="{side} 0 0 0 {side} 0 0 0 {side}" Properties=species:S:1:pos:R:3 pbc="T T T"'
-    rows = [
-        f"{'AB'[kind]} {x} {y} {z}" for kind, (x, y, z) in zip(LIQUID.types, LIQUID.positions, strict=True)
-    ]
+    rows = [f"{'AB'[kind]} {x} {y} {z}" for kind, (x, y, z) in zip(LIQUID.types, LIQUID.positions, strict=True)]
     return ["60", comment, *rows]
 
 
@@ -140,9 +138,7 @@ def damaged_files(folder: Path) -> dict[str, Path]:
     labelled("NaN position", positions=moved(np.nan))
     labelled("infinite position", positions=moved(np.inf))
     labelled("absurd position", positions=moved(1e20))
-    labelled(
-        "overlapping particles", positions=np.vstack([LIQUID.positions[:-1], LIQUID.positions[:1] + 0.05])
-    )
+    labelled("overlapping particles", positions=np.vstack([LIQUID.positions[:-1], LIQUID.positions[:1] + 0.05]))
     labelled("all particles at the origin", positions=np.zeros((60, 3)))
     labelled("flat positions", positions=LIQUID.positions.ravel())
     labelled("two dimensions", positions=LIQUID.positions[:, :2])
@@ -165,9 +161,7 @@ def damaged_files(folder: Path) -> dict[str, Path]:
     labelled("labels without times", times=None)
     labelled("negative temperature", temperature=-0.5)
     labelled("Python objects", extra=np.array([{"a": 1}], dtype=object))
-    labelled(
-        "no particles", types=LIQUID.types[:0], positions=LIQUID.positions[:0], propensity=np.zeros((2, 0))
-    )
+    labelled("no particles", types=LIQUID.types[:0], positions=LIQUID.positions[:0], propensity=np.zeros((2, 0)))
     sound = npz("npz truncated", labelled_arrays())
     sound.write_bytes(sound.read_bytes()[:-300])
     flipped = npz("npz with flipped bytes", labelled_arrays())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from conftest import random_liquid
 
+from conftest import random_liquid
 from equiglass.neighbors import periodic_pairs
 from equiglass.system import System
 

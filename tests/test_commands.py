@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from damaged import damaged_files
-from labelled import labelled_liquid
 
 import equiglass
+from damaged import damaged_files
 from equiglass.__main__ import main
+from labelled import labelled_liquid
 
 TINY = ("architecture.l_max=1", "architecture.layers=2", "architecture.channels=2", "epochs=2", "folds=3")
 SETTINGS = [word for override in TINY for word in ("--set", override)]
@@ -115,7 +115,9 @@ def test_predict_refuses_more_types_than_the_model_has(folder: Path, capsys: pyt
 
 def test_predict_warns_of_another_density_and_composition(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     liquid = labelled_liquid(13)
-    wide = replace(liquid, positions=liquid.positions * 1.1, positions_inherent=liquid.positions * 1.1, box=liquid.box * 1.1)
+    wide = replace(
+        liquid, positions=liquid.positions * 1.1, positions_inherent=liquid.positions * 1.1, box=liquid.box * 1.1
+    )
     pure = replace(wide, types=np.zeros_like(wide.types))
     equiglass.save(pure, folder / "unlike.h5")
     assert run("predict", folder / "run", folder / "unlike.h5", "-o", folder / "unlike.xyz") == 0
@@ -129,7 +131,10 @@ def test_predict_warns_of_another_density_and_composition(folder: Path, capsys: 
     [
         (("evaluate", "nowhere", "--data", "{folder}/data.h5"), "nowhere is neither a run folder"),
         (("evaluate", "{folder}/run", "--data", "{folder}/missing"), "missing"),
-        (("train", "--data", "{folder}/data.h5", "--out", "{folder}/new", "--set", "epoch=3"), "Did you mean 'epochs'?"),
+        (
+            ("train", "--data", "{folder}/data.h5", "--out", "{folder}/new", "--set", "epoch=3"),
+            "Did you mean 'epochs'?",
+        ),
         (("train", "--data", "{folder}/data.h5", "--out", "{folder}/run"), "not empty"),
         (("simulate", "{folder}/missing.yaml", "--out", "{folder}/new"), "missing.yaml"),
     ],
@@ -177,6 +182,11 @@ def test_a_folder_of_runs_is_an_ensemble(folder: Path) -> None:
     system = labelled_liquid(3)
     each = [equiglass.load_model(runs / f"seed-{seed}").predict(system).propensity for seed in (1, 2)]
     np.testing.assert_allclose(equiglass.load_model(runs).predict(system).propensity, np.mean(each, axis=0))
+    assert run("export", runs, "-o", folder / "exported") == 0
+    exported = equiglass.load_model(folder / "exported").predict(system).propensity
+    np.testing.assert_array_equal(exported, equiglass.load_model(runs).predict(system).propensity)
+    bare, whole = folder / "exported" / "member-1" / "last.safetensors", runs / "seed-1" / "last.safetensors"
+    assert bare.stat().st_size < whole.stat().st_size
 
 
 def test_quench_and_info(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

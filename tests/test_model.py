@@ -159,22 +159,16 @@ def test_prediction_is_invariant(seed: int, axis: int) -> None:
     moved = replace(system, positions=system.positions + rng.uniform(-50, 50, 3))
     torch.testing.assert_close(predict(moved), expected, **close)
     shifts = rng.integers(-3, 4, (60, 3)) * system.box
-    torch.testing.assert_close(
-        predict(replace(system, positions=system.positions + shifts)), expected, **close
-    )
+    torch.testing.assert_close(predict(replace(system, positions=system.positions + shifts)), expected, **close)
     order = rng.permutation(60)
     permuted = replace(system, positions=system.positions[order], types=system.types[order])
     torch.testing.assert_close(predict(permuted, energy[order]), expected[order], **close)
     cyclic = np.roll(np.eye(3), axis, axis=0)  # a turn about (1, 1, 1), which a cubic box survives
-    torch.testing.assert_close(
-        predict(replace(system, positions=system.positions @ cyclic.T)), expected, **close
-    )
+    torch.testing.assert_close(predict(replace(system, positions=system.positions @ cyclic.T)), expected, **close)
     graph = build_graph(system, 2.0, extra_scalars=[energy], dtype=torch.float64)
     rotation = o3.rand_matrix(dtype=torch.float64)
     with torch.no_grad():
-        torch.testing.assert_close(
-            network(replace(graph, vectors=graph.vectors @ rotation.T)), expected, **close
-        )
+        torch.testing.assert_close(network(replace(graph, vectors=graph.vectors @ rotation.T)), expected, **close)
 
 
 def test_it_sees_chirality() -> None:
@@ -228,8 +222,7 @@ def convolution_inputs(
     hidden = torch.rand(graph.n_edges, 16, dtype=torch.float64)
     weight, bias = torch.randn(n_comb, 16, dtype=torch.float64), torch.randn(n_comb, dtype=torch.float64)
     mixing = [
-        torch.randn(paths.combinations_to(l, channels, 3), channels, dtype=torch.float64)
-        for l in range(l_max + 1)
+        torch.randn(paths.combinations_to(l, channels, 3), channels, dtype=torch.float64) for l in range(l_max + 1)
     ]
     return h, graph, y, hidden, weight, bias, mixing, paths
 
@@ -271,9 +264,7 @@ def test_reference_equals_e3nn_tensor_product_and_scatter(l_max: int, first: boo
 def test_gradient_of_the_reference_by_finite_differences() -> None:
     h, graph, y, hidden, weight, bias, mixing, paths = convolution_inputs(1, 2, n=8)
 
-    def run(
-        h: torch.Tensor, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, *mixing: torch.Tensor
-    ):  # type: ignore[no-untyped-def]
+    def run(h: torch.Tensor, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, *mixing: torch.Tensor):  # type: ignore[no-untyped-def]
         return convolve_reference(h, graph, y, hidden, weight, bias, mixing, 1.0, paths)
 
     inputs = [t.detach().requires_grad_() for t in (h, hidden, weight, bias, *mixing)]  # type: ignore[union-attr]

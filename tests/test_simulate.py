@@ -213,6 +213,9 @@ def test_killed_and_resumed_gives_the_same(simulated: tuple[Path, list[System]],
     assert_same(simulated[1], resumed)
     assert (out / "report.json").read_text() == (simulated[0] / "report.json").read_text()
     assert [done for done, _, _ in news] == list(range(1, news[-1][1] + 1))
+    again: list[tuple[int, int, str]] = []
+    assert_same(resumed, simulate(out, resume=True, progress=lambda *n: again.append(n)))
+    assert again == news
 
 
 @pytest.mark.lammps

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from labelled import labelled_liquid
 from safetensors.torch import load_file
 
 import equiglass
@@ -26,6 +25,7 @@ from equiglass.training import loop as training_loop
 from equiglass.training.loop import EpochResult, masked_loss
 from equiglass.training.samples import labelled_propensity, labels_of, split
 from equiglass.training.schedule import learning_rate
+from labelled import labelled_liquid
 
 TINY = ["architecture.l_max=1", "architecture.layers=2", "architecture.channels=2", "epochs=3", "folds=3"]
 
@@ -156,7 +156,7 @@ def test_same_seed_same_weights_other_seed_others(tmp_path: Path) -> None:
         assert_same_weights(tmp_path / "a", tmp_path / "c")
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Stands for whatever ends a process."""
 
 
@@ -171,13 +171,13 @@ def test_resume_at_any_step_reaches_the_same_weights(
     def stop_at(step: int):  # type: ignore[no-untyped-def]
         def on_step(progress: training_loop.Progress, loss: float) -> None:
             if progress.step == step:
-                raise Stopped
+                raise StoppedError
 
         return on_step
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         train(liquids(), tmp_path / "broken", configuration, on_step=stop_at(3))
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         train(liquids(), tmp_path / "broken", configuration, resume=True, on_step=stop_at(10))
     train(liquids(), tmp_path / "broken", configuration, resume=True)
     assert_same_weights(tmp_path / "unbroken", tmp_path / "broken")

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from equiglass.evaluation import evaluate
     from equiglass.formats import load, save
     from equiglass.graph import build_graph
+    from equiglass.inherent import quench
     from equiglass.potential import KOB_ANDERSEN, LennardJones
     from equiglass.prediction import load_model
-    from equiglass.quench import quench
     from equiglass.system import System
     from equiglass.training import Configuration, train
 
@@ -34,7 +34,7 @@ _HOME = {
     "LennardJones": "potential",
     "load": "formats",
     "save": "formats",
-    "quench": "quench",
+    "quench": "inherent",
     "build_graph": "graph",
     "Configuration": "training",
     "train": "training",

@@ -111,9 +111,7 @@ def _print(rows: Sequence[Row], baseline: Sequence[Row], configurations: int) ->
         console.print(f"The network does not beat the ridge for A at {behind} of the times.")
 
 
-def _draw(
-    out: Path, rows: Sequence[Row], baseline: Sequence[Row], system: System, predicted: Mapping
-) -> None:
+def _draw(out: Path, rows: Sequence[Row], baseline: Sequence[Row], system: System, predicted: Mapping) -> None:
     from equiglass.figures import Curve, propensity_slice, rho_against_time, save_figure, scatter
 
     of_a = [row for row in rows if row.type == "A"]

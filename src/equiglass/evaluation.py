@@ -69,9 +69,7 @@ def evaluate(systems: Sequence[System], predictions: Sequence[Predicted]) -> lis
     n_types = max(s.n_types for s in systems)
     rows = []
     for label in shared:
-        having = [
-            (s, p) for s, p in zip(systems, predictions, strict=True) if label in s.time_labels and label in p
-        ]
+        having = [(s, p) for s, p in zip(systems, predictions, strict=True) if label in s.time_labels and label in p]
         having = [(s, p) for s, p in having if s.propensity is not None]
         first = having[0][0]
         index = int(label) if label.isdecimal() else first.at(label) + 1
@@ -117,10 +115,7 @@ def evaluate_model(
 
 def as_json(rows: Sequence[Row], configurations: int) -> dict[str, Any]:
     """Plain numbers for a JSON file; what is undefined is null."""
-    rho = [
-        {k: (None if isinstance(v, float) and math.isnan(v) else v) for k, v in asdict(row).items()}
-        for row in rows
-    ]
+    rho = [{k: (None if isinstance(v, float) and math.isnan(v) else v) for k, v in asdict(row).items()} for row in rows]
     return {"configurations": configurations, "rho": rho}
 
 

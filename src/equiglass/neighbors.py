@@ -28,7 +28,7 @@ class Pairs(NamedTuple):
     distances: NDArray[np.float64]
 
 
-def periodic_pairs(positions: NDArray[np.floating], box: NDArray[np.floating], cutoff: float) -> Pairs:
+def periodic_pairs(positions: NDArray[np.float64], box: NDArray[np.float64], cutoff: float) -> Pairs:
     """All directed pairs with 0 < |a_ij| < cutoff, images included (a particle may see itself across the box).
 
     Args:

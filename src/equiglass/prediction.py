@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.inherent import quench
 from equiglass.model.trained import Trained, TrainingData, load_trained
-from equiglass.quench import quench
 from equiglass.system import Float, System, type_name
 
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -137,9 +137,7 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     paths = [folder / file] if (folder / file).is_file() else sorted(folder.glob(f"*/{file}"))
     if not paths:
         names = ", ".join(pretrained_names()) or "none"
-        raise EquiglassError(
-            f"{run} is neither a run folder holding {file} nor a model of the package ({names})."
-        )
+        raise EquiglassError(f"{run} is neither a run folder holding {file} nor a model of the package ({names}).")
     members = tuple(load_trained(path) for path in paths)
     first = members[0]
     for path, member in zip(paths, members, strict=True):
@@ -149,9 +147,7 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
             first.n_types,
         )
         if not same:
-            raise EquiglassError(
-                f"{path} has other times, inputs or types than {paths[0]}; they cannot be averaged."
-            )
+            raise EquiglassError(f"{path} has other times, inputs or types than {paths[0]}; they cannot be averaged.")
     return Model(str(run), members)
 
 

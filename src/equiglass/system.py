@@ -85,13 +85,9 @@ class System:
         self._check_reach("positions", positions, box)
         types = np.asarray(self.types)
         if types.shape != (n,):
-            raise EquiglassError(
-                f"{self.name}: {n} positions but types of shape {types.shape}; one type a particle."
-            )
+            raise EquiglassError(f"{self.name}: {n} positions but types of shape {types.shape}; one type a particle.")
         if not np.issubdtype(types.dtype, np.integer) or types.min() < 0:
-            raise EquiglassError(
-                f"{self.name}: types must be whole numbers from 0; got {np.unique(types)[:8]}."
-            )
+            raise EquiglassError(f"{self.name}: types must be whole numbers from 0; got {np.unique(types)[:8]}.")
         if self.potential is not None and types.max() >= self.potential.n_types:
             raise EquiglassError(
                 f"{self.name}: particle type {types.max()} is unknown to the potential {self.potential.name!r}, "
@@ -135,9 +131,7 @@ class System:
             self._set("replica_displacements", replicas)
         if self.propensity is not None and np.any(self.propensity < 0):
             raise EquiglassError(f"{self.name}: a propensity is a mean distance and cannot be negative.")
-        checked = {
-            k: self._array(f"prediction {k}", v, (n_times, n), True) for k, v in self.predictions.items()
-        }
+        checked = {k: self._array(f"prediction {k}", v, (n_times, n), True) for k, v in self.predictions.items()}
         self._set("predictions", checked)
         self._set("provenance", dict(self.provenance))
 
@@ -149,24 +143,18 @@ class System:
         if np.any(np.abs(positions) > 1e6 * box):
             raise EquiglassError(f"{self.name}: {key} lie more than a million boxes away from the origin.")
 
-    def _array(
-        self, key: str, value: ArrayLike, shape: tuple[int | None, ...], may_miss: bool = False
-    ) -> Float:
+    def _array(self, key: str, value: ArrayLike, shape: tuple[int | None, ...], may_miss: bool = False) -> Float:
         """A float64 array of that shape; NaN only where ``may_miss``."""
         try:
             array = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError):
             raise EquiglassError(f"{self.name}: {key} is not an array of numbers.") from None
-        if array.ndim != len(shape) or any(
-            w is not None and w != g for w, g in zip(shape, array.shape, strict=True)
-        ):
+        if array.ndim != len(shape) or any(w is not None and w != g for w, g in zip(shape, array.shape, strict=True)):
             wanted = "(" + ", ".join("N" if s is None else str(s) for s in shape) + ")"
             raise EquiglassError(f"{self.name}: {key} has shape {array.shape}, not {wanted}.")
         bad = np.isinf(array) if may_miss else ~np.isfinite(array)
         if np.any(bad):
-            raise EquiglassError(
-                f"{self.name}: {key} holds {int(bad.sum())} values that are not finite numbers."
-            )
+            raise EquiglassError(f"{self.name}: {key} holds {int(bad.sum())} values that are not finite numbers.")
         return array
 
     @property
@@ -196,9 +184,7 @@ class System:
             EquiglassError: no such label here.
         """
         if label not in self.time_labels:
-            raise EquiglassError(
-                f"{self.name}: no time labelled {label!r}; there are {list(self.time_labels)}."
-            )
+            raise EquiglassError(f"{self.name}: no time labelled {label!r}; there are {list(self.time_labels)}.")
         return self.time_labels.index(label)
 
 

@@ -7,6 +7,7 @@ import typer
 from equiglass.commands.crossvalidate import crossvalidate
 from equiglass.commands.demo import demo
 from equiglass.commands.evaluate import evaluate
+from equiglass.commands.export import export
 from equiglass.commands.info import info
 from equiglass.commands.predict import predict
 from equiglass.commands.quench import quench
@@ -20,5 +21,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, train, crossvalidate, evaluate, predict, quench, simulate, info):
+for command in (demo, train, crossvalidate, evaluate, predict, quench, simulate, export, info):
     app.command()(command)

@@ -14,21 +14,15 @@ from equiglass.commands.train import DataOption
 if TYPE_CHECKING:
     from equiglass.evaluation import Row
 
-RunArgument = Annotated[
-    str, typer.Argument(help="Run folder, folder of run folders, or name of a shipped model.")
-]
-CheckpointOption = Annotated[
-    str, typer.Option("--checkpoint", help="last, or best: of the highest validation rho.")
-]
+RunArgument = Annotated[str, typer.Argument(help="Run folder, folder of run folders, or name of a shipped model.")]
+CheckpointOption = Annotated[str, typer.Option("--checkpoint", help="last, or best: of the highest validation rho.")]
 
 
 def evaluate(
     run: RunArgument,
     data: DataOption,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the scores there.")] = None,
-    figures: Annotated[
-        Path | None, typer.Option("--figures", help="Folder for scatter and rho(t) figures.")
-    ] = None,
+    figures: Annotated[Path | None, typer.Option("--figures", help="Folder for scatter and rho(t) figures.")] = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
     """Score a model on labelled configurations."""

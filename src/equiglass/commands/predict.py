@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 def predict(
     run: RunArgument,
     files: Annotated[list[Path], typer.Argument(help="Configurations in any format that equiglass reads.")],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Extended XYZ for one FILE, a folder for several.")
-    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ for one FILE, a folder for several.")],
     types: Annotated[
         str | None, typer.Option("--types", help="Species in the order of the model's types: Ni,P.")
     ] = None,
@@ -41,9 +39,7 @@ def predict(
         raise EquiglassError(f"{out} is a file; for several FILEs name a folder.")
     if len(set(targets)) < len(targets):
         raise EquiglassError("two FILEs have the same name; predict them one at a time.")
-    frames = [
-        (target, system) for target, (_, systems) in zip(targets, loaded, strict=True) for system in systems
-    ]
+    frames = [(target, system) for target, (_, systems) in zip(targets, loaded, strict=True) for system in systems]
     predictions: dict[Path, list[Prediction]] = {}
     for target, system in track(frames, "predicting", transient=True):
         predictions.setdefault(target, []).append(model.predict(system))

@@ -19,8 +19,8 @@ def quench(
     from rich.progress import track
 
     from equiglass.formats import load, save
+    from equiglass.inherent import quench as quench_one
     from equiglass.potential import KOB_ANDERSEN
-    from equiglass.quench import quench as quench_one
 
     systems = load(files, types=types.split(",") if types else None)
     quenched = [quench_one(s, potential=s.potential or KOB_ANDERSEN) for s in track(systems, "quenching")]

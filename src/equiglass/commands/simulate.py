@@ -11,9 +11,7 @@ import typer
 def simulate(
     protocol: Annotated[Path, typer.Argument(help="YAML file that says what to simulate.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the data set.")],
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with what a stopped simulation left.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what a stopped simulation left.")] = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="LAMMPS processes at once, one core each.")] = 1,
 ) -> None:
     """Equilibrate a liquid, take configurations, run their iso-configurational ensembles."""
@@ -30,6 +28,4 @@ def simulate(
             bar.update(task, completed=done, total=total, description=what)
 
         run_protocol(wanted, out, resume=resume, progress=progress, jobs=jobs)
-    typer.echo(
-        f"{out / 'dataset.h5'}: {wanted.configurations} configurations; the checks are in {out / 'report.json'}"
-    )
+    typer.echo(f"{out / 'dataset.h5'}: {wanted.configurations} configurations; the checks are in {out / 'report.json'}")

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from equiglass.system import System
     from equiglass.training import Configuration
 
-DataOption = Annotated[
-    list[Path], typer.Option("--data", help="File or folder of configurations; may be repeated.")
-]
+DataOption = Annotated[list[Path], typer.Option("--data", help="File or folder of configurations; may be repeated.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file; the defaults without it.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override: key=value, nested with dots.")]
 
@@ -55,11 +53,7 @@ def run_with_progress(
     from equiglass.training.run import train as train_run
     from equiglass.training.samples import split
 
-    n = (
-        len(systems)
-        if validation is not None
-        else len(split(systems, configuration.folds, configuration.fold)[0])
-    )
+    n = len(systems) if validation is not None else len(split(systems, configuration.folds, configuration.fold)[0])
     columns = (
         TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
         BarColumn(bar_width=24),

@@ -33,9 +33,7 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
-def _from_buffer(
-    buffer: bytes, dtype: np.dtype, shape: tuple[int, ...], order: Literal["C", "F"]
-) -> np.ndarray:
+def _from_buffer(buffer: bytes, dtype: np.dtype, shape: tuple[int, ...], order: Literal["C", "F"]) -> np.ndarray:
     """An array as numpy spells it in pickles of protocol 5."""
     return np.frombuffer(buffer, dtype=dtype).reshape(shape, order=order)
 

@@ -50,14 +50,10 @@ def checked(system: System) -> System:
         if positions is None:
             continue
         if np.any(np.abs(positions - system.box / 2) > system.box):
-            raise EquiglassError(
-                f"{system.name}: {key} lie so far outside the box that they cannot be wrapped."
-            )
+            raise EquiglassError(f"{system.name}: {key} lie so far outside the box that they cannot be wrapped.")
         # Before the search for pairs, whose memory all particles at the origin would exhaust.
         if len(np.unique(positions, axis=0)) < system.n_particles:
-            raise EquiglassError(
-                f"{system.name}: particles overlap: {key} hold the same point more than once."
-            )
+            raise EquiglassError(f"{system.name}: particles overlap: {key} hold the same point more than once.")
         pairs = periodic_pairs(positions, system.box, float(closest.max()))
         overlap = pairs.distances < closest[system.types[pairs.receivers], system.types[pairs.senders]]
         if np.any(overlap):

@@ -65,9 +65,7 @@ def read_dataset(path: Path) -> Iterator[System]:
 
     with h5py.File(path, "r") as file:
         if file.attrs.get("format") != FORMAT:
-            raise EquiglassError(
-                f"this HDF5 file is not a data set of equiglass (its format is not {FORMAT!r})."
-            )
+            raise EquiglassError(f"this HDF5 file is not a data set of equiglass (its format is not {FORMAT!r}).")
         version = int(file.attrs.get("version", 0))
         if version > VERSION:
             raise EquiglassError(

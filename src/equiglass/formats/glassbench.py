@@ -56,9 +56,7 @@ def times_at(temperature: str) -> tuple[float, ...]:
         return TIMES[float(temperature)]
     except KeyError:
         known = ", ".join(f"{t:.2f}" for t in TIMES)
-        raise EquiglassError(
-            f"no times are known for T = {temperature}; the data set has T = {known}."
-        ) from None
+        raise EquiglassError(f"no times are known for T = {temperature}; the data set has T = {known}.") from None
 
 
 def is_glassbench(arrays: Arrays) -> bool:

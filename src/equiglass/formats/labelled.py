@@ -36,14 +36,10 @@ def read_labelled(path: Path, arrays: Arrays) -> System:
     if "box" not in arrays and "positions" in arrays:
         raise EquiglassError("the box is missing; store the key 'box', three edge lengths.")
     require(arrays, "types", "positions", "box")
-    predictions = {
-        key.removeprefix(_PREDICTION): arrays[key] for key in arrays if key.startswith(_PREDICTION)
-    }
+    predictions = {key.removeprefix(_PREDICTION): arrays[key] for key in arrays if key.startswith(_PREDICTION)}
     times = np.atleast_1d(arrays.get("times", np.empty(0)))
     if times.size == 0 and (predictions or any(key in arrays for key in _LABELS)):
-        raise EquiglassError(
-            "there are labels but no times; store the key 'times', one ascending value a time."
-        )
+        raise EquiglassError("there are labels but no times; store the key 'times', one ascending value a time.")
     default_labels = np.arange(1, len(times) + 1)
     return System(
         arrays["positions"],

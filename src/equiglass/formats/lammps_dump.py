@@ -81,8 +81,7 @@ def _frames(lines: Sequence[str], prefer_element: bool) -> Iterator[_Frame]:
                 raise EquiglassError(f"timestep {timestep}: the box (ITEM: BOX BOUNDS) is missing.")
             if n < 1 or at + n > len(lines):
                 raise EquiglassError(
-                    f"timestep {timestep}: {max(n, 0)} particles are announced, "
-                    f"and {len(lines) - at} lines follow."
+                    f"timestep {timestep}: {max(n, 0)} particles are announced, and {len(lines) - at} lines follow."
                 )
             rows = [line.split() for line in lines[at : at + n]]
             yield _frame(timestep, bounds, header.split()[2:], rows, prefer_element)
@@ -110,9 +109,7 @@ def _frame(
         )
     for row in rows:
         if len(row) != len(columns):
-            raise EquiglassError(
-                f"timestep {timestep}: {len(columns)} columns, but a line is {' '.join(row)[:60]!r}."
-            )
+            raise EquiglassError(f"timestep {timestep}: {len(columns)} columns, but a line is {' '.join(row)[:60]!r}.")
     where = {key: k for k, key in enumerate(columns)}
     chosen = where[species[-1] if prefer_element else species[0]]
     try:
@@ -122,9 +119,7 @@ def _frame(
     order = np.argsort(ids, kind="stable")
     ids = ids[order]
     if np.any(np.diff(ids) == 0):
-        raise EquiglassError(
-            f"timestep {timestep}: particle id {ids[:-1][np.diff(ids) == 0][0]} occurs twice."
-        )
+        raise EquiglassError(f"timestep {timestep}: particle id {ids[:-1][np.diff(ids) == 0][0]} occurs twice.")
     positions = _numbers([[row[where[key]] for key in coordinates] for row in rows], timestep)[order]
     if coordinates[0].startswith("xs"):
         positions = positions * (bounds[:, 1] - bounds[:, 0])

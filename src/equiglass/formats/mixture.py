@@ -38,8 +38,7 @@ def _type_of(names: Iterable[str], order: Sequence[str] | None) -> dict[str, int
         unknown = [name for name in names if name not in order]
         if unknown:
             raise EquiglassError(
-                f"species {unknown[0]!r} is not in the given order of types {list(order)}; "
-                f"the species are {shown}."
+                f"species {unknown[0]!r} is not in the given order of types {list(order)}; the species are {shown}."
             )
         return {name: order.index(name) for name in names}
     if all(re.fullmatch("[0-9]{1,9}", name) for name in names):
@@ -72,9 +71,7 @@ def potential_named(
         EquiglassError: only one of the tables is given, or they are not a mixture's.
     """
     if (epsilon is None) != (sigma is None):
-        raise EquiglassError(
-            f"potential {name!r}: epsilon and sigma come together; only one of them is given."
-        )
+        raise EquiglassError(f"potential {name!r}: epsilon and sigma come together; only one of them is given.")
     if epsilon is not None and sigma is not None:
         return LennardJones(name=name, epsilon=_table(epsilon), sigma=_table(sigma), cutoff=float(cutoff))
     if name not in MIXTURES:

@@ -22,9 +22,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         EquiglassError: not an archive, or it holds Python objects (reading these could run code).
     """
     if not zipfile.is_zipfile(path):
-        raise EquiglassError(
-            "this is not an npz archive, or only the beginning of one; fetch or write it again."
-        )
+        raise EquiglassError("this is not an npz archive, or only the beginning of one; fetch or write it again.")
     arrays = {}
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         for key in archive.files:
@@ -44,11 +42,7 @@ def require(arrays: Arrays, *keys: str) -> None:
     """Raise an EquiglassError unless all these keys are there and the positions are in three dimensions."""
     missing = [key for key in keys if key not in arrays]
     if missing:
-        raise EquiglassError(
-            f"key {missing[0]!r} is missing; the keys are {', '.join(sorted(arrays)) or 'none'}."
-        )
+        raise EquiglassError(f"key {missing[0]!r} is missing; the keys are {', '.join(sorted(arrays)) or 'none'}.")
     for key in keys:
         if "positions" in key and arrays[key].shape[-1:] == (2,):
-            raise EquiglassError(
-                f"{key!r} are two-dimensional; only configurations in three dimensions are read."
-            )
+            raise EquiglassError(f"{key!r} are two-dimensional; only configurations in three dimensions are read.")

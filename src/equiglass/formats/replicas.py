@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from equiglass.errors import EquiglassError, EquiglassWarning
 
 
-def labels_from_runs(
-    displacements: Iterable[NDArray[np.floating]], box: NDArray[np.floating]
-) -> dict[str, Any]:
+def labels_from_runs(displacements: Iterable[NDArray[np.floating]], box: NDArray[np.floating]) -> dict[str, Any]:
     """p_i(t) = (1/M) sum_m |dr_i^m(t)|, with variance, halves (even and odd runs) and mean vector.
 
     The displacements must be unwrapped, and are taken as they are; where they look wrapped (a share of them
@@ -31,9 +29,7 @@ def labels_from_runs(
     means, propensity, variance, halves = [], [], [], []
     for vectors in displacements:
         if replicas and vectors.shape != replicas[0].shape:
-            raise EquiglassError(
-                f"runs at different times have shapes {replicas[0].shape} and {vectors.shape}."
-            )
+            raise EquiglassError(f"runs at different times have shapes {replicas[0].shape} and {vectors.shape}.")
         if vectors.ndim != 3 or len(vectors) == 0:
             raise EquiglassError(f"the positions of the runs have shape {vectors.shape}, not (runs, N, 3).")
         if not np.all(np.isfinite(vectors)):

@@ -81,9 +81,7 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
     )
 
 
-def _propensity(
-    path: Path, frame: _Frame
-) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64] | None]:
+def _propensity(path: Path, frame: _Frame) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64] | None]:
     """Labels, values of the times, and propensity (T, N); nothing of it where the times are not given."""
     found = [key.removeprefix(_PROPENSITY) for key in frame.columns if key.startswith(_PROPENSITY)]
     times = _values(frame.comment, "times")
@@ -99,9 +97,7 @@ def _propensity(
     labels = tuple(frame.comment.get("time_labels", " ".join(found)).split())
     missing = [label for label in labels if propensity_column(label) not in frame.columns]
     if missing:
-        raise EquiglassError(
-            f"there is no column {propensity_column(missing[0])!r} for the time {missing[0]!r}."
-        )
+        raise EquiglassError(f"there is no column {propensity_column(missing[0])!r} for the time {missing[0]!r}.")
     return labels, times, np.stack([frame.columns[propensity_column(label)] for label in labels])
 
 
@@ -116,8 +112,7 @@ def _frames(lines: Sequence[str]) -> Iterator[_Frame]:
             n = int(lines[at])
         except ValueError:
             raise EquiglassError(
-                f"line {at + 1}: the number of particles of frame {number} is expected, "
-                f"found {lines[at][:40]!r}."
+                f"line {at + 1}: the number of particles of frame {number} is expected, found {lines[at][:40]!r}."
             ) from None
         rows = [line.split() for line in lines[at + 2 : at + 2 + n]]
         if n < 1 or len(rows) < n:
@@ -130,9 +125,7 @@ def _frames(lines: Sequence[str]) -> Iterator[_Frame]:
 def _frame(comment: dict[str, str], rows: list[list[str]], number: int) -> _Frame:
     properties = comment.get("Properties", "species:S:1:pos:R:3").split(":")
     if len(properties) % 3 or not all(width.isdigit() for width in properties[2::3]):
-        raise EquiglassError(
-            f"frame {number}: Properties must be name:kind:width, ...; got {':'.join(properties)!r}."
-        )
+        raise EquiglassError(f"frame {number}: Properties must be name:kind:width, ...; got {':'.join(properties)!r}.")
     names, widths = properties[0::3], [int(width) for width in properties[2::3]]
     starts = dict(zip(names, np.cumsum([0, *widths[:-1]]).tolist(), strict=True))
     width_of = dict(zip(names, widths, strict=True))
@@ -143,9 +136,7 @@ def _frame(comment: dict[str, str], rows: list[list[str]], number: int) -> _Fram
         )
     for row in rows:
         if len(row) != sum(widths):
-            raise EquiglassError(
-                f"frame {number}: {sum(widths)} columns, but a line is {' '.join(row)[:60]!r}."
-            )
+            raise EquiglassError(f"frame {number}: {sum(widths)} columns, but a line is {' '.join(row)[:60]!r}.")
     columns = {}
     for key in names:
         if key not in ("pos", "pos_inherent") and not key.startswith(_PROPENSITY):
@@ -168,9 +159,7 @@ def _box(comment: dict[str, str]) -> NDArray[np.float64]:
         raise EquiglassError(f"Lattice must hold nine numbers; got {lattice.size}.")
     cell = lattice.reshape(3, 3)
     if np.any(cell[~np.eye(3, dtype=bool)] != 0):
-        raise EquiglassError(
-            "the box (Lattice) is tilted; only orthorhombic boxes along x, y, z are supported."
-        )
+        raise EquiglassError("the box (Lattice) is tilted; only orthorhombic boxes along x, y, z are supported.")
     if any(flag.upper() not in ("T", "TRUE", "1") for flag in comment.get("pbc", "T T T").split()):
         raise EquiglassError(f"pbc is {comment['pbc']!r}; only boxes periodic in all directions are read.")
     return np.diag(cell)
@@ -217,9 +206,7 @@ def _write(path: Path, frames: Iterable[tuple[System, Columns, dict[str, str]]])
         for system, columns, comment in frames:
             blocks = {"pos": system.positions, **columns}
             table = np.column_stack(list(blocks.values()))
-            kinds = ":".join(
-                f"{key}:R:{np.size(block) // system.n_particles}" for key, block in blocks.items()
-            )
+            kinds = ":".join(f"{key}:R:{np.size(block) // system.n_particles}" for key, block in blocks.items())
             header = {
                 "Lattice": _joined(np.diag(system.box).ravel()),
                 "Properties": f"species:S:1:{kinds}",

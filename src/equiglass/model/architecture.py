@@ -22,7 +22,5 @@ class Architecture(BaseModel):
     dropout: float = Field(0.3, ge=0, lt=1, description="dropout in the radial networks")
     norm_momentum: float = Field(0.5, gt=0, le=1, description="momentum of the batch averages")
     last_norm: bool = Field(True, description="whether a batch norm follows the last convolution")
-    decoder_gain: float = Field(1.0, gt=0, description="initial size of the decoders' weights")
-    neighbors: float = Field(
-        40.0, gt=0, description="the neighbour sum is divided by the square root of this"
-    )
+    decoder_gain: float = Field(0.1, gt=0, description="initial size of the decoders' weights")
+    neighbors: float = Field(40.0, gt=0, description="the neighbour sum is divided by the square root of this")

@@ -89,9 +89,7 @@ def convolve(
 ) -> Tensor:
     """The convolution by the fastest implementation there is; arguments as in :func:`convolve_reference`."""
     channels = 1 if h is None else h.shape[2]
-    fits = (
-        channels in kernel.CHANNELS and mixing[0].shape[1] in kernel.CHANNELS and hidden.device.type == "cpu"
-    )
+    fits = channels in kernel.CHANNELS and mixing[0].shape[1] in kernel.CHANNELS and hidden.device.type == "cpu"
     # The compiled kernel takes node scalars and harmonics as data.
     if not fits or graph.scalars.requires_grad or harmonics.requires_grad or implementation() == "reference":
         return convolve_reference(h, graph, harmonics, hidden, weight, bias, mixing, norm, paths)

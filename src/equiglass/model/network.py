@@ -24,9 +24,7 @@ class Network(nn.Module):
     def __init__(self, architecture: Architecture, n_scalars: int, n_types: int, n_times: int) -> None:
         super().__init__()
         self.architecture = a = architecture
-        self.convolutions = nn.ModuleList(
-            Convolution(a, n_scalars, first=(layer == 0)) for layer in range(a.layers)
-        )
+        self.convolutions = nn.ModuleList(Convolution(a, n_scalars, first=(layer == 0)) for layer in range(a.layers))
         self.norms = nn.ModuleList(
             EquivariantBatchNorm(a.l_max, a.channels, a.norm_momentum)
             if a.last_norm or layer + 1 < a.layers

@@ -2,7 +2,7 @@
 
 Conventions, stated here once and used by every implementation of the convolution:
 
-- Components of one l are ordered as e3nn orders them (m = -l..l, real harmonics, l=1 is y, z, x); a field with all
+- Components of one l are ordered as e3nn orders them (for l = 1: x, y, z of the vector); a field with all
   l = 0..l_max has K = (l_max+1)^2 components, those of l at rows l^2..(l+1)^2.
 - All triplets with |l_in - l_edge| <= l_out <= l_in + l_edge and every l <= l_max are paths: SE(3), no parity rule.
 - Paths are ordered by l_in, then l_edge, then l_out.

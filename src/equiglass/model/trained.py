@@ -147,13 +147,9 @@ def read_trained(path: Path) -> tuple[Trained, dict[str, Tensor], dict[str, Any]
     potential = LennardJones(**data["potential"]) if data["potential"] else None
     weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     n_types, n_times, _ = weights["decoder"].shape
-    network = Network(architecture, n_types + inputs.n_energies, n_types, n_times).to(
-        weights["decoder"].dtype
-    )
+    network = Network(architecture, n_types + inputs.n_energies, n_types, n_times).to(weights["decoder"].dtype)
     network.load_state_dict(weights)
-    numbers = {
-        k: np.asarray(tensors[f"standardisation.{k}"]) for k in (f.name for f in fields(Standardisation))
-    }
+    numbers = {k: np.asarray(tensors[f"standardisation.{k}"]) for k in (f.name for f in fields(Standardisation))}
     trained = Trained(
         network,
         inputs,

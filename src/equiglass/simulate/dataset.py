@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import save
-from equiglass.quench import quench
+from equiglass.inherent import quench
 from equiglass.simulate.ensemble import run_ensemble
 from equiglass.simulate.lammps import find_lammps
 from equiglass.simulate.parts import write_arrays, write_text
@@ -31,6 +31,9 @@ Float = NDArray[np.float64]
 
 LARGEST_DIFFERENCE = 3.36
 """Between the halves of a trajectory, in standard errors: Student's t at 1 %, two-sided, five blocks against five."""
+
+LARGEST_FORCE = 1e-5
+"""On any particle of an inherent structure."""
 
 LARGEST_DRIFT = 0.01
 """Of the total energy per particle in a constant-energy run, in units of the temperature."""
@@ -121,12 +124,13 @@ def _system(protocol: Protocol, parts: Path, index: int, equilibration: str, fin
             "protocol": protocol.to_yaml(),
             "equilibration": equilibration,
             "configuration": f"{index} of {protocol.configurations}, one trajectory, {protocol.spacing:g} apart",
+            "inherent structure": f"FIRE, largest force {LARGEST_FORCE:g}",
         },
         **labels,
     )
     inherent = parts / f"inherent-{index:04d}.npz"
     if not inherent.exists():
-        quenched = quench(system)
+        quenched = quench(system, tolerance=LARGEST_FORCE)
         assert quenched.positions_inherent is not None
         write_arrays(inherent, positions=quenched.positions_inherent)
     with np.load(inherent) as saved:

@@ -46,6 +46,9 @@ def run_ensemble(protocol: Protocol, parts: Path, index: int, jobs: int, finishe
                 pool.shutdown(cancel_futures=True)
                 raise
         write_arrays(result, **_averages(protocol, runs))
+    else:
+        for run in range(1, protocol.runs + 1):
+            finished(f"configuration {index}, run {run}")
     shutil.rmtree(folder, ignore_errors=True)
     finished(f"configuration {index}")
 

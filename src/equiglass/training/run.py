@@ -27,10 +27,10 @@ import torch
 import yaml
 
 from equiglass.errors import EquiglassError
+from equiglass.inherent import quench
 from equiglass.model.network import Network
 from equiglass.model.trained import Trained, read_trained, save_trained
 from equiglass.potential import MIXTURES
-from equiglass.quench import quench
 from equiglass.system import System, type_name
 from equiglass.training.configuration import Configuration
 from equiglass.training.loop import EpochResult, Progress, fit, key, make_optimizer

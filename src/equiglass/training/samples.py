@@ -109,9 +109,7 @@ def make_sample(
         EquiglassError: more types than the model has.
     """
     if system.n_types > n_types:
-        raise EquiglassError(
-            f"{system.name} has {system.n_types} particle types; the training set has {n_types}."
-        )
+        raise EquiglassError(f"{system.name} has {system.n_types} particle types; the training set has {n_types}.")
     graph = input_graph(system, inputs, input_energy(system, inputs), standardisation, cutoff, n_types)
     propensity = labelled_propensity(system, labels)
     targets = torch.from_numpy(standardisation.targets(propensity, system.types).T.copy()).float()

@@ -105,9 +105,9 @@ INLINE Vector<sizeof...(I)> pick(Vector<W> x) {
 #endif
 }
 
-template <int W, int C, int... I>
-INLINE Vector<W> tile(Vector<C> x, std::integer_sequence<int, I...>) {
-    return pick<C, (I % C)...>(x);
+template <int W, int... I>
+INLINE Vector<2 * W> twice(Vector<W> x, std::integer_sequence<int, I...>) {
+    return pick<W, (I % W)...>(x);
 }
 
 // W lanes of a row of C numbers repeated without end, where C divides W or W divides C.
@@ -118,7 +118,7 @@ INLINE Vector<W> load_tiled(const real* row) {
     else if constexpr (C == 1)
         return Vector<W>{} + row[0];
     else
-        return tile<W, C>(load<C>(row), std::make_integer_sequence<int, W>{});
+        return twice<W / 2>(load_tiled<W / 2, C>(row), std::make_integer_sequence<int, W>{});
 }
 
 template <int W, int... I>

@@ -84,7 +84,7 @@ def quench(
         return quench([systems], potential=potential, tolerance=tolerance, max_steps=max_steps, progress=progress)[0]
     quenched = []
     for system in systems:
-        quenched.append(_quench(system, potential or system.potential, tolerance, max_steps))
+        quenched.append(_quench(system, system.potential or potential, tolerance, max_steps))
         if progress is not None:
             progress(len(quenched), len(systems), system.name)
     return quenched

@@ -10,8 +10,8 @@ import pytest
 
 from equiglass.compiled import compiler, library
 from equiglass.errors import EquiglassError
+from equiglass.inherent import quench
 from equiglass.potential import KOB_ANDERSEN, energy_and_forces, potential_energy
-from equiglass.quench import quench
 from equiglass.simulate.lammps import dump_positions, header, read_positions, run_lammps, write_state
 from equiglass.system import System
 
