@@ -143,7 +143,7 @@ def test_batch_norm_is_equivariant_and_normalises() -> None:
 @few
 @given(seed=st.integers(0, 2**31), axis=st.integers(1, 2))
 def test_prediction_is_invariant(seed: int, axis: int) -> None:
-    """Rotation of the edges, a third of a turn of the box, translation, permutation, lattice shifts of single particles."""
+    """Rotation, turns of the box, translation, permutation, lattice shifts of single particles."""
     rng = np.random.default_rng(seed)
     network = trained_like()
     system = random_liquid(60)

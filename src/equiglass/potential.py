@@ -68,7 +68,7 @@ MIXTURES = {KOB_ANDERSEN.name: KOB_ANDERSEN}
 
 
 def potential_energy(
-    positions: NDArray[np.floating], types: NDArray[np.integer], box: NDArray[np.floating], potential: LennardJones
+    positions: NDArray[np.float64], types: NDArray[np.integer], box: NDArray[np.float64], potential: LennardJones
 ) -> NDArray[np.float64]:
     """E_i = sum_{j != i} V(r_ij): the full sum over neighbours, all images; half of its sum is the total energy.
 
@@ -87,7 +87,7 @@ def potential_energy(
 
 
 def energy_and_forces(
-    positions: NDArray[np.floating], types: NDArray[np.integer], box: NDArray[np.floating], potential: LennardJones
+    positions: NDArray[np.float64], types: NDArray[np.integer], box: NDArray[np.float64], potential: LennardJones
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """E_i = sum_{j != i} V(r_ij) and F_i = sum_{j != i} V'(r_ij) (x_j - x_i) / r_ij, all images.
 
