@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from equiglass.compiled import compiler
 from equiglass.errors import EquiglassError
 from equiglass.model.kernel import available, convolve, unavailable
-from equiglass.model.kernel.build import compiler
 from equiglass.model.paths import Paths, clebsch_gordan
 
 needs_compiler = pytest.mark.skipif(not available(), reason=f"compiled convolution: {unavailable()}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import Any
 
 from equiglass.errors import EquiglassError, EquiglassWarning
 
@@ -12,19 +13,21 @@ def main() -> None:
     """Run the command line."""
     from equiglass.commands import app
 
-    def show(message: Warning | str, category: type[Warning], *rest: object) -> None:
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
         if issubclass(category, EquiglassWarning):
             print(f"warning: {message}", file=sys.stderr)
 
-    warnings.showwarning = show  # type: ignore[assignment] # mypy wants the exact stub signature
-    try:
-        app()
-    except EquiglassError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; what was finished is kept, and --resume goes on with it", file=sys.stderr)
-        sys.exit(130)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("always", category=EquiglassWarning)
+        warnings.showwarning = show
+        try:
+            app()
+        except EquiglassError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            print("stopped; what was finished is kept, and --resume goes on with it", file=sys.stderr)
+            sys.exit(130)
 
 
 if __name__ == "__main__":

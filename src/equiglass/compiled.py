@@ -20,6 +20,10 @@ from equiglass.errors import EquiglassError
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-pthread")
 
 
+class CompilerError(EquiglassError):
+    """The package's C++ cannot be compiled here; everything has a slower way in Python."""
+
+
 class Compiler(NamedTuple):
     """A C++ compiler: the words that call it and the version it reports."""
 
@@ -40,42 +44,49 @@ def compiler() -> Compiler | str:
 
 
 @cache
-def library(source: Path, flags: tuple[str, ...] = ()) -> ctypes.CDLL:
+def library(source: Path, flags: tuple[str, ...] = (), wished: tuple[str, ...] = ()) -> ctypes.CDLL:
     """The source file compiled with these flags, from the cache where it is there.
 
+    Args:
+        source: a C++ file of the package.
+        flags: beside FLAGS.
+        wished: flags to do without where the compiler does not have them, for instance "-fopenmp".
+
     Raises:
-        EquiglassError: no compiler, or it fails.
+        CompilerError: no compiler, or it fails, or there is nowhere to keep the result.
     """
     found = compiler()
     if isinstance(found, str):
-        raise EquiglassError(f"{source.name} cannot be compiled: {found}.")
-    parts = (source.read_text(), *FLAGS, *flags, *found.command, found.version, _processor())
+        raise CompilerError(f"{source.name} cannot be compiled: {found}.")
+    parts = (source.read_text(), *FLAGS, *flags, *wished, *found.command, found.version, _processor())
     name = f"{source.stem}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}.so"
     for folder in _cache_folders():
         path = folder / name
         try:
             if not path.exists():
                 folder.mkdir(parents=True, exist_ok=True)
-                _compile(found, source, flags, path)
+                _compile(found, source, (flags + wished, flags), path)
             return ctypes.CDLL(str(path))
         except OSError:
             continue
-    raise EquiglassError(
+    raise CompilerError(
         f"{source.name}, compiled, cannot be kept: no writable cache folder. Set XDG_CACHE_HOME to one."
     )
 
 
-def _compile(found: Compiler, source: Path, flags: tuple[str, ...], path: Path) -> None:
+def _compile(found: Compiler, source: Path, attempts: tuple[tuple[str, ...], ...], path: Path) -> None:
     # Under a name of its own first: another process may be doing the same.
     handle, temporary = tempfile.mkstemp(suffix=".so", dir=path.parent)
     os.close(handle)
     try:
-        answer = subprocess.run(
-            [*found.command, *FLAGS, *flags, str(source), "-o", temporary], capture_output=True, text=True
-        )
-        if answer.returncode != 0:
+        for flags in attempts:
+            command = [*found.command, *FLAGS, *flags, str(source), "-o", temporary]
+            answer = subprocess.run(command, capture_output=True, text=True)
+            if answer.returncode == 0:
+                break
+        else:
             first = next((line for line in answer.stderr.splitlines() if "error" in line), answer.stderr[:200])
-            raise EquiglassError(f"{found.command[0]} could not compile {source.name}: {first.strip()}")
+            raise CompilerError(f"{found.command[0]} could not compile {source.name}: {first.strip()}")
         os.chmod(temporary, 0o755)
         os.replace(temporary, path)
     finally:
@@ -83,10 +94,12 @@ def _compile(found: Compiler, source: Path, flags: tuple[str, ...], path: Path) 
 
 
 def _cache_folders() -> Iterator[Path]:
-    root = os.environ.get("XDG_CACHE_HOME")
-    yield (Path(root) if root else Path.home() / ".cache") / "equiglass"
-    # Not shared with other users, who could put a library of theirs there.
-    yield Path(tempfile.mkdtemp(prefix="equiglass-"))
+    root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if os.path.isabs(root):
+        yield Path(root) / "equiglass"
+    # Never a fixed name that another user could have filled. A loaded library outlives its file.
+    with tempfile.TemporaryDirectory(prefix="equiglass-") as folder:
+        yield Path(folder)
 
 
 @cache

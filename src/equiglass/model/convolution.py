@@ -10,6 +10,7 @@ The node scalars are further l = 0 channels of the input. The order of paths, ch
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -17,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from equiglass.errors import EquiglassError
+from equiglass.compiled import CompilerError
+from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.graph import Graph
 from equiglass.model import kernel
 from equiglass.model.architecture import Architecture
@@ -95,7 +97,15 @@ def convolve(
         return convolve_reference(h, graph, harmonics, hidden, weight, bias, mixing, norm, paths)
     packed = torch.cat([w.reshape(-1) for w in mixing])
     edges = (graph.row_start, graph.senders)
-    return kernel.convolve(h, graph.scalars, hidden, harmonics, *edges, weight, bias, packed, norm, paths)
+    try:
+        return kernel.convolve(h, graph.scalars, hidden, harmonics, *edges, weight, bias, packed, norm, paths)
+    except CompilerError as error:
+        if os.environ.get("EQUIGLASS_CONVOLUTION") == "compiled":
+            raise
+        warnings.warn(
+            f"{error} The convolution runs in plain torch, many times slower.", EquiglassWarning, stacklevel=2
+        )
+        return convolve_reference(h, graph, harmonics, hidden, weight, bias, mixing, norm, paths)
 
 
 def convolve_reference(

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from equiglass.compiled import compiler
 from equiglass.errors import EquiglassError
-from equiglass.model.kernel.build import Shape, compiler, library
+from equiglass.model.kernel.build import Shape, library
 from equiglass.model.paths import Paths, clebsch_gordan
 
 CHANNELS = (1, 2, 4, 8, 16, 32)
