@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from typing import TextIO
 
 from equiglass.errors import EquiglassError, EquiglassWarning
 
@@ -13,7 +13,14 @@ def main() -> None:
     """Run the command line."""
     from equiglass.commands import app
 
-    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         if issubclass(category, EquiglassWarning):
             print(f"warning: {message}", file=sys.stderr)
 

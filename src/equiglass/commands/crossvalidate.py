@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from equiglass.commands.train import ConfigOption, DataOption, SetOption
+from equiglass.commands.train import ConfigOption, DataOption, MembersOption, SetOption
 
 
 def crossvalidate(
@@ -16,11 +16,12 @@ def crossvalidate(
     out: Annotated[Path, typer.Option("--out", help="Folder for one run folder a fold.")],
     config: ConfigOption = None,
     set_: SetOption = None,
+    members: MembersOption = 1,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the scores there.")] = None,
 ) -> None:
     """Score a configuration on held-out folds; goes on where it was stopped."""
     from equiglass.commands.evaluate import print_rows
-    from equiglass.commands.train import run_with_progress
+    from equiglass.commands.train import train_members
     from equiglass.evaluation import as_json, evaluate
     from equiglass.formats import load
     from equiglass.prediction import load_model
@@ -34,7 +35,7 @@ def crossvalidate(
     for fold in range(1, configuration.folds + 1):
         run = out / f"fold-{fold}"
         here = configuration.model_copy(update={"fold": fold})
-        run_with_progress(systems, run, here, resume=run.exists())
+        train_members(systems, run, here, members, resume=run.exists())
         model = load_model(run)
         for system in split(systems, here.folds, fold)[1]:
             prediction = model.predict(system)

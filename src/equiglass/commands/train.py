@@ -16,6 +16,11 @@ DataOption = Annotated[list[Path], typer.Option("--data", help="File or folder o
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file; the defaults without it.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override: key=value, nested with dots.")]
 
+MembersOption = Annotated[
+    int,
+    typer.Option("--members", min=1, help="Networks to train, seeds counting up from the configuration's."),
+]
+
 
 def train(
     data: DataOption,
@@ -26,6 +31,7 @@ def train(
         list[Path] | None,
         typer.Option("--validation", help="Score these after every epoch, in place of a fold."),
     ] = None,
+    members: MembersOption = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Train a model on labelled configurations."""
@@ -34,8 +40,25 @@ def train(
 
     configuration = read_configuration(config, set_ or [])
     systems = load(data)
-    run_with_progress(systems, out, configuration, load(validation) if validation else None, resume)
+    train_members(systems, out, configuration, members, load(validation) if validation else None, resume)
     typer.echo(f"{out}: trained; 'equiglass evaluate {out} --data DIR' scores it")
+
+
+def train_members(
+    systems: Sequence[System],
+    out: Path,
+    configuration: Configuration,
+    members: int,
+    validation: Sequence[System] | None = None,
+    resume: bool = False,
+) -> None:
+    """One run in ``out``, or several in its sub-folders ``member-1``, ``member-2``, ...: one model for load_model."""
+    if members == 1:
+        return run_with_progress(systems, out, configuration, validation, resume)
+    for member in range(members):
+        here = configuration.model_copy(update={"seed": configuration.seed + member})
+        run = out / f"member-{member + 1}"
+        run_with_progress(systems, run, here, validation, resume and run.exists())
 
 
 def run_with_progress(

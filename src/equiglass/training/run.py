@@ -34,6 +34,7 @@ from equiglass.potential import MIXTURES
 from equiglass.system import System, type_name
 from equiglass.training.configuration import Configuration
 from equiglass.training.loop import EpochResult, Progress, fit, key, make_optimizer
+from equiglass.training.memory import keep_freed_memory
 from equiglass.training.samples import describe, fit_standardisation, labels_of, make_sample, split
 
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -107,6 +108,7 @@ def train(
     def checkpoint(now: Progress) -> None:
         save_trained(trained, out / LAST, _optimizer_tensors(network, optimizer), vars(now))
 
+    keep_freed_memory()
     log.header(list(labels), n_types)
     fit(
         network,
