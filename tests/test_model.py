@@ -13,13 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import random_liquid
+from equiglass.compiled import CompilerError
+from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.graph import Graph, batch, build_graph
+from equiglass.model import kernel
 from equiglass.model.architecture import Architecture
-from equiglass.model.convolution import Convolution, convolve_reference
+from equiglass.model.convolution import Convolution, convolve_reference, implementation
 from equiglass.model.network import Network
 from equiglass.model.norm import EquivariantBatchNorm
 from equiglass.model.paths import Paths
-from equiglass.model.radial import bessel_basis
+from equiglass.model.radial import bessel_basis, dropout
 
 SMALL = Architecture(l_max=2, layers=3, channels=4, dropout=0.0)
 few = settings(deadline=None, max_examples=8)
@@ -281,3 +284,47 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     pieces.square().sum().backward()
     assert hidden.grad is not None
     assert torch.all(torch.isfinite(hidden.grad))
+
+
+def test_both_implementations_give_the_same_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    if kernel.unavailable():
+        pytest.skip(f"no compiled convolution: {kernel.unavailable()}")
+    graph = graph_of()
+    predictions, gradients = [], []
+    for forced in ("compiled", "reference"):
+        monkeypatch.setenv("EQUIGLASS_CONVOLUTION", forced)
+        assert implementation() == forced
+        network = trained_like()
+        predictions.append(network(graph))
+        predictions[-1].square().sum().backward()
+        gradients.append([p.grad for p in network.parameters() if p.grad is not None])
+    torch.testing.assert_close(*predictions, atol=1e-10, rtol=1e-10)
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-8, rtol=1e-8)
+
+
+def test_an_unknown_implementation_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EQUIGLASS_CONVOLUTION", "fast")
+    with pytest.raises(EquiglassError, match="must be 'compiled' or 'reference'"):
+        implementation()
+
+
+def test_without_a_compiler_that_works_the_reference_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object) -> torch.Tensor:
+        raise CompilerError("c++ could not compile convolution.cpp.")
+
+    graph, network = graph_of(), trained_like()
+    expected = network(graph)
+    monkeypatch.setattr(kernel, "convolve", broken)
+    monkeypatch.delenv("EQUIGLASS_CONVOLUTION", raising=False)
+    with pytest.warns(EquiglassWarning, match="plain torch"):
+        got = network(graph)
+    torch.testing.assert_close(got, expected, atol=1e-10, rtol=1e-10)
+
+
+def test_dropout_keeps_the_mean_and_the_share() -> None:
+    torch.manual_seed(0)
+    kept = dropout(torch.ones(1000, 1000), 0.3)
+    assert float((kept == 0).double().mean()) == pytest.approx(77 / 256, abs=2e-3)
+    assert float(kept.mean()) == pytest.approx(1, abs=3e-3)
+    assert torch.equal(dropout(kept, 0.0), kept)

@@ -18,11 +18,11 @@ from equiglass.baselines.descriptors import FIRST_LAYER, first_layer_invariants
 from equiglass.baselines.ridge import fit_ridge
 from equiglass.errors import EquiglassError
 from equiglass.evaluation import Predicted, Row, as_json, evaluate, evaluate_model
+from equiglass.files import write_text
 from equiglass.formats import load, propensity_column, write_xyz
 from equiglass.prediction import load_model
 from equiglass.system import System
 from equiglass.training.configuration import Configuration, read_configuration
-from equiglass.training.run import write_text
 
 DATA = Path(__file__).parent / "data"
 DATASET = DATA / "kalj-T0.64.h5"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.formats.files import replacing
+from equiglass.files import replacing
 from equiglass.observables import correlation
 from equiglass.system import System, type_name
 

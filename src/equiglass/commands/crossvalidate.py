@@ -23,10 +23,11 @@ def crossvalidate(
     from equiglass.commands.evaluate import print_rows
     from equiglass.commands.train import train_members
     from equiglass.evaluation import as_json, evaluate
+    from equiglass.files import write_text
     from equiglass.formats import load
     from equiglass.prediction import load_model
     from equiglass.training import read_configuration
-    from equiglass.training.run import completed, write_text
+    from equiglass.training.run import completed
     from equiglass.training.samples import split
 
     configuration = read_configuration(config, set_ or [])

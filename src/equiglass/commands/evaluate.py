@@ -29,9 +29,9 @@ def evaluate(
     from rich.progress import track
 
     from equiglass.evaluation import as_json, evaluate_model
+    from equiglass.files import write_text
     from equiglass.formats import load
     from equiglass.prediction import load_model
-    from equiglass.training.run import write_text
 
     model = load_model(run, checkpoint)
     systems = load(data)

@@ -20,10 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from equiglass.errors import EquiglassError
+from equiglass.files import reading
 from equiglass.formats.bapst import read_bapst
 from equiglass.formats.checks import checked
 from equiglass.formats.dataset import read_dataset, write_dataset
-from equiglass.formats.files import reading
 from equiglass.formats.glassbench import is_glassbench, read_glassbench
 from equiglass.formats.labelled import read_labelled
 from equiglass.formats.lammps_dump import read_lammps_dump

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.formats.files import replacing
+from equiglass.files import replacing
 from equiglass.potential import LennardJones
 from equiglass.system import System
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.formats.files import reading
+from equiglass.files import reading
 from equiglass.formats.glassbench import cubic_box, times_at
 from equiglass.formats.npz import Arrays, read_npz, require
 from equiglass.formats.replicas import labels_from_runs

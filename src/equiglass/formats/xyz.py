@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.formats.files import replacing
+from equiglass.files import replacing
 from equiglass.formats.mixture import potential_named, types_of_species
 from equiglass.potential import KOB_ANDERSEN
 from equiglass.system import System, type_name

@@ -8,7 +8,6 @@ Tensors are named ``network.*`` (the state of :class:`~equiglass.model.network.N
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -21,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from equiglass.errors import EquiglassError
+from equiglass.files import replacing
 from equiglass.model.architecture import Architecture
 from equiglass.model.inputs import Inputs, input_energy, input_graph
 from equiglass.model.network import Network
@@ -112,9 +112,8 @@ def save_trained(
         "data": asdict(trained.data),
         "state": dict(state or {}),
     }
-    temporary = path.with_name(path.name + ".tmp")
-    save_file(tensors, temporary, metadata={"equiglass": json.dumps(description)})
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"equiglass": json.dumps(description)})
 
 
 def load_trained(path: Path) -> Trained:

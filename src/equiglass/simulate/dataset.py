@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.files import write_text
 from equiglass.formats import save
 from equiglass.inherent import quench
 from equiglass.simulate.ensemble import run_ensemble
 from equiglass.simulate.lammps import find_lammps
-from equiglass.simulate.parts import write_arrays, write_text
+from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Protocol, load_protocol
 from equiglass.simulate.trajectory import compare_halves, positions_of, run_trajectory, stages
 from equiglass.system import System, type_name

@@ -7,16 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.formats.files import replacing
+from equiglass.files import replacing
 
 
 def write_arrays(path: Path, **arrays: NDArray[np.float64]) -> None:
     """Arrays by name, in an npz file."""
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-
-
-def write_text(path: Path, text: str) -> None:
-    """A text file."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -27,6 +26,7 @@ import torch
 import yaml
 
 from equiglass.errors import EquiglassError
+from equiglass.files import write_text
 from equiglass.inherent import quench
 from equiglass.model.network import Network
 from equiglass.model.trained import Trained, read_trained, save_trained
@@ -135,13 +135,6 @@ def completed(systems: Sequence[System], configuration: Configuration) -> list[S
     if inputs.needs_quench:
         systems = [s if s.positions_inherent is not None else quench(s) for s in systems]
     return list(systems)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file at once or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)
 
 
 class Log:

@@ -54,3 +54,9 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file at once or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
