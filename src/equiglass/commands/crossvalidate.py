@@ -21,17 +21,16 @@ def crossvalidate(
 ) -> None:
     """Score a configuration on held-out folds; goes on where it was stopped."""
     from equiglass.commands.evaluate import print_rows
-    from equiglass.commands.train import train_members
+    from equiglass.commands.train import quench_with_progress, train_members
     from equiglass.evaluation import as_json, evaluate
     from equiglass.files import write_text
     from equiglass.formats import load
     from equiglass.prediction import load_model
     from equiglass.training import read_configuration
-    from equiglass.training.run import completed
     from equiglass.training.samples import split
 
     configuration = read_configuration(config, set_ or [])
-    systems = completed(load(data), configuration)
+    systems = quench_with_progress(load(data), configuration)
     held_out, predicted = [], []
     for fold in range(1, configuration.folds + 1):
         run = out / f"fold-{fold}"

@@ -39,9 +39,25 @@ def train(
     from equiglass.training import read_configuration
 
     configuration = read_configuration(config, set_ or [])
-    systems = load(data)
-    train_members(systems, out, configuration, members, load(validation) if validation else None, resume)
+    systems = quench_with_progress(load(data), configuration)
+    held_out = quench_with_progress(load(validation), configuration) if validation else None
+    train_members(systems, out, configuration, members, held_out, resume)
     typer.echo(f"{out}: trained; 'equiglass evaluate {out} --data DIR' scores it")
+
+
+def quench_with_progress(systems: Sequence[System], configuration: Configuration) -> list[System]:
+    """The configurations with all that training needs, their quenches under a progress bar."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from equiglass.training.run import completed
+
+    with Progress(TextColumn("quenching"), BarColumn(), MofNCompleteColumn(), transient=True) as bar:
+        task = bar.add_task("quenching", total=None, visible=False)
+
+        def progress(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, visible=True)
+
+        return completed(systems, configuration, progress)
 
 
 def train_members(

@@ -126,15 +126,26 @@ def train(
     return trained
 
 
-def completed(systems: Sequence[System], configuration: Configuration) -> list[System]:
-    """The same configurations, each with its potential, and with its inherent structure where that is an input."""
+def completed(
+    systems: Sequence[System],
+    configuration: Configuration,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> list[System]:
+    """The same configurations, each with its potential, and with its inherent structure where that is an input.
+
+    Args:
+        systems: from whatever file.
+        configuration: says what is needed.
+        progress: called after every quench with (done, total, name).
+    """
     inputs = configuration.inputs
     if inputs.needs_potential:
         potential = MIXTURES[configuration.potential]
         systems = [s if s.potential else replace(s, potential=potential) for s in systems]
-    if inputs.needs_quench:
-        systems = [s if s.positions_inherent is not None else quench(s) for s in systems]
-    return list(systems)
+    if not inputs.needs_quench:
+        return list(systems)
+    quenched = iter(quench([s for s in systems if s.positions_inherent is None], progress=progress))
+    return [s if s.positions_inherent is not None else next(quenched) for s in systems]
 
 
 class Log:

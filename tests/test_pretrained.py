@@ -1,0 +1,40 @@
+"""The model that comes with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import equiglass
+from conftest import random_liquid
+from equiglass.observables import pearson
+from equiglass.prediction import PRETRAINED, pretrained_names
+
+
+def test_it_predicts_straight_after_installation() -> None:
+    model = equiglass.load_model("kalj-T0.44")
+    assert model.times == {"7": 4120.0}
+    prediction = model.predict(random_liquid(400, seed=3))
+    assert prediction.propensity.shape == (1, 400)
+    assert np.all(np.isfinite(prediction.propensity))
+    assert prediction.system.positions_inherent is not None
+
+
+def test_every_shipped_model_has_a_card_and_no_training_state() -> None:
+    for name in pretrained_names():
+        assert (PRETRAINED / name / "README.md").stat().st_size > 500
+        assert all(member.data.configurations == 10 for member in equiglass.load_model(name).members)
+        assert sum(file.stat().st_size for file in (PRETRAINED / name).rglob("*")) < 5e6
+
+
+@pytest.mark.data
+def test_it_knows_its_training_configurations(data_folder: Path) -> None:
+    """Not a test of quality, which only configurations kept aside can give: weights and inputs belong together."""
+    file = data_folder / "shiba_T0.44_train" / "isoconfig_N4096T0.44_2_tc07.npz"
+    (system,) = equiglass.load(file)
+    predicted = equiglass.load_model("kalj-T0.44").predict(system).at("7")
+    of_a = system.types == 0
+    assert system.propensity is not None
+    assert pearson(predicted[of_a], system.propensity[0, of_a]) > 0.8
