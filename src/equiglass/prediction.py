@@ -74,6 +74,8 @@ class Model:
     def predict(self, system: System) -> Prediction:
         """Predict the propensity of every particle; quenches the configuration if the model needs it.
 
+        A configuration that does not know its pair potential is taken to have that of the training data.
+
         Warns:
             EquiglassWarning: the configuration is unlike the training data.
 

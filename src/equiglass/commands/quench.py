@@ -11,6 +11,9 @@ import typer
 def quench(
     files: Annotated[list[Path], typer.Argument(help="Files or folders of configurations.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Data set (.h5) or extended XYZ (.xyz) to write.")],
+    potential: Annotated[
+        str, typer.Option("--potential", help="Pair potential of configurations whose file names none.")
+    ] = "kob-andersen",
     types: Annotated[
         str | None, typer.Option("--types", help="Species in the order of the model's types: Ni,P.")
     ] = None,
@@ -18,10 +21,13 @@ def quench(
     """Quench configurations to their inherent structures and save them."""
     from rich.progress import track
 
+    from equiglass.errors import EquiglassError
     from equiglass.formats import load, save
     from equiglass.inherent import quench as quench_one
-    from equiglass.potential import KOB_ANDERSEN
+    from equiglass.potential import MIXTURES
 
+    if potential not in MIXTURES:
+        raise EquiglassError(f"the potential {potential!r} is not known; known: {', '.join(MIXTURES)}.")
     systems = load(files, types=types.split(",") if types else None)
-    quenched = [quench_one(s, potential=s.potential or KOB_ANDERSEN) for s in track(systems, "quenching")]
+    quenched = [quench_one(s, potential=MIXTURES[potential]) for s in track(systems, "quenching")]
     save(quenched, out)
