@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -138,6 +138,29 @@ def fit(
         if progress.step % n == 0 or time.monotonic() - saved > CHECKPOINT_SECONDS:
             checkpoint(progress)
             saved = time.monotonic()
+
+
+def calibrate(network: Network, samples: Sequence[Sample], standardisation: Standardisation) -> Standardisation:
+    """The line of least squares from output to propensity, for each type and time, over the training configurations.
+
+    Without dropout the invariants are smaller than they were in training, so the outputs in evaluation mode are off
+    by an offset and a factor. This takes both out; it leaves every correlation within a type as it is.
+    """
+    network.eval()
+    with torch.no_grad():
+        outputs = np.concatenate([network(sample.graph).double().numpy() for sample in samples])
+    propensity = np.concatenate([sample.propensity for sample in samples], axis=1)
+    types = np.concatenate([sample.types for sample in samples])
+    mean, scale = standardisation.target_mean.copy(), standardisation.target_scale.copy()
+    for kind, t in np.ndindex(mean.shape):
+        known = (types == kind) & np.isfinite(propensity[t])
+        x, y = outputs[known, t], propensity[t, known]
+        if len(x) > 1 and x.var() > 0:
+            slope = np.mean((x - x.mean()) * (y - y.mean())) / x.var()
+            # A network that has not learned may come out the wrong way round; that is not for a line to hide.
+            if slope > 0:
+                mean[kind, t], scale[kind, t] = y.mean() - slope * x.mean(), slope
+    return replace(standardisation, target_mean=mean, target_scale=scale)
 
 
 def score(network: Network, samples: Sequence[Sample], standardisation: Standardisation) -> np.ndarray:

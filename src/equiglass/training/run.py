@@ -33,7 +33,7 @@ from equiglass.model.trained import Trained, read_trained, save_trained
 from equiglass.potential import MIXTURES
 from equiglass.system import System, type_name
 from equiglass.training.configuration import Configuration
-from equiglass.training.loop import EpochResult, Progress, fit, key, make_optimizer
+from equiglass.training.loop import EpochResult, Progress, calibrate, fit, key, make_optimizer
 from equiglass.training.memory import keep_freed_memory
 from equiglass.training.samples import describe, fit_standardisation, labels_of, make_sample, split
 
@@ -110,11 +110,12 @@ def train(
 
     keep_freed_memory()
     log.header(list(labels), n_types)
+    learned = samples(training)
     fit(
         network,
         optimizer,
         configuration,
-        samples(training),
+        learned,
         samples(held_out),
         standardisation,
         progress,
@@ -122,7 +123,11 @@ def train(
         epoch_done,
         on_step,
     )
-    network.eval()
+    for path in (out / BEST, out / LAST):
+        if path.exists():
+            kept, extra, state = read_trained(path)
+            trained = replace(kept, standardisation=calibrate(kept.network, learned, standardisation))
+            save_trained(trained, path, extra, state)
     return trained
 
 
