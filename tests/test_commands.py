@@ -166,6 +166,12 @@ def test_damaged_inputs_give_one_sentence_status_2_and_no_output(
         assert not out.exists(), name
 
 
+def test_resume_needs_no_settings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (folder / "run" / "last.safetensors").read_bytes()
+    assert run("train", "--data", folder / "data.h5", "--out", folder / "run", "--resume") == 0
+    assert (folder / "run" / "last.safetensors").read_bytes() == before
+
+
 def test_crossvalidation_scores_every_configuration_once(folder: Path) -> None:
     words = ("crossvalidate", "--data", folder / "data.h5", "--out", folder / "folds", "--json", folder / "cv.json")
     assert run(*words, *SETTINGS) == 0

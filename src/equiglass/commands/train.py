@@ -38,6 +38,8 @@ def train(
     from equiglass.formats import load
     from equiglass.training import read_configuration
 
+    if resume and config is None and not set_ and (out / "configuration.yaml").is_file():
+        config = out / "configuration.yaml"
     configuration = read_configuration(config, set_ or [])
     systems = quench_with_progress(load(data), configuration)
     held_out = quench_with_progress(load(validation), configuration) if validation else None
