@@ -134,7 +134,10 @@ def test_batch_norm_is_equivariant_and_normalises() -> None:
         norm.scale.normal_()
     h = 3 * torch.randn(50, 16, 5, dtype=torch.float64) + 1
     d = wigner(o3.rand_matrix(dtype=torch.float64), 3)
-    turn = lambda x: torch.einsum("ab,nbc->nac", d, x)  # noqa: E731 (the rotation, twice)
+
+    def turn(x: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("ab,nbc->nac", d, x)
+
     torch.testing.assert_close(norm(turn(h)), turn(norm(h)), atol=1e-10, rtol=0)
     out = norm(h)
     for l in range(1, 4):

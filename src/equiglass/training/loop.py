@@ -68,7 +68,7 @@ def key(*numbers: int) -> int:
 
 
 def make_optimizer(network: Network, configuration: Configuration) -> torch.optim.Adam:
-    """Adam with the betas of the paper."""
+    """Adam; with the paper's schedule, halving, also the paper's betas (0.99, 0.999)."""
     return torch.optim.Adam(
         network.parameters(),
         lr=configuration.learning_rate,
