@@ -1,7 +1,8 @@
 """The input graph: a directed edge i <- j for every pair of particles closer than the cutoff, images included.
 
 Conventions: edges are sorted by receiver i and carry ``a_ij = x_j - x_i`` (see :mod:`equiglass.neighbors`);
-``row_start[i] : row_start[i + 1]`` are the edges that node i receives. A batch of configurations is one graph
+``row_start[i] : row_start[i + 1]`` are the edges that node i receives. Nodes are the particles in another order, along
+a curve through space, so that neighbours are near one another in memory too. A batch of configurations is one graph
 whose parts do not touch.
 """
 
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from equiglass.errors import EquiglassError
-from equiglass.neighbors import periodic_pairs
+from equiglass.neighbors import periodic_pairs, wrap
 from equiglass.system import System
 
 Structure = Literal["thermal", "inherent"]
@@ -31,8 +32,9 @@ class Graph:
         receivers: i of every edge, int64, (E,), ascending.
         senders: j of every edge, int64, (E,).
         vectors: a_ij, (E, 3).
-        types: particle types, int64, (N,).
+        types: particle type of every node, int64, (N,).
         scalars: node scalars, the one-hot of the type first, (N, S).
+        nodes: the node of every particle, int64, (N,): ``x[nodes]`` brings values of nodes into the particles' order.
     """
 
     row_start: Tensor
@@ -41,6 +43,7 @@ class Graph:
     vectors: Tensor
     types: Tensor
     scalars: Tensor
+    nodes: Tensor
 
     @property
     def n_nodes(self) -> int:
@@ -92,19 +95,38 @@ def build_graph(
         extra_scalars: further node scalars, each (N,), for instance the standardised energy.
         dtype: precision of vectors and scalars.
     """
-    pairs = periodic_pairs(structure_positions(system, structure), system.box, cutoff)
+    positions = wrap(structure_positions(system, structure), system.box)
+    particles = spatial_order(positions, system.box, cutoff)
+    pairs = periodic_pairs(positions[particles], system.box, cutoff)
     n = system.n_particles
     row_start = np.searchsorted(pairs.receivers, np.arange(n + 1))
     one_hot = np.eye(n_types or system.n_types)[system.types]
     scalars = np.column_stack([one_hot, *extra_scalars])
+    nodes = np.empty(n, np.int64)
+    nodes[particles] = np.arange(n)
     return Graph(
         torch.from_numpy(row_start),
         torch.from_numpy(pairs.receivers),
         torch.from_numpy(pairs.senders),
         torch.from_numpy(pairs.vectors).to(dtype),
-        torch.from_numpy(system.types),
-        torch.from_numpy(scalars).to(dtype),
+        torch.from_numpy(system.types[particles]),
+        torch.from_numpy(scalars[particles]).to(dtype),
+        torch.from_numpy(nodes),
     )
+
+
+def spatial_order(positions: np.ndarray, box: np.ndarray, length: float) -> np.ndarray:
+    """The particles along a Morton curve through cells of about ``length``, (N,); positions wrapped.
+
+    Source: G. M. Morton, A computer oriented geodetic data base, IBM (1966).
+    """
+    cells = np.maximum(np.floor(box / length), 1)
+    cell = np.minimum(positions / box * cells, cells - 1).astype(np.uint64)
+    code = np.zeros(len(positions), np.uint64)
+    for bit in range(int(cells.max()).bit_length()):
+        for axis in range(3):
+            code |= (cell[:, axis] >> np.uint64(bit) & np.uint64(1)) << np.uint64(3 * bit + axis)
+    return np.argsort(code, kind="stable")
 
 
 def batch(graphs: Sequence[Graph]) -> Graph:
@@ -119,4 +141,5 @@ def batch(graphs: Sequence[Graph]) -> Graph:
         torch.cat([g.vectors for g in graphs]),
         torch.cat([g.types for g in graphs]),
         torch.cat([g.scalars for g in graphs]),
+        torch.cat([g.nodes + int(n) for g, n in zip(graphs, nodes, strict=False)]),
     )

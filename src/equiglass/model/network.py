@@ -8,14 +8,14 @@
 from __future__ import annotations
 
 import torch
-from e3nn import o3
 from torch import Tensor, nn
 
 from equiglass.graph import Graph
 from equiglass.model.architecture import Architecture
 from equiglass.model.convolution import Convolution
+from equiglass.model.geometry import edges_of
 from equiglass.model.norm import EquivariantBatchNorm
-from equiglass.model.radial import radial_basis
+from equiglass.model.paths import Paths
 
 
 class Network(nn.Module):
@@ -24,7 +24,9 @@ class Network(nn.Module):
     def __init__(self, architecture: Architecture, n_scalars: int, n_types: int, n_times: int) -> None:
         super().__init__()
         self.architecture = a = architecture
-        self.convolutions = nn.ModuleList(Convolution(a, n_scalars, first=(layer == 0)) for layer in range(a.layers))
+        self.convolutions = nn.ModuleList(
+            Convolution(a, Paths(a.l_max, a.channels if layer else 0, (n_scalars,))) for layer in range(a.layers)
+        )
         self.norms = nn.ModuleList(
             EquivariantBatchNorm(a.l_max, a.channels, a.norm_momentum)
             if a.last_norm or layer + 1 < a.layers
@@ -35,24 +37,20 @@ class Network(nn.Module):
         self.decoder = nn.Parameter(torch.randn(n_types, n_times, width) * a.decoder_gain / width**0.5)
 
     def representation(self, graph: Graph) -> Tensor:
-        """|h| of every node, (N, (l_max + 1) * channels), degree by degree."""
-        a = self.architecture
-        distances = torch.linalg.vector_norm(graph.vectors, dim=1)
-        harmonics = o3.spherical_harmonics(
-            list(range(a.l_max + 1)), graph.vectors, normalize=True, normalization="component"
-        )
-        basis = radial_basis(a.radial_basis, distances, a.basis_size, a.cutoff)
+        """|h| of every particle, (N, (l_max + 1) * channels), degree by degree."""
+        inputs = [graph.scalars[:, None]]
+        edges = edges_of(graph, self.architecture)
         h: Tensor | None = None
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            new = norm(convolution(h, graph, harmonics, basis))
+            new = norm(convolution(h, inputs, edges))
             h = new if h is None else h + new
         assert h is not None
-        return invariants(h, a.l_max)
+        return invariants(h, self.architecture.l_max)[graph.nodes]
 
     def forward(self, graph: Graph) -> Tensor:
-        """Standardised propensity of every node at every time, (N, T)."""
+        """Standardised propensity of every particle at every time, (N, T)."""
         every_type = torch.einsum("nf,stf->nst", self.representation(graph), self.decoder)
-        return every_type[torch.arange(graph.n_nodes), graph.types]
+        return every_type[torch.arange(graph.n_nodes), graph.types[graph.nodes]]
 
 
 def invariants(h: Tensor, l_max: int) -> Tensor:

@@ -6,8 +6,9 @@ Conventions, stated here once and used by every implementation of the convolutio
   l = 0..l_max has K = (l_max+1)^2 components, those of l at rows l^2..(l+1)^2.
 - All triplets with |l_in - l_edge| <= l_out <= l_in + l_edge and every l <= l_max are paths: SE(3), no parity rule.
 - Paths are ordered by l_in, then l_edge, then l_out.
-- A path carries as many channels as its input has: C for l_in > 0, C + S for l_in = 0 (the C channels of the field,
-  then the S node scalars). The first layer has node scalars only.
+- What enters a layer are the channels of the field h, as many for every degree, and after them the inputs of the
+  nodes, as many as there are of that degree: scalars (l = 0), vectors (l = 1), ... A path carries the channels of
+  both at its l_in. The first layer has no field; degrees at which nothing enters have no paths.
 - The coefficients are <l_in m_in l_edge m_edge | l_out m_out> = sqrt(2 l_out + 1) * (3j of e3nn), so coupling with
   Y^0 = 1 is the identity.
 
@@ -38,19 +39,26 @@ class Paths:
 
     Attributes:
         l_max: highest degree of input, harmonics and output.
-        first: the layer sees node scalars only, so l_in = 0 and there are no field channels.
+        field: channels of the field h, 0 in the first layer.
+        inputs: channels of the node inputs by degree: (S,) scalars, (S, V) scalars and vectors, ...
     """
 
     l_max: int
-    first: bool = False
+    field: int
+    inputs: tuple[int, ...]
+
+    def entering(self, degree: int) -> int:
+        """Channels that enter at a degree: those of the field, then those of the node inputs."""
+        return self.field + (self.inputs[degree] if degree < len(self.inputs) else 0)
 
     @cached_property
     def triplets(self) -> tuple[Path, ...]:
-        """All paths: 34 for l_max = 3, 4 for its first layer."""
+        """All paths: 34 for l_max = 3, 4 for its first layer with scalars."""
         degrees = range(self.l_max + 1)
         return tuple(
             Path(l_in, l_edge, l_out)
-            for l_in in ([0] if self.first else degrees)
+            for l_in in degrees
+            if self.entering(l_in)
             for l_edge in degrees
             for l_out in range(abs(l_in - l_edge), min(l_in + l_edge, self.l_max) + 1)
         )
@@ -60,19 +68,19 @@ class Paths:
         """K = (l_max + 1)^2."""
         return (self.l_max + 1) ** 2
 
-    def widths(self, channels: int, scalars: int) -> tuple[int, ...]:
-        """Channels of every path: C, or C + S where l_in = 0 (S alone in the first layer)."""
-        field = 0 if self.first else channels
-        return tuple(field + scalars if path.l_in == 0 else field for path in self.triplets)
+    @cached_property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of every path."""
+        return tuple(self.entering(path.l_in) for path in self.triplets)
 
-    def combinations(self, channels: int, scalars: int) -> int:
-        """n_comb: the radial weights of one edge, 284 for l_max = 3, C = 8, S = 3."""
-        return sum(self.widths(channels, scalars))
+    @property
+    def combinations(self) -> int:
+        """n_comb: the radial weights of one edge, 284 for l_max = 3, 8 channels, 3 scalars."""
+        return sum(self.widths)
 
-    def combinations_to(self, l_out: int, channels: int, scalars: int) -> int:
+    def combinations_to(self, l_out: int) -> int:
         """Inputs of the mixing matrix of one l_out: rows (path, channel) in path order."""
-        widths = self.widths(channels, scalars)
-        return sum(width for path, width in zip(self.triplets, widths, strict=True) if path.l_out == l_out)
+        return sum(width for path, width in zip(self.triplets, self.widths, strict=True) if path.l_out == l_out)
 
 
 @cache

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from equiglass.model.operation import hidden_moments
+
 
 def bessel_basis(distances: Tensor, size: int, cutoff: float) -> Tensor:
     """B_n(r) = sqrt(2 / r_c) sin(n pi r / r_c) / r, n = 1..size (eq. 24; doi 10.48550/arXiv.2003.03123).
@@ -47,28 +49,28 @@ def radial_basis(name: str, distances: Tensor, size: int, cutoff: float) -> Tens
 
 
 class RadialTrunk(nn.Module):
-    """Linear, ReLU, BatchNorm, Dropout: the hidden layer of eq. 25, shared by all paths and channels of a layer."""
+    """Linear, ReLU, BatchNorm: the hidden units of eq. 25, shared by all paths and channels of a layer."""
 
-    def __init__(self, basis_size: int, width: int, dropout: float) -> None:
+    def __init__(self, basis_size: int, width: int) -> None:
         super().__init__()
         self.linear = nn.Linear(basis_size, width)
         self.norm = nn.BatchNorm1d(width)
-        self.dropout = dropout
 
-    def forward(self, basis: Tensor) -> Tensor:
-        """(E, basis_size) to (E, width)."""
-        hidden = self.norm(torch.relu(self.linear(basis)))
-        return dropout(hidden, self.dropout) if self.training else hidden
+    def forward(self, basis: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """W1, b1, scale and shift of :class:`equiglass.model.operation.Radial` for these edges, (E, basis_size).
 
-
-def dropout(x: Tensor, rate: float) -> Tensor:
-    """X with a share ``rate`` (in steps of 1/256) of its elements zeroed, the rest scaled up to keep the mean.
-
-    One random byte an element: torch's own dropout draws a double for each, which costs as much as the convolution.
-    """
-    cut = round(256 * rate)
-    if cut == 0:
-        return x
-    words = torch.randint(-(2**63), 2**63 - 1, (-(-x.numel() // 8),), device=x.device)
-    kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= cut
-    return x * kept.to(x.dtype).mul_(256 / (256 - cut))
+        In training the batch is the edges; a batch of fewer than two has no variance, and the averages so far serve.
+        """
+        weight, bias, norm, edges = self.linear.weight, self.linear.bias, self.norm, len(basis)
+        assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
+        mean, variance = norm.running_mean, norm.running_var
+        if self.training and edges > 1:
+            mean, variance = hidden_moments(basis, weight, bias)
+            with torch.no_grad():
+                assert norm.momentum is not None
+                norm.running_mean.lerp_(mean, norm.momentum)
+                # As torch has it: biased in the batch, unbiased in the average.
+                norm.running_var.lerp_(variance * (edges / (edges - 1)), norm.momentum)
+                norm.num_batches_tracked += 1
+        scale = norm.weight * torch.rsqrt(variance + norm.eps)
+        return weight, bias, scale, norm.bias - mean * scale

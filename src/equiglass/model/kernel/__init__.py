@@ -37,6 +37,21 @@ def available() -> bool:
 
 def convolve(
     h: Tensor | None,
+    inputs: Sequence[Tensor],
+    edges: Edges,
+    radial: Radial,
+    mixing: Sequence[Tensor],
+    norm: float,
+    paths: Paths,
+    dropout: Dropout | None = None,
+) -> Tensor:
+    from equiglass.model.operation import hidden_units
+    mix = torch.cat([w.reshape(-1) for w in mixing])
+    return convolve_old(h, inputs[0][:,0], hidden_units(edges.basis, radial, dropout), edges.harmonics, edges.row_start, edges.senders, radial.weight, radial.bias, mix, norm, paths)
+
+
+def convolve_old(
+    h: Tensor | None,
     s: Tensor,
     u: Tensor,
     harmonics: Tensor,
@@ -62,7 +77,7 @@ def convolve(
         mix: mixing matrices of all l_out one after another, each (rows of that l_out, C_out) flattened; rows are
             (path, channel) in the order of ``paths``. 1-D, n_comb * C_out numbers.
         norm: factor of the sum over neighbours.
-        paths: the paths; ``paths.first`` says that there is no h.
+        paths: the paths; ``(paths.field==0)`` says that there is no h.
 
     Returns:
         (N, K, C_out).
@@ -71,7 +86,7 @@ def convolve(
         EquiglassError: shapes, types or devices that do not fit, or no compiler.
     """
     channels = 0 if h is None else h.shape[-1]
-    n_comb = paths.combinations(channels, s.shape[-1])
+    n_comb = paths.combinations
     _check(h, s, u, harmonics, row_ptr, senders, weight, bias, mix, paths, n_comb)
     out: Tensor = CompiledConvolution.apply(h, s, u, harmonics, row_ptr, senders, weight, bias, mix, float(norm), paths)
     return out
@@ -180,10 +195,10 @@ def _check(
     paths: Paths,
     n_comb: int,
 ) -> None:
-    if (h is None) != paths.first:
+    if (h is None) != (paths.field==0):
         raise EquiglassError(
             "The first layer has no field h and every other layer has one; "
-            f"here paths.first is {paths.first} and h is {'absent' if h is None else 'given'}."
+            f"here (paths.field==0) is {(paths.field==0)} and h is {'absent' if h is None else 'given'}."
         )
     nodes, edges, hidden = len(row_ptr) - 1, len(senders), weight.shape[-1]
     wanted: list[tuple[str, Tensor, tuple[int, ...]]] = [
