@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -44,12 +44,12 @@ def compiler() -> Compiler | str:
 
 
 @cache
-def library(source: Path, flags: tuple[str, ...] = (), wished: tuple[str, ...] = ()) -> ctypes.CDLL:
+def library(source: Path, header: str = "", wished: tuple[str, ...] = ()) -> ctypes.CDLL:
     """The source file compiled with these flags, from the cache where it is there.
 
     Args:
-        source: a C++ file of the package.
-        flags: beside FLAGS.
+        source: a C++ file of the package; it may include the .hpp files beside it.
+        header: text that comes before the source.
         wished: flags to do without where the compiler does not have them, for instance "-fopenmp".
 
     Raises:
@@ -58,14 +58,15 @@ def library(source: Path, flags: tuple[str, ...] = (), wished: tuple[str, ...] =
     found = compiler()
     if isinstance(found, str):
         raise CompilerError(f"{source.name} cannot be compiled: {found}.")
-    parts = (source.read_text(), *FLAGS, *flags, *wished, *found.command, found.version, _processor())
+    texts = [file.read_text() for file in (source, *sorted(source.parent.glob("*.hpp")))]
+    parts = (*texts, header, *FLAGS, *wished, *found.command, found.version, _processor())
     name = f"{source.stem}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}.so"
     for folder in _cache_folders():
         path = folder / name
         try:
             if not path.exists():
                 folder.mkdir(parents=True, exist_ok=True)
-                _compile(found, source, (flags + wished, flags), path)
+                _compile(found, source, header, (wished, ()), path)
             return ctypes.CDLL(str(path))
         except OSError:
             continue
@@ -74,14 +75,15 @@ def library(source: Path, flags: tuple[str, ...] = (), wished: tuple[str, ...] =
     )
 
 
-def _compile(found: Compiler, source: Path, attempts: tuple[tuple[str, ...], ...], path: Path) -> None:
+def _compile(found: Compiler, source: Path, header: str, attempts: Iterable[tuple[str, ...]], path: Path) -> None:
     # Under a name of its own first: another process may be doing the same.
     handle, temporary = tempfile.mkstemp(suffix=".so", dir=path.parent)
     os.close(handle)
     try:
         for flags in attempts:
-            command = [*found.command, *FLAGS, *flags, str(source), "-o", temporary]
-            answer = subprocess.run(command, capture_output=True, text=True)
+            command = [*found.command, *FLAGS, *flags, "-x", "c++", "-", "-o", temporary]
+            text = f'{header}#include "{source}"\n'
+            answer = subprocess.run(command, input=text, capture_output=True, text=True)
             if answer.returncode == 0:
                 break
         else:

@@ -124,28 +124,21 @@ def convolve(
     dropout: Dropout | None = None,
 ) -> Tensor:
     """The convolution by the fastest implementation there is; arguments as in :func:`convolve_reference`."""
-    fits = (
-        paths.field in (0, *kernel.CHANNELS)
-        and mixing[0].shape[1] in kernel.CHANNELS
-        and edges.basis.device.type == "cpu"
-    )
-    # The compiled kernel takes node inputs, harmonics and basis as data.
-    data = (*inputs, edges.harmonics, edges.basis)
-    if not fits or any(x.requires_grad for x in data) or implementation() == "reference":
-        return convolve_reference(h, inputs, edges, radial, mixing, norm, paths, dropout)
-    try:
+    fits = paths.field in (0, *kernel.CHANNELS) and paths.l_max <= kernel.L_MAX
+    if fits and compiled_for(*inputs, edges.harmonics, edges.basis):
         return kernel.convolve(h, inputs, edges, radial, mixing, norm, paths, dropout)
-    except CompilerError as error:
-        if os.environ.get("EQUIGLASS_CONVOLUTION") == "compiled":
-            raise
-        warnings.warn(
-            f"{error} The convolution runs in plain torch, many times slower.", EquiglassWarning, stacklevel=2
-        )
-        return convolve_reference(h, inputs, edges, radial, mixing, norm, paths, dropout)
+    return convolve_reference(h, inputs, edges, radial, mixing, norm, paths, dropout)
+
+
+def compiled_for(*data: Tensor) -> bool:
+    """Whether the compiled code serves tensors that it takes as data, without a gradient to them."""
+    return implementation() == "compiled" and all(x.device.type == "cpu" and not x.requires_grad for x in data)
 
 
 def hidden_moments(basis: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance over all edges of relu(W1 B + b1), each (H,); the variance is the biased one."""
+    if compiled_for(basis):
+        return kernel.hidden_moments(basis, weight, bias)
     variance, mean = torch.var_mean(torch.relu(basis @ weight.T + bias), 0, correction=0)
     return mean, variance
 

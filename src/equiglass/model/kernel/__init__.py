@@ -1,15 +1,10 @@
-"""The equivariant convolution in compiled code: the same function as the plain one, many times faster on a CPU.
-
-out_i[m_out, c'] = norm sum_paths sum_c mix[(path, c), c'] sum_j relu(W2 u_ij + b2)[path, c] [Y_ij (x)_CG h_j]_path
-(Pezzicoli, Charpiat, Landes, arXiv:2211.03226, eqs 18-20 and 25; conventions in equiglass.model.paths).
-"""
+"""The equivariant convolution in compiled code: the same function as the plain one, many times faster on a CPU."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,9 +14,15 @@ from torch.autograd.function import once_differentiable
 from equiglass.compiled import compiler
 from equiglass.errors import EquiglassError
 from equiglass.model.kernel.build import Shape, library
-from equiglass.model.paths import Paths, clebsch_gordan
+from equiglass.model.kernel.edges import edge_features as edge_features
+from equiglass.model.kernel.edges import hidden_moments as hidden_moments
+from equiglass.model.paths import Paths
+
+if TYPE_CHECKING:
+    from equiglass.model.operation import Dropout, Edges, Radial
 
 CHANNELS = (1, 2, 4, 8, 16, 32)
+L_MAX = 4
 
 
 def unavailable() -> str | None:
@@ -45,197 +46,143 @@ def convolve(
     paths: Paths,
     dropout: Dropout | None = None,
 ) -> Tensor:
-    from equiglass.model.operation import hidden_units
-    mix = torch.cat([w.reshape(-1) for w in mixing])
-    return convolve_old(h, inputs[0][:,0], hidden_units(edges.basis, radial, dropout), edges.harmonics, edges.row_start, edges.senders, radial.weight, radial.bias, mix, norm, paths)
+    """One convolution, differentiable in h, radial and mixing.
 
-
-def convolve_old(
-    h: Tensor | None,
-    s: Tensor,
-    u: Tensor,
-    harmonics: Tensor,
-    row_ptr: Tensor,
-    senders: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    mix: Tensor,
-    norm: float,
-    paths: Paths,
-) -> Tensor:
-    """One equivariant convolution, differentiable in h, u, weight, bias and mix.
-
-    Args:
-        h: field of every node, (N, K, C), K = (l_max+1)^2, C one of 1, 2, 4, 8, 16, 32; None in the first layer.
-        s: node scalars, (N, S), S may be 0 except in the first layer. They are data: no gradient.
-        u: hidden radial activations of every edge, (E, H).
-        harmonics: spherical harmonics of every edge, (E, K). No gradient.
-        row_ptr: the edges row_ptr[i]..row_ptr[i+1] are received by node i, int64, (N+1,).
-        senders: sender of every edge, int64, (E,).
-        weight: second radial layer, (n_comb, H); rows are (path, channel) in the order of ``paths``.
-        bias: its biases, (n_comb,).
-        mix: mixing matrices of all l_out one after another, each (rows of that l_out, C_out) flattened; rows are
-            (path, channel) in the order of ``paths``. 1-D, n_comb * C_out numbers.
-        norm: factor of the sum over neighbours.
-        paths: the paths; ``(paths.field==0)`` says that there is no h.
-
-    Returns:
-        (N, K, C_out).
+    Args and returns are those of :func:`equiglass.model.operation.convolve_reference`; inputs, harmonics and basis are
+    data and have no gradient.
 
     Raises:
         EquiglassError: shapes, types or devices that do not fit, or no compiler.
     """
-    channels = 0 if h is None else h.shape[-1]
-    n_comb = paths.combinations
-    _check(h, s, u, harmonics, row_ptr, senders, weight, bias, mix, paths, n_comb)
-    out: Tensor = CompiledConvolution.apply(h, s, u, harmonics, row_ptr, senders, weight, bias, mix, float(norm), paths)
+    given = torch.cat([x.flatten(1) for x in inputs], 1)
+    mix = torch.cat([w.reshape(-1) for w in mixing])
+    _check(h, given, edges, radial, mix, paths)
+    out: Tensor = CompiledConvolution.apply(h, given, *edges, *radial, mix, float(norm), paths, dropout)
     return out
+
+
+class _Inputs(ctypes.Structure):
+    """``Inputs`` of neighbours.hpp."""
+
+    _fields_ = (
+        ("nodes", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("row_start", "senders", "h", "node_inputs", "harmonics", "basis")),
+        *((name, ctypes.c_void_p) for name in ("basis_weight", "basis_bias", "scale", "shift", "weight", "bias", "mix")),
+        ("norm", ctypes.c_double),
+        ("kept", ctypes.c_double),
+        *((name, ctypes.c_uint32) for name in ("threshold", "key_low", "key_high")),
+    )
+
+
+def _inputs(tensors: Sequence[Tensor | None], norm: float, dropout: Dropout | None) -> _Inputs:
+    """Tensors in the order of ``CompiledConvolution.forward``."""
+    h, given, row_start, senders, harmonics, basis, *weights = map(_address, tensors)
+    assert tensors[2] is not None
+    nodes = len(tensors[2]) - 1
+    rate, threshold, key = (dropout.rate, dropout.threshold, int(dropout.key)) if dropout else (0.0, 0, 0)
+    random = (threshold, key & 0xFFFFFFFF, key >> 32 & 0xFFFFFFFF)
+    return _Inputs(nodes, row_start, senders, h, given, harmonics, basis, *weights, norm, 1 / (1 - rate), *random)
+
+
+def _address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
 
 
 class CompiledConvolution(torch.autograd.Function):
     """The compiled convolution and its gradient, as torch sees them. Call ``convolve``, which checks its input."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        h: Tensor | None,
-        s: Tensor,
-        u: Tensor,
-        harmonics: Tensor,
-        row_ptr: Tensor,
-        senders: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        mix: Tensor,
-        norm: float,
-        paths: Paths,
-    ) -> Tensor:
-        """See ``convolve``."""
-        inputs = [None if x is None else x.contiguous() for x in (h, s, u, harmonics, weight, bias, mix)]
-        row_ptr, senders = row_ptr.contiguous(), senders.contiguous()
-        nodes = len(row_ptr) - 1
-        channels = 0 if h is None else h.shape[2]
-        channels_out = mix.numel() // len(bias)
-        real = "float" if u.dtype == torch.float32 else "double"
-        code = library(Shape(paths, channels, s.shape[1], channels_out, u.shape[1], real))
-        out = u.new_empty((nodes, paths.components, channels_out))
+    def forward(ctx: Any, *args: Any) -> Tensor:
+        """Of h, node inputs, edges, radial, mix, norm, paths, dropout; see ``convolve``."""
+        *tensors, norm, paths, dropout = args
+        tensors = [None if x is None else x.contiguous() for x in tensors]
+        row_start, basis, basis_weight, mix = tensors[2], tensors[5], tensors[6], tensors[-1]
+        channels_out = mix.numel() // paths.combinations
+        real = "float" if basis.dtype == torch.float32 else "double"
+        ctx.code = library(Shape(paths, channels_out, *basis_weight.shape, real))
+        nodes = len(row_start) - 1
+        out = basis.new_empty((nodes, paths.components, channels_out))
         messages = None
         if any(ctx.needs_input_grad):
-            messages = u.new_empty((nodes, code.equiglass_message_size()))
-        _call(code.equiglass_forward, row_ptr, [senders, *inputs], paths, norm, [messages, out])
-        ctx.save_for_backward(messages, row_ptr, senders, *inputs)
-        ctx.code, ctx.paths, ctx.norm = code, paths, norm
+            messages = basis.new_empty((nodes, ctx.code.equiglass_message_size()))
+        _call(ctx.code.equiglass_forward, nodes, _inputs(tensors, norm, dropout), messages, out)
+        ctx.save_for_backward(messages, *tensors)
+        ctx.norm, ctx.dropout = norm, dropout
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients in the order of the arguments of ``forward``."""
-        messages, row_ptr, *inputs = ctx.saved_tensors
-        _, h, _, u, _, weight, bias, mix = inputs
-        dh = None if h is None else torch.empty_like(h)
-        du, dweight, dbias, dmix = (torch.empty_like(x) for x in (u, weight, bias, mix))
-        results = [messages, grad.contiguous(), dh, du, dweight, dbias, dmix]
-        _call(ctx.code.equiglass_backward, row_ptr, inputs, ctx.paths, ctx.norm, results)
-        return dh, None, du, None, None, None, dweight, dbias, dmix, None, None
+        messages, *tensors = ctx.saved_tensors
+        h, _, row_start, _, _, _, *weights = tensors
+        dh, *dweights = [None if x is None else torch.empty_like(x) for x in (h, *weights)]
+        n_field = ctypes.c_int64(0 if h is None else len(h))
+        given = _inputs(tensors, ctx.norm, ctx.dropout)
+        _call(ctx.code.equiglass_backward, len(row_start) - 1, given, messages, grad.contiguous(), n_field, dh, *dweights)
+        return dh, *[None] * 5, *dweights, None, None, None
 
 
-def _call(
-    function: Any,
-    row_ptr: Tensor,
-    inputs: Sequence[Tensor | None],
-    paths: Paths,
-    norm: float,
-    others: Sequence[Tensor | None],
-) -> None:
-    """Calls a compiled function: the inputs both have in common, then its own."""
-    terms, values = coupling_terms(paths)
-    nodes = len(row_ptr) - 1
-    failed = function(
-        ctypes.c_int(max(1, min(torch.get_num_threads(), nodes))),
-        ctypes.c_int64(nodes),
-        _pointer(row_ptr),
-        *map(_pointer, inputs),
-        ctypes.c_int(len(values)),
-        ctypes.c_void_p(terms.ctypes.data),
-        ctypes.c_void_p(values.ctypes.data),
-        ctypes.c_double(norm),
-        *map(_pointer, others),
-    )
-    if failed:
+def _call(function: Any, nodes: int, given: _Inputs, *others: Tensor | ctypes.c_int64 | None) -> None:
+    threads = ctypes.c_int(max(1, min(torch.get_num_threads(), nodes)))
+    rest = [x if isinstance(x, ctypes.c_int64) else ctypes.c_void_p(_address(x)) for x in others]
+    if function(threads, ctypes.byref(given), *rest):
         raise EquiglassError("The convolution ran out of memory; use a smaller batch.")
 
 
-def _pointer(tensor: Tensor | None) -> ctypes.c_void_p:
-    return ctypes.c_void_p(None if tensor is None else tensor.data_ptr())
-
-
-@cache
-def coupling_terms(paths: Paths) -> tuple[np.ndarray, np.ndarray]:
-    """The coefficients that do not vanish: (path, m_in, m_edge, m_out) of each, int32 (n, 4), and values (n,)."""
-    terms, values = [], []
-    for p, path in enumerate(paths.triplets):
-        coefficients = clebsch_gordan(path)
-        where = np.argwhere(coefficients)
-        terms.append(np.column_stack([np.full(len(where), p), where]))
-        values.append(coefficients[tuple(where.T)])
-    return np.ascontiguousarray(np.concatenate(terms), dtype=np.int32), np.concatenate(values)
-
-
-def _check(
-    h: Tensor | None,
-    s: Tensor,
-    u: Tensor,
-    harmonics: Tensor,
-    row_ptr: Tensor,
-    senders: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    mix: Tensor,
-    paths: Paths,
-    n_comb: int,
-) -> None:
-    if (h is None) != (paths.field==0):
+def _check(h: Tensor | None, given: Tensor, edges: Edges, radial: Radial, mix: Tensor, paths: Paths) -> None:
+    row_start, senders, harmonics, basis = edges
+    n_edges, components, n_comb = len(senders), paths.components, paths.combinations
+    hidden, basis_size = radial.basis_weight.shape
+    nodes = len(given)
+    if paths.l_max > L_MAX:
+        raise EquiglassError(f"The compiled convolution has degrees up to {L_MAX}, not {paths.l_max}.")
+    if paths.field not in (0, *CHANNELS):
+        raise EquiglassError(f"The compiled convolution has {CHANNELS} channels, not {paths.field}.")
+    if (h is None) != (paths.field == 0):
         raise EquiglassError(
             "The first layer has no field h and every other layer has one; "
-            f"here (paths.field==0) is {(paths.field==0)} and h is {'absent' if h is None else 'given'}."
+            f"here the paths have {paths.field} channels and h is {'absent' if h is None else 'given'}."
         )
-    nodes, edges, hidden = len(row_ptr) - 1, len(senders), weight.shape[-1]
     wanted: list[tuple[str, Tensor, tuple[int, ...]]] = [
-        ("s", s, (nodes, s.shape[-1])),
-        ("u", u, (edges, hidden)),
-        ("harmonics", harmonics, (edges, paths.components)),
-        ("weight", weight, (n_comb, hidden)),
-        ("bias", bias, (n_comb,)),
-        ("row_ptr", row_ptr, (nodes + 1,)),
-        ("senders", senders, (edges,)),
+        ("inputs", given, (nodes, sum((2 * l + 1) * (paths.entering(l) - paths.field) for l in range(paths.l_max + 1)))),
+        ("harmonics", harmonics, (n_edges, components)),
+        ("basis", basis, (n_edges, basis_size)),
+        ("basis_weight", radial.basis_weight, (hidden, basis_size)),
+        ("basis_bias", radial.basis_bias, (hidden,)),
+        ("scale", radial.scale, (hidden,)),
+        ("shift", radial.shift, (hidden,)),
+        ("weight", radial.weight, (n_comb, hidden)),
+        ("bias", radial.bias, (n_comb,)),
+        ("row_start", row_start, (len(row_start),)),
+        ("senders", senders, (n_edges,)),
     ]
     if h is not None:
-        wanted.append(("h", h, (nodes, paths.components, h.shape[-1])))
+        wanted.append(("h", h, (nodes, components, paths.field)))
     for name, tensor, shape in wanted:
         if tuple(tensor.shape) != shape:
             raise EquiglassError(f"The convolution's {name} has shape {tuple(tensor.shape)}, not {shape}.")
-        integer = name in ("row_ptr", "senders")
-        if tensor.dtype != (torch.int64 if integer else u.dtype):
+        integer = name in ("row_start", "senders")
+        if tensor.dtype != (torch.int64 if integer else basis.dtype):
             raise EquiglassError(
-                f"The convolution's {name} is {tensor.dtype}, not {torch.int64 if integer else u.dtype}."
+                f"The convolution's {name} is {tensor.dtype}, not {torch.int64 if integer else basis.dtype}."
             )
         if tensor.device.type != "cpu":
             raise EquiglassError(f"The compiled convolution runs on the CPU; {name} is on {tensor.device}.")
-    if u.dtype not in (torch.float32, torch.float64):
-        raise EquiglassError(f"The compiled convolution computes in float32 or float64, not {u.dtype}.")
-    if mix.ndim != 1 or mix.dtype != u.dtype or n_comb == 0 or mix.numel() == 0 or mix.numel() % n_comb:
+    if basis.dtype not in (torch.float32, torch.float64):
+        raise EquiglassError(f"The compiled convolution computes in float32 or float64, not {basis.dtype}.")
+    if mix.dtype != basis.dtype or n_comb == 0 or mix.numel() == 0 or mix.numel() % n_comb:
         raise EquiglassError(
-            f"The convolution's mix must be one row of {n_comb} x C_out numbers of {u.dtype}; "
-            f"got {tuple(mix.shape)} of {mix.dtype}."
+            f"The convolution's mixing must be {n_comb} x C_out numbers of {basis.dtype} in all; "
+            f"got {mix.numel()} of {mix.dtype}."
         )
-    if h is not None and h.shape[-1] not in CHANNELS:
-        raise EquiglassError(f"The compiled convolution has {CHANNELS} channels, not {h.shape[-1]}.")
-    if s.requires_grad or harmonics.requires_grad:
-        raise EquiglassError("Node scalars and harmonics are data: the compiled convolution has no gradient for them.")
+    if given.requires_grad or harmonics.requires_grad or basis.requires_grad:
+        raise EquiglassError(
+            "Node inputs, harmonics and basis are data: the compiled convolution has no gradient for them."
+        )
     # numpy looks through them on this thread; torch would wait for all of its threads, for less work than that costs.
-    starts, sent = row_ptr.numpy(), senders.numpy()
-    if starts[0] != 0 or starts[-1] != edges or np.any(np.diff(starts) < 0):
-        raise EquiglassError(f"The convolution's row_ptr must ascend from 0 to the number of edges, {edges}.")
-    if edges and not 0 <= sent.min() <= sent.max() < nodes:
+    starts, sent = row_start.numpy(), senders.numpy()
+    if len(starts) == 0 or starts[0] != 0 or starts[-1] != n_edges or np.any(np.diff(starts) < 0):
+        raise EquiglassError(f"The convolution's row_start must ascend from 0 to the number of edges, {n_edges}.")
+    if n_edges and not 0 <= sent.min() <= sent.max() < nodes:
         raise EquiglassError(f"The convolution's senders must be nodes, 0 to {nodes - 1}.")

@@ -1,0 +1,38 @@
+// Work on consecutive receivers, shared among threads.
+#pragma once
+
+#include <algorithm>
+#include <exception>
+#include <vector>
+
+#include "vectors.hpp"
+
+// Calls work(thread, begin, end) for consecutive ranges of receivers with about equal numbers of edges. OpenMP, since
+// torch's own threads, which wait for work in a busy loop, are then the ones that do it.
+template <class Work>
+void in_threads(int threads, Index nodes, const Index* row_ptr, Work&& work) {
+    std::vector<Index> bounds(threads + 1, nodes);
+    bounds[0] = 0;
+    for (int t = 1; t < threads; ++t) {
+        const Index wanted = row_ptr[nodes] / threads * t;
+        bounds[t] = std::lower_bound(row_ptr, row_ptr + nodes, wanted) - row_ptr;
+    }
+    std::vector<std::exception_ptr> failures(threads);
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int t = 0; t < threads; ++t) {
+        try {
+            work(t, bounds[t], bounds[t + 1]);
+        } catch (...) {
+            failures[t] = std::current_exception();
+        }
+    }
+    for (auto& failure : failures)
+        if (failure) std::rethrow_exception(failure);
+}
+
+// Calls work(thread, begin, end) for parts of 0..size.
+template <class Work>
+void in_parts(int threads, Index size, Work&& work) {
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int t = 0; t < threads; ++t) work(t, size * t / threads, size * (t + 1) / threads);
+}
