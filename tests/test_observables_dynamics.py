@@ -44,7 +44,7 @@ def test_exact_values() -> None:
     assert self_scattering([moved], k=2.0).value == pytest.approx(0, abs=1e-15)
     assert self_scattering([moved], k=1.0).value == pytest.approx(2 / np.pi)
     assert self_scattering([still, moved], k=2.0).value == pytest.approx(0.5)
-    assert mean_squared_displacement([still, moved]).value == pytest.approx(np.pi**2 / 8)
+    assert mean_squared_displacement(dr for dr in (still, moved)).value == pytest.approx(np.pi**2 / 8)
 
 
 def test_gaussian_displacements() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +11,7 @@ from equiglass.observables.estimate import Estimate, bootstrap
 from equiglass.observables.fields import complete
 
 
-def self_scattering(displacements: Sequence[ArrayLike], k: float = 7.25) -> Estimate:
+def self_scattering(displacements: Iterable[ArrayLike], k: float = 7.25) -> Estimate:
     """F_s(k, t) = < (1/N) sum_i sin(k |dr_i|) / (k |dr_i|) >, the isotropic average of exp(i k . dr_i).
 
     Args:
@@ -30,7 +30,7 @@ def self_scattering(displacements: Sequence[ArrayLike], k: float = 7.25) -> Esti
     return bootstrap(lambda chosen: np.mean([each[n] for n in chosen], axis=0), len(each))
 
 
-def mean_squared_displacement(displacements: Sequence[ArrayLike]) -> Estimate:
+def mean_squared_displacement(displacements: Iterable[ArrayLike]) -> Estimate:
     """MSD(t) = < (1/N) sum_i |dr_i|^2 >, LJ length squared; arguments and result as for `self_scattering`."""
     each = [np.square(dr).sum(axis=-1).mean(axis=(-2, -1)) for dr in complete(displacements, 3)]
     return bootstrap(lambda chosen: np.mean([each[n] for n in chosen], axis=0), len(each))

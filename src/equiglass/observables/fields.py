@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,28 +42,30 @@ def pooled(arrays: Sequence[ArrayLike]) -> Float:
     return np.concatenate([np.empty(0), *(np.asarray(a, dtype=np.float64).ravel() for a in arrays)])
 
 
-def complete(fields: Sequence[ArrayLike], trailing: int = 1) -> list[Float]:
-    """The fields as float64, checked: at least one, no NaN, all axes but the last ``trailing`` of the same lengths.
+def complete(fields: Iterable[ArrayLike], trailing: int = 1) -> Iterator[Float]:
+    """The fields as float64, one at a time, checked: no NaN, and all axes but the last ``trailing`` like the first field.
 
     Raises:
-        EquiglassError: one of these does not hold.
+        EquiglassError: one of these does not hold, or there is no field.
     """
-    arrays = [np.asarray(field, dtype=np.float64) for field in fields]
-    if not arrays:
-        raise EquiglassError("There are no configurations to average over.")
-    for number, array in enumerate(arrays, start=1):
+    leading = None
+    for number, field in enumerate(fields, start=1):
+        array = np.asarray(field, dtype=np.float64)
         if array.ndim < trailing or 0 in array.shape:
             raise EquiglassError(
                 f"The field of configuration {number} has shape {array.shape}: it holds no particle, or lacks an axis."
             )
-        if array.shape[:-trailing] != arrays[0].shape[:-trailing]:
+        leading = array.shape[:-trailing] if leading is None else leading
+        if array.shape[:-trailing] != leading:
             raise EquiglassError(
-                f"The fields of configurations 1 and {number} have shapes {arrays[0].shape} and {array.shape}; "
-                "all configurations need the same times."
+                f"The fields of configurations 1 and {number} differ in the axes before runs and particles, {leading} "
+                f"and {array.shape[:-trailing]}; all configurations need the same times."
             )
         if not np.all(np.isfinite(array)):
             raise EquiglassError(
                 f"The field of configuration {number} holds values that are not known (NaN); leave out these particles "
                 "or times."
             )
-    return arrays
+        yield array
+    if leading is None:
+        raise EquiglassError("There are no configurations to average over.")

@@ -77,7 +77,7 @@ def pair_sums(
         EquiglassError: numbers of configurations or particles that differ, or NaN.
     """
     same_number(positions, boxes, overlaps)
-    edges, fields = checked_edges(edges), complete(overlaps)
+    edges, fields = checked_edges(edges), list(complete(overlaps))
     where = [np.asarray(x, dtype=np.float64) for x in positions]
     for number, (x, field) in enumerate(zip(where, fields, strict=True), start=1):
         if x.shape != (field.shape[-1], 3):

@@ -1,4 +1,4 @@
-"""All pairs of a periodic box by distance, in blocks: a list of them up to half the box would take a gigabyte."""
+"""All pairs of a periodic box by distance, in blocks: a list of them up to half the box would take half a gigabyte."""
 
 from __future__ import annotations
 

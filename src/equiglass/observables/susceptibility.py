@@ -6,7 +6,7 @@ times, are kept. All configurations need the same times.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -78,7 +78,7 @@ def self_overlap(moved: ArrayLike, step: Step = PAPER) -> Float:
     return np.asarray(overlap(moved, step).mean(axis=-1))
 
 
-def chi4(moved: Sequence[ArrayLike], step: Step = PAPER) -> Estimate:
+def chi4(moved: Iterable[ArrayLike], step: Step = PAPER) -> Estimate:
     """chi4_s = N (<Q_s^2> - <Q_s>^2), averages over configurations.
 
     With the divisor n of a plain average, as printed; n independent configurations give (1 - 1/n) of the limit on
@@ -94,13 +94,13 @@ def chi4(moved: Sequence[ArrayLike], step: Step = PAPER) -> Estimate:
     Raises:
         EquiglassError: no configuration, times that differ, or NaN.
     """
-    fields = complete(moved)
+    fields = list(complete(moved))
     particles = np.array([field.shape[-1] for field in fields])
     q = np.stack([self_overlap(field, step) for field in fields])
     return bootstrap(lambda chosen: _fluctuation(q[chosen], particles[chosen]), len(q))
 
 
-def chi4_of_runs(displacements: Sequence[ArrayLike], step: Step = PAPER) -> RunSusceptibility:
+def chi4_of_runs(displacements: Iterable[ArrayLike], step: Step = PAPER) -> RunSusceptibility:
     """chi4_s = N (<Q_s^2> - <Q_s>^2), averages over runs and configurations, c_i from every run by itself.
 
     The part of the structure is N Var <Q_s>_runs, less what the noise of a mean over M runs adds to it. The rest of
@@ -117,13 +117,15 @@ def chi4_of_runs(displacements: Sequence[ArrayLike], step: Step = PAPER) -> RunS
     Raises:
         EquiglassError: no configuration, fewer than two runs, times that differ, or NaN.
     """
-    fields = complete(displacements, trailing=3)
-    if any(field.shape[-3] < 2 for field in fields):
-        raise EquiglassError("What the structure explains needs at least two runs of every configuration.")
-    particles = np.array([field.shape[-2] for field in fields])
-    of_runs = [self_overlap(np.linalg.norm(field, axis=-1), step) for field in fields]
+    of_runs, sizes = [], []
+    for field in complete(displacements, trailing=3):
+        if field.shape[-3] < 2:
+            raise EquiglassError("What the structure explains needs at least two runs of every configuration.")
+        of_runs.append(self_overlap(np.linalg.norm(field, axis=-1), step))
+        sizes.append(field.shape[-2])
+    particles = np.array(sizes)
     q = np.stack([runs.mean(axis=-1) for runs in of_runs])
-    within = np.stack([n * runs.var(axis=-1) for n, runs in zip(particles, of_runs, strict=True)])
+    within = np.stack([n * runs.var(axis=-1) for n, runs in zip(sizes, of_runs, strict=True)])
     noise = np.stack([w / (runs.shape[-1] - 1) for w, runs in zip(within, of_runs, strict=True)])
 
     def structure(chosen: NDArray[np.int64]) -> Float:
