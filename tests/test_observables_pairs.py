@@ -133,14 +133,17 @@ def test_bootstrap_draws_take_their_own_mean() -> None:
     positions, boxes = liquids(3)
     c = [np.random.default_rng(k).uniform(size=70) + 0.1 * k for k in range(3)]
     edges = np.linspace(0.5, 2.0, 4)
-    draws = np.random.default_rng(0).integers(3, size=(200, 3))
-    each = [
-        four_point(pair_sums([positions[k] for k in d], [boxes[k] for k in d], [c[k] for k in d], edges)).g4.value
-        for d in np.unique(np.sort(draws, axis=1), axis=0)
+    draws = np.sort(np.random.default_rng(0).integers(3, size=(200, 3)), axis=1)
+    distinct, which = np.unique(draws, axis=0, return_inverse=True)
+    alone = [
+        four_point(pair_sums([positions[k] for k in d], [boxes[k] for k in d], [c[k] for k in d], edges))
+        for d in distinct
     ]
-    which = np.unique(np.sort(draws, axis=1), axis=0, return_inverse=True)[1].ravel()
-    error = np.std(np.array(each)[which], axis=0) * np.sqrt(3 / 2)
-    np.testing.assert_allclose(four_point(pair_sums(positions, boxes, c, edges)).g4.error, error, rtol=1e-9)
+    together = four_point(pair_sums(positions, boxes, c, edges))
+    for quantity in ("g4", "pair_average", "self_term"):
+        values = np.array([getattr(one, quantity).value for one in alone])[which.ravel()]
+        expected = np.std(values, axis=0) * np.sqrt(3 / 2)
+        np.testing.assert_allclose(getattr(together, quantity).error, expected, rtol=1e-9)
 
 
 @quick

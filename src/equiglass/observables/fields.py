@@ -43,7 +43,7 @@ def pooled(arrays: Sequence[ArrayLike]) -> Float:
 
 
 def complete(fields: Iterable[ArrayLike], trailing: int = 1) -> Iterator[Float]:
-    """The fields as float64, one at a time, checked: no NaN, and all axes but the last ``trailing`` like the first field.
+    """The fields as float64, one at a time, checked: no NaN, axes but the last ``trailing`` as in the first field.
 
     Raises:
         EquiglassError: one of these does not hold, or there is no field.
