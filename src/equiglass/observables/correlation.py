@@ -1,0 +1,85 @@
+"""How well a field is predicted: its Pearson correlation with the truth.
+
+Two conventions of the correlation are in use and rank methods differently where configurations differ in mean
+mobility; both are always reported:
+
+- per configuration: the mean over configurations of the Pearson correlation of each;
+- pooled: one Pearson correlation over the particles of all configurations.
+
+Each function here sees one particle type at one time; NaN marks a value that is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from equiglass.observables.fields import centred, known_in_both, pooled, same_number
+
+
+class Score(NamedTuple):
+    """A correlation, or its ceiling, over a set of configurations in both conventions.
+
+    Attributes:
+        per_configuration: mean over the configurations where it is defined; NaN where there is none.
+        spread: standard deviation over these configurations, divisor n - 1; NaN for fewer than two.
+        pooled: over the particles of all configurations at once; NaN where undefined.
+        configurations: number of configurations behind ``per_configuration``.
+        excluded: number of configurations left out because it is undefined there.
+    """
+
+    per_configuration: float
+    spread: float
+    pooled: float
+    configurations: int
+    excluded: int
+
+    @classmethod
+    def over(cls, each: Sequence[float], pooled: float) -> Score:
+        """From the value of every configuration, NaN where undefined, and the pooled value."""
+        defined = np.array([rho for rho in each if not np.isnan(rho)])
+        return cls(
+            per_configuration=float(defined.mean()) if len(defined) else float("nan"),
+            spread=float(defined.std(ddof=1)) if len(defined) > 1 else float("nan"),
+            pooled=pooled,
+            configurations=len(defined),
+            excluded=len(each) - len(defined),
+        )
+
+
+def pearson(x: ArrayLike, y: ArrayLike) -> float:
+    """Rho = <dx dy> / sqrt(<dx^2> <dy^2>), over the elements where both are known.
+
+    Args:
+        x: values, any shape; NaN where unknown.
+        y: values, the same shape.
+
+    Returns:
+        rho, or NaN where it is undefined: fewer than two known pairs, or one of the two constant.
+
+    Raises:
+        EquiglassError: the shapes differ.
+    """
+    x, y = known_in_both(x, y)
+    dx, dy = centred(x), centred(y)
+    if dx is None or dy is None:
+        return float("nan")
+    return float(np.clip(dx @ dy / np.sqrt((dx @ dx) * (dy @ dy)), -1.0, 1.0))
+
+
+def correlation(truth: Sequence[ArrayLike], predicted: Sequence[ArrayLike]) -> Score:
+    """The Pearson correlation of a prediction with the truth over configurations, in both conventions.
+
+    Args:
+        truth: one array for each configuration; NaN where unknown.
+        predicted: the same shapes.
+
+    Raises:
+        EquiglassError: the numbers of configurations or the shapes differ.
+    """
+    same_number(truth, predicted)
+    each = [pearson(x, y) for x, y in zip(truth, predicted, strict=True)]
+    return Score.over(each, pearson(pooled(truth), pooled(predicted)))
