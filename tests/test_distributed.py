@@ -163,13 +163,22 @@ def test_an_interrupt_ends_all(data: Path, tmp_path: Path) -> None:
     assert not any("Traceback" in text for text in said(tmp_path / "logs"))
 
 
-def test_a_step_that_cannot_be_shared_is_one_sentence(data: Path, tmp_path: Path) -> None:
-    words = ("train", "--data", data, "--out", tmp_path / "run", *SETTINGS, "--set", "accumulate=3")
-    assert start(tmp_path / "logs", "-m", "equiglass", *words).wait(60) != 0
-    errors = sorted(said(tmp_path / "logs"))
-    assert errors[0] == ""
-    assert "error: the 3 configurations of an optimiser step cannot be shared evenly by 2 processes" in errors[1]
+def test_a_step_that_cannot_be_shared_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "size", lambda: 4)
+    with pytest.raises(EquiglassError, match="set 'accumulate' to a multiple of 4"):
+        train([labelled_liquid(0)], tmp_path / "run", read_configuration(None, OVERRIDES))
     assert not (tmp_path / "run").exists()
+
+
+def test_of_all_that_fail_one_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes that fail in the same way, here one after the other."""
+    store = torch.distributed.HashStore()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.distributed, "rendezvous", lambda url: iter([(store, 0, 2)]))
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda *args, **kwargs: None)
+    for expected in (EquiglassError, SystemExit, SystemExit):
+        with pytest.raises(expected), distributed.joined():
+            raise EquiglassError("no such file.")
 
 
 def test_members_and_crossvalidation_share_their_steps(data: Path, tmp_path: Path) -> None:
