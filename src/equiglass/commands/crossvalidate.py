@@ -26,22 +26,27 @@ def crossvalidate(
     from equiglass.files import write_text
     from equiglass.formats import load
     from equiglass.prediction import load_model
-    from equiglass.training import read_configuration
+    from equiglass.training import distributed, read_configuration
     from equiglass.training.samples import split
 
-    configuration = read_configuration(config, set_ or [])
-    systems = quench_with_progress(load(data), configuration)
-    held_out, predicted = [], []
-    for fold in range(1, configuration.folds + 1):
-        run = out / f"fold-{fold}"
-        here = configuration.model_copy(update={"fold": fold})
-        train_members(systems, run, here, members, resume=run.exists())
-        model = load_model(run)
-        for system in split(systems, here.folds, fold)[1]:
-            prediction = model.predict(system)
-            held_out.append(system)
-            predicted.append({label: prediction.at(label) for label in prediction.times})
-    rows = evaluate(held_out, predicted)
-    print_rows(rows, f"{len(held_out)} configurations, each predicted by a model that has not seen it")
-    if json_file is not None:
-        write_text(json_file, json.dumps(as_json(rows, len(held_out)), indent=2) + "\n")
+    with distributed.joined():
+        configuration = distributed.same(lambda: read_configuration(config, set_ or []))
+        systems = quench_with_progress(load(data), configuration)
+        held_out, predicted = [], []
+        for fold in range(1, configuration.folds + 1):
+            run = out / f"fold-{fold}"
+            here = configuration.model_copy(update={"fold": fold})
+            train_members(systems, run, here, members, resume=run.exists())
+            if distributed.rank() > 0:
+                continue
+            model = load_model(run)
+            for system in split(systems, here.folds, fold)[1]:
+                prediction = model.predict(system)
+                held_out.append(system)
+                predicted.append({label: prediction.at(label) for label in prediction.times})
+        if distributed.rank() > 0:
+            return
+        rows = evaluate(held_out, predicted)
+        print_rows(rows, f"{len(held_out)} configurations, each predicted by a model that has not seen it")
+        if json_file is not None:
+            write_text(json_file, json.dumps(as_json(rows, len(held_out)), indent=2) + "\n")

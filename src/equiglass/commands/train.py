@@ -36,24 +36,28 @@ def train(
 ) -> None:
     """Train a model on labelled configurations."""
     from equiglass.formats import load
-    from equiglass.training import read_configuration
+    from equiglass.training import distributed, read_configuration
 
-    if resume and config is None and not set_ and (out / "configuration.yaml").is_file():
-        config = out / "configuration.yaml"
-    configuration = read_configuration(config, set_ or [])
-    systems = quench_with_progress(load(data), configuration)
-    held_out = quench_with_progress(load(validation), configuration) if validation else None
-    train_members(systems, out, configuration, members, held_out, resume)
-    typer.echo(f"{out}: trained; 'equiglass evaluate {out} --data DIR' scores it")
+    with distributed.joined():
+        if resume and config is None and not set_ and (out / "configuration.yaml").is_file():
+            config = out / "configuration.yaml"
+        configuration = distributed.same(lambda: read_configuration(config, set_ or []))
+        systems = quench_with_progress(load(data), configuration)
+        held_out = quench_with_progress(load(validation), configuration) if validation else None
+        train_members(systems, out, configuration, members, held_out, resume)
+        if distributed.rank() == 0:
+            typer.echo(f"{out}: trained; 'equiglass evaluate {out} --data DIR' scores it")
 
 
 def quench_with_progress(systems: Sequence[System], configuration: Configuration) -> list[System]:
     """The configurations with all that training needs, their quenches under a progress bar."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    from equiglass.training import distributed
     from equiglass.training.run import completed
 
-    with Progress(TextColumn("quenching"), BarColumn(), MofNCompleteColumn(), transient=True) as bar:
+    columns = (TextColumn("quenching"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, transient=True, disable=distributed.rank() > 0) as bar:
         task = bar.add_task("quenching", total=None, visible=False)
 
         def progress(done: int, total: int, name: str) -> None:
@@ -89,6 +93,7 @@ def run_with_progress(
     """Train under a progress bar with loss and validation rho per time."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+    from equiglass.training import distributed
     from equiglass.training.loop import EpochResult
     from equiglass.training.loop import Progress as Stand
     from equiglass.training.run import train as train_run
@@ -102,7 +107,7 @@ def run_with_progress(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns) as bar:
+    with Progress(*columns, disable=distributed.rank() > 0) as bar:
         task = bar.add_task(
             "train",
             total=configuration.epochs * n,

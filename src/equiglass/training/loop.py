@@ -1,5 +1,7 @@
 """Training: loss = sum over times of the MSE, one configuration at a time, every random choice keyed.
 
+The configurations of an optimiser step are shared by the processes of the run; their number changes nothing.
+
 The order of the configurations is keyed by (seed, epoch), dropout by (seed, step, configuration). A run that was
 stopped therefore goes on to the same weights as one that was not, on the same processor and number of threads.
 """
@@ -17,6 +19,8 @@ from torch import Tensor
 from equiglass.model.network import Network
 from equiglass.model.standardisation import Standardisation
 from equiglass.observables import pearson
+from equiglass.training import distributed
+from equiglass.training.averages import RunningAverages
 from equiglass.training.configuration import Configuration
 from equiglass.training.samples import Sample
 from equiglass.training.schedule import learning_rate
@@ -101,7 +105,7 @@ def fit(
         progress: where to go on; changed in place.
         checkpoint: called at the end of every epoch and once a minute, always between optimiser steps.
         epoch_done: called with the result of every epoch, before its checkpoint.
-        step_done: called after every configuration with its loss.
+        step_done: called after every optimiser step with the mean loss of its configurations.
     """
     n = len(training)
     total = configuration.epochs * n
@@ -109,25 +113,32 @@ def fit(
     while progress.step < total:
         epoch, position = divmod(progress.step, n)
         order = np.random.default_rng(key(configuration.seed, 1, epoch)).permutation(n)
-        first = position - position % configuration.accumulate
-        group = order[first : first + configuration.accumulate]
+        group = order[position : position + configuration.accumulate]
         rate = learning_rate(configuration.schedule, configuration.learning_rate, progress.step / total)
         for parameters in optimizer.param_groups:
             parameters["lr"] = rate
         network.train()
         optimizer.zero_grad(set_to_none=True)
-        for index in group:
-            random = key(configuration.seed, 2, progress.step, int(index))
+        averages = RunningAverages(network, configuration.accumulate)
+        losses = torch.zeros((), dtype=torch.float64, device=network.decoder.device)
+        for place in range(distributed.rank(), len(group), distributed.size()):
+            index = int(group[place])
+            random = key(configuration.seed, 2, progress.step + place, index)
             torch.manual_seed(random)
             sample = training[index]
             graph = sample.graph.mirrored() if configuration.mirror and random % 2 else sample.graph
-            loss = masked_loss(network(graph), sample.targets)
+            with averages.of_configuration():
+                loss = masked_loss(network(graph), sample.targets)
             (loss / len(group)).backward()
-            progress.step += 1
-            progress.loss_sum += loss.item()
-            step_done(progress, loss.item())
+            losses += loss.detach()
+        distributed.add([*gradients(network), *averages.sums, losses])
+        averages.join(len(group))
         torch.nn.utils.clip_grad_norm_(network.parameters(), configuration.clip)
         optimizer.step()
+        progress.step += len(group)
+        loss_sum = losses.item()
+        progress.loss_sum += loss_sum
+        step_done(progress, loss_sum / len(group))
         if progress.step % n == 0:
             rho = score(network, validation, standardisation)
             mean = float(np.nanmean(rho)) if np.isfinite(rho).any() else -1.0
@@ -138,6 +149,14 @@ def fit(
         if progress.step % n == 0 or time.monotonic() - saved > CHECKPOINT_SECONDS:
             checkpoint(progress)
             saved = time.monotonic()
+
+
+def gradients(network: Network) -> list[Tensor]:
+    """The gradient of every parameter; zero where no configuration has been seen."""
+    for parameter in network.parameters():
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    return [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
 
 
 def calibrate(network: Network, samples: Sequence[Sample], standardisation: Standardisation) -> Standardisation:
@@ -166,14 +185,19 @@ def calibrate(network: Network, samples: Sequence[Sample], standardisation: Stan
 def score(network: Network, samples: Sequence[Sample], standardisation: Standardisation) -> np.ndarray:
     """Mean over configurations of the Pearson rho, (n_types, T); NaN where there is nothing to compare."""
     n_types, n_times = standardisation.target_mean.shape
-    rho = np.full((len(samples), n_types, n_times), np.nan)
     network.eval()
-    for row, sample in enumerate(samples):
+
+    def correlations(sample: Sample) -> np.ndarray:
+        rho = np.full((n_types, n_times), np.nan)
         with torch.no_grad():
             prediction = standardisation.propensity(network(sample.graph).double().numpy().T, sample.types)
         for kind in range(n_types):
             chosen = sample.types == kind
             for t in range(n_times):
-                rho[row, kind, t] = pearson(prediction[t, chosen], sample.propensity[t, chosen])
+                rho[kind, t] = pearson(prediction[t, chosen], sample.propensity[t, chosen])
+        return rho
+
+    each = distributed.shared(lambda some: [correlations(sample) for sample in some], samples)
+    rho = np.array(each).reshape(-1, n_types, n_times)
     known = np.isfinite(rho)
     return np.where(known.any(0), np.where(known, rho, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)

@@ -2,12 +2,12 @@
 
     configuration.yaml   what was asked for
     split.yaml           names of the training and validation configurations
-    environment.yaml     versions, processor, threads
+    environment.yaml     versions, processor, threads, processes
     log.csv              learning rate, loss and validation rho of every epoch
     last.safetensors     the model now, with the optimiser's state: a stopped run goes on from here
     best.safetensors     the model of the epoch with the highest validation rho
 
-Every file is written under a temporary name and renamed.
+Every file is written under a temporary name and renamed. Of several processes the first alone writes and reads here.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from equiglass.model.network import Network
 from equiglass.model.trained import Trained, read_trained, save_trained
 from equiglass.potential import MIXTURES
 from equiglass.system import System, type_name
+from equiglass.training import distributed
 from equiglass.training.configuration import Configuration
 from equiglass.training.loop import EpochResult, Progress, calibrate, fit, key, make_optimizer
 from equiglass.training.memory import keep_freed_memory
@@ -59,16 +60,22 @@ def train(
         validation: configurations to score after every epoch, in place of the fold.
         resume: go on with the run in ``out``.
         on_epoch: called with the result of every epoch.
-        on_step: called after every configuration.
+        on_step: called after every optimiser step.
 
     Returns:
         The model of the last epoch.
 
     Raises:
-        EquiglassError: nothing to learn from, a folder in use, a resumed run with another configuration or split.
+        EquiglassError: nothing to learn from, a folder in use, a resumed run with another configuration or split, a
+            step that the processes cannot share evenly.
     """
     out = Path(out)
     configuration = configuration or Configuration()
+    if configuration.accumulate % distributed.size():
+        raise EquiglassError(
+            f"the {configuration.accumulate} configurations of an optimiser step cannot be shared evenly by "
+            f"{distributed.size()} processes; set 'accumulate' to a multiple of {distributed.size()}."
+        )
     if validation is None:
         training, held_out = split(systems, configuration.folds, configuration.fold)
     else:
@@ -78,7 +85,9 @@ def train(
 
     n_types = max(s.n_types for s in training)
     names = {"training": [s.name for s in training], "validation": [s.name for s in held_out]}
-    log = _open_folder(out, configuration, names, resume)
+    if distributed.same(lambda: names) != names:
+        raise EquiglassError("the processes read different configurations; give every machine the same data.")
+    log = distributed.same(lambda: _open_folder(out, configuration, names, resume))
     standardisation = fit_standardisation(
         training, list(labels), configuration.inputs, n_types, configuration.standardise
     )
@@ -88,9 +97,12 @@ def train(
     trained = Trained(network, configuration.inputs, labels, standardisation, describe(training, n_types))
     optimizer = make_optimizer(network, configuration)
     progress = Progress()
-    if resume and (out / LAST).exists():
-        progress = _restore(out / LAST, network, optimizer)
+    stopped = distributed.same(lambda: read_trained(out / LAST) if resume and (out / LAST).exists() else None)
+    if stopped:
+        progress = _restore(*stopped, network, optimizer)
         log.keep(progress.step // len(training))
+
+    writes = distributed.rank() == 0
 
     def samples(chosen: Sequence[System]) -> list:
         return [
@@ -99,14 +111,16 @@ def train(
         ]
 
     def epoch_done(result: EpochResult) -> None:
-        log.add(result)
-        if result.best:
+        if writes:
+            log.add(result)
+        if writes and result.best:
             state = {"epoch": result.epoch, "validation_rho": float(np.nanmean(result.rho))}
             save_trained(trained, out / BEST, state=state)
         on_epoch(result)
 
     def checkpoint(now: Progress) -> None:
-        save_trained(trained, out / LAST, _optimizer_tensors(network, optimizer), vars(now))
+        if writes:
+            save_trained(trained, out / LAST, _optimizer_tensors(network, optimizer), vars(now))
 
     keep_freed_memory()
     log.header(list(labels), n_types)
@@ -123,12 +137,16 @@ def train(
         epoch_done,
         on_step,
     )
-    for path in (out / BEST, out / LAST):
-        if path.exists():
-            kept, extra, state = read_trained(path)
-            trained = replace(kept, standardisation=calibrate(kept.network, learned, standardisation))
-            save_trained(trained, path, extra, state)
-    return trained
+
+    def calibrated() -> Trained:
+        for path in (out / BEST, out / LAST):
+            if path.exists():
+                kept, extra, state = read_trained(path)
+                model = replace(kept, standardisation=calibrate(kept.network, learned, standardisation))
+                save_trained(model, path, extra, state)
+        return model
+
+    return distributed.same(calibrated)
 
 
 def completed(
@@ -149,7 +167,8 @@ def completed(
         systems = [s if s.potential else replace(s, potential=potential) for s in systems]
     if not inputs.needs_quench:
         return list(systems)
-    quenched = iter(quench([s for s in systems if s.positions_inherent is None], progress=progress))
+    warm = [s for s in systems if s.positions_inherent is None]
+    quenched = iter(distributed.shared(lambda some: quench(some, progress=progress), warm))
     return [s if s.positions_inherent is not None else next(quenched) for s in systems]
 
 
@@ -189,6 +208,7 @@ def environment() -> dict[str, Any]:
         "packages": {name: version(name) for name in packages},
         "processor": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
+        "processes": distributed.size(),
     }
 
 
@@ -223,8 +243,13 @@ def _optimizer_tensors(network: Network, optimizer: torch.optim.Optimizer) -> di
     return tensors
 
 
-def _restore(path: Path, network: Network, optimizer: torch.optim.Optimizer) -> Progress:
-    trained, tensors, state = read_trained(path)
+def _restore(
+    trained: Trained,
+    tensors: dict[str, torch.Tensor],
+    state: dict[str, Any],
+    network: Network,
+    optimizer: torch.optim.Optimizer,
+) -> Progress:
     network.load_state_dict(trained.network.state_dict())
     for name, parameter in network.named_parameters():
         for key_ in ("step", "exp_avg", "exp_avg_sq"):
