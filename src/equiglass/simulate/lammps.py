@@ -16,6 +16,13 @@ from numpy.typing import NDArray
 from equiglass.errors import EquiglassError
 from equiglass.potential import LennardJones
 
+_PAIR_STYLES = {
+    "cut": ("lj/cut/opt", "pair_modify shift no"),
+    "shifted": ("lj/cut/opt", "pair_modify shift yes"),
+    "force-shifted": ("lj/smooth/linear", ""),
+}
+"""Pair style of every truncation, and what it must be told."""
+
 
 def find_lammps() -> tuple[Path, dict[str, str]]:
     """The LAMMPS program and the environment it needs.
@@ -79,6 +86,7 @@ def steps_of(duration: float, timestep: float) -> tuple[int, float]:
 
 def header(start: str, potential: LennardJones) -> str:
     """Script lines up to the dynamics: units, the state read by the command ``start``, the potential."""
+    style, modify = _PAIR_STYLES[potential.truncation]
     epsilon, sigma, cutoff = potential.tables
     coefficients = [
         f"pair_coeff {a + 1} {b + 1} {epsilon[a, b]:.17g} {sigma[a, b]:.17g} {cutoff[a, b]:.17g}"
@@ -92,9 +100,9 @@ def header(start: str, potential: LennardJones) -> str:
             "boundary p p p",
             start,
             "mass * 1.0",
-            f"pair_style lj/cut/opt {cutoff.max():.17g}",
+            f"pair_style {style} {cutoff.max():.17g}",
             *coefficients,
-            "pair_modify shift yes",
+            modify,
             "neighbor 0.3 bin",
             "neigh_modify delay 0 every 1 check yes",
             "",
