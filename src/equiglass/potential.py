@@ -24,7 +24,7 @@ from equiglass.neighbors import periodic_pairs
 Float = NDArray[np.float64]
 
 TRUNCATIONS = ("cut", "shifted", "force-shifted")
-"""What is done at the cutoff. It changes the dynamics, and the energies that models see."""
+"""What is done at the cutoff. Cut and shifted differ in the energy alone, force-shifted in the forces too."""
 
 WCA = 2 ** (1 / 6)
 """The cutoff at the minimum, which leaves the repulsion alone: Weeks, Chandler and Andersen, J. Chem. Phys. 54, 5237

@@ -111,8 +111,9 @@ def run_from(
     """
     starts = [_start(system, ensemble) for system in systems]
     if merge:
+        values = [] if isinstance(ensemble.times, ScatteringTimes) else list(ensemble.times.values())
         for system in systems:
-            check_joinable(system, ensemble.time_labels, ensemble.runs)
+            check_joinable(system, ensemble.time_labels, values, ensemble.runs)
     if isinstance(ensemble.times, ScatteringTimes) and len({(s.temperature, s.potential) for s in starts}) > 1:
         raise EquiglassError(
             "F_k(t) is the mean over all configurations, and these differ in temperature or potential; "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
 from equiglass.system import System
@@ -20,18 +21,32 @@ _AXIS_OF_TIMES = {
 }
 
 
-def check_joinable(system: System, labels: tuple[str, ...], runs: int) -> None:
-    """Refuse labels that occur already, and another number of runs, of which a configuration has one only."""
+def check_joinable(system: System, labels: Sequence[str], times: ArrayLike, runs: int | None) -> None:
+    """Refuse times that occur already, and another number of runs, of which a configuration has one only.
+
+    Args:
+        system: with labels or without.
+        labels: of the new times.
+        times: their values, as far as they are known.
+        runs: behind the new labels.
+
+    Raises:
+        EquiglassError: the new labels cannot stand beside those of the system.
+    """
     twice = [label for label in labels if label in system.time_labels]
     if twice:
         raise EquiglassError(
             f"{system.name} is labelled at a time {twice[0]!r} already; leave this time out or label it otherwise, "
             'times: {"label": time}.'
         )
-    if system.time_labels and system.runs not in (None, runs):
-        raise EquiglassError(
-            f"the labels of {system.name} come from {system.runs} runs; take as many, runs: {system.runs}."
-        )
+    again = np.intersect1d(system.times, times)
+    if again.size:
+        raise EquiglassError(f"{system.name} is labelled at the time {again[0]:g} already; leave it out.")
+    known = system.runs
+    if known is None and system.replica_displacements is not None:
+        known = system.replica_displacements.shape[1]
+    if system.time_labels and known not in (None, runs):
+        raise EquiglassError(f"the labels of {system.name} come from {known} runs; take as many, runs: {known}.")
 
 
 def joined(first: System, second: System) -> System:
@@ -47,21 +62,17 @@ def joined(first: System, second: System) -> System:
     Raises:
         EquiglassError: a time or a label occurs in both, or the numbers of runs differ.
     """
-    check_joinable(first, second.time_labels, second.runs or 0)
+    check_joinable(first, second.time_labels, second.times, second.runs)
     order = np.argsort(np.concatenate([first.times, second.times]), kind="stable")
     labels = first.time_labels + second.time_labels
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = {"predictions": {}}
     for key, axis in _AXIS_OF_TIMES.items():
         both = getattr(first, key), getattr(second, key)
         if any(values is not None for values in both):
             fields[key] = np.take(_beside(*both, len(first.times), len(second.times), axis), order, axis)
-    names = {**first.predictions, **second.predictions}
-    fields["predictions"] = {
-        name: _beside(
-            first.predictions.get(name), second.predictions.get(name), len(first.times), len(second.times), 0
-        )[order]
-        for name in names
-    }
+    for name in {**first.predictions, **second.predictions}:
+        both = first.predictions.get(name), second.predictions.get(name)
+        fields["predictions"][name] = _beside(*both, len(first.times), len(second.times), 0)[order]
     return replace(
         second,
         time_labels=tuple(labels[k] for k in order),

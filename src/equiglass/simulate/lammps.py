@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -148,6 +149,9 @@ def constant_energy(start: State, potential: LennardJones, times: Float, timeste
     Raises:
         EquiglassError: LAMMPS is not installed, or stopped with an error.
     """
+    if potential.truncation == "cut":
+        # It moves the particles as the shifted one does, whose energy is the one that the run conserves.
+        potential = replace(potential, truncation="shifted")
     script = header("read_data start.data", potential)
     script += 'fix dynamics all nve\nrun 0\nprint "$(etotal:%.17g)" append energy.txt\n'
     for number, duration in enumerate(np.diff([0.0, *times])):
