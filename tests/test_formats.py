@@ -12,6 +12,7 @@ import warnings
 from dataclasses import fields, replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -32,7 +33,13 @@ from equiglass.neighbors import minimum_image
 from equiglass.potential import KOB_ANDERSEN, LennardJones
 from equiglass.system import System
 
-MIXTURE = LennardJones("other", epsilon=((1.0, 0.7), (0.7, 0.3)), sigma=((1.0, 0.9), (0.9, 0.8)), cutoff=2.0)
+MIXTURE = LennardJones(
+    "other",
+    epsilon=((1.0, 0.7), (0.7, 0.3)),
+    sigma=((1.0, 0.9), (0.9, 0.8)),
+    cutoff=2.0,
+    truncation="force-shifted",
+)
 
 
 def full_system(seed: int = 0) -> System:
@@ -299,6 +306,7 @@ def test_labelled_npz_with_everything(tmp_path: Path) -> None:
     }
     arrays |= {f"prediction_{name.replace('/', ' ')}": values for name, values in system.predictions.items()}
     arrays |= {"potential": "other", "epsilon": MIXTURE.epsilon, "sigma": MIXTURE.sigma, "cutoff": 2.0}
+    arrays["truncation"] = "force-shifted"
     np.savez(tmp_path / "all.npz", time_labels=np.array(system.time_labels), **arrays)
     (loaded,) = load(tmp_path)
     assert sorted(loaded.predictions) == ["SE3", "model two"]
@@ -310,6 +318,21 @@ def test_labelled_npz_default_labels_and_potential_by_name(tmp_path: Path) -> No
     (system,) = load(tmp_path)
     assert system.time_labels == ("1", "2")
     assert system.potential == KOB_ANDERSEN
+
+
+def test_the_ending_of_a_potential_known_by_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **labelled_arrays(), potential="kob-andersen", truncation="cut", cutoff=3.0)
+    (system,) = load(tmp_path)
+    assert system.potential == replace(KOB_ANDERSEN, truncation="cut", cutoff=3.0)
+
+
+def test_a_data_set_of_version_1_has_shifted_potentials(tmp_path: Path) -> None:
+    save(replace(full_system(), potential=replace(MIXTURE, truncation="shifted")), tmp_path / "old.h5")
+    with h5py.File(tmp_path / "old.h5", "r+") as file:
+        file.attrs["version"] = 1
+        del file["configurations/000000/potential"].attrs["truncation"]
+    (system,) = load(tmp_path / "old.h5")
+    assert system.potential == replace(MIXTURE, truncation="shifted")
 
 
 def test_unknown_potential_is_left_out_with_a_warning(tmp_path: Path) -> None:

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from equiglass.potential import KOB_ANDERSEN, LennardJones, energy_and_forces, potential_energy
+from conftest import random_liquid
+from equiglass.errors import EquiglassError
+from equiglass.inherent import quench
+from equiglass.potential import (
+    KOB_ANDERSEN,
+    KOB_ANDERSEN_WCA,
+    TRUNCATIONS,
+    WCA,
+    LennardJones,
+    energy_and_forces,
+    potential_energy,
+)
+from equiglass.simulate.lammps import header, run_lammps, write_state
 from equiglass.system import System
+
+TERNARY = LennardJones(
+    "ternary",
+    epsilon=((1.0, 1.5, 0.75), (1.5, 0.5, 1.5), (0.75, 1.5, 0.75)),
+    sigma=((1.0, 0.8, 0.9), (0.8, 0.88, 0.8), (0.9, 0.8, 0.94)),
+)
+"""A third type between A and B."""
+
+ENDINGS = [*((truncation, 2.5) for truncation in TRUNCATIONS), ("shifted", WCA)]
+"""Every truncation and the purely repulsive variant."""
 
 
 def brute_force_energy(system: System, potential: LennardJones, images: int) -> np.ndarray:
@@ -53,8 +77,80 @@ def test_all_images_in_a_box_smaller_than_the_cutoff(side: float) -> None:
     np.testing.assert_allclose(energy, brute_force_energy(system, KOB_ANDERSEN, images=2), rtol=1e-11)
 
 
-def test_forces_are_minus_the_gradient(liquid: System) -> None:
-    potential = KOB_ANDERSEN
+@pytest.mark.parametrize(("truncation", "cutoff"), ENDINGS)
+def test_one_pair_by_the_formula(truncation: str, cutoff: float) -> None:
+    """At r = 1.1 sigma of the pair A-C, and just within the cutoff."""
+    potential = replace(TERNARY, truncation=truncation, cutoff=cutoff)
+    epsilon, sigma = 0.75, 0.9
+
+    def full(r: float) -> float:
+        return 4 * epsilon * ((sigma / r) ** 12 - (sigma / r) ** 6)
+
+    def slope(r: float) -> float:
+        return -4 * epsilon * (12 * (sigma / r) ** 12 - 6 * (sigma / r) ** 6) / r
+
+    end = cutoff * sigma
+    shift = 0.0 if truncation == "cut" else full(end)
+    tilt = slope(end) if truncation == "force-shifted" else 0.0
+    for r in (1.1 * sigma, end * (1 - 1e-9)):
+        positions = np.array([[0.0, 0.0, 0.0], [r, 0.0, 0.0]])
+        energy, forces = energy_and_forces(positions, np.array([0, 2]), np.full(3, 9.0), potential)
+        np.testing.assert_allclose(energy, full(r) - shift - tilt * (r - end), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(forces[1], [-slope(r) + tilt, 0, 0], rtol=1e-12, atol=1e-13)
+
+
+def test_wca_only_repels() -> None:
+    positions = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    energy, forces = energy_and_forces(positions, np.array([0, 0]), np.full(3, 9.0), KOB_ANDERSEN_WCA)
+    np.testing.assert_allclose(energy, 1.0, rtol=1e-12)
+    assert forces[1, 0] == pytest.approx(24.0)
+    positions[1, 0] = WCA + 1e-9
+    energy, forces = energy_and_forces(positions, np.array([0, 0]), np.full(3, 9.0), KOB_ANDERSEN_WCA)
+    assert not energy.any()
+    assert not forces.any()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [({"truncation": "smooth"}, "force-shifted"), ({"cutoff": -1.0}, "cutoff")]
+)
+def test_a_wrong_ending_is_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(EquiglassError, match=said):
+        replace(TERNARY, **change)
+
+
+@pytest.mark.lammps
+@pytest.mark.parametrize(("truncation", "cutoff"), ENDINGS)
+def test_energies_and_forces_of_lammps(truncation: str, cutoff: float, tmp_path: Path) -> None:
+    potential = replace(TERNARY, truncation=truncation, cutoff=cutoff)
+    system = random_liquid(n=200, n_types=3)
+    assert system.n_types == 3
+    write_state(tmp_path / "start.data", system.positions, system.types, system.box, 3)
+    script = header("read_data start.data", potential) + "compute energy all pe/atom\nrun 0\n"
+    script += "write_dump all custom end.dump c_energy fx fy fz modify sort id format float %.17g\n"
+    run_lammps(script, tmp_path)
+    theirs = np.loadtxt(tmp_path / "end.dump", skiprows=9)
+    energy, forces = energy_and_forces(system.positions, system.types, system.box, potential)
+    np.testing.assert_allclose(energy / 2, theirs[:, 0], rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(forces, theirs[:, 1:], rtol=1e-11, atol=1e-9)
+
+
+@pytest.mark.parametrize(("truncation", "cutoff"), ENDINGS)
+def test_the_quench_finds_a_minimum_of_the_same_energy(truncation: str, cutoff: float) -> None:
+    potential = replace(TERNARY, truncation=truncation, cutoff=cutoff)
+    system = replace(random_liquid(n=100, n_types=3), potential=potential)
+    quenched = quench(system)
+    assert quenched.positions_inherent is not None
+    before, after = (
+        energy_and_forces(x, system.types, system.box, potential)
+        for x in (system.positions, quenched.positions_inherent)
+    )
+    assert after[0].sum() < before[0].sum()
+    assert np.linalg.norm(after[1], axis=1).max() <= 1.001e-5
+    assert f"{truncation} at {cutoff:.4g} sigma" in quenched.provenance["inherent structure"]
+
+
+@pytest.mark.parametrize("potential", [KOB_ANDERSEN, replace(KOB_ANDERSEN, truncation="force-shifted")])
+def test_forces_are_minus_the_gradient(liquid: System, potential: LennardJones) -> None:
     _, forces = energy_and_forces(liquid.positions, liquid.types, liquid.box, potential)
     step = 1e-6
     for particle, axis in ((0, 0), (7, 1), (60, 2), (119, 0)):

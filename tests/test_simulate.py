@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ import yaml
 
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load
-from equiglass.potential import KOB_ANDERSEN, energy_and_forces
-from equiglass.simulate import Protocol, load_protocol, run_protocol
+from equiglass.potential import KOB_ANDERSEN, KOB_ANDERSEN_WCA, energy_and_forces, potential_energy
+from equiglass.simulate import Protocol, ScatteringTimes, load_protocol, presets, run_protocol
+from equiglass.simulate.lammps import State, constant_energy
+from equiglass.simulate.pilot import crossings
+from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.system import System
 
 TINY: dict[str, Any] = {
@@ -93,6 +97,55 @@ def test_another_mixture_and_numbers_of_particles(tmp_path: Path) -> None:
     assert load_protocol(tmp_path / "again.yaml") == protocol
 
 
+def test_a_known_mixture_with_another_ending(tmp_path: Path) -> None:
+    for given, meant in (
+        ({"name": "kob-andersen", "truncation": "force-shifted"}, replace(KOB_ANDERSEN, truncation="force-shifted")),
+        ({"name": "kob-andersen", "cutoff": "wca"}, replace(KOB_ANDERSEN, cutoff=2 ** (1 / 6))),
+        ("kob-andersen-wca", KOB_ANDERSEN_WCA),
+    ):
+        protocol = Protocol(**{**TINY, "potential": given})
+        assert protocol.potential == meant
+        (tmp_path / "again.yaml").write_text(protocol.to_yaml())
+        assert load_protocol(tmp_path / "again.yaml") == protocol
+
+
+def test_times_on_a_logarithmic_grid() -> None:
+    times = Protocol(**{**TINY, "times": {"first": 0.1, "last": 100, "number": 4}}).times
+    assert times == pytest.approx({"1": 0.1, "2": 1.0, "3": 10.0, "4": 100.0}, rel=1e-12)
+    assert (times["1"], times["4"]) == (0.1, 100.0)
+
+
+def test_times_by_the_scattering_function(tmp_path: Path) -> None:
+    asked = {"F": [0.1, 0.9, "1/e"], "longest": 50}
+    protocol = load_protocol(write(tmp_path / "protocol.yaml", {**TINY, "times": asked}))
+    assert isinstance(protocol.times, ScatteringTimes)
+    assert protocol.times.k == 7.25
+    assert protocol.time_labels == ("F=0.9", "F=1/e", "F=0.1")
+    (tmp_path / "again.yaml").write_text(protocol.to_yaml())
+    assert load_protocol(tmp_path / "again.yaml") == protocol
+
+
+def test_the_first_crossing_between_two_times() -> None:
+    times = np.array([1.0, 10.0, 100.0, 1000.0])
+    F = np.array([0.9, 0.5, 0.6, 0.0])
+    assert crossings(times, F, [0.7, 0.5, 0.3]) == pytest.approx([10**0.5, 10.0, 10**2.5])
+
+
+@pytest.mark.parametrize(
+    ("temperature", "seventh", "last"),
+    [("0.44", 4120, 130000), ("0.50", 217, 6860), ("0.56", 52, 1650), ("0.64", 16.5, 520)],
+)
+def test_the_state_points_of_glassbench(temperature: str, seventh: float, last: float) -> None:
+    """Time 7 is tau_alpha: Jung et al., arXiv 2311.14752."""
+    protocol = load_protocol(f"glassbench-T{temperature}")
+    assert isinstance(protocol.times, dict)
+    assert (protocol.times["7"], protocol.times["10"], len(protocol.times)) == (seventh, last, 10)
+    assert protocol.temperature == float(temperature)
+    assert protocol.counts.tolist() == [3277, 819]
+    assert protocol.first_box == pytest.approx(15.056578, abs=1e-5)
+    assert presets()[f"glassbench-T{temperature}"].startswith("Kob-Andersen")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -102,12 +155,22 @@ def test_another_mixture_and_numbers_of_particles(tmp_path: Path) -> None:
         ({"runs": 1}, "runs"),
         ({"times": []}, "times"),
         ({"times": [0.1, 0.1]}, "ascend"),
+        ({"times": [0.1, -0.2]}, "times.*greater than 0"),
+        ({"times": {"first": 1, "last": 0.1, "number": 3}}, "first < last"),
+        ({"times": {"first": 0.1, "last": 1, "number": 1}}, "two times"),
+        ({"times": {"F": [0.9, 1.5], "longest": 9}}, "falls from 1 to 0"),
+        ({"times": {"F": [0.9, "2/e"], "longest": 9}}, "2/e"),
+        ({"times": {"F": [0.9]}}, "longest"),
+        ({"pressure": 2.0}, "one of the two"),
+        ({"density": None}, "one of the two"),
         ({"composition": [0.8, 0.3]}, "composition"),
         ({"composition": [1.0]}, "composition"),
         ({"composition": [0.999, 0.001]}, "no particle"),
         ({"potential": "stillinger"}, "kob-andersen"),
         ({"potential": {"name": "x", "epsilon": [[1, 2], [3, 1]], "sigma": [[1, 1], [1, 1]]}}, "symmetric"),
         ({"potential": {"name": "x", "mass": 3}}, "potential"),
+        ({"potential": {"name": "kob-andersen", "truncation": "soft"}}, "force-shifted"),
+        ({"potential": {"name": "kob-andersen", "cutoff": "WCA"}}, "potential"),
         ({"equilibration": {"melt_time": 3}}, "equilibration.time"),
         ({"timestep": 1.0}, "timestep"),
     ],
@@ -132,7 +195,38 @@ def test_the_protocol_of_the_data_set_of_the_package() -> None:
 
     protocol = load_protocol(Path(equiglass.__file__).parent / "data" / "kalj-T0.64.yaml")
     assert protocol.counts.tolist() == [1032, 258]
+    assert isinstance(protocol.times, dict)
     assert protocol.times["7"] == 16.5
+
+
+# --- the engine ---------------------------------------------------------------------------------------------
+
+
+def test_first_velocities() -> None:
+    """Exactly the temperature, no total momentum, and Gaussian: <v^4> = 3 T^2 of every component."""
+    velocities = maxwell_boltzmann(np.random.default_rng(0), 5000, 0.7)
+    assert np.sum(velocities**2) == pytest.approx(0.7 * 3 * 4999, rel=1e-12)
+    np.testing.assert_allclose(velocities.sum(0), 0, atol=1e-10)
+    assert np.mean(velocities**4) == pytest.approx(3 * 0.7**2, rel=0.06)
+
+
+@pytest.mark.lammps
+def test_a_run_in_two_pieces_is_the_run(liquid: System, tmp_path: Path) -> None:
+    """Positions are unwrapped, so that one may start from them; steps are divided so that every time is hit."""
+    velocities = maxwell_boltzmann(np.random.default_rng(1), liquid.n_particles, 50.0)
+    start = State(liquid.positions, liquid.types, liquid.box, velocities)
+    whole = constant_energy(start, KOB_ANDERSEN, np.array([0.03, 0.1012]), 0.0005, tmp_path)
+    first = constant_energy(start, KOB_ANDERSEN, np.array([0.03]), 0.0005, tmp_path)
+    middle = State(first.positions[-1], liquid.types, liquid.box, first.velocities)
+    second = constant_energy(middle, KOB_ANDERSEN, np.array([0.1012 - 0.03]), 0.0005, tmp_path)
+    assert np.abs(whole.positions[-1] - liquid.positions).max() > 0.5
+    assert np.any((whole.positions[-1] < 0) | (whole.positions[-1] > liquid.box))
+    np.testing.assert_allclose(second.positions[-1], whole.positions[-1], atol=1e-7)
+    np.testing.assert_allclose(second.velocities, whole.velocities, atol=1e-5)
+    kinetic = 0.5 * np.sum(velocities**2) / liquid.n_particles
+    potential = potential_energy(liquid.positions, liquid.types, liquid.box, KOB_ANDERSEN).mean() / 2
+    assert whole.energy[0] == pytest.approx(kinetic + potential, rel=1e-10)
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- the simulation -----------------------------------------------------------------------------------------
@@ -164,7 +258,8 @@ def test_the_data_set(simulated: tuple[Path, list[System]]) -> None:
         assert np.linalg.norm(forces, axis=1).max() < 2e-5
     report = json.loads((out / "report.json").read_text())
     assert report["equilibration"].endswith(("no sign of ageing.", "NOT in equilibrium."))
-    assert 0 < max(report["largest_energy_drift"].values()) < 0.007
+    assert 0 < max(report["largest_energy_drift"].values()) < 0.01
+    assert report["largest_momentum"] < 1e-12
 
 
 @pytest.mark.lammps

@@ -101,7 +101,7 @@ def _quench(system: System, potential: LennardJones | None, tolerance: float, ma
     if not np.all(energy < HIGHEST_ENERGY):
         raise EquiglassError(f"{system.name}: particles overlap, the potential energy is as good as infinite.")
     inherent = _fire(known, potential, tolerance, max_steps)
-    told = f"FIRE, largest force {tolerance:g}, potential {potential.name}"
+    told = f"FIRE, largest force {tolerance:g}, potential {potential}"
     return replace(known, positions_inherent=inherent, provenance={**system.provenance, "inherent structure": told})
 
 
@@ -156,13 +156,13 @@ class _Forces:
     SKIN = 0.2
 
     def __init__(self, system: System, potential: LennardJones) -> None:
-        self.types, self.box = system.types, system.box
-        self.epsilon, self.sigma, self.cutoff = potential.tables
+        self.types, self.box, self.potential = system.types, system.box, potential
+        self.cutoff = potential.tables[2]
         self.origin: Float | None = None
         self.library: ctypes.CDLL | None = None
         # Without a compiler, the plain sums give the same, more slowly.
         with contextlib.suppress(EquiglassError):
-            self.library = library(Path(__file__).with_name("pair_forces.cpp"))
+            self.library = library(Path(__file__).with_name("pair_forces.cpp"), ("-fno-math-errno",))
 
     def __call__(self, x: Float) -> Float:
         """Forces at x, both (3, N)."""
@@ -182,8 +182,7 @@ class _Forces:
         order = near[np.argsort(i[near], kind="stable")]
         self.i, self.j = i[order], j[order]
         self.lattice = np.ascontiguousarray(vectors[order].T - (x[:, self.j] - x[:, self.i]))
-        table = self.types[self.i], self.types[self.j]
-        self.pair = self.epsilon[table], self.sigma[table] ** 2, self.cutoff[table] ** 2
+        self.pair = self.potential.of_pairs(self.types[self.i], self.types[self.j])
         self.first = np.flatnonzero(np.diff(self.i, prepend=-1))
         self.origin = x.copy()
 
@@ -194,7 +193,7 @@ class _Forces:
         squared = vectors[0] * vectors[0]
         squared += vectors[1] * vectors[1]
         squared += vectors[2] * vectors[2]
-        vectors *= pair_force(squared, *self.pair)
+        vectors *= pair_force(squared, self.pair)
         forces: Float = np.zeros_like(x)
         for axis, component in enumerate(vectors):
             forces[axis] = np.bincount(self.j, component, x.shape[1])
@@ -204,7 +203,9 @@ class _Forces:
 
     def _compiled(self, x: Float, library: ctypes.CDLL) -> Float:
         forces = np.zeros_like(x)
-        arrays = (x, self.i, self.j, self.lattice, *self.pair, forces)
+        p = self.pair
+        parameters = (p.epsilon, p.sigma_squared, p.cutoff_squared, p.slope)
+        arrays = (x, self.i, self.j, self.lattice, *parameters, forces)
         library.pair_forces(
             ctypes.c_int64(x.shape[1]), ctypes.c_int64(len(self.i)), *(ctypes.c_void_p(a.ctypes.data) for a in arrays)
         )

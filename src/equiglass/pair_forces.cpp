@@ -1,15 +1,17 @@
-// Lennard-Jones forces added up over a list of pairs sorted by receiver, the same sum as the plain one in quench.py.
+// Lennard-Jones forces added up over a list of pairs sorted by receiver, the same sum as the plain one in inherent.py.
 //
 //   F_i += V'(r) a / r,  F_j -= V'(r) a / r,  a = x_j - x_i + lattice,  for pairs with r^2 < cutoff_squared
 //
+// The square root becomes a vector instruction only with -fno-math-errno.
 // Positions, lattice vectors and forces are stored component by component: (3, N) and (3, E).
 
+#include <cmath>
 #include <cstdint>
 
 extern "C" void pair_forces(
     std::int64_t particles, std::int64_t pairs, const double* x, const std::int32_t* receivers,
     const std::int32_t* senders, const double* lattice, const double* epsilon, const double* sigma_squared,
-    const double* cutoff_squared, double* forces) {
+    const double* cutoff_squared, const double* slope, double* forces) {
     const double *x0 = x, *x1 = x + particles, *x2 = x + 2 * particles;
     const double *s0 = lattice, *s1 = lattice + pairs, *s2 = lattice + 2 * pairs;
     double *f0 = forces, *f1 = forces + particles, *f2 = forces + 2 * particles;
@@ -27,7 +29,7 @@ extern "C" void pair_forces(
             const double inverse = 1.0 / squared;
             const double ratio = sigma_squared[pair] * inverse;
             const double power = ratio * ratio * ratio;
-            const double force = 24.0 * epsilon[pair] * power * (2.0 * power - 1.0) * inverse;
+            const double force = 24.0 * epsilon[pair] * power * (2.0 * power - 1.0) * inverse + slope[pair] * std::sqrt(inverse);
             const double inside = squared < cutoff_squared[pair] ? force : 0.0;
             a0[k] = inside * d0;
             a1[k] = inside * d1;

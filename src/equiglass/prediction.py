@@ -106,7 +106,7 @@ class Model:
             trained = ":".join(f"{x:.2f}" for x in seen.composition)
             unlike.append(f"composition {':'.join(f'{x:.2f}' for x in shares)} (trained on {trained})")
         if system.potential and seen.potential and system.potential != seen.potential:
-            unlike.append(f"potential {system.potential.name} (trained on {seen.potential.name})")
+            unlike.append(f"potential {system.potential} (trained on {seen.potential})")
         if unlike:
             warnings.warn(
                 f"{system.name} is unlike the training data of {self.name}: {'; '.join(unlike)}. "

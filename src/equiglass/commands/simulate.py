@@ -8,18 +8,43 @@ from typing import Annotated
 import typer
 
 
+def _list_presets(wanted: bool) -> None:
+    if wanted:
+        from equiglass.simulate import PRESETS, presets
+
+        for name, description in presets().items():
+            typer.echo(f"{name}  {description}")
+        typer.echo(f"They are in {PRESETS}; copy one to change it.")
+        raise typer.Exit
+
+
 def simulate(
-    protocol: Annotated[Path, typer.Argument(help="YAML file that says what to simulate.")],
+    protocol: Annotated[str, typer.Argument(help="YAML file that says what to simulate, or a name from --list.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the data set.")],
+    from_: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="Start the runs from these configurations, a file or a folder; may be repeated."),
+    ] = None,
+    types: Annotated[
+        str | None, typer.Option("--types", help="With --from: species names of types 0, 1, ..., with commas.")
+    ] = None,
+    merge: Annotated[bool, typer.Option("--merge", help="With --from: keep the labels that are there.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what a stopped simulation left.")] = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="LAMMPS processes at once, one core each.")] = 1,
+    list_: Annotated[
+        bool,
+        typer.Option("--list", help="Name the protocols of the package.", callback=_list_presets, is_eager=True),
+    ] = False,
 ) -> None:
     """Equilibrate a liquid, take configurations, run their iso-configurational ensembles."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from equiglass.simulate import load_protocol, run_protocol
+    from equiglass.errors import EquiglassError
+    from equiglass.formats import load
+    from equiglass.simulate import load_ensemble, load_protocol, run_from, run_protocol
 
-    wanted = load_protocol(protocol)
+    if not from_ and (merge or types):
+        raise EquiglassError("--merge and --types concern given configurations; name them with --from.")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as bar:
         task = bar.add_task("simulate", total=None)
@@ -27,5 +52,10 @@ def simulate(
         def progress(done: int, total: int, what: str) -> None:
             bar.update(task, completed=done, total=total, description=what)
 
-        run_protocol(wanted, out, resume=resume, progress=progress, jobs=jobs)
-    typer.echo(f"{out / 'dataset.h5'}: {wanted.configurations} configurations; the checks are in {out / 'report.json'}")
+        if from_:
+            ensemble = load_ensemble(protocol)
+            given = load(from_, types=types.split(",") if types else None, replicas=ensemble.keep_displacements)
+            systems = run_from(given, ensemble, out, merge=merge, resume=resume, progress=progress, jobs=jobs)
+        else:
+            systems = run_protocol(load_protocol(protocol), out, resume=resume, progress=progress, jobs=jobs)
+    typer.echo(f"{out / 'dataset.h5'}: {len(systems)} configurations; the checks are in {out / 'report.json'}")

@@ -1,4 +1,4 @@
-"""Our data set: one HDF5 file of any number of configurations, format "equiglass-dataset", version 1.
+"""Our data set: one HDF5 file of any number of configurations, format "equiglass-dataset", version 2.
 
     /                              attributes: format, version
     /configurations/000000         attributes: name, temperature, runs, time_labels, prediction_names
@@ -14,15 +14,16 @@
         mean_displacement          (T, N, 3)          float16: relative precision 5e-4
         replica_displacements      (T, runs, N, 3)    float16
         provenance                 (K, 2)             text: key, value
-        potential                  attributes: name, epsilon, sigma, cutoff
+        potential                  attributes: name, epsilon, sigma, cutoff, truncation
 
 What a configuration does not have is absent. Displacements beyond 1000 are stored as float32. Arrays are
-compressed (gzip with shuffle) and carry check sums.
+compressed (gzip with shuffle) and carry check sums. Version 1 has no truncation: its potentials are shifted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,14 @@ from equiglass.potential import LennardJones
 from equiglass.system import System
 
 FORMAT = "equiglass-dataset"
-VERSION = 1
+VERSION = 2
 
 _EXACT = ("box", "positions", "positions_inherent", "times")
 _SINGLE = ("propensity", "replica_variance", "propensity_halves")
 _HALF = ("mean_displacement", "replica_displacements")
 _LARGEST_HALF = 1000.0
+
+_POTENTIAL = tuple(field.name for field in fields(LennardJones))
 
 
 def write_dataset(systems: Iterable[System], path: Path) -> None:
@@ -105,7 +108,7 @@ def _write(group: Any, system: System) -> None:
         store("predictions", np.stack(list(system.predictions.values())).astype(np.float32))
     if system.potential is not None:
         potential = group.create_group("potential")
-        for key in ("name", "epsilon", "sigma", "cutoff"):
+        for key in _POTENTIAL:
             potential.attrs[key] = getattr(system.potential, key)
     if system.provenance:
         pairs = np.array(list(system.provenance.items()), dtype=object)
@@ -120,7 +123,7 @@ def _read(group: Any) -> System:
     potential = None
     if "potential" in group:
         attributes = group["potential"].attrs
-        potential = LennardJones(**{key: attributes[key] for key in ("name", "epsilon", "sigma", "cutoff")})
+        potential = LennardJones(**{key: attributes[key] for key in _POTENTIAL if key in attributes})
     names = _read_texts(group, "prediction_names")
     return System(
         **arrays,

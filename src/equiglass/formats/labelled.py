@@ -4,9 +4,9 @@ Required: ``types`` (N,) 0 = A, 1 = B, ...; ``positions`` (N, 3); ``box`` (3,). 
 and means what it means in System: ``name``, ``temperature``, ``positions_inherent``, ``times`` (T,),
 ``time_labels`` (T,) strings, by default "1", "2", ...; ``propensity`` (T, N), ``propensity_halves`` (2, T,
 N), ``replica_variance`` (T, N), ``mean_displacement`` (T, N, 3), ``replica_displacements`` (T, runs, N, 3),
-``runs``; ``potential``, a name, with the tables ``epsilon`` and ``sigma`` (n_types, n_types) and the
-``cutoff`` for any but "kob-andersen"; ``prediction_NAME`` (T, N) for a prediction called NAME. Other keys are
-not read.
+``runs``; ``potential``, a name, with the tables ``epsilon`` and ``sigma`` (n_types, n_types) for any mixture but
+the known ones, the ``cutoff`` and the ``truncation``; ``prediction_NAME`` (T, N) for a prediction called NAME.
+Other keys are not read.
 """
 
 from __future__ import annotations
@@ -63,4 +63,6 @@ def _potential(arrays: Arrays) -> LennardJones | None:
     if "potential" not in arrays and epsilon is None and sigma is None:
         return None
     name = str(arrays.get("potential", "lennard-jones"))
-    return potential_named(name, epsilon, sigma, float(arrays.get("cutoff", 2.5)))
+    cutoff = float(arrays["cutoff"]) if "cutoff" in arrays else None
+    truncation = str(arrays["truncation"]) if "truncation" in arrays else None
+    return potential_named(name, epsilon, sigma, cutoff, truncation)

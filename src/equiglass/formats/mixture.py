@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -54,7 +56,11 @@ def _type_of(names: Iterable[str], order: Sequence[str] | None) -> dict[str, int
 
 
 def potential_named(
-    name: str, epsilon: ArrayLike | None = None, sigma: ArrayLike | None = None, cutoff: float = 2.5
+    name: str,
+    epsilon: ArrayLike | None = None,
+    sigma: ArrayLike | None = None,
+    cutoff: float | None = None,
+    truncation: str | None = None,
 ) -> LennardJones | None:
     """The potential of that name, or the Lennard-Jones mixture of these tables.
 
@@ -62,7 +68,8 @@ def potential_named(
         name: for instance "kob-andersen".
         epsilon: well depths, (n_types, n_types) or flat, or None for a potential known by its name.
         sigma: diameters, the same shape.
-        cutoff: in units of sigma_ab.
+        cutoff: in units of sigma_ab; None for the known potential's, or 2.5.
+        truncation: what is done at the cutoff; None for the known potential's, or "shifted".
 
     Returns:
         None, with an EquiglassWarning, for an unknown name without tables.
@@ -72,8 +79,10 @@ def potential_named(
     """
     if (epsilon is None) != (sigma is None):
         raise EquiglassError(f"potential {name!r}: epsilon and sigma come together; only one of them is given.")
+    ending = {"cutoff": cutoff, "truncation": truncation}
+    given: dict[str, Any] = {key: value for key, value in ending.items() if value is not None}
     if epsilon is not None and sigma is not None:
-        return LennardJones(name=name, epsilon=_table(epsilon), sigma=_table(sigma), cutoff=float(cutoff))
+        return LennardJones(name, _table(epsilon), _table(sigma), **given)
     if name not in MIXTURES:
         warnings.warn(
             f"the potential {name!r} is not known and is left out; known: {', '.join(MIXTURES)}. "
@@ -81,7 +90,8 @@ def potential_named(
             EquiglassWarning,
             stacklevel=2,
         )
-    return MIXTURES.get(name)
+        return None
+    return replace(MIXTURES[name], **given)
 
 
 def _table(values: ArrayLike) -> tuple[tuple[float, ...], ...]:

@@ -6,8 +6,8 @@
 
 The box must be orthorhombic and periodic. Columns read: ``species`` (else ``type``), ``pos``,
 ``pos_inherent``, ``propensity_LABEL``. Keys read: ``name``, ``temperature``; ``times`` and ``time_labels``,
-the values and labels of the times of the propensity columns; ``potential``, with ``epsilon``, ``sigma`` and
-``cutoff`` for any but "kob-andersen". An ``Origin`` does not matter: positions are wrapped.
+the values and labels of the times of the propensity columns; ``potential``, with ``epsilon`` and ``sigma``
+for any mixture but the known ones, ``cutoff`` and ``truncation``. An ``Origin`` does not matter: positions are wrapped.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
     potential = None
     if "potential" in comment:
         tables = _values(comment, "epsilon"), _values(comment, "sigma")
-        potential = potential_named(comment["potential"], *tables, cutoff=float(comment.get("cutoff", 2.5)))
+        cutoff = float(comment["cutoff"]) if "cutoff" in comment else None
+        potential = potential_named(comment["potential"], *tables, cutoff, comment.get("truncation"))
     return System(
         columns["pos"],
         types,
@@ -232,7 +233,8 @@ def _physics(system: System) -> dict[str, str]:
         if system.potential != KOB_ANDERSEN:
             physics["epsilon"] = _joined(np.ravel(system.potential.epsilon))
             physics["sigma"] = _joined(np.ravel(system.potential.sigma))
-            physics["cutoff"] = repr(float(system.potential.cutoff))
+            physics["cutoff"] = repr(system.potential.cutoff)
+            physics["truncation"] = system.potential.truncation
     return physics
 
 

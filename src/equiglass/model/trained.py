@@ -1,8 +1,9 @@
-"""A trained network with all that its use needs, and its file: safetensors with readable metadata, version 1.
+"""A trained network with all that its use needs, and its file: safetensors with readable metadata, version 2.
 
 Tensors are named ``network.*`` (the state of :class:`~equiglass.model.network.Network`) and
 ``standardisation.*``; a run's own state (optimiser) may lie beside them under other names. The metadata entry
-``equiglass`` is JSON: format, version, architecture, inputs, times, and a description of the training data.
+``equiglass`` is JSON: format, version, architecture, inputs, times, and a description of the training data. In
+version 1 its potential has no truncation: it is shifted.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from equiglass.model.standardisation import Standardisation
 from equiglass.potential import LennardJones
 from equiglass.system import Float, System
 
-FORMAT, VERSION = "equiglass-model", 1
+FORMAT, VERSION = "equiglass-model", 2
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""LAMMPS as a program run in a process of its own: scripts, the files it reads and the files it writes."""
+"""LAMMPS as a program run in a process of its own: scripts, the files it reads and the files it writes.
+
+The other modules know two functions. ``constant_energy`` starts from positions and velocities, advances to given
+times and gives the positions there; ``constant_temperature`` goes on along an equilibrium trajectory.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,75 @@ import math
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
 from equiglass.potential import LennardJones
+
+Float = NDArray[np.float64]
+
+
+class State(NamedTuple):
+    """Positions (N, 3), types (N,), box (3,) and velocities (N, 3): all that the equations of motion need."""
+
+    positions: Float
+    types: NDArray[np.int64]
+    box: Float
+    velocities: Float
+
+
+class Run(NamedTuple):
+    """What a run at constant energy leaves: unwrapped positions (T, N, 3) and total energies per particle (T + 1,).
+
+    The first energy is that of the start. ``velocities`` (N, 3) are those at the last time.
+    """
+
+    positions: Float
+    velocities: Float
+    energy: Float
+
+
+class Stretch(NamedTuple):
+    """What a stretch of an equilibrium trajectory leaves.
+
+    Attributes:
+        positions: at its end, unwrapped, (N, 3).
+        box: at its end, (3,).
+        energy: potential energy per particle along it, (samples,).
+        temperature: along it.
+        density: along it.
+        restart: what the next stretch starts from.
+    """
+
+    positions: Float
+    box: Float
+    energy: Float
+    temperature: Float
+    density: Float
+    restart: bytes
+
+
+_PAIR_STYLES = {
+    "cut": ("lj/cut/opt", "pair_modify shift no"),
+    "shifted": ("lj/cut/opt", "pair_modify shift yes"),
+    "force-shifted": ("lj/smooth/linear", ""),
+}
+"""Pair style of every truncation, and what it must be told."""
+
+THERMOSTAT, BAROSTAT = 0.5, 5.0
+"""Damping times, LJ units."""
+
+SCRATCH = "scratch-"
+"""How the names of folders begin that outlive a simulation only if it is killed."""
 
 
 def find_lammps() -> tuple[Path, dict[str, str]]:
@@ -71,6 +136,101 @@ def run_lammps(script: str, folder: Path) -> None:
         raise EquiglassError(f"LAMMPS stopped (exit {finished.returncode}) and said: {said}.{cure}")
 
 
+def constant_energy(start: State, potential: LennardJones, times: Float, timestep: float, folder: Path) -> Run:
+    """A run at constant energy (NVE, velocity Verlet) that hits every time exactly.
+
+    Args:
+        start: positions and velocities; the positions may be unwrapped.
+        potential: pair potential.
+        times: after the start, ascending, (T,).
+        timestep: the longest; the stretch between two times is divided into the fewest equal steps.
+        folder: where to keep the files of the run while it lasts.
+
+    Raises:
+        EquiglassError: LAMMPS is not installed, or stopped with an error.
+    """
+    if potential.truncation == "cut":
+        # It moves the particles as the shifted one does, whose energy is the one that the run conserves.
+        potential = replace(potential, truncation="shifted")
+    script = header("read_data start.data", potential)
+    script += 'fix dynamics all nve\nrun 0\nprint "$(etotal:%.17g)" append energy.txt\n'
+    for number, duration in enumerate(np.diff([0.0, *times])):
+        steps, step = steps_of(duration, timestep)
+        script += f"timestep {step:.17g}\nrun {steps}\n{dump_positions(f'{number}.dump')}"
+        script += 'print "$(etotal:%.17g)" append energy.txt\n'
+    script += _dump("velocities.dump", "vx vy vz")
+    with _scratch(folder) as scratch:
+        write_state(scratch / "start.data", *start[:3], potential.n_types, start.velocities)
+        run_lammps(script, scratch)
+        return Run(
+            positions=np.stack([read_positions(scratch / f"{number}.dump") for number in range(len(times))]),
+            velocities=_read_columns(scratch / "velocities.dump"),
+            energy=np.loadtxt(scratch / "energy.txt"),
+        )
+
+
+def constant_temperature(
+    start: State | bytes,
+    potential: LennardJones,
+    duration: float,
+    temperatures: tuple[float, float],
+    pressure: float | None,
+    timestep: float,
+    folder: Path,
+) -> Stretch:
+    """A stretch at constant temperature and volume, or constant temperature and pressure (Nose-Hoover).
+
+    Args:
+        start: positions and velocities, or the ``restart`` of the stretch before.
+        potential: pair potential.
+        duration: how long.
+        temperatures: at its beginning and at its end, linear in between.
+        pressure: of an isotropic barostat; None for constant volume.
+        timestep: the longest.
+        folder: where to keep the files of the run while it lasts.
+
+    Raises:
+        EquiglassError: LAMMPS is not installed, or stopped with an error.
+    """
+    steps, step = steps_of(duration, timestep)
+    every = max(1, min(20, steps // 10))
+    thermostat = f"temp {temperatures[0]} {temperatures[1]} {THERMOSTAT}"
+    ensemble = f"nvt {thermostat}" if pressure is None else f"npt {thermostat} iso {pressure} {pressure} {BAROSTAT}"
+    with _scratch(folder) as scratch:
+        if isinstance(start, bytes):
+            (scratch / "start.restart").write_bytes(start)
+            script = header("read_restart start.restart", potential)
+        else:
+            write_state(scratch / "start.data", *start[:3], potential.n_types, start.velocities)
+            script = header("read_data start.data", potential)
+        script += (
+            f"fix dynamics all {ensemble}\n"
+            "variable density equal atoms/vol\n"
+            f"fix series all ave/time {every} 1 {every} c_thermo_pe c_thermo_temp v_density file series.txt\n"
+            f"timestep {step:.17g}\n"
+            f"run {steps}\n"
+            f"{dump_positions('end.dump')}"
+            "write_restart end.restart\n"
+        )
+        run_lammps(script, scratch)
+        _, energy, temperature, density = np.loadtxt(scratch / "series.txt", ndmin=2).T
+        positions = read_positions(scratch / "end.dump")
+        return Stretch(
+            positions=positions,
+            box=_read_box(scratch / "end.dump"),
+            energy=energy / len(positions),
+            temperature=temperature,
+            density=density,
+            restart=(scratch / "end.restart").read_bytes(),
+        )
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as name:
+        yield Path(name)
+
+
 def steps_of(duration: float, timestep: float) -> tuple[int, float]:
     """The fewest equal steps, none longer than ``timestep``, that make up the duration: (number, length)."""
     steps = max(1, math.ceil(duration / timestep - 1e-9))
@@ -79,6 +239,7 @@ def steps_of(duration: float, timestep: float) -> tuple[int, float]:
 
 def header(start: str, potential: LennardJones) -> str:
     """Script lines up to the dynamics: units, the state read by the command ``start``, the potential."""
+    style, modify = _PAIR_STYLES[potential.truncation]
     epsilon, sigma, cutoff = potential.tables
     coefficients = [
         f"pair_coeff {a + 1} {b + 1} {epsilon[a, b]:.17g} {sigma[a, b]:.17g} {cutoff[a, b]:.17g}"
@@ -92,9 +253,9 @@ def header(start: str, potential: LennardJones) -> str:
             "boundary p p p",
             start,
             "mass * 1.0",
-            f"pair_style lj/cut/opt {cutoff.max():.17g}",
+            f"pair_style {style} {cutoff.max():.17g}",
             *coefficients,
-            "pair_modify shift yes",
+            modify,
             "neighbor 0.3 bin",
             "neigh_modify delay 0 every 1 check yes",
             "",
@@ -103,21 +264,47 @@ def header(start: str, potential: LennardJones) -> str:
 
 
 def write_state(
-    path: Path, positions: NDArray[np.float64], types: NDArray[np.int64], box: NDArray[np.float64], n_types: int
+    path: Path,
+    positions: Float,
+    types: NDArray[np.int64],
+    box: Float,
+    n_types: int,
+    velocities: Float | None = None,
 ) -> None:
     """A LAMMPS data file with every digit of the positions; particles are numbered from 1 in their order."""
     bounds = "".join(f"0.0 {edge:.17g} {axis}lo {axis}hi\n" for edge, axis in zip(box, "xyz", strict=True))
+    numbers = np.arange(1, len(types) + 1)
+    three = ("%.17g", "%.17g", "%.17g")
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"positions\n\n{len(types)} atoms\n{n_types} atom types\n{bounds}\nAtoms # atomic\n\n")
-        table = np.column_stack([np.arange(1, len(types) + 1), types + 1, positions])
-        np.savetxt(file, table, fmt=("%d", "%d", "%.17g", "%.17g", "%.17g"))
+        np.savetxt(file, np.column_stack([numbers, types + 1, positions]), fmt=("%d", "%d", *three))
+        if velocities is not None:
+            file.write("\nVelocities\n\n")
+            np.savetxt(file, np.column_stack([numbers, velocities]), fmt=("%d", *three))
 
 
 def dump_positions(name: str) -> str:
     """Script line that writes the unwrapped positions, in the order of the particles."""
-    return f"write_dump all custom {name} xu yu zu modify sort id format float %.17g\n"
+    return _dump(name, "xu yu zu")
 
 
-def read_positions(path: Path) -> NDArray[np.float64]:
-    """Positions written by ``dump_positions``, (N, 3)."""
+def _dump(name: str, columns: str) -> str:
+    return f"write_dump all custom {name} {columns} modify sort id format float %.17g\n"
+
+
+def read_positions(path: Path) -> Float:
+    """Positions written by ``dump_positions``, from the lower corner of the box, (N, 3)."""
+    return _read_columns(path) - _read_bounds(path)[:, 0]
+
+
+def _read_box(path: Path) -> Float:
+    low, high = _read_bounds(path).T
+    return high - low
+
+
+def _read_bounds(path: Path) -> Float:
+    return np.loadtxt(path, skiprows=5, max_rows=3)
+
+
+def _read_columns(path: Path) -> Float:
     return np.loadtxt(path, skiprows=9, ndmin=2)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from equiglass.files import replacing
 
 
-def write_arrays(path: Path, **arrays: NDArray[np.float64]) -> None:
+def write_arrays(path: Path, **arrays: NDArray[np.floating]) -> None:
     """Arrays by name, in an npz file."""
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, allow_pickle=False, **arrays)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import yaml
@@ -13,31 +14,43 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     PlainSerializer,
     PositiveFloat,
     PositiveInt,
+    Tag,
     ValidationError,
     field_validator,
     model_validator,
 )
 
 from equiglass.errors import EquiglassError
-from equiglass.potential import KOB_ANDERSEN, MIXTURES, LennardJones
+from equiglass.potential import KOB_ANDERSEN, MIXTURES, WCA, LennardJones
+
+PRESETS = Path(__file__).with_name("presets")
+"""Protocols that come with the package."""
 
 
 def _read_potential(value: Any) -> Any:
-    """A mixture by name, or from its tables."""
+    """A mixture by name, or from its tables; what is left out is that of the mixture of this name."""
     if isinstance(value, str):
-        if value not in MIXTURES:
-            raise ValueError(f"no mixture is called {value!r}; there are {sorted(MIXTURES)}")
-        return MIXTURES[value]
-    if isinstance(value, dict):
-        try:
-            return LennardJones(**value)
-        except (TypeError, EquiglassError) as error:
-            raise ValueError(f"needs name, epsilon, sigma and, if not 2.5, cutoff ({error})") from None
-    return value
+        value = {"name": value}
+    if not isinstance(value, dict):
+        return value
+    known = MIXTURES.get(str(value.get("name")))
+    table = {**(dataclasses.asdict(known) if known else {}), **value}
+    if table.get("cutoff") == "wca":
+        table["cutoff"] = WCA
+    if "epsilon" not in table or "sigma" not in table:
+        raise ValueError(
+            f"no mixture is called {table.get('name')!r}; there are {sorted(MIXTURES)}, and another one needs name, "
+            "epsilon and sigma"
+        )
+    try:
+        return LennardJones(**table)
+    except (TypeError, EquiglassError) as error:
+        raise ValueError(f"name, epsilon, sigma, cutoff and truncation make a potential ({error})") from None
 
 
 def _write_potential(potential: LennardJones) -> Any:
@@ -45,14 +58,72 @@ def _write_potential(potential: LennardJones) -> Any:
 
 
 def _read_times(value: Any) -> Any:
-    """A plain list of times is labelled 1, 2, ..."""
+    """A plain list of times is labelled 1, 2, ..., and so is a logarithmic grid."""
+    if isinstance(value, dict) and set(value) == {"first", "last", "number"}:
+        value = _logarithmic(**value)
     if isinstance(value, list):
         return {str(index): time for index, time in enumerate(value, start=1)}
-    return {str(label): time for label, time in value.items()} if isinstance(value, dict) else value
+    if isinstance(value, dict) and _kind_of_times(value) == "labels":
+        return {str(label): time for label, time in value.items()}
+    return value
+
+
+def _logarithmic(first: Any, last: Any, number: Any) -> list[float]:
+    """Times evenly spaced in their logarithm, ends included."""
+    if not all(isinstance(end, int | float) for end in (first, last)) or not 0 < first < last < math.inf:
+        raise ValueError("the grid first, last, number needs 0 < first < last")
+    if not isinstance(number, int) or number < 2:
+        raise ValueError("the grid first, last, number needs two times or more")
+    return [float(first), *np.geomspace(first, last, number)[1:-1].tolist(), float(last)]
+
+
+def _kind_of_times(value: Any) -> str:
+    by_scattering = isinstance(value, ScatteringTimes) or (isinstance(value, dict) and isinstance(value.get("F"), list))
+    return "scattering" if by_scattering else "labels"
+
+
+class ScatteringTimes(BaseModel):
+    """The times when F_k(t), the self intermediate scattering function of type 0, has fallen to these values.
+
+    Attributes:
+        F: values between 0 and 1; "1/e" may be written so.
+        k: wave number; 7.25 is the first peak of the structure factor of A in the Kob-Andersen mixture.
+        longest: the time after which to give up looking for the smallest value.
+
+    Source: Bapst et al., Nature Physics 16, 448 (2020), doi 10.1038/s41567-020-0842-8.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    F: Annotated[tuple[float | str, ...], Field(min_length=1)]
+    k: PositiveFloat = 7.25
+    longest: PositiveFloat
+
+    @field_validator("F")
+    @classmethod
+    def _between_0_and_1(cls, values: tuple[float | str, ...]) -> tuple[float | str, ...]:
+        for value in values:
+            if isinstance(value, str) and value != "1/e":
+                raise ValueError(f"a value of F is a number or 1/e, not {value!r}")
+            if not 0 < _number(value) < 1:
+                raise ValueError(f"F falls from 1 to 0; it has no time where it is {value:g}")
+        falling = tuple(sorted(values, key=_number, reverse=True))
+        if len({_number(value) for value in falling}) < len(falling):
+            raise ValueError("a value of F occurs twice")
+        return falling
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Values of F by label ("F=0.9", "F=1/e"), falling."""
+        return {f"F={value}" if isinstance(value, str) else f"F={value:g}": _number(value) for value in self.F}
+
+
+def _number(value: float | str) -> float:
+    return math.exp(-1) if isinstance(value, str) else value
 
 
 class Equilibration(BaseModel):
-    """The way from a lattice to the equilibrium liquid, all of it NVT; times in LJ units."""
+    """The way from a lattice to the equilibrium liquid; times in LJ units."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -62,50 +133,87 @@ class Equilibration(BaseModel):
     time: PositiveFloat
 
 
-class Protocol(BaseModel):
-    """Configurations of one state point, each with its iso-configurational ensemble.
+_Potential = Annotated[LennardJones, BeforeValidator(_read_potential), PlainSerializer(_write_potential)]
+
+
+class Ensemble(BaseModel):
+    """The iso-configurational runs of given configurations.
 
     Attributes:
-        potential: a mixture's name ("kob-andersen") or its tables (name, epsilon, sigma, cutoff).
-        n_particles: number of particles.
-        composition: share of every type, summing to 1, or their numbers, summing to ``n_particles``.
-        density: number density.
-        temperature: of the equilibrium liquid and of the velocities of the runs.
-        equilibration: melt, ramp and wait.
-        configurations: how many to take from the trajectory.
-        spacing: time between successive configurations.
-        runs: iso-configurational runs of each configuration.
-        times: value of every time by label; a plain list is labelled "1", "2", ...
+        potential: a mixture's name ("kob-andersen") or its tables (name, epsilon, sigma, cutoff, truncation); may be
+            left out where the configurations know theirs.
+        temperature: of the velocities of the runs; may be left out where the configurations know theirs.
+        runs: runs of each configuration.
+        times: value of every time by label; a plain list or a grid (first, last, number) is labelled "1", "2", ...;
+            or values of F_k(t).
         timestep: the longest integration step.
+        keep_displacements: store those of every run, not their averages alone.
         seed: of everything random.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    potential: Annotated[LennardJones, BeforeValidator(_read_potential), PlainSerializer(_write_potential)] = (
-        KOB_ANDERSEN
-    )
-    n_particles: PositiveInt
-    composition: tuple[PositiveFloat, ...] = (0.8, 0.2)
-    density: PositiveFloat
-    temperature: PositiveFloat
-    equilibration: Equilibration
-    configurations: PositiveInt
-    spacing: PositiveFloat
+    potential: _Potential | None = None
+    temperature: PositiveFloat | None = None
     runs: Annotated[int, Field(ge=2)] = 32
-    times: Annotated[dict[str, PositiveFloat], Field(min_length=1), BeforeValidator(_read_times)]
+    times: Annotated[
+        Annotated[dict[str, PositiveFloat], Field(min_length=1), Tag("labels")]
+        | Annotated[ScatteringTimes, Tag("scattering")],
+        Discriminator(_kind_of_times),
+        BeforeValidator(_read_times),
+    ]
     timestep: Annotated[float, Field(gt=0, le=0.02)] = 0.005
+    keep_displacements: bool = False
     seed: Annotated[int, Field(ge=0)]
 
     @field_validator("times")
     @classmethod
-    def _ascending(cls, times: dict[str, float]) -> dict[str, float]:
-        if np.any(np.diff(list(times.values())) <= 0):
+    def _ascending(cls, times: dict[str, float] | ScatteringTimes) -> dict[str, float] | ScatteringTimes:
+        if isinstance(times, dict) and np.any(np.diff(list(times.values())) <= 0):
             raise ValueError("the times must ascend")
         return times
 
+    @property
+    def time_labels(self) -> tuple[str, ...]:
+        """Labels of the times, ascending."""
+        return tuple(self.times.values if isinstance(self.times, ScatteringTimes) else self.times)
+
+    def rng(self, *key: int) -> np.random.Generator:
+        """Random numbers particular to the key."""
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+    def to_yaml(self) -> str:
+        """The protocol as text that can be read again."""
+        return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False)
+
+
+class Protocol(Ensemble):
+    """Configurations of one state point, each with its iso-configurational ensemble.
+
+    Attributes:
+        potential: as for ``Ensemble``; by default Kob-Andersen.
+        temperature: of the equilibrium liquid and of the velocities of the runs.
+        n_particles: number of particles.
+        composition: share of every type, summing to 1, or their numbers, summing to ``n_particles``.
+        density: number density, constant;
+        pressure: or the pressure, constant: every configuration then has a box of its own.
+        equilibration: melt, ramp and wait.
+        configurations: how many to take from the trajectory.
+        spacing: time between successive configurations.
+    """
+
+    potential: _Potential = KOB_ANDERSEN
+    temperature: PositiveFloat
+    n_particles: Annotated[int, Field(ge=2)]
+    composition: tuple[PositiveFloat, ...] = (0.8, 0.2)
+    density: PositiveFloat | None = None
+    pressure: float | None = None
+    equilibration: Equilibration
+    configurations: PositiveInt
+    spacing: PositiveFloat
+
     @model_validator(mode="after")
-    def _all_types_occur(self) -> Protocol:
+    def _consistent(self) -> Protocol:
         if len(self.composition) != self.potential.n_types:
             raise ValueError(
                 f"composition has {len(self.composition)} entries, "
@@ -115,6 +223,8 @@ class Protocol(BaseModel):
             raise ValueError("composition must sum to 1 (shares) or to n_particles (numbers)")
         if np.any(self.counts <= 0):
             raise ValueError("a type of the composition would have no particle; take more particles")
+        if (self.density is None) == (self.pressure is None):
+            raise ValueError("give the density or the pressure, one of the two")
         return self
 
     @property
@@ -130,36 +240,64 @@ class Protocol(BaseModel):
         return np.repeat(np.arange(self.potential.n_types), self.counts)
 
     @property
-    def side(self) -> float:
-        """Edge length of the cubic box."""
-        return float((self.n_particles / self.density) ** (1 / 3))
+    def first_box(self) -> NDArray[np.float64]:
+        """Edges of the cubic box in the beginning, (3,).
 
-    def seed_of(self, *key: int) -> int:
-        """A seed for LAMMPS, which takes 1 .. 2^31 - 1, particular to the key."""
-        state = np.random.SeedSequence(self.seed, spawn_key=key).generate_state(1)
-        return int(state[0] % (2**31 - 2)) + 1
-
-    def to_yaml(self) -> str:
-        """The protocol as text that ``load_protocol`` reads."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        At constant pressure, its density times the mean of sigma_ab^3 over pairs is 1, as in a dense liquid.
+        """
+        shares = self.counts / self.n_particles
+        density = self.density or 1 / (shares @ np.asarray(self.potential.sigma) ** 3 @ shares)
+        return np.full(3, (self.n_particles / density) ** (1 / 3))
 
 
-def load_protocol(path: Path) -> Protocol:
-    """Read a protocol from a YAML file.
+Model = TypeVar("Model", bound=Ensemble)
+
+
+def presets() -> dict[str, str]:
+    """Name and description, its first line, of every protocol that comes with the package."""
+    files = sorted(PRESETS.glob("*.yaml"))
+    return {file.stem: file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ") for file in files}
+
+
+def load_protocol(protocol: Path | str) -> Protocol:
+    """Read a protocol from a YAML file, or by its name one that comes with the package.
 
     Raises:
         EquiglassError: the file cannot be read, or a key is unknown, missing or out of range.
     """
+    return _validated(Protocol, protocol, _read(protocol))
+
+
+def load_ensemble(protocol: Path | str) -> Ensemble:
+    """Read from a protocol what concerns the runs; what concerns the making of configurations is passed over.
+
+    Raises:
+        EquiglassError: the file cannot be read, or a key is unknown, missing or out of range.
+    """
+    content = _read(protocol)
+    if isinstance(content, dict):
+        making = set(Protocol.model_fields) - set(Ensemble.model_fields)
+        content = {key: value for key, value in content.items() if key not in making}
+    return _validated(Ensemble, protocol, content)
+
+
+def _read(protocol: Path | str) -> Any:
+    path = PRESETS / f"{protocol}.yaml" if str(protocol) in presets() else Path(protocol)
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        return Protocol.model_validate(content)
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise EquiglassError(f"{path}: cannot be read ({error.strerror}).") from None
+        names = f" Protocols of the package are {', '.join(presets())}." if not path.exists() else ""
+        raise EquiglassError(f"{path}: cannot be read ({error.strerror}).{names}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise EquiglassError(f"{path}: not a YAML file ({' '.join(str(error).split())}).") from None
+
+
+def _validated(kind: type[Model], protocol: Path | str, content: Any) -> Model:
+    try:
+        return kind.model_validate(content)
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(map(str, item['loc'])) or 'protocol'}: {item['msg']}"
             for item in error.errors(include_url=False)
         )
-        raise EquiglassError(f"{path}: not a protocol. {wrong}.") from None
+        raise EquiglassError(f"{protocol}: not a protocol. {wrong}.") from None

@@ -1,33 +1,30 @@
-"""The equilibrium trajectory: melt, ramp, wait, then one configuration after another; NVT."""
+"""The equilibrium trajectory: melt, ramp, wait, then one configuration after another."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.files import replacing
 from equiglass.neighbors import wrap
-from equiglass.simulate.lammps import (
-    dump_positions,
-    header,
-    read_positions,
-    run_lammps,
-    steps_of,
-    write_state,
-)
+from equiglass.simulate.lammps import State, constant_temperature
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Protocol
+from equiglass.simulate.velocities import maxwell_boltzmann
+from equiglass.system import System
 
 Float = NDArray[np.float64]
 
+LARGEST_DIFFERENCE = 3.36
+"""Between the halves of a trajectory, in standard errors: Student's t at 1 %, two-sided, five blocks against five."""
+
 
 def stages(protocol: Protocol) -> list[tuple[str, float, float, float]]:
-    """Pieces of the trajectory, one LAMMPS process each: (name, duration, first and last temperature)."""
+    """Pieces of the trajectory: (name, duration, first and last temperature)."""
     way, T = protocol.equilibration, protocol.temperature
     pieces = max(1, round(way.time / protocol.spacing))
     return [
@@ -39,65 +36,85 @@ def stages(protocol: Protocol) -> list[tuple[str, float, float, float]]:
 
 
 def run_trajectory(protocol: Protocol, parts: Path, finished: Callable[[str], None]) -> None:
-    """NVT (Nose-Hoover, damping time 0.5): leaves NAME.npz (positions, energy, temperature) and NAME.restart."""
+    """Leaves NAME.npz (positions, box, energy, temperature, density) and NAME.restart of every stage."""
     folder = parts / "trajectory"
     folder.mkdir(exist_ok=True)
     previous: Path | None = None
     for name, duration, first, last in stages(protocol):
         restart = folder / f"{name}.restart"
         if not restart.exists():
-            with tempfile.TemporaryDirectory(prefix="scratch-", dir=parts) as scratch:
-                _run_stage(protocol, Path(scratch), previous, duration, first, last)
-                series = np.loadtxt(Path(scratch, "series.txt"), ndmin=2)
-                write_arrays(
-                    folder / f"{name}.npz",
-                    positions=wrap(read_positions(Path(scratch, "end.dump")), np.full(3, protocol.side)),
-                    energy=series[:, 1] / protocol.n_particles,
-                    temperature=series[:, 2],
-                )
-                os.replace(Path(scratch, "end.restart"), restart)
+            end = constant_temperature(
+                previous.read_bytes() if previous else _lattice(protocol),
+                protocol.potential,
+                duration,
+                (first, last),
+                protocol.pressure,
+                protocol.timestep,
+                parts,
+            )
+            write_arrays(
+                folder / f"{name}.npz",
+                positions=wrap(end.positions, end.box),
+                box=end.box,
+                energy=end.energy,
+                temperature=end.temperature,
+                density=end.density,
+            )
+            with replacing(restart) as temporary:
+                temporary.write_bytes(end.restart)
         previous = restart
         finished(name)
 
 
-def _run_stage(
-    protocol: Protocol, scratch: Path, previous: Path | None, duration: float, first: float, last: float
-) -> None:
-    steps, timestep = steps_of(duration, protocol.timestep)
-    if previous is None:
-        _write_lattice(protocol, scratch / "start.data")
-        start = header("read_data start.data", protocol.potential)
-        start += f"velocity all create {first} {protocol.seed_of(0)} mom yes rot no dist gaussian\n"
-    else:
-        shutil.copy(previous, scratch / "start.restart")
-        start = header("read_restart start.restart", protocol.potential)
-    every = max(1, min(20, steps // 10))
-    run_lammps(
-        f"{start}"
-        f"fix dynamics all nvt temp {first} {last} 0.5\n"
-        f"fix series all ave/time {every} 1 {every} c_thermo_pe c_thermo_temp file series.txt\n"
-        f"timestep {timestep:.17g}\n"
-        f"run {steps}\n"
-        f"{dump_positions('end.dump')}"
-        "write_restart end.restart\n",
-        scratch,
-    )
-
-
-def _write_lattice(protocol: Protocol, path: Path) -> None:
+def _lattice(protocol: Protocol) -> State:
     """A simple cubic lattice, some sites empty, types at random."""
-    rng = np.random.default_rng(np.random.SeedSequence(protocol.seed, spawn_key=(1,)))
+    rng, box = protocol.rng(1), protocol.first_box
     cells = int(np.ceil(protocol.n_particles ** (1 / 3) - 1e-9))
     sites = np.stack(np.meshgrid(*[np.arange(cells)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     chosen = rng.permutation(len(sites))[: protocol.n_particles]
-    positions = (sites[chosen] + 0.5) * protocol.side / cells
-    write_state(path, positions, protocol.types, np.full(3, protocol.side), protocol.potential.n_types)
+    velocities = maxwell_boltzmann(protocol.rng(0), protocol.n_particles, protocol.equilibration.melt_temperature)
+    return State((sites[chosen] + 0.5) * box / cells, protocol.types, box, velocities)
 
 
-def positions_of(parts: Path, index: int) -> Float:
-    """Positions of configuration ``index``, from 1; (N, 3), wrapped."""
+def configuration_of(protocol: Protocol, parts: Path, index: int) -> System:
+    """Configuration ``index``, from 1, of the trajectory."""
     with np.load(parts / "trajectory" / f"configuration-{index:04d}.npz") as saved:
-        return np.asarray(saved["positions"])
+        return System(
+            positions=saved["positions"],
+            types=protocol.types,
+            box=saved["box"],
+            name=f"{protocol.potential.name}-T{protocol.temperature:g}-{index:04d}",
+            temperature=protocol.temperature,
+            potential=protocol.potential,
+            provenance={
+                "configuration": f"{index} of {protocol.configurations}, one trajectory, {protocol.spacing:g} apart"
+            },
+        )
+
+
+def equilibrium(protocol: Protocol, parts: Path) -> dict[str, Any]:
+    """Is the liquid in equilibrium? In numbers, and in words (``equilibration``); ``steady`` is the answer."""
+    watched = {"potential_energy": "energy", "temperature": "temperature"}
+    if protocol.pressure is not None:
+        watched["density"] = "density"
+    series: dict[str, list[Float]] = {key: [] for key in watched}
+    for index in range(1, protocol.configurations + 1):
+        with np.load(parts / "trajectory" / f"configuration-{index:04d}.npz") as saved:
+            for key, values in series.items():
+                values.append(saved[watched[key]])
+    halves = {key: compare_halves(np.concatenate(values)) for key, values in series.items()}
+    steady = all(abs(values["difference"]) < LARGEST_DIFFERENCE for values in halves.values())
+    compared = (
+        f"{key.replace('_', ' ').replace('energy', 'energy per particle')} is {values['first']:.4f} and "
+        f"{values['second']:.4f}, {abs(values['difference']):.1f} standard errors apart"
+        for key, values in halves.items()
+    )
+    statement = (
+        f"In the first and in the second half of the trajectory of the configurations (time "
+        f"{protocol.configurations * protocol.spacing:g}) the {'; the '.join(compared)}: "
+        + ("no sign of ageing." if steady else "NOT in equilibrium.")
+    )
+    return {"equilibration": statement, "steady": steady, **halves}
 
 
 def compare_halves(series: Float) -> dict[str, float]:

@@ -1,0 +1,122 @@
+"""The times when F_k(t) has fallen to given values, from a pilot run of every configuration.
+
+    F_k(t) = < sin(k d) / (k d) >,   d = |r(t) - r(0)|,
+
+the mean over the particles of type 0 and over the configurations, each of which runs once at constant energy. The
+pilot runs advance by an octave of time at once, all of them, until F has fallen to the smallest value.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equiglass.errors import EquiglassError
+from equiglass.files import write_text
+from equiglass.simulate.lammps import State, constant_energy
+from equiglass.simulate.parts import write_arrays
+from equiglass.simulate.protocol import Ensemble, ScatteringTimes
+from equiglass.simulate.velocities import maxwell_boltzmann
+from equiglass.system import System
+
+Float = NDArray[np.float64]
+
+PER_OCTAVE = 8
+"""Times of the pilot runs in a factor of 2; in between, F is linear in the logarithm of the time."""
+
+
+def find_times(
+    wanted: ScatteringTimes, ensemble: Ensemble, starts: Sequence[System], parts: Path, jobs: int
+) -> dict[str, float]:
+    """The time of every value of F, by label; leaves them in times.json.
+
+    Args:
+        wanted: values of F, and the wave number.
+        ensemble: seed and timestep.
+        starts: configurations of one liquid at one temperature.
+        parts: folder of the pieces of work.
+        jobs: runs at once.
+
+    Raises:
+        EquiglassError: F has not fallen to the smallest value after the longest time.
+    """
+    result, folder = parts / "times.json", parts / "pilot"
+    if not result.exists():
+        folder.mkdir(exist_ok=True)
+        values = list(wanted.values.values())
+        temperature = starts[0].temperature
+        assert temperature is not None
+        # F falls no faster than that of free flight, exp(-k^2 T t^2 / 2).
+        first = float(np.sqrt(-2 * np.log((1 + values[0]) / 2) / (wanted.k**2 * temperature)))
+        times, F = np.empty(0), np.empty(0)
+        while not F.size or F.min() > values[-1]:
+            octave = len(times) // PER_OCTAVE
+            if times.size and times[-1] >= wanted.longest:
+                raise EquiglassError(
+                    f"F has fallen to {F[-1]:.3f} after {times[-1]:.4g}, not yet to {values[-1]:.3f}; "
+                    "raise times.longest or leave out the small values of F."
+                )
+            times = first * 2.0 ** (np.arange((octave + 1) * PER_OCTAVE) / PER_OCTAVE)
+            advance = partial(_advance, wanted, ensemble, folder, octave, times)
+            with ThreadPoolExecutor(jobs) as pool:
+                each = list(pool.map(advance, range(len(starts)), starts))
+            F = np.append(F, np.mean(each, axis=0))
+        write_text(result, json.dumps(dict(zip(wanted.values, crossings(times, F, values), strict=True))))
+    shutil.rmtree(folder, ignore_errors=True)
+    return dict(json.loads(result.read_text(encoding="utf-8")))
+
+
+def _advance(
+    wanted: ScatteringTimes,
+    ensemble: Ensemble,
+    folder: Path,
+    octave: int,
+    times: Float,
+    number: int,
+    start: System,
+) -> Float:
+    """F of one configuration at the last ``PER_OCTAVE`` of the times; leaves NUMBER-OCTAVE.npz."""
+    result = folder / f"{number:04d}-{octave:02d}.npz"
+    if not result.exists():
+        assert start.potential is not None
+        assert start.temperature is not None
+        if octave == 0:
+            velocities = maxwell_boltzmann(ensemble.rng(3, number), start.n_particles, start.temperature)
+            positions, since = start.positions, 0.0
+        else:
+            with np.load(folder / f"{number:04d}-{octave - 1:02d}.npz") as saved:
+                positions, velocities, since = saved["positions"], saved["velocities"], times[-PER_OCTAVE - 1]
+        state = State(positions, start.types, start.box, velocities)
+        run = constant_energy(state, start.potential, times[-PER_OCTAVE:] - since, ensemble.timestep, folder.parent)
+        moved = np.linalg.norm((run.positions - start.positions)[:, start.types == 0], axis=-1)
+        write_arrays(
+            result,
+            scattering=np.sinc(wanted.k / np.pi * moved).mean(1),
+            positions=run.positions[-1],
+            velocities=run.velocities,
+        )
+    with np.load(result) as saved:
+        return np.asarray(saved["scattering"])
+
+
+def crossings(times: Float, F: Float, values: Sequence[float]) -> list[float]:
+    """The first time when F is not above each value, linear in log t between the times.
+
+    Args:
+        times: ascending, (T,).
+        F: above every value at the first time and at or below each at some later one, (T,).
+        values: any number of them.
+    """
+    found = []
+    for value in values:
+        after = int(np.argmax(value >= F))
+        share = (F[after - 1] - value) / (F[after - 1] - F[after])
+        found.append(float(times[after - 1] * (times[after] / times[after - 1]) ** share))
+    return found
