@@ -9,7 +9,7 @@ def info() -> None:
     """Show versions, shipped models and optional parts."""
     from importlib.util import find_spec
 
-    from equiglass.model.convolution import implementation
+    from equiglass.model.operation import implementation
     from equiglass.prediction import pretrained_names
     from equiglass.training.run import environment
 

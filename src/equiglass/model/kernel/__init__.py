@@ -99,13 +99,14 @@ class CompiledConvolution(torch.autograd.Function):
         row_start, basis, basis_weight, mix = tensors[2], tensors[5], tensors[6], tensors[-1]
         channels_out = mix.numel() // paths.combinations
         real = "float" if basis.dtype == torch.float32 else "double"
-        ctx.code = library(Shape(paths, channels_out, *basis_weight.shape, real))
+        ctx.shape = Shape(paths, channels_out, *basis_weight.shape, real)
+        code = library(ctx.shape, "forward")
         nodes = len(row_start) - 1
         out = basis.new_empty((nodes, paths.components, channels_out))
         messages = None
         if any(ctx.needs_input_grad):
-            messages = basis.new_empty((nodes, ctx.code.equiglass_message_size()))
-        _call(ctx.code.equiglass_forward, nodes, _inputs(tensors, norm, dropout), messages, out)
+            messages = basis.new_empty((nodes, code.equiglass_message_size()))
+        _call(code.equiglass_forward, nodes, _inputs(tensors, norm, dropout), messages, out)
         ctx.save_for_backward(messages, *tensors)
         ctx.norm, ctx.dropout = norm, dropout
         return out
@@ -119,7 +120,8 @@ class CompiledConvolution(torch.autograd.Function):
         dh, *dweights = [None if x is None else torch.empty_like(x) for x in (h, *weights)]
         n_field = ctypes.c_int64(0 if h is None else len(h))
         given = _inputs(tensors, ctx.norm, ctx.dropout)
-        _call(ctx.code.equiglass_backward, len(row_start) - 1, given, messages, grad.contiguous(), n_field, dh, *dweights)
+        function = library(ctx.shape, "backward").equiglass_backward
+        _call(function, len(row_start) - 1, given, messages, grad.contiguous(), n_field, dh, *dweights)
         return dh, *[None] * 5, *dweights, None, None, None
 
 

@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path as File
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -98,6 +98,6 @@ def edges_library(l_max: int, hidden: int, basis: int, gaussian: bool, real: str
 
 
 @cache
-def library(shape: Shape) -> ctypes.CDLL:
-    """The compiled convolution of that shape; see :func:`equiglass.compiled.library`."""
-    return compiled.library(FOLDER / "convolution.cpp", header=shape.header(), wished=(THREADS,))
+def library(shape: Shape, direction: Literal["forward", "backward"]) -> ctypes.CDLL:
+    """The compiled convolution of that shape, or its gradient; see :func:`equiglass.compiled.library`."""
+    return compiled.library(FOLDER / f"{direction}.cpp", header=shape.header(), wished=(THREADS,))

@@ -118,11 +118,11 @@ struct Neighbours {
             real* to = h + e * G::stride;
             const real* field = in.h + (senders[e] * components + LI * LI) * FIELD;
             const real* given = in.node_inputs + senders[e] * input_size + input_offset(LI);
-            if constexpr (FIELD == G::width) {
-                constexpr int W = std::min(G::lanes, lanes_max), whole = G::lanes / W;
-                repeat<whole>([&](auto v) FLAT { store<W>(to + v * W, load<W>(field + v * W)); });
-                if constexpr (G::tail) store<G::tail>(to + whole * W, load<G::tail>(field + whole * W));
-                static_assert(whole * W + G::tail == G::lanes, "");
+            if constexpr (G::plain) {
+                repeat<G::vectors>([&](auto v) FLAT {
+                    constexpr int W = G::lanes_of(v);
+                    store<W>(to + v * lanes_max, load<W>(field + v * lanes_max));
+                });
             } else {
                 UNROLL
                 for (int r = 0; r < G::rows; ++r) {

@@ -57,7 +57,7 @@ INLINE void multiply_rows(Index rows, Index terms, const real* a, Index row, Ind
 }
 
 template <int WIDTH, Start START = Start::here, bool RELU = false, int ROWS = 8>
-INLINE void multiply(Index rows, Index terms, const real* a, Index row, Index step, const real* b, Index b_stride,
+NOINLINE void multiply(Index rows, Index terms, const real* a, Index row, Index step, const real* b, Index b_stride,
                      real* c, Index c_stride, const real* start = nullptr) {
     constexpr int W = std::min(WIDTH, lanes_max);
     constexpr int vectors = WIDTH / W;

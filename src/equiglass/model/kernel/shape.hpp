@@ -44,6 +44,8 @@ struct Group {
     static constexpr int vectors = full + (tail > 0);
     static constexpr int used = full * lanes_max + tail;
     static constexpr int stride = round_up(lanes, lanes_max);
+    // The rows of the field are whole vectors as they lie in memory.
+    static constexpr bool plain = FIELD == width && lanes == used;
     static constexpr int columns = round_up((last - first) * width, lanes_max);
     // Lanes of vector v.
     static constexpr int lanes_of(int v) { return v < full ? lanes_max : tail; }

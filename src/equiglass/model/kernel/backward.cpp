@@ -1,8 +1,13 @@
-// The gradient of one receiver's output: of the neighbours' rows, the radial networks and the mixing matrices.
-#pragma once
+// The gradient of the convolution of forward.cpp.
+//
+// One receiver at a time, and within it one lI at a time: from dout to dM and dA of all its paths, then from neighbour
+// to neighbour: dx_j of one or two of them stays in registers while the paths pass by. phi is computed again, M was
+// kept. Gradients that meet in one place (dh of a sender, the weights) are summed in a buffer of each thread, and those
+// in the order of the threads: the same number of threads gives the same bits.
 
 #include "mixing.hpp"
 #include "neighbours.hpp"
+#include "threads.hpp"
 
 // Sums of one thread.
 struct Gradients {
@@ -94,7 +99,7 @@ INLINE void backpropagate(Neighbours& n, BackwardScratch& b, Index e, Gradients&
         UNROLL
         for (int k = 0; k < AT_ONCE; ++k) {
             real* to = g.dh + (n.senders[e + k] * components + LI * LI) * FIELD;
-            if constexpr (FIELD == G::width) {
+            if constexpr (G::plain) {
                 repeat<G::vectors>([&](auto v) FLAT {
                     constexpr int W = G::lanes_of(v);
                     store<W>(to + v * lanes_max, load<W>(to + v * lanes_max) + dx[k].template at<v>());
@@ -171,3 +176,68 @@ NOINLINE inline void backward_hidden(const Neighbours& n, BackwardScratch& b, co
     });
     multiply<hidden_padded>(BASIS, n.edges, n.basis, 1, BASIS, b.du, hidden_padded, g.basis_weight, hidden_padded);
 }
+
+extern "C" {
+
+// Returns 0, or 1 where memory ran out. All gradients are written, none is added to; dh, of n_field nodes, is null where there is no h.
+int equiglass_backward(int threads, const Inputs* given, const real* messages, const real* dout, Index n_field,
+                       real* dh, real* dbasis_weight, real* dbasis_bias, real* dscale, real* dshift, real* dweight,
+                       real* dbias, real* dmix) {
+    try {
+        const Inputs& in = *given;
+        const Index most_edges = in.most_edges(), field = n_field * components * FIELD;
+        const RadialWeights radial(in);
+        const Mixing mixing(in.mix);
+        std::vector<Gradients> gradients(threads);
+        in_threads(threads, in.nodes, in.row_start, [&](int t, Index begin, Index end) {
+            Gradients& g = gradients[t];
+            g.dh = Buffer(field);
+            Neighbours n(most_edges);
+            BackwardScratch b(most_edges);
+            Buffer dout_padded(components * out_padded);
+            for (Index i = begin; i < end; ++i) {
+                n.select(in, radial, i);
+                for (int k = 0; k < components; ++k)
+                    std::memcpy(dout_padded + k * out_padded, dout + (i * components + k) * CHANNELS_OUT,
+                                CHANNELS_OUT * sizeof(real));
+                std::fill(b.du + 0, b.du + n.edges * hidden_padded, real(0));
+                repeat<L_MAX + 1>([&](auto l) {
+                    backward_group<l>(in, n, b, radial, mixing, messages + i * message_size, dout_padded, g);
+                });
+                backward_hidden(n, b, radial, g);
+            }
+        });
+        auto total = [&](Buffer Gradients::*buffer, Index k) {
+            real sum = 0;
+            for (Gradients& g : gradients) sum += (g.*buffer)[k];
+            return sum;
+        };
+        in_parts(threads, field, [&](int, Index begin, Index end) {
+            std::fill(dh + begin, dh + end, real(0));
+            for (Gradients& g : gradients) {
+                const real* part = g.dh;
+                for (Index k = begin; k < end; ++k) dh[k] += part[k];
+            }
+        });
+        RadialWeights::for_columns([&](int combination, int column) {
+            dbias[combination] = total(&Gradients::bias, column);
+            for (int k = 0; k < HIDDEN; ++k)
+                dweight[combination * HIDDEN + k] = total(&Gradients::weight, k * phi_columns + column);
+        });
+        for (int k = 0; k < HIDDEN; ++k) {
+            dbasis_bias[k] = total(&Gradients::basis_bias, k);
+            dscale[k] = total(&Gradients::scale, k);
+            dshift[k] = total(&Gradients::shift, k);
+            for (int b = 0; b < BASIS; ++b)
+                dbasis_weight[k * BASIS + b] = total(&Gradients::basis_weight, b * hidden_padded + k);
+        }
+        for (int r = 0; r < combinations; ++r)
+            for (int o = 0; o < CHANNELS_OUT; ++o)
+                dmix[r * CHANNELS_OUT + o] = total(&Gradients::mix, r * out_padded + o);
+        return 0;
+    } catch (...) {
+        return 1;
+    }
+}
+
+}  // extern "C"

@@ -1,9 +1,24 @@
-// A_i[p, mI, mF, c] = sum_{j in N(i)} phi_p,c(r_ij) x_j[mI, c] Y_ij[mF] of all paths, and from it the messages M_i.
-#pragma once
+// The equivariant convolution of one layer, for one shape fixed at compile time (shape.hpp).
+//
+//   u_ij           = f_ij (scale relu(W1 B(r_ij) + b1) + shift)            hidden radial units; f: dropout
+//   phi_ij         = relu(W2 u_ij + b2)                                     radial weights of one edge
+//   A_i[p, mI, mF, c] = sum_{j in N(i)} phi_p,c(r_ij) x_j[mI, c] Y_ij[mF]   delayed coupling
+//   M_i[p, mO, c]  = norm sum_{mI, mF} <lI mI lF mF | lO mO> A_i[p, mI, mF, c]
+//   out_i[mO, c']  = sum_{p -> lO} sum_c mix[(p, c), c'] M_i[p, mO, c]
+//
+// (Pezzicoli, Charpiat, Landes, arXiv:2211.03226, eqs 18-20 and 25.) p = (lI, lF, lO) runs over the paths; x are the
+// channels of the field h followed by the node inputs of that degree.
+//
+// Scheme. One receiver at a time, and within it one lI at a time: the rows x_j of its neighbours are gathered and
+// their phi computed into buffers that fit the first-level cache, so phi is never stored for all edges. Lanes of the
+// vector registers are (mI, channel), flattened. The sums over neighbours of as many paths as fit stay in registers,
+// (2 lF + 1) of them for each vector of lanes; coupling and mixing come once per receiver, not once per edge.
 
 #include <tuple>
 
+#include "mixing.hpp"
 #include "neighbours.hpp"
+#include "threads.hpp"
 
 // Registers of one path: for each of the vectors V0..V1 of lanes, one for each mF.
 template <int P, int V0, int V1>
@@ -101,3 +116,37 @@ INLINE void forward_group(const Inputs& in, Neighbours& n, const RadialWeights& 
         forward_batches<G::first, G::last>(n, real(in.norm), message);
     }
 }
+
+extern "C" {
+
+// Numbers of M kept for one node.
+int equiglass_message_size() { return message_size; }
+
+// Returns 0, or 1 where memory ran out. messages, (nodes, message size), is null where no gradient will be asked for.
+int equiglass_forward(int threads, const Inputs* given, real* messages, real* out) {
+    try {
+        const Inputs& in = *given;
+        const Index most_edges = in.most_edges();
+        const RadialWeights radial(in);
+        const Mixing mixing(in.mix);
+        in_threads(threads, in.nodes, in.row_start, [&](int, Index begin, Index end) {
+            Neighbours n(most_edges);
+            Buffer kept(message_size), mixed(components * out_padded);
+            for (Index i = begin; i < end; ++i) {
+                n.select(in, radial, i);
+                real* message = messages ? messages + i * message_size : kept;
+                repeat<L_MAX + 1>([&](auto l) { forward_group<l>(in, n, radial, message); });
+                std::fill(mixed + 0, mixed + components * out_padded, real(0));
+                repeat<n_paths>([&](auto p) { mix_path<p>(mixing, message, mixed); });
+                for (int k = 0; k < components; ++k)
+                    std::memcpy(out + (i * components + k) * CHANNELS_OUT, mixed + k * out_padded,
+                                CHANNELS_OUT * sizeof(real));
+            }
+        });
+        return 0;
+    } catch (...) {
+        return 1;
+    }
+}
+
+}  // extern "C"
