@@ -11,12 +11,15 @@ over m divided by the l = 0 part is their angular descriptor q.
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.compiled import CompilerError, library
 from equiglass.errors import EquiglassError
 from equiglass.neighbors import Pairs, periodic_pairs
 from equiglass.potential import potential_energy
@@ -188,10 +191,34 @@ def _invariants(
     pairs: Pairs, types: NDArray[np.int64], n_types: int, shells: Shells, l_max: int, cutoff: float
 ) -> Float:
     """|C_i(s, k, l)| over the pairs within the cutoff, shape (N, n_types, number of shells, l_max + 1)."""
-    n, n_harmonics = len(types), (l_max + 1) ** 2
-    pairs = _within(pairs, cutoff)
+    norms = np.empty((len(types), n_types, shells.number, l_max + 1))
+    try:
+        compiled = library(Path(__file__).with_name("shell_norms.cpp"))
+    except CompilerError:
+        # Without a compiler, the plain sums give the same, more slowly.
+        _plain_norms(_within(pairs, cutoff), types, shells, norms)
+        return norms
+    first = np.searchsorted(pairs.receivers, np.arange(len(types) + 1))
+    arrays = [np.ascontiguousarray(a) for a in (first, types[pairs.senders], pairs.vectors, pairs.distances)]
+    spacing = (shells.last - shells.first) / max(shells.number - 1, 1)
+    compiled.shell_norms(
+        ctypes.c_int64(len(types)),
+        *(ctypes.c_void_p(a.ctypes.data) for a in arrays),
+        ctypes.c_double(cutoff),
+        ctypes.c_int64(n_types),
+        ctypes.c_int64(shells.number),
+        *(ctypes.c_double(x) for x in (shells.first, spacing, shells.width, REACH)),
+        ctypes.c_int64(l_max),
+        ctypes.c_void_p(norms.ctypes.data),
+    )
+    return norms
+
+
+def _plain_norms(pairs: Pairs, types: NDArray[np.int64], shells: Shells, norms: Float) -> None:
+    """Fill norms (N, n_types, number of shells, l_max + 1) from these pairs, block by block."""
+    n, n_types, _, degrees = norms.shape
+    l_max, n_harmonics = degrees - 1, degrees**2
     first = np.searchsorted(pairs.receivers, np.arange(n + 1))
-    norms = np.empty((n, n_types, shells.number, l_max + 1))
     for block in range(0, n, BLOCK):
         end = min(block + BLOCK, n)
         edges = slice(first[block], first[end])
@@ -201,14 +228,13 @@ def _invariants(
         slot = np.arange(first[block], first[end]) - first[pairs.receivers[edges]]
         radial = np.zeros((size, width, shells.number))
         offsets = (pairs.distances[edges, None] - shells.centres) / shells.width
-        radial[row, slot] = np.exp(-0.5 * offsets**2)
+        radial[row, slot] = np.where(np.abs(offsets) < REACH, np.exp(-0.5 * offsets**2), 0.0)
         angular = np.zeros((size, width, n_types, n_harmonics))
         angular[row, slot, types[pairs.senders[edges]]] = unit_harmonics(pairs.vectors[edges], l_max)
         moments = np.matmul(radial.transpose(0, 2, 1), angular.reshape(size, width, -1))
         squares = np.square(moments).reshape(size, shells.number, n_types, n_harmonics)
-        degrees = np.add.reduceat(squares, np.arange(l_max + 1) ** 2, axis=-1)
-        norms[block:end] = np.sqrt(degrees).transpose(0, 2, 1, 3)
-    return norms
+        summed = np.add.reduceat(squares, np.arange(l_max + 1) ** 2, axis=-1)
+        norms[block:end] = np.sqrt(summed).transpose(0, 2, 1, 3)
 
 
 BLOCK = 64
