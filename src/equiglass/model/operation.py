@@ -8,8 +8,8 @@
 and of the node inputs; their order and that of paths and components is stated in :mod:`equiglass.model.paths`. scale
 and shift are a batch normalisation of the hidden radial units; kept is 0 or 1 for every edge and hidden unit.
 
-``convolve`` and ``hidden_moments`` choose the implementation: compiled C++ (:mod:`equiglass.model.kernel`) on a CPU, or
-the reference.
+``convolve`` and ``hidden_moments`` choose the implementation: compiled C++ (:mod:`equiglass.model.kernel`) on a CPU,
+Triton (:mod:`equiglass.model.gpu`) on a CUDA GPU, or the reference.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torch.utils.checkpoint import checkpoint
 
 from equiglass.compiled import CompilerError
 from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.model import kernel
+from equiglass.model import gpu, kernel
 from equiglass.model.paths import Paths, clebsch_gordan
 
 EDGES_AT_ONCE = 16_384
@@ -96,20 +96,25 @@ class Dropout(NamedTuple):
         return round(self.rate * 2**32)
 
 
-def implementation() -> str:
-    """Which implementation runs on this machine: "compiled", or "reference" where there is no compiler.
+def implementation(device: str = "cpu") -> str:
+    """Which implementation runs on a kind of device: "compiled" on a CPU, "triton" on a GPU ("cuda"), or "reference".
 
-    The environment variable EQUIGLASS_CONVOLUTION forces one of the two.
+    The reference runs where there is no compiler, or no Triton. EQUIGLASS_CONVOLUTION forces one of the three.
 
     Raises:
         EquiglassError: the forced one is unknown or cannot run here.
     """
-    reason = kernel.unavailable()
-    forced = os.environ.get("EQUIGLASS_CONVOLUTION", "reference" if reason else "compiled")
-    if forced not in ("compiled", "reference"):
-        raise EquiglassError(f"EQUIGLASS_CONVOLUTION is {forced!r}; it must be 'compiled' or 'reference'.")
-    if forced == "compiled" and reason:
-        raise EquiglassError(f"EQUIGLASS_CONVOLUTION asks for the compiled convolution, but {reason}.")
+    reasons = {
+        "compiled": kernel.unavailable() if device == "cpu" else "it computes on CPUs alone",
+        "triton": gpu.unavailable(device),
+        "reference": None,
+    }
+    fastest = "compiled" if device == "cpu" else "triton"
+    forced = os.environ.get("EQUIGLASS_CONVOLUTION", "reference" if reasons[fastest] else fastest)
+    if forced not in reasons:
+        raise EquiglassError(f"EQUIGLASS_CONVOLUTION is {forced!r}; it must be 'compiled', 'triton' or 'reference'.")
+    if reason := reasons[forced]:
+        raise EquiglassError(f"EQUIGLASS_CONVOLUTION asks for the {forced} convolution, but {reason}.")
     return forced
 
 
@@ -124,15 +129,16 @@ def convolve(
     dropout: Dropout | None = None,
 ) -> Tensor:
     """The convolution by the fastest implementation there is; arguments as in :func:`convolve_reference`."""
-    fits = (
-        paths.field in (0, *kernel.CHANNELS)
-        and mixing[0].shape[1] in kernel.CHANNELS
-        and edges.basis.device.type == "cpu"
-    )
-    # The compiled kernel takes node inputs, harmonics and basis as data.
+    chosen = implementation(edges.basis.device.type)
+    fits = chosen == "triton" or (paths.field in (0, *kernel.CHANNELS) and mixing[0].shape[1] in kernel.CHANNELS)
+    # The fast ones take node inputs, harmonics and basis as data.
     data = (*inputs, edges.harmonics, edges.basis)
-    if not fits or any(x.requires_grad for x in data) or implementation() == "reference":
+    if not fits or any(x.requires_grad for x in data) or chosen == "reference":
         return convolve_reference(h, inputs, edges, radial, mixing, norm, paths, dropout)
+    if chosen == "triton":
+        from equiglass.model.gpu.convolution import convolve as convolve_triton
+
+        return convolve_triton(h, inputs, edges, radial, mixing, norm, paths, dropout)
     try:
         return kernel.convolve(h, inputs, edges, radial, mixing, norm, paths, dropout)
     except CompilerError as error:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from equiglass.model.network import Network
 from equiglass.model.standardisation import Standardisation
 from equiglass.observables import pearson
 from equiglass.training.configuration import Configuration
+from equiglass.training.gradient import Gradient, recorder
 from equiglass.training.samples import Sample
 from equiglass.training.schedule import learning_rate
 
@@ -48,18 +48,6 @@ class EpochResult:
     loss: float
     rho: np.ndarray
     best: bool
-
-
-def masked_loss(prediction: Tensor, targets: Tensor) -> Tensor:
-    """Sum over times of the mean squared error over the particles whose label is known.
-
-    Args:
-        prediction: (N, T).
-        targets: (N, T), NaN where unknown.
-    """
-    known = ~torch.isnan(targets)
-    squares = torch.where(known, prediction - torch.where(known, targets, 0.0), 0.0) ** 2
-    return (squares.sum(0) / known.sum(0).clamp(min=1)).sum()
 
 
 def key(*numbers: int) -> int:
@@ -106,6 +94,7 @@ def fit(
     n = len(training)
     total = configuration.epochs * n
     saved = time.monotonic()
+    gradient = Gradient(network, recorder() if network.decoder.is_cuda else None)
     while progress.step < total:
         epoch, position = divmod(progress.step, n)
         order = np.random.default_rng(key(configuration.seed, 1, epoch)).permutation(n)
@@ -115,17 +104,13 @@ def fit(
         for parameters in optimizer.param_groups:
             parameters["lr"] = rate
         network.train()
-        optimizer.zero_grad(set_to_none=True)
+        gradient.clear()
         for index in group:
             random = key(configuration.seed, 2, progress.step, int(index))
-            torch.manual_seed(random)
-            sample = training[index]
-            graph = sample.graph.mirrored() if configuration.mirror and random % 2 else sample.graph
-            loss = masked_loss(network(graph), sample.targets)
-            (loss / len(group)).backward()
+            loss = gradient.add(training[index], configuration.mirror and random % 2 == 1, len(group), random)
             progress.step += 1
-            progress.loss_sum += loss.item()
-            step_done(progress, loss.item())
+            progress.loss_sum += loss
+            step_done(progress, loss)
         torch.nn.utils.clip_grad_norm_(network.parameters(), configuration.clip)
         optimizer.step()
         if progress.step % n == 0:
@@ -148,7 +133,7 @@ def calibrate(network: Network, samples: Sequence[Sample], standardisation: Stan
     """
     network.eval()
     with torch.no_grad():
-        outputs = np.concatenate([network(sample.graph).double().numpy() for sample in samples])
+        outputs = np.concatenate([network(sample.graph).double().cpu().numpy() for sample in samples])
     propensity = np.concatenate([sample.propensity for sample in samples], axis=1)
     types = np.concatenate([sample.types for sample in samples])
     mean, scale = standardisation.target_mean.copy(), standardisation.target_scale.copy()
@@ -170,7 +155,7 @@ def score(network: Network, samples: Sequence[Sample], standardisation: Standard
     network.eval()
     for row, sample in enumerate(samples):
         with torch.no_grad():
-            prediction = standardisation.propensity(network(sample.graph).double().numpy().T, sample.types)
+            prediction = standardisation.propensity(network(sample.graph).double().cpu().numpy().T, sample.types)
         for kind in range(n_types):
             chosen = sample.types == kind
             for t in range(n_times):

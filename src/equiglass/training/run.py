@@ -28,6 +28,7 @@ import yaml
 from equiglass.errors import EquiglassError
 from equiglass.files import write_text
 from equiglass.inherent import quench
+from equiglass.model import gpu
 from equiglass.model.network import Network
 from equiglass.model.trained import Trained, read_trained, save_trained
 from equiglass.potential import MIXTURES
@@ -73,6 +74,7 @@ def train(
         training, held_out = split(systems, configuration.folds, configuration.fold)
     else:
         training, held_out = list(systems), list(validation)
+    device = training_device(configuration.device)
     labels = labels_of(training, configuration.times)
     training, held_out = completed(training, configuration), completed(held_out, configuration)
 
@@ -84,7 +86,7 @@ def train(
     )
     architecture = configuration.architecture
     torch.manual_seed(key(configuration.seed, 0))
-    network = Network(architecture, n_types + configuration.inputs.n_energies, n_types, len(labels))
+    network = Network(architecture, n_types + configuration.inputs.n_energies, n_types, len(labels)).to(device)
     trained = Trained(network, configuration.inputs, labels, standardisation, describe(training, n_types))
     optimizer = make_optimizer(network, configuration)
     progress = Progress()
@@ -94,7 +96,7 @@ def train(
 
     def samples(chosen: Sequence[System]) -> list:
         return [
-            make_sample(s, list(labels), configuration.inputs, standardisation, architecture.cutoff, n_types)
+            make_sample(s, list(labels), configuration.inputs, standardisation, architecture.cutoff, n_types).to(device)
             for s in chosen
         ]
 
@@ -126,9 +128,21 @@ def train(
     for path in (out / BEST, out / LAST):
         if path.exists():
             kept, extra, state = read_trained(path)
-            trained = replace(kept, standardisation=calibrate(kept.network, learned, standardisation))
+            trained = replace(kept, standardisation=calibrate(kept.network.to(device), learned, standardisation))
+            kept.network.cpu()
             save_trained(trained, path, extra, state)
     return trained
+
+
+def training_device(choice: str) -> torch.device:
+    """The device of a configuration: "cpu", "cuda", or "auto", a GPU where there is one and Triton is installed.
+
+    Raises:
+        EquiglassError: "cuda" without a GPU.
+    """
+    if choice == "cuda" and not torch.cuda.is_available():
+        raise EquiglassError("device is 'cuda', but torch finds no CUDA GPU; set device: auto or cpu.")
+    return torch.device("cuda" if choice == "cuda" or (choice == "auto" and gpu.available()) else "cpu")
 
 
 def completed(
@@ -189,6 +203,7 @@ def environment() -> dict[str, Any]:
         "packages": {name: version(name) for name in packages},
         "processor": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
 
 
@@ -229,5 +244,7 @@ def _restore(path: Path, network: Network, optimizer: torch.optim.Optimizer) -> 
     for name, parameter in network.named_parameters():
         for key_ in ("step", "exp_avg", "exp_avg_sq"):
             if f"optimizer.{key_}.{name}" in tensors:
-                optimizer.state[parameter][key_] = tensors[f"optimizer.{key_}.{name}"]
+                # Adam counts its steps on the CPU, wherever the parameters are.
+                kept = tensors[f"optimizer.{key_}.{name}"]
+                optimizer.state[parameter][key_] = kept if key_ == "step" else kept.to(parameter.device)
     return Progress(**state)
