@@ -49,6 +49,7 @@ CASES = {
     "one edge": Case(Paths(1, 4, (1,)), (0, 1)),
     "no edges": Case(Paths(1, 4, (1,)), (0, 0, 0), 0.3),
     "no receivers": Case(Paths(1, 4, (1,)), (), spare_nodes=2),
+    "nothing": Case(Paths(1, 4, (1,)), (), 0.3),
 }
 
 

@@ -55,10 +55,6 @@ class Graph:
         """E."""
         return len(self.senders)
 
-    def mirrored(self) -> Graph:
-        """The same graph with every edge vector inverted: the mirror image, up to a rotation."""
-        return replace(self, vectors=-self.vectors)
-
     def to(self, where: torch.dtype | torch.device) -> Graph:
         """The same graph with vectors and scalars in another precision, or whole on another device."""
         if isinstance(where, torch.dtype):

@@ -61,6 +61,7 @@ class Gradient:
         """
 
         def step() -> Tensor:
+            # Every edge vector inverted is the mirror image, up to a rotation.
             graph = replace(sample.graph, vectors=sample.graph.vectors * self._sign)
             loss = masked_loss(self.network(graph), sample.targets)
             (loss / self._share).backward()

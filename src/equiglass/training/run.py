@@ -138,11 +138,12 @@ def training_device(choice: str) -> torch.device:
     """The device of a configuration: "cpu", "cuda", or "auto", a GPU where there is one and Triton is installed.
 
     Raises:
-        EquiglassError: "cuda" without a GPU.
+        EquiglassError: "cuda" without them.
     """
-    if choice == "cuda" and not torch.cuda.is_available():
-        raise EquiglassError("device is 'cuda', but torch finds no CUDA GPU; set device: auto or cpu.")
-    return torch.device("cuda" if choice == "cuda" or (choice == "auto" and gpu.available()) else "cpu")
+    reason = gpu.unavailable()
+    if choice == "cuda" and reason:
+        raise EquiglassError(f"device is 'cuda', but {reason}; set device: auto or cpu.")
+    return torch.device("cpu" if reason or choice == "cpu" else "cuda")
 
 
 def completed(

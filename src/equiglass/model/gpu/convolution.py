@@ -2,12 +2,13 @@
 
 Beside arguments, result and gradients there are, for n receivers, N senders, E edges, H hidden units, W_l channels
 entering at degree l (C of them the field's), Q = n sum_p (2 l_out + 1) W_p numbers in all S_p, and R receivers a
-program (LANES / 2 < R W or R = 1):
+program (R times W_l, made up to a power of two, is 32, or R is 1):
 
     kept for the gradient       S: Q,  the entering fields: N sum_l (2 l + 1) W_l
     while the value is made     u: E H
-    while the gradient is made  dS: Q,  u and du: 2 E H,  dx: E (2 l_in + 1) C for one l_in at a time, and
-                                ceil(n / R) (H + 1) W_l partial sums for each of the three paths at most of one group
+    while the gradient is made  dS: Q,  u and du: 2 E H,  dx: E (2 l_in + 1) C for one l_in at a time,
+                                partial sums: ceil(n / R) (H + 1) W_l for each path of one group at a time, of which
+                                there are at most max(1, REGISTERS / (2 H + 2))
 
 Nothing has edges times paths. The edges by sender, E + N + 1 whole numbers, are found once and kept as long as the
 tensor ``senders``.
@@ -58,7 +59,11 @@ def convolve(
         EquiglassError: shapes, types or devices that do not fit, or data that asks for a gradient.
     """
     _check(h, inputs, edges, radial, mixing, paths)
-    out: Tensor = TritonConvolution.apply(h, *radial, *mixing, inputs, edges, norm, paths, dropout)
+    # Looked up here, since it reads numbers back from the device the first time, which a recorded step must not.
+    sent = None
+    if h is not None and h.requires_grad and torch.is_grad_enabled():
+        sent = edges_by_sender(edges.senders, len(h))
+    out: Tensor = TritonConvolution.apply(h, *radial, *mixing, inputs, edges, norm, paths, dropout, sent)
     return out
 
 
@@ -68,7 +73,7 @@ class TritonConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, h: Tensor | None, *arguments: Any) -> Tensor:
         """See ``convolve``."""
-        *weights, inputs, edges, norm, paths, dropout = arguments
+        *weights, inputs, edges, norm, paths, dropout, sent = arguments
         radial, mixing = Radial(*(w.contiguous() for w in weights[:6])), weights[6:]
         edges = Edges(*(x.contiguous() for x in edges))
         fields = entering_fields(h, inputs, paths)
@@ -79,10 +84,8 @@ class TritonConvolution(torch.autograd.Function):
             field = fields[group[0].path.l_in]
             every = (edges.row_start, edges.senders, u, edges.harmonics, field, radial.weight, radial.bias)
             _launch_group(forward_source, paths, group, nodes, *every, *summed)
-        if any(ctx.needs_input_grad):
-            ctx.sent = None if h is None else edges_by_sender(edges.senders, len(h))
-            ctx.save_for_backward(*edges, *radial, *mixing, *fields, *summed)
-            ctx.norm, ctx.paths, ctx.dropout, ctx.shape = norm, paths, dropout, None if h is None else h.shape
+        ctx.save_for_backward(*edges, *radial, *mixing, *fields, *summed)
+        ctx.norm, ctx.paths, ctx.dropout, ctx.sent = norm, paths, dropout, sent
         return norm * torch.cat([s @ w for s, w in zip(summed, mixing, strict=True)], 1)
 
     @staticmethod
@@ -101,7 +104,7 @@ class TritonConvolution(torch.autograd.Function):
 
         u = _hidden(edges, radial, dropout)
         du = torch.zeros_like(u)
-        dh = None if ctx.shape is None else grad.new_zeros(ctx.shape)
+        dh = None if ctx.sent is None else u.new_empty(len(fields[0]), paths.components, paths.field)
         dweight = []
         for degree, same in groupby(groups(paths, hidden), lambda group: group[0].path.l_in):
             field, size = fields[degree], 2 * degree + 1
@@ -116,7 +119,7 @@ class TritonConvolution(torch.autograd.Function):
                 _sum_over_sent(dx, ctx.sent, dh[:, degree**2 : (degree + 1) ** 2])
         of_weights = torch.cat(dweight)
         dradial = (*_hidden_gradient(edges, radial, dropout, du), of_weights[:, :hidden], of_weights[:, hidden])
-        return dh, *dradial, *dmixing, None, None, None, None, None
+        return dh, *dradial, *dmixing, None, None, None, None, None, None
 
 
 _sent: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
@@ -182,14 +185,12 @@ def _constants(edges: Edges, radial: Radial, dropout: Dropout | None) -> tuple[T
 
 def _sum_over_sent(dx: Tensor, sent: tuple[Tensor, Tensor], dh: Tensor) -> None:
     """Writes dh of one degree, (N, 2 l_in + 1, C), contiguous in the last two."""
-    columns = dh[0].numel()
+    columns = dh.shape[1] * dh.shape[2]
     sizes = {"COLUMNS": columns, "STRIDE": dh.stride(0), "LANES": triton.next_power_of_2(columns)}
     _launch(kernels.sum_over_sent, (len(dh),), dx, *sent, dh, **sizes)
 
 
-def _launch_group(
-    source: Callable[[Paths, Group, int], str], paths: Paths, group: Group, n: int, *arguments: Any
-) -> None:
+def _launch_group(source: Source, paths: Paths, group: Group, n: int, *arguments: Any) -> None:
     R = receivers(paths, group)
     # One warp a program up to 32 channels: what a lane needs of another one never leaves the warp.
     warps = max(1, R * lanes_of(paths, group) // 32)

@@ -12,7 +12,8 @@ neighbour compute zeros.
 Arguments of the kernels (n receivers, E edges, W channels entering at l_in, H hidden units, K harmonics):
     begins (n + 1,), senders (E,), u (E, H), y (E, K), x (N, 2 l_in + 1, W), weight (n_comb, H), bias (n_comb,);
     s0, s1, ...: S or dS by l_out, (n, 2 l_out + 1, n_comb to l_out);
-    du (E, H) is added to, dx (E, 2 l_in + 1, C) and partial (programs, rows of l_in, H + 1) are written.
+    du (E, H) is added to; dx (E, 2 l_in + 1, C) is written by the first group of an l_in and added to by the others;
+    partial (programs, rows of the group, H + 1) is written.
 """
 
 from __future__ import annotations
