@@ -255,7 +255,7 @@ def test_both_implementations_give_the_same_network(monkeypatch: pytest.MonkeyPa
 
 def test_an_unknown_implementation_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EQUIGLASS_CONVOLUTION", "fast")
-    with pytest.raises(EquiglassError, match="must be 'compiled' or 'reference'"):
+    with pytest.raises(EquiglassError, match="must be 'compiled', 'triton' or 'reference'"):
         implementation()
 
 

@@ -9,7 +9,7 @@ whose parts do not touch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -55,13 +55,11 @@ class Graph:
         """E."""
         return len(self.senders)
 
-    def mirrored(self) -> Graph:
-        """The same graph with every edge vector inverted: the mirror image, up to a rotation."""
-        return replace(self, vectors=-self.vectors)
-
-    def to(self, dtype: torch.dtype) -> Graph:
-        """The same graph with vectors and scalars in another precision."""
-        return replace(self, vectors=self.vectors.to(dtype), scalars=self.scalars.to(dtype))
+    def to(self, where: torch.dtype | torch.device) -> Graph:
+        """The same graph with vectors and scalars in another precision, or whole on another device."""
+        if isinstance(where, torch.dtype):
+            return replace(self, vectors=self.vectors.to(where), scalars=self.scalars.to(where))
+        return Graph(**{field.name: getattr(self, field.name).to(where) for field in fields(self)})
 
 
 def structure_positions(system: System, structure: Structure) -> np.ndarray:

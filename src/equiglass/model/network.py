@@ -80,7 +80,7 @@ class Network(nn.Module):
     def forward(self, graph: Graph) -> Tensor:
         """Standardised propensity of every particle at every time, (N, T)."""
         every_type = torch.einsum("nf,stf->nst", self.representation(graph), self.decoder)
-        return every_type[torch.arange(graph.n_nodes), graph.types[graph.nodes]]
+        return every_type[torch.arange(graph.n_nodes, device=every_type.device), graph.types[graph.nodes]]
 
 
 def invariants(h: Tensor, l_max: int) -> Tensor:

@@ -8,8 +8,8 @@
 and of the node inputs; their order and that of paths and components is stated in :mod:`equiglass.model.paths`. scale
 and shift are a batch normalisation of the hidden radial units; kept is 0 or 1 for every edge and hidden unit.
 
-``convolve`` and ``hidden_moments`` choose the implementation: compiled C++ (:mod:`equiglass.model.kernel`) on a CPU, or
-the reference.
+``convolve`` and ``hidden_moments`` choose the implementation: compiled C++ (:mod:`equiglass.model.kernel`) on a CPU,
+Triton (:mod:`equiglass.model.gpu`) on a CUDA GPU, or the reference.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torch.utils.checkpoint import checkpoint
 
 from equiglass.compiled import CompilerError
 from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.model import kernel
+from equiglass.model import gpu, kernel
 from equiglass.model.paths import Paths, clebsch_gordan
 
 EDGES_AT_ONCE = 16_384
@@ -97,20 +97,25 @@ class Dropout(NamedTuple):
         return round(self.rate * 2**32)
 
 
-def implementation() -> str:
-    """Which implementation runs on this machine: "compiled", or "reference" where there is no compiler.
+def implementation(device: str = "cpu") -> str:
+    """Which implementation runs on a kind of device: "compiled" on a CPU, "triton" on a GPU ("cuda"), or "reference".
 
-    The environment variable EQUIGLASS_CONVOLUTION forces one of the two.
+    The reference runs where there is no compiler, or no Triton. EQUIGLASS_CONVOLUTION forces one of the three.
 
     Raises:
         EquiglassError: the forced one is unknown or cannot run here.
     """
-    reason = kernel.unavailable()
-    forced = os.environ.get("EQUIGLASS_CONVOLUTION", "reference" if reason else "compiled")
-    if forced not in ("compiled", "reference"):
-        raise EquiglassError(f"EQUIGLASS_CONVOLUTION is {forced!r}; it must be 'compiled' or 'reference'.")
-    if forced == "compiled" and reason:
-        raise EquiglassError(f"EQUIGLASS_CONVOLUTION asks for the compiled convolution, but {reason}.")
+    reasons = {
+        "compiled": kernel.unavailable() if device == "cpu" else "it computes on CPUs alone",
+        "triton": gpu.unavailable(device),
+        "reference": None,
+    }
+    fastest = "compiled" if device == "cpu" else "triton"
+    forced = os.environ.get("EQUIGLASS_CONVOLUTION", "reference" if reasons[fastest] else fastest)
+    if forced not in reasons:
+        raise EquiglassError(f"EQUIGLASS_CONVOLUTION is {forced!r}; it must be 'compiled', 'triton' or 'reference'.")
+    if reason := reasons[forced]:
+        raise EquiglassError(f"EQUIGLASS_CONVOLUTION asks for the {forced} convolution, but {reason}.")
     return forced
 
 
@@ -126,8 +131,13 @@ def convolve(
 ) -> Tensor:
     """The convolution by the fastest implementation there is; arguments as in :func:`convolve_reference`."""
     arguments = (h, inputs, edges, radial, mixing, norm, paths, dropout)
+    # The fast ones take node inputs, harmonics and basis as data.
+    data = (*inputs, edges.harmonics, edges.basis)
+    if implementation(edges.basis.device.type) == "triton" and not any(x.requires_grad for x in data):
+        from equiglass.model.gpu.convolution import convolve as convolve_triton
+
+        return convolve_triton(*arguments)
     if kernel.fits(paths):
-        data = (*inputs, edges.harmonics, edges.basis)
         return fastest(data, lambda: kernel.convolve(*arguments), lambda: convolve_reference(*arguments))
     return convolve_reference(*arguments)
 
@@ -140,7 +150,7 @@ def fastest(data: Sequence[Tensor], compiled: Callable[[], T], reference: Callab
         compiled: uses the compiled code.
         reference: does the same without.
     """
-    if implementation() == "reference" or any(x.requires_grad or x.device.type != "cpu" for x in data):
+    if any(x.requires_grad or x.device.type != "cpu" for x in data) or implementation() != "compiled":
         return reference()
     try:
         return compiled()
@@ -209,7 +219,8 @@ def convolve_reference(
     def chunk(first: int, last: int, radial: Radial, *fields: Tensor) -> Tensor:
         begin, end = int(row_start[first]), int(row_start[last])
         phi = torch.relu(hidden_units(basis[begin:end], radial, dropout, begin) @ radial.weight.T + radial.bias)
-        receivers = torch.repeat_interleave(torch.arange(last - first), row_start[first : last + 1].diff())
+        counts = row_start[first : last + 1].diff()
+        receivers = torch.repeat_interleave(torch.arange(last - first, device=counts.device), counts)
         y = harmonics[begin:end]
         sent = [x[senders[begin:end]] for x in fields]
         summed: list[list[Tensor]] = [[y.new_zeros(last - first, 2 * l + 1, 0)] for l in range(paths.l_max + 1)]
@@ -220,7 +231,7 @@ def convolve_reference(
             coupling = torch.einsum("ef,ifo->eio", y[:, l_edge**2 : (l_edge + 1) ** 2], cg)
             message = torch.einsum("eic,eio->eoc", sent[l_in], coupling) * phi[:, None, at : at + width]
             total = message.new_zeros(last - first, *message.shape[1:])
-            summed[l_out].append(total.index_add(0, receivers.to(y.device), message))
+            summed[l_out].append(total.index_add(0, receivers, message))
             at += width
         mixed = [torch.cat(parts, 2) @ w for parts, w in zip(summed, mixing, strict=True)]
         return norm * torch.cat(mixed, 1)
