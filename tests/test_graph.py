@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conftest import random_liquid
@@ -110,6 +110,7 @@ def test_inherent_graph_needs_the_inherent_structure() -> None:
     assert torch.equal(build_graph(same, 2.0, "inherent").vectors, build_graph(system, 2.0).vectors)
 
 
+@example([0.0, 1.0, -5e-324], 2.0)
 @given(st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3), st.floats(0.5, 20))
 def test_wrapping(position: list[float], side: float) -> None:
     box = np.full(3, side)

@@ -149,8 +149,8 @@ def _cells(
 def wrap(positions: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float64]:
     """Positions moved by lattice vectors into [0, L). Shape (N, 3)."""
     wrapped = positions - np.floor(positions / box) * box
-    # A tiny negative coordinate rounds to exactly L.
-    return np.where(wrapped >= box, 0.0, wrapped)
+    # A tiny negative coordinate rounds to exactly L, or its quotient to zero.
+    return np.where((wrapped < 0) | (wrapped >= box), 0.0, wrapped)
 
 
 def minimum_image(vectors: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float64]:
