@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -133,41 +134,39 @@ def _fit(
 
     for s in range(n_types):
         mean[s], scale[s] = _standard(train, s)
-
-        def of_type(item: tuple[NDArray[np.floating], System], s: int = s) -> Float:
-            return (item[0][item[1].types == s] - mean[s]) / scale[s]
-
         for times in _known_alike([_targets(system, labels, s) for _, system in train]):
-            moments = {g: _Moments.over(groups[g], of_type, labels, times, s) for g in kept}
-            scores = np.full((len(emphases), len(penalties), len(times)), np.nan)
-            each: list[Float] = []
+            at = partial(_rows, s=s, mean=mean[s], scale=scale[s], labels=labels, times=times)
+            moments = {g: _Moments.over(at(groups[g])) for g in kept}
+            each = []
             for g in scored:
                 beside = _Moments.added([moments[k] for k in kept if k != g])
-                if beside.n == 0:
-                    continue
-                paths = [beside.ridge(e, penalties) for e in emphases]
-                slopes, offsets = (np.stack(parts) for parts in zip(*paths, strict=True))
-                for item in groups[g]:
-                    truth = _targets(item[1], labels, s)[times]
-                    fitted = (of_type(item) @ slopes.reshape(-1, n_features).T).T.reshape(*offsets.shape, -1)
-                    each.append(
-                        np.array([[[pearson(*rows) for rows in zip(truth, f, strict=True)] for f in e] for e in fitted])
-                    )
-            if each:
-                known = ~np.all(np.isnan(each), axis=0)
-                scores[known] = np.nanmean(np.array(each)[:, known], axis=0)
-            every = _Moments.added([moments[k] for k in kept])
+                if beside.n > 0:
+                    paths = [beside.ridge(e, penalties) for e in emphases]
+                    each += [_correlations(x, y, paths) for x, y in at(groups[g])]
+            every = _Moments.added(list(moments.values()))
             for row, time in enumerate(times):
-                if np.all(np.isnan(scores[..., row])):
+                scores = np.array([rho[..., row] for rho in each if not np.all(np.isnan(rho[..., row]))])
+                if not len(scores):
                     raise EquiglassError(
                         f"No validation configuration tells the propensity of type {type_name(s)} at the "
                         f"time labelled {labels[time]!r}, so no penalty can be chosen; add one that does."
                     )
-                e, k = np.unravel_index(np.nanargmax(scores[..., row]), scores.shape[:2])
-                slopes, offsets = every.ridge(emphases[e], penalties[k : k + 1])
+                mean_rho = np.nan_to_num(scores).mean(axis=0)
+                e, k = divmod(int(mean_rho.argmax()), len(penalties))
+                slopes, offsets = every.ridge(emphases[e], [penalties[k]])
                 weights[s, time], offset[s, time] = slopes[0, row], offsets[0, row]
-                emphasis[s, time], chosen[s, time], reached[s, time] = e, penalties[k], scores[e, k, row]
+                emphasis[s, time], chosen[s, time], reached[s, time] = e, penalties[k], mean_rho[e, k]
     return Ridge(labels, mean, scale, weights, offset, chosen, emphasis, reached)
+
+
+def _correlations(x: Float, y: Float, paths: Sequence[tuple[Float, Float]]) -> Float:
+    """Pearson correlation of one configuration for every emphasis, penalty and time, NaN where undefined."""
+    slopes, offsets = (np.stack(parts) for parts in zip(*paths, strict=True))
+    fitted = (slopes.reshape(-1, x.shape[1]) @ x.T).reshape(*offsets.shape, -1)
+    rho = np.full(offsets.shape, np.nan)
+    for place in np.ndindex(offsets.shape):
+        rho[place] = pearson(y[place[-1]], fitted[place])
+    return rho
 
 
 def _check(groups: Sequence[Labelled]) -> None:
@@ -205,6 +204,14 @@ def _targets(system: System, labels: tuple[str, ...], s: int) -> Float:
     return y
 
 
+def _rows(
+    items: Labelled, s: int, mean: Float, scale: Float, labels: tuple[str, ...], times: NDArray[np.intp]
+) -> Iterator[tuple[Float, Float]]:
+    """Standardised features (n, F) and targets (T, n) of the particles of a type, one configuration at a time."""
+    for features, system in items:
+        yield (features[system.types == s] - mean) / scale, _targets(system, labels, s)[times]
+
+
 def _known_alike(y: list[Float]) -> list[NDArray[np.intp]]:
     """Times grouped by the particles whose target is known: one Gram matrix serves a group."""
     known = ~np.isnan(np.concatenate(y, axis=1))
@@ -214,7 +221,7 @@ def _known_alike(y: list[Float]) -> list[NDArray[np.intp]]:
 
 @dataclass(frozen=True, eq=False)
 class _Moments:
-    """Sums over particles from which a regression follows: 1, x, x x, y, y x of T targets known for the same ones."""
+    """Sums over particles, from which a regression follows: of 1, x, x x, y and y x, for T targets y."""
 
     n: int
     x: Float
@@ -223,20 +230,12 @@ class _Moments:
     yx: Float
 
     @classmethod
-    def over(
-        cls,
-        items: Labelled,
-        features: Callable[[tuple[NDArray[np.floating], System]], Float],
-        labels: tuple[str, ...],
-        times: NDArray[np.intp],
-        s: int,
-    ) -> _Moments:
-        """Of the particles of a type, one configuration at a time."""
+    def over(cls, rows: Iterable[tuple[Float, Float]]) -> _Moments:
+        """From (x, y) of each configuration; all targets are known for the same particles."""
         sums = []
-        for item in items:
-            y = _targets(item[1], labels, s)[times]
+        for x, y in rows:
             known = ~np.isnan(y[0])
-            x, y = features(item)[known], y[:, known]
+            x, y = x[known], y[:, known]
             sums.append(cls(len(x), x.sum(axis=0), x.T @ x, y.sum(axis=1), y @ x))
         return cls.added(sums)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from equiglass.commands.baseline import baseline
 from equiglass.commands.benchmark import benchmark
 from equiglass.commands.crossvalidate import crossvalidate
 from equiglass.commands.demo import demo
@@ -24,3 +25,4 @@ app = typer.Typer(
 )
 for command in (demo, train, crossvalidate, evaluate, predict, quench, simulate, export, benchmark, info):
     app.command()(command)
+app.add_typer(baseline, name="baseline")

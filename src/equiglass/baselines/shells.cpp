@@ -1,9 +1,10 @@
-// Norms of the moments of Gaussian shells, the same sums as the plain ones in descriptors.py.
+// Moments of Gaussian shells, the same sums as the plain ones in shells.py.
 //
 //   C_i(s, k, l, m) = sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2)) Y_lm(a_ij / r_ij),   |r_ij - r_k| < reach w
-//   norms[i][s][k][l] = sqrt(sum_m C_i(s, k, l, m)^2)
 //
-// over the pairs with r_ij < cutoff. Pairs are sorted by receiver: those of particle i are first[i] ... first[i + 1].
+//   shell_sums    sums[i][s][k] = C_i(s, k, 0, 0), from every pair once, in any order
+//   shell_norms   norms[i][s][k][l] = sqrt(sum_m C_i(s, k, l, m)^2), from both directions of every pair, sorted by
+//                 receiver: those of particle i are first[i] ... first[i + 1]
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +14,26 @@
 namespace {
 
 using Index = std::int64_t;
+
+struct Shells {
+    double centre, spacing, width, reach;
+    Index number;
+
+    // use(k, exp(-(r - r_k)^2 / (2 w^2))) for the shells within reach; each Gaussian follows from the one before.
+    template <typename Use>
+    void around(double r, Use use) const {
+        const double h = spacing / width, place = (r - centre) / width;
+        Index k = 0, end = std::abs(place) < reach ? 1 : 0;
+        if (number > 1) {
+            k = std::max<Index>(0, Index(std::floor((place - reach) / h)) + 1);
+            end = std::min(number, Index(std::ceil((place + reach) / h)));
+        }
+        if (k >= end) return;
+        const double offset = place - k * h, narrowing = std::exp(-h * h);
+        double gaussian = std::exp(-0.5 * offset * offset), ratio = std::exp(h * (offset - 0.5 * h));
+        for (; k < end; ++k, gaussian *= ratio, ratio *= narrowing) use(k, gaussian);
+    }
+};
 
 constexpr int lanes = 16;  // neighbours whose harmonics are made at once, as vector instructions
 
@@ -70,59 +91,53 @@ struct Harmonics {
 
 }  // namespace
 
+extern "C" void shell_sums(
+    Index pairs, const Index* first_ends, const Index* second_ends, const double* distances, const Index* types,
+    Index n_types, Index number, double centre, double spacing, double width, double reach, double* sums) {
+    const Shells shells{centre, spacing, width, reach, number};
+    for (Index e = 0; e < pairs; ++e) {
+        const Index i = first_ends[e], j = second_ends[e];
+        double* of_i = sums + (i * n_types + types[j]) * number;
+        double* of_j = sums + (j * n_types + types[i]) * number;
+        shells.around(distances[e], [&](Index k, double gaussian) {
+            of_i[k] += gaussian;
+            of_j[k] += gaussian;
+        });
+    }
+}
+
 extern "C" void shell_norms(
     Index particles, const Index* first, const Index* sender_types, const double* vectors, const double* distances,
-    double cutoff, Index n_types, Index shells, double centre, double spacing, double width, double reach, Index l_max,
+    Index n_types, Index number, double centre, double spacing, double width, double reach, Index l_max,
     double* norms) {
+    const Shells shells{centre, spacing, width, reach, number};
     const Harmonics evaluate{int(l_max)};
     const Index components = (l_max + 1) * (l_max + 1);
-    std::vector<double> moments(n_types * shells * components), block(components * lanes), harmonics(components);
-    const double h = spacing / width, narrowing = std::exp(-h * h);
-    std::vector<Index> near;
+    std::vector<double> moments(n_types * number * components), block(components * lanes), harmonics(components);
     for (Index i = 0; i < particles; ++i) {
-        near.clear();
-        for (Index e = first[i]; e < first[i + 1]; ++e)
-            if (distances[e] < cutoff) near.push_back(e);
         std::fill(moments.begin(), moments.end(), 0.0);
-        for (std::size_t start = 0; start < near.size(); start += lanes) {
-            const int count = int(std::min<std::size_t>(lanes, near.size() - start));
-            if (l_max > 0) {
-                double x[lanes] = {}, y[lanes] = {}, z[lanes] = {};
-                for (int b = 0; b < count; ++b) {
-                    const Index e = near[start + b];
-                    x[b] = vectors[3 * e] / distances[e];
-                    y[b] = vectors[3 * e + 1] / distances[e];
-                    z[b] = vectors[3 * e + 2] / distances[e];
-                }
-                evaluate(x, y, z, block.data());
-            }
+        for (Index start = first[i]; start < first[i + 1]; start += lanes) {
+            const int count = int(std::min<Index>(lanes, first[i + 1] - start));
+            double x[lanes] = {}, y[lanes] = {}, z[lanes] = {};
             for (int b = 0; b < count; ++b) {
-                const Index e = near[start + b];
-                // Shells k with |r - r_k| < reach w; a Gaussian follows from the one before by a product.
-                const double place = (distances[e] - centre) / width;
-                Index k = 0, end = 1;
-                if (spacing > 0) {
-                    k = std::max<Index>(0, Index(std::floor((place - reach) / h)) + 1);
-                    end = std::min(shells, Index(std::ceil((place + reach) / h)));
-                } else if (std::abs(place) >= reach) {
-                    continue;
-                }
-                if (k >= end) continue;
-                const double offset = place - k * h;
-                double gaussian = std::exp(-0.5 * offset * offset);
-                double ratio = std::exp(h * (offset - 0.5 * h));
-                double* into = moments.data() + (sender_types[e] * shells + k) * components;
-                if (l_max == 0) {
-                    for (; k < end; ++k, ++into, gaussian *= ratio, ratio *= narrowing) *into += gaussian;
-                    continue;
-                }
+                const Index e = start + b;
+                x[b] = vectors[3 * e] / distances[e];
+                y[b] = vectors[3 * e + 1] / distances[e];
+                z[b] = vectors[3 * e + 2] / distances[e];
+            }
+            evaluate(x, y, z, block.data());
+            for (int b = 0; b < count; ++b) {
+                const Index e = start + b;
                 for (Index c = 0; c < components; ++c) harmonics[c] = block[c * lanes + b];
-                for (; k < end; ++k, into += components, gaussian *= ratio, ratio *= narrowing)
+                double* of_type = moments.data() + sender_types[e] * number * components;
+                shells.around(distances[e], [&](Index k, double gaussian) {
+                    double* into = of_type + k * components;
                     for (Index c = 0; c < components; ++c) into[c] += gaussian * harmonics[c];
+                });
             }
         }
         const double* moment = moments.data();
-        for (Index row = 0; row < n_types * shells; ++row)
+        for (Index row = 0; row < n_types * number; ++row)
             for (Index l = 0; l <= l_max; ++l) {
                 double squared = 0.0;
                 for (Index m = 0; m <= 2 * l; ++m, ++moment) squared += *moment * *moment;
