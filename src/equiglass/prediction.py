@@ -82,12 +82,17 @@ class Model:
         Raises:
             EquiglassError: the configuration has more particle types than the model.
         """
-        self.check(system)
-        if system.positions_inherent is None and self.members[0].inputs.needs_quench:
-            system = quench(system, potential=self.data.potential)
+        system = self.prepared(system)
         propensity = np.mean([member.predict(system) for member in self.members], axis=0)
         # A mean distance cannot be negative; the linear decoder can, far out of its training data.
         return Prediction(system, self.times, np.maximum(propensity, 0.0))
+
+    def prepared(self, system: System) -> System:
+        """The configuration with all that the members need of it; refuses and warns like `check`."""
+        self.check(system)
+        if system.positions_inherent is None and self.members[0].inputs.needs_quench:
+            return quench(system, potential=self.data.potential)
+        return system
 
     def check(self, system: System) -> None:
         """Refuse what the model cannot know; warn of what it has not seen."""
@@ -112,7 +117,7 @@ class Model:
                 f"{system.name} is unlike the training data of {self.name}: {'; '.join(unlike)}. "
                 "The prediction may mislead.",
                 EquiglassWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
 
