@@ -164,6 +164,7 @@ def _with_decoder(
     state = dict(old.state_dict())
     state["decoder"] = torch.from_numpy(weights / decoders.scale[..., None]).to(old.decoder.dtype)
     network.load_state_dict(state)
-    numbers = replace(trained.standardisation, target_mean=decoders.offset, target_scale=decoders.scale)
+    mean, scale = np.ascontiguousarray(decoders.offset), np.ascontiguousarray(decoders.scale)
+    numbers = replace(trained.standardisation, target_mean=mean, target_scale=scale)
     data = replace(describe(systems, trained.n_types), potential=trained.data.potential)
     return Trained(network, trained.inputs, times, numbers, data)

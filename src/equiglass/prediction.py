@@ -11,7 +11,7 @@ import numpy as np
 
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.inherent import quench
-from equiglass.model.trained import Trained, TrainingData, load_trained
+from equiglass.model.trained import Trained, TrainingData, load_trained, save_trained
 from equiglass.system import Float, System, type_name
 
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -156,6 +156,14 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
         if not same:
             raise EquiglassError(f"{path} has other times, inputs or types than {paths[0]}; they cannot be averaged.")
     return Model(str(run), members)
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Write the networks, without any state of their training, to a folder that `load_model` reads."""
+    for number, member in enumerate(model.members, start=1):
+        place = folder if len(model.members) == 1 else folder / f"member-{number}"
+        place.mkdir(parents=True, exist_ok=True)
+        save_trained(member, place / "last.safetensors")
 
 
 def predict_all(

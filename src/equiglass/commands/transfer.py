@@ -1,0 +1,118 @@
+"""equiglass transfer: models of some temperatures used at others, as they are and with their decoders refitted."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from equiglass.commands.evaluate import CheckpointOption
+from equiglass.commands.train import DataOption
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from equiglass.prediction import Model
+    from equiglass.transfer import Row, Scores, Split
+
+RunsArgument = Annotated[list[str], typer.Argument(help="Run folders, or names of shipped models; one a temperature.")]
+
+
+def transfer(
+    run: RunsArgument,
+    data: DataOption,
+    out: Annotated[Path, typer.Option("--out", help="Folder for tables, figures and refitted models.")],
+    label: Annotated[str | None, typer.Option("--label", help="Time to show; else tau_alpha: 7, or F=1/e.")] = None,
+    checkpoint: CheckpointOption = "last",
+) -> None:
+    """Transfer between temperatures: every RUN on the configurations of every temperature in --data."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from equiglass.errors import EquiglassError
+    from equiglass.files import write_text
+    from equiglass.formats import load
+    from equiglass.prediction import load_model
+    from equiglass.temperature_figures import save_transfer_figures
+    from equiglass.transfer import ALL_TIMES, TAU_ALPHA, as_csv, as_json, by_temperature, split, trained_on
+    from equiglass.transfer import transfer as transferred
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise EquiglassError(f"{out} is not empty; choose another folder.")
+    models = [load_model(name, checkpoint) for name in run]
+    seen = set().union(*(trained_on(name, checkpoint) for name in run))
+    systems = by_temperature(load(data, replicas=False))
+    parts = {temperature: split(group, seen) for temperature, group in systems.items()}
+    rows: list[Row] = []
+    refitted: dict[Path, tuple[Model, Split]] = {}
+    with Progress(transient=True) as bar:
+        task = bar.add_task("representing", total=len(models) * sum(map(len, systems.values())))
+        for model in models:
+            more, changed = transferred(model, parts, lambda _: bar.update(task, advance=1))
+            rows += more
+            stem = re.sub(r"[^\w.=-]+", "-", model.name.strip("./"))
+            refitted |= {out / "models" / f"{stem}-at-T{t:g}": (m, parts[t]) for t, m in changed.items()}
+
+    known = dict.fromkeys(row.label for row in rows)
+    shown = label or next((name for name in TAU_ALPHA if name in known), list(known)[-2])
+    if shown not in known:
+        raise EquiglassError(f"models and data share the times labelled {list(known)[:-1]}, not {shown!r}.")
+    out.mkdir(parents=True, exist_ok=True)
+    console = Console(record=True, width=120)
+    console.print(_split_of(parts))
+    for kind in dict.fromkeys(row.type for row in rows):
+        for name in dict.fromkeys((shown, ALL_TIMES)):
+            console.print(matrix([row for row in rows if (row.type, row.label) == (kind, name)]))
+    write_text(out / "transfer.txt", console.export_text())
+    write_text(out / "transfer.csv", as_csv(rows))
+    write_text(out / "transfer.json", json.dumps(as_json(rows, parts), indent=2) + "\n")
+    save_transfer_figures(out, rows, shown)
+    save_refitted(refitted, seen)
+    typer.echo(f"{out}: transfer.txt, transfer.csv, transfer.json, figures, and models/ with the refitted decoders")
+
+
+def matrix(rows: Sequence[Row]) -> Table:
+    """Models down, temperatures across: rho of one type at one time, per configuration (pooled)."""
+    from rich.table import Table
+
+    first = rows[0]
+    when = "mean over times" if first.time != first.time else f"time {first.label}"
+    table = Table("model", "trained at T", "transfer", title=f"rho of {first.type}, {when}: per configuration (pooled)")
+    temperatures = list(dict.fromkeys(row.temperature for row in rows))
+    for temperature in temperatures:
+        table.add_column(f"T = {temperature:g}", justify="right")
+    for model in dict.fromkeys(row.model for row in rows):
+        own = {row.temperature: row for row in rows if row.model == model}
+        trained = " ".join(f"{t:g}" for t in next(iter(own.values())).trained_at)
+        for method in ("test", "learn"):
+            cells = [_cell(getattr(own[t], method)) if t in own else "-" for t in temperatures]
+            table.add_row(model, trained, method, *cells)
+    return table
+
+
+def _cell(scores: Scores) -> str:
+    value, error = scores.per_configuration
+    bar = "" if error != error else f" +- {error:.3f}"
+    return f"{value:.3f}{bar} ({scores.pooled.value:.3f})"
+
+
+def _split_of(parts: Mapping[float, Split]) -> str:
+    each = (f"T = {t:g}: {len(p.refit)} configurations to refit on, {len(p.test)} scored" for t, p in parts.items())
+    return "; ".join(each)
+
+
+def save_refitted(refitted: Mapping[Path, tuple[Model, Split]], seen: set[str]) -> None:
+    """A model folder for each, with the names of all that went into it."""
+    import yaml
+
+    from equiglass.files import write_text
+    from equiglass.prediction import save_model
+
+    for folder, (model, part) in refitted.items():
+        save_model(model, folder)
+        names = {"training": sorted(seen.union(s.name for s in part.refit)), "validation": []}
+        write_text(folder / "split.yaml", yaml.safe_dump(names))
