@@ -1,9 +1,9 @@
 """The linear decoders of a model, and their exact refit on other configurations while the rest is frozen.
 
 Eq. 23 of arXiv 2211.03226 has no offset: the network predicts y_i(t) = w_{t, type(i)} . |h_i|, and the propensity is
-m_i = mean + scale * y_i. Here both are one line, m_i = offset + weights . |h_i|. A refit standardises the targets anew, for
-each type and time over the configurations that it sees: the scale becomes the standard deviation of the measured
-propensity there, the mean takes the offset of least squares, and y_i is again a decoder without offset.
+m_i = mean + scale * y_i. Here both are one line, m_i = offset + weights . |h_i|. A refit standardises the targets anew,
+for each type and time, over the configurations that it sees: the scale becomes the standard deviation of the propensity
+measured there, the mean becomes the offset of least squares, and y_i is again a decoder without offset.
 """
 
 from __future__ import annotations

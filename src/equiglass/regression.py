@@ -40,7 +40,7 @@ class Line:
 
 
 def fit_line(x: Sequence[Float], y: Sequence[Float], prior: Float, penalties: Sequence[float] = PENALTIES) -> Line:
-    """min over a and w of <(y - a - w . x)^2> + penalty |D (w - prior)|^2, solved exactly.
+    """Minimum over a and w of <(y - a - w . x)^2> + penalty |D (w - prior)|^2, solved exactly.
 
     D are the standard deviations of x over all given particles, so the penalty has no unit; the offset a is free.
     Whatever the penalty, the line is at least as good on what it is fitted to as any with the weights ``prior``. The

@@ -13,7 +13,6 @@ import csv
 import hashlib
 import io
 import math
-import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -23,7 +22,7 @@ import numpy as np
 import yaml
 
 from equiglass.decoders import Refit, decoders_of, refit, with_decoders
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import EquiglassError
 from equiglass.evaluation import Predicted, evaluate
 from equiglass.observables import bootstrap
 from equiglass.prediction import PRETRAINED, Model, pretrained_names
@@ -31,11 +30,13 @@ from equiglass.representation import Represented, represent
 from equiglass.system import Float, System, type_name
 from equiglass.training.samples import labelled_propensity
 
-TAU_ALPHA = ("7", "F=1/e")
-"""Labels of the relaxation time: GlassBench's lists and the data made like them; Bapst et al."""
-
 ALL_TIMES = "mean"
 """In place of a label: the mean over the times."""
+
+
+def tau_alpha(labels: Sequence[str]) -> str:
+    """The label of the relaxation time: "7" (GlassBench's lists and data like them), "F=1/e" (Bapst); else the last."""
+    return next((label for label in ("7", "F=1/e") if label in labels), labels[-1])
 
 
 class Split(NamedTuple):
@@ -79,6 +80,7 @@ class Row:
         time: value of the time at this temperature; NaN for the mean over times.
         refitted_on: number of configurations.
         tested_on: number of configurations, none of them among the former.
+        unseen: whether they are known not to have been in the training set.
         ceiling_per_configuration: highest rho that the noise of the labels allows; NaN without runs.
         ceiling_pooled: the same, pooled.
         test: transfer test.
@@ -97,6 +99,7 @@ class Row:
     time: float
     refitted_on: int
     tested_on: int
+    unseen: bool
     ceiling_per_configuration: float
     ceiling_pooled: float
     test: Scores
@@ -129,21 +132,14 @@ def by_temperature(systems: Iterable[System]) -> dict[float, list[System]]:
     return dict(sorted(groups.items()))
 
 
-def trained_on(run: Path | str, checkpoint: str = "last") -> set[str]:
-    """Names of the configurations that a model has learned from or, for "best", was chosen on.
+def trained_on(run: Path | str, checkpoint: str = "last") -> set[str] | None:
+    """Names of the configurations that a model has learned from or, for "best", was chosen on; None if it tells none.
 
-    Warns:
-        EquiglassWarning: the folder does not tell.
+    Raises:
+        EquiglassError: a damaged split.yaml.
     """
     folder = PRETRAINED / str(run) if str(run) in pretrained_names() else Path(run)
     files = [folder / "split.yaml"] if (folder / "split.yaml").is_file() else sorted(folder.glob("*/split.yaml"))
-    if not files:
-        warnings.warn(
-            f"{run} does not tell which configurations it was trained on; at the temperature of its training, scores "
-            "may be of configurations that it has seen.",
-            EquiglassWarning,
-            stacklevel=2,
-        )
     names: set[str] = set()
     for file in files:
         try:
@@ -151,7 +147,7 @@ def trained_on(run: Path | str, checkpoint: str = "last") -> set[str]:
             names.update(split["training"], split["validation"] if checkpoint == "best" else ())
         except (OSError, yaml.YAMLError, KeyError, TypeError):
             raise EquiglassError(f"{file} does not hold the names of training and validation configurations.") from None
-    return names
+    return names if files else None
 
 
 def split(systems: Sequence[System], seen: Collection[str]) -> Split:
@@ -176,13 +172,17 @@ def split(systems: Sequence[System], seen: Collection[str]) -> Split:
 
 
 def transfer(
-    model: Model, data: Mapping[float, Split], on_done: Callable[[System], object] = lambda system: None
+    model: Model,
+    data: Mapping[float, Split],
+    seen: Collection[str] | None,
+    on_done: Callable[[System], object] = lambda system: None,
 ) -> tuple[list[Row], dict[float, Model]]:
     """Transfer test and transfer learn of one model at every temperature.
 
     Args:
         model: as trained.
         data: by temperature.
+        seen: names of its training configurations, none of them to be scored; None if unknown.
         on_done: called after the network has seen a configuration.
 
     Returns:
@@ -204,7 +204,8 @@ def transfer(
         fit = refit(own, [represented(s) for s in to_refit])
         kept = [represented(s) for s in to_test]
         test, learn = ([decoders.predict(c) for c in kept] for decoders in (own.at(fit.decoders.labels), fit.decoders))
-        rows += _rows(model, temperature, len(to_refit), to_test, fit, test, learn)
+        unseen = seen is not None or temperature not in model.data.temperatures
+        rows += _rows(model, temperature, len(to_refit), unseen, to_test, fit, test, learn)
         refitted[temperature] = with_decoders(model, fit.decoders, to_refit)
     return rows, refitted
 
@@ -213,6 +214,7 @@ def _rows(
     model: Model,
     temperature: float,
     refitted_on: int,
+    unseen: bool,
     systems: Sequence[System],
     fit: Refit,
     test: Sequence[Predicted],
@@ -227,13 +229,15 @@ def _rows(
         if not of_type:
             continue
         scores = _scores(np.array([_sums(*each, labels, kind) for each in zip(systems, test, learn, strict=True)]))
-        numbers = [
-            [row.ceiling_per_configuration for row in of_type],
-            [row.ceiling_pooled for row in of_type],
-            fit.mse_before[kind, columns],
-            fit.mse_after[kind, columns],
-        ]
-        ceiling, ceiling_pooled, before, after = (np.append(n, _nanmean(np.array(n))) for n in numbers)
+        numbers = np.array(
+            [
+                [row.ceiling_per_configuration for row in of_type],
+                [row.ceiling_pooled for row in of_type],
+                fit.mse_before[kind, columns],
+                fit.mse_after[kind, columns],
+            ]
+        )
+        ceiling, ceiling_pooled, before, after = np.column_stack([numbers, _nanmean(numbers.T)])
         for t, label in enumerate([*labels, ALL_TIMES]):
             methods = scores[t]
             rows.append(
@@ -246,6 +250,7 @@ def _rows(
                     time=of_type[t].time if label != ALL_TIMES else math.nan,
                     refitted_on=refitted_on,
                     tested_on=len(systems),
+                    unseen=unseen,
                     ceiling_per_configuration=float(ceiling[t]),
                     ceiling_pooled=float(ceiling_pooled[t]),
                     test=methods[0],

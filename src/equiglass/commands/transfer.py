@@ -26,7 +26,7 @@ def transfer(
     run: RunsArgument,
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", help="Folder for tables, figures and refitted models.")],
-    label: Annotated[str | None, typer.Option("--label", help="Time to show; else tau_alpha: 7, or F=1/e.")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="Time to show; else tau_alpha, or the last.")] = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
     """Transfer between temperatures: every RUN on the configurations of every temperature in --data."""
@@ -38,13 +38,14 @@ def transfer(
     from equiglass.formats import load
     from equiglass.prediction import load_model
     from equiglass.temperature_figures import save_transfer_figures
-    from equiglass.transfer import ALL_TIMES, TAU_ALPHA, as_csv, as_json, by_temperature, split, trained_on
+    from equiglass.transfer import ALL_TIMES, as_csv, as_json, by_temperature, split, tau_alpha, trained_on
     from equiglass.transfer import transfer as transferred
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise EquiglassError(f"{out} is not empty; choose another folder.")
     models = [load_model(name, checkpoint) for name in run]
-    seen = set().union(*(trained_on(name, checkpoint) for name in run))
+    trained = {name: trained_on(name, checkpoint) for name in run}
+    seen = set().union(*(names for names in trained.values() if names))
     systems = by_temperature(load(data, replicas=False))
     parts = {temperature: split(group, seen) for temperature, group in systems.items()}
     rows: list[Row] = []
@@ -52,21 +53,23 @@ def transfer(
     with Progress(transient=True) as bar:
         task = bar.add_task("representing", total=len(models) * sum(map(len, systems.values())))
         for model in models:
-            more, changed = transferred(model, parts, lambda _: bar.update(task, advance=1))
+            more, changed = transferred(model, parts, trained[model.name], lambda _: bar.update(task, advance=1))
             rows += more
             stem = re.sub(r"[^\w.=-]+", "-", model.name.strip("./"))
             refitted |= {out / "models" / f"{stem}-at-T{t:g}": (m, parts[t]) for t, m in changed.items()}
 
-    known = dict.fromkeys(row.label for row in rows)
-    shown = label or next((name for name in TAU_ALPHA if name in known), list(known)[-2])
+    known = list(dict.fromkeys(row.label for row in rows if row.label != ALL_TIMES))
+    shown = label or tau_alpha(known)
     if shown not in known:
-        raise EquiglassError(f"models and data share the times labelled {list(known)[:-1]}, not {shown!r}.")
+        raise EquiglassError(f"models and data share the times labelled {known}, not {shown!r}.")
     out.mkdir(parents=True, exist_ok=True)
     console = Console(record=True, width=120)
     console.print(_split_of(parts))
     for kind in dict.fromkeys(row.type for row in rows):
         for name in dict.fromkeys((shown, ALL_TIMES)):
             console.print(matrix([row for row in rows if (row.type, row.label) == (kind, name)]))
+    if not all(row.unseen for row in rows):
+        console.print("? the model does not tell what it was trained on; it may have seen these configurations")
     write_text(out / "transfer.txt", console.export_text())
     write_text(out / "transfer.csv", as_csv(rows))
     write_text(out / "transfer.json", json.dumps(as_json(rows, parts), indent=2) + "\n")
@@ -89,15 +92,16 @@ def matrix(rows: Sequence[Row]) -> Table:
         own = {row.temperature: row for row in rows if row.model == model}
         trained = " ".join(f"{t:g}" for t in next(iter(own.values())).trained_at)
         for method in ("test", "learn"):
-            cells = [_cell(getattr(own[t], method)) if t in own else "-" for t in temperatures]
+            cells = [_cell(own[t], method) if t in own else "-" for t in temperatures]
             table.add_row(model, trained, method, *cells)
     return table
 
 
-def _cell(scores: Scores) -> str:
+def _cell(row: Row, method: str) -> str:
+    scores: Scores = getattr(row, method)
     value, error = scores.per_configuration
     bar = "" if error != error else f" +- {error:.3f}"
-    return f"{value:.3f}{bar} ({scores.pooled.value:.3f})"
+    return f"{value:.3f}{bar} ({scores.pooled.value:.3f}){'' if row.unseen else ' ?'}"
 
 
 def _split_of(parts: Mapping[float, Split]) -> str:
