@@ -14,7 +14,7 @@ import pytest
 import equiglass
 from equiglass.decoders import decoders_of
 from equiglass.errors import EquiglassError
-from equiglass.order_parameter import Weight, _energy_scores, _Particles, measure, monotonic
+from equiglass.order_parameter import Particles, Weight, energy_scores, measure, monotonic
 from equiglass.prediction import load_model
 from equiglass.representation import Described, read_representation, represent, write_representation
 from equiglass.structures import LARGEST_K, find_structures, populations
@@ -98,8 +98,8 @@ def test_energy_is_scored_on_configurations_left_out() -> None:
         for k in range(4):
             h = rng.normal(size=(80, 12))
             energy = signal * h[:, 3] + noise * rng.normal(size=80) - 7.0
-            particles.append(_Particles(k, 0.4, np.ones(80, bool), h, h[:, 0], energy))
-        (row,) = _energy_scores("A", particles)
+            particles.append(Particles(k, 0.4, np.ones(80, bool), h, h[:, 0], energy))
+        (row,) = energy_scores("A", particles)
         assert row.error > 0 or noise == 0
         return row.rho
 

@@ -106,7 +106,7 @@ class OrderParameter:
     weights: list[Weight]
 
 
-class _Particles(NamedTuple):
+class Particles(NamedTuple):
     """The particles of one type in one configuration."""
 
     place: int
@@ -147,7 +147,7 @@ def measure(
     energies: list[EnergyScore] = []
     for kind in range(model.n_types):
         particles = [
-            _Particles(k, c.system.temperature, chosen, c.h[chosen], propensity[chosen], energy[chosen])
+            Particles(k, c.system.temperature, chosen, c.h[chosen], propensity[chosen], energy[chosen])
             for k, (c, (propensity, energy)) in enumerate(zip(configurations, fields, strict=True))
             if np.any(chosen := c.system.types == kind)
         ]
@@ -161,7 +161,7 @@ def measure(
             described[p.place].structure[p.chosen] = found.assign(p.h) + 1
             described[p.place].coordinates[p.chosen] = found.coordinates(p.h)[:, :2]
         shares += _populations(name, particles, [described[p.place].structure[p.chosen] for p in particles], found)
-        energies += _energy_scores(name, particles)
+        energies += energy_scores(name, particles)
     given = model.members[0].inputs.energy == "inherent"
     weights = _weights(model, configurations)
     return OrderParameter(model.name, given, described, structures, shares, energies, weights)
@@ -180,7 +180,7 @@ def _temperatures(values: Sequence[float | None]) -> list[float | None]:
 
 
 def _populations(
-    name: str, particles: Sequence[_Particles], assigned: Sequence[NDArray[np.int64]], found: Structures
+    name: str, particles: Sequence[Particles], assigned: Sequence[NDArray[np.int64]], found: Structures
 ) -> list[Population]:
     rows = []
     for temperature in _temperatures([p.temperature for p in particles]):
@@ -195,7 +195,13 @@ def _populations(
     return rows
 
 
-def _energy_scores(name: str, particles: Sequence[_Particles]) -> list[EnergyScore]:
+def energy_scores(name: str, particles: Sequence[Particles]) -> list[EnergyScore]:
+    """E_pot of each configuration by a ridge regression on |h| of the others, scored at every temperature.
+
+    Args:
+        name: of the type.
+        particles: of that type; fewer than two configurations with known energies give no scores.
+    """
     known = [p for p in particles if np.all(np.isfinite(p.energy))]
     if len(known) < 2:
         return []

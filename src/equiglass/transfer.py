@@ -221,13 +221,13 @@ def _rows(
     learn: Sequence[Predicted],
 ) -> list[Row]:
     evaluated = {(row.type, row.label): row for row in evaluate(systems, learn)}
-    labels = [label for label in fit.decoders.labels if any(label == known for _, known in evaluated)]
-    columns = [fit.decoders.labels.index(label) for label in labels]
     rows = []
     for kind in range(max(s.n_types for s in systems)):
-        of_type = [evaluated[type_name(kind), label] for label in labels if (type_name(kind), label) in evaluated]
-        if not of_type:
+        labels = [label for label in fit.decoders.labels if (type_name(kind), label) in evaluated]
+        if not labels:
             continue
+        columns = [fit.decoders.labels.index(label) for label in labels]
+        of_type = [evaluated[type_name(kind), label] for label in labels]
         scores = _scores(np.array([_sums(*each, labels, kind) for each in zip(systems, test, learn, strict=True)]))
         numbers = np.array(
             [
@@ -239,7 +239,7 @@ def _rows(
         )
         ceiling, ceiling_pooled, before, after = np.column_stack([numbers, _nanmean(numbers.T)])
         for t, label in enumerate([*labels, ALL_TIMES]):
-            methods = scores[t]
+            test_scores, learn_scores, gain = scores[t]
             rows.append(
                 Row(
                     model=model.name,
@@ -253,9 +253,9 @@ def _rows(
                     unseen=unseen,
                     ceiling_per_configuration=float(ceiling[t]),
                     ceiling_pooled=float(ceiling_pooled[t]),
-                    test=methods[0],
-                    learn=methods[1],
-                    gain=methods[2],
+                    test=test_scores,
+                    learn=learn_scores,
+                    gain=gain,
                     penalty=float(fit.penalty[kind, columns[t]]) if label != ALL_TIMES else math.nan,
                     refit_mse_test=float(before[t]),
                     refit_mse_learn=float(after[t]),

@@ -31,7 +31,7 @@ def transfer(
 ) -> None:
     """Transfer between temperatures: every RUN on the configurations of every temperature in --data."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, track
 
     from equiglass.errors import EquiglassError
     from equiglass.files import write_text
@@ -46,22 +46,27 @@ def transfer(
     models = [load_model(name, checkpoint) for name in run]
     trained = {name: trained_on(name, checkpoint) for name in run}
     seen = set().union(*(names for names in trained.values() if names))
-    systems = by_temperature(load(data, replicas=False))
-    parts = {temperature: split(group, seen) for temperature, group in systems.items()}
+    systems = load(data, replicas=False)
+    labels = dict.fromkeys(name for model in models for name in model.times)
+    known = [name for name in labels if any(name in system.time_labels for system in systems)]
+    shown = label or (tau_alpha(known) if known else None)
+    if shown not in known:
+        raise EquiglassError(f"models and data share the times labelled {known}{f', not {label!r}' if label else ''}.")
+    needing = [model for model in models if model.members[0].inputs.needs_quench]
+    if needing:
+        # Once for all models.
+        systems = [needing[0].prepared(system) for system in track(systems, "quenching", transient=True)]
+    parts = {temperature: split(group, seen) for temperature, group in by_temperature(systems).items()}
     rows: list[Row] = []
     refitted: dict[Path, tuple[Model, Split]] = {}
     with Progress(transient=True) as bar:
-        task = bar.add_task("representing", total=len(models) * sum(map(len, systems.values())))
+        task = bar.add_task("representing", total=len(models) * len(systems))
         for model in models:
             more, changed = transferred(model, parts, trained[model.name], lambda _: bar.update(task, advance=1))
             rows += more
             stem = re.sub(r"[^\w.=-]+", "-", model.name.strip("./"))
             refitted |= {out / "models" / f"{stem}-at-T{t:g}": (m, parts[t]) for t, m in changed.items()}
 
-    known = list(dict.fromkeys(row.label for row in rows if row.label != ALL_TIMES))
-    shown = label or tau_alpha(known)
-    if shown not in known:
-        raise EquiglassError(f"models and data share the times labelled {known}, not {shown!r}.")
     out.mkdir(parents=True, exist_ok=True)
     console = Console(record=True, width=120)
     console.print(_split_of(parts))
@@ -83,7 +88,7 @@ def matrix(rows: Sequence[Row]) -> Table:
     from rich.table import Table
 
     first = rows[0]
-    when = "mean over times" if first.time != first.time else f"time {first.label}"
+    when = "mean over the times shared" if first.time != first.time else f"time {first.label}"
     table = Table("model", "trained at T", "transfer", title=f"rho of {first.type}, {when}: per configuration (pooled)")
     temperatures = list(dict.fromkeys(row.temperature for row in rows))
     for temperature in temperatures:
