@@ -11,7 +11,7 @@ import numpy as np
 
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.inherent import quench
-from equiglass.model.trained import Trained, TrainingData, load_trained
+from equiglass.model.trained import Trained, TrainingData, load_trained, save_trained
 from equiglass.system import Float, System, type_name
 
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -82,12 +82,17 @@ class Model:
         Raises:
             EquiglassError: the configuration has more particle types than the model.
         """
-        self.check(system)
-        if system.positions_inherent is None and self.members[0].inputs.needs_quench:
-            system = quench(system, potential=self.data.potential)
+        system = self.prepared(system)
         propensity = np.mean([member.predict(system) for member in self.members], axis=0)
         # A mean distance cannot be negative; the linear decoder can, far out of its training data.
         return Prediction(system, self.times, np.maximum(propensity, 0.0))
+
+    def prepared(self, system: System) -> System:
+        """The configuration with all that the members need of it; refuses and warns like `check`."""
+        self.check(system)
+        if system.positions_inherent is None and self.members[0].inputs.needs_quench:
+            return quench(system, potential=self.data.potential)
+        return system
 
     def check(self, system: System) -> None:
         """Refuse what the model cannot know; warn of what it has not seen."""
@@ -112,7 +117,7 @@ class Model:
                 f"{system.name} is unlike the training data of {self.name}: {'; '.join(unlike)}. "
                 "The prediction may mislead.",
                 EquiglassWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
 
@@ -151,6 +156,14 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
         if not same:
             raise EquiglassError(f"{path} has other times, inputs or types than {paths[0]}; they cannot be averaged.")
     return Model(str(run), members)
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Write the networks, without any state of their training, to a folder that `load_model` reads."""
+    for number, member in enumerate(model.members, start=1):
+        place = folder if len(model.members) == 1 else folder / f"member-{number}"
+        place.mkdir(parents=True, exist_ok=True)
+        save_trained(member, place / "last.safetensors")
 
 
 def predict_all(

@@ -12,8 +12,10 @@ from equiglass.commands.export import export
 from equiglass.commands.info import info
 from equiglass.commands.predict import predict
 from equiglass.commands.quench import quench
+from equiglass.commands.represent import represent
 from equiglass.commands.simulate import simulate
 from equiglass.commands.train import train
+from equiglass.commands.transfer import transfer
 
 app = typer.Typer(
     name="equiglass",
@@ -22,5 +24,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, train, crossvalidate, evaluate, predict, quench, simulate, export, benchmark, info):
+COMMANDS = (
+    demo,
+    train,
+    crossvalidate,
+    evaluate,
+    predict,
+    transfer,
+    represent,
+    quench,
+    simulate,
+    export,
+    benchmark,
+    info,
+)
+for command in COMMANDS:
     app.command()(command)
