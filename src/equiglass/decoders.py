@@ -76,10 +76,10 @@ class Refit:
 
 def decoders_of(model: Model) -> Decoders:
     """The decoders of a model as it is; an ensemble's are one line on its members' representations side by side."""
-    numbers = [member.standardisation for member in model.members]
+    numbers = [member.standardisation for member in model.networks]
     weights = [
         n.target_scale[..., None] * member.network.decoder.detach().double().numpy()
-        for n, member in zip(numbers, model.members, strict=True)
+        for n, member in zip(numbers, model.networks, strict=True)
     ]
     return Decoders(
         tuple(model.times),
@@ -143,10 +143,10 @@ def with_decoders(model: Model, decoders: Decoders, systems: Sequence[System]) -
     times = labels_of(systems, "all")
     times = {label: times[label] for label in times if label in decoders.labels}
     decoders = decoders.at(list(times))
-    parts = np.split(decoders.weights, np.cumsum([_width(m) for m in model.members])[:-1], axis=-1)
+    parts = np.split(decoders.weights, np.cumsum([_width(m) for m in model.networks])[:-1], axis=-1)
     members = tuple(
-        _with_decoder(member, part * len(model.members), decoders, times, systems)
-        for member, part in zip(model.members, parts, strict=True)
+        _with_decoder(member, part * len(model.networks), decoders, times, systems)
+        for member, part in zip(model.networks, parts, strict=True)
     )
     return Model(model.name, members)
 

@@ -227,8 +227,12 @@ def _weights(model: Model, configurations: Sequence[Represented]) -> list[Weight
     if len(fits) < 2:
         return []
     every = [c for t in fits for c in groups[t]]
-    architecture = model.members[0].network.architecture
-    components = list(np.ndindex(len(model.members), architecture.l_max + 1, architecture.channels))
+    architectures = [member.network.architecture for member in model.networks]
+    components = [
+        (member, degree, channel)
+        for member, a in enumerate(architectures)
+        for degree, channel in np.ndindex(a.l_max + 1, a.channels)
+    ]
     rows = []
     for kind in range(model.n_types):
         deviation = np.concatenate([c.of_type(kind) for c in every]).std(axis=0)

@@ -55,7 +55,7 @@ def represent(model: Model, system: System) -> Represented:
         EquiglassError: the configuration has more particle types than the model.
     """
     system = model.prepared(system)
-    return Represented(system, np.concatenate([_invariants(member, system) for member in model.members], axis=1))
+    return Represented(system, np.concatenate([_invariants(member, system) for member in model.networks], axis=1))
 
 
 def _invariants(trained: Trained, system: System) -> Float:

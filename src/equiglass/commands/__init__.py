@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from equiglass.commands.baseline import baseline
 from equiglass.commands.benchmark import benchmark
 from equiglass.commands.crossvalidate import crossvalidate
 from equiglass.commands.demo import demo
@@ -40,3 +41,4 @@ COMMANDS = (
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(baseline, name="baseline")
