@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from equiglass.commands.benchmark import benchmark
 from equiglass.commands.check import check
 from equiglass.commands.crossvalidate import crossvalidate
 from equiglass.commands.demo import demo
@@ -22,5 +23,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, train, crossvalidate, evaluate, predict, quench, simulate, check, export, info):
+for command in (demo, train, crossvalidate, evaluate, predict, quench, simulate, check, export, benchmark, info):
     app.command()(command)
