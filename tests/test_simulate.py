@@ -130,6 +130,7 @@ def test_the_first_crossing_between_two_times() -> None:
     F = np.array([0.9, 0.5, 0.6, 0.0])
     assert first_crossings(times, F, [0.7, 0.5, 0.3]) == pytest.approx([10**0.5, 10.0, 10**2.5])
     assert np.isnan(first_crossings(times[:3], F[:3], [0.95, 0.3])).all()
+    assert np.isnan(first_crossings(times[:0], F[:0], [0.5])).all()
 
 
 @pytest.mark.parametrize(

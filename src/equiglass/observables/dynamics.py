@@ -39,7 +39,8 @@ def self_scattering_by_type(displacements: ArrayLike, types: NDArray[np.integer]
         types: from 0, (N,).
         k: wave number, inverse LJ length.
     """
-    each = _of_particles(np.asarray(displacements), k).mean(axis=1)
+    # Time by time: the displacements may be large, and in single precision.
+    each = np.stack([_of_particles(np.asarray(dr, np.float64), k).mean(axis=0) for dr in np.asarray(displacements)])
     F = np.full((len(each), int(types.max()) + 1), np.nan)
     for kind in np.unique(types):
         F[:, kind] = each[:, types == kind].mean(axis=1)
@@ -71,10 +72,11 @@ def first_crossings(times: Float, F: Float, values: Sequence[float]) -> list[flo
     """
     found = []
     for value in values:
-        after = int(np.argmax(value >= F))
-        if after == 0:
+        reached = np.flatnonzero(value >= F)
+        if not reached.size or reached[0] == 0:
             found.append(float("nan"))
             continue
+        after = reached[0]
         share = (F[after - 1] - value) / (F[after - 1] - F[after])
         found.append(float(times[after - 1] * (times[after] / times[after - 1]) ** share))
     return found

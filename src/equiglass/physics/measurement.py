@@ -106,12 +106,12 @@ class StatePoint:
     momentum: Float
     equilibration: tuple[str, ...]
 
-    def part(self, chosen: slice) -> dict[str, Float]:
-        """Energies (C,) and propensities by (type, label), (C,), of some of the configurations: what may age."""
-        values = {"potential energy": self.energy[chosen], "inherent energy": self.inherent_energy[chosen]}
-        for kind in range(len(self.counts)):
-            for row, label in enumerate(self.labels):
-                values[f"propensity of {type_name(kind)} at {label}"] = self.propensity[chosen, row, kind]
+    def energies_and_propensities(self) -> dict[str, Float]:
+        """Both energies, and the mean propensity of every type at every time, (C,) each, by what they are."""
+        values = {"potential energy": self.energy, "inherent energy": self.inherent_energy}
+        for row, label in enumerate(self.labels):
+            for kind in range(len(self.counts)):
+                values[f"propensity of {type_name(kind)} (time {label})"] = self.propensity[:, row, kind]
         return values
 
     def time_at(self, value: float) -> Estimate:

@@ -142,7 +142,8 @@ def _start(system: System, ensemble: Ensemble) -> System:
         system.box,
         name=system.name,
         positions_inherent=system.positions_inherent,
-        provenance=system.provenance,
+        # Whether its labels fail will be seen again.
+        provenance={key: text for key, text in system.provenance.items() if key != "failed"},
         **known,
     )
 
@@ -224,8 +225,7 @@ def _finish(
             system = replace(start, time_labels=tuple(times), times=values, runs=ensemble.runs, **labels)
             if carried is not None:
                 system = joined(carried[index - 1], system)
-            known = {key: text for key, text in system.provenance.items() if key != "failed"}
-            yield replace(system, provenance={**known, "protocol": ensemble.to_yaml(), **told})
+            yield replace(system, provenance={**system.provenance, "protocol": ensemble.to_yaml(), **told})
 
     state = collect([measure(system) for system in labelled({})])
     checks = check(state)

@@ -162,6 +162,19 @@ def constant_energy(start: State, potential: LennardJones, times: Float, timeste
     Raises:
         EquiglassError: LAMMPS is not installed, or stopped with an error.
     """
+    with _scratch(folder) as scratch:
+        run_lammps(prepare_constant_energy(start, potential, times, timestep, scratch), scratch)
+        energy, temperature = np.loadtxt(scratch / "state.txt").T
+        return Run(
+            positions=np.stack([read_positions(scratch / f"{number}.dump") for number in range(len(times))]),
+            velocities=_read_columns(scratch / "velocities.dump"),
+            energy=energy,
+            temperature=temperature,
+        )
+
+
+def prepare_constant_energy(start: State, potential: LennardJones, times: Float, timestep: float, folder: Path) -> str:
+    """The script of such a run; leaves the file that it reads in the folder."""
     if potential.truncation == "cut":
         # It moves the particles as the shifted one does, whose energy is the one that the run conserves.
         potential = replace(potential, truncation="shifted")
@@ -171,17 +184,8 @@ def constant_energy(start: State, potential: LennardJones, times: Float, timeste
     for number, duration in enumerate(np.diff([0.0, *times])):
         steps, step = steps_of(duration, timestep)
         script += f"timestep {step:.17g}\nrun {steps}\n{dump_positions(f'{number}.dump')}{state}"
-    script += _dump("velocities.dump", "vx vy vz")
-    with _scratch(folder) as scratch:
-        write_state(scratch / "start.data", *start[:3], potential.n_types, start.velocities)
-        run_lammps(script, scratch)
-        energy, temperature = np.loadtxt(scratch / "state.txt").T
-        return Run(
-            positions=np.stack([read_positions(scratch / f"{number}.dump") for number in range(len(times))]),
-            velocities=_read_columns(scratch / "velocities.dump"),
-            energy=energy,
-            temperature=temperature,
-        )
+    write_state(folder / "start.data", *start[:3], potential.n_types, start.velocities)
+    return script + _dump("velocities.dump", "vx vy vz")
 
 
 def constant_temperature(
