@@ -6,6 +6,7 @@ import typer
 
 from equiglass.commands.baseline import baseline
 from equiglass.commands.benchmark import benchmark
+from equiglass.commands.check import check
 from equiglass.commands.crossvalidate import crossvalidate
 from equiglass.commands.demo import demo
 from equiglass.commands.evaluate import evaluate
@@ -35,6 +36,7 @@ COMMANDS = (
     represent,
     quench,
     simulate,
+    check,
     export,
     benchmark,
     info,
