@@ -6,6 +6,7 @@ shown. `save_figure` writes it.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -261,6 +262,19 @@ def training_curves(
         return figure
 
 
+def rho_of_rows(rows: Sequence[Row]) -> Figure:
+    """Mean per-configuration rho against time, a curve and a ceiling for each type."""
+    curves, ceilings = [], []
+    for kind in dict.fromkeys(row.type for row in rows):
+        of_type = sorted((row for row in rows if row.type == kind), key=lambda row: row.time)
+        times = [row.time for row in of_type]
+        curves.append(Curve(kind, times, [row.per_configuration for row in of_type]))
+        ceiling = [row.ceiling_per_configuration for row in of_type]
+        if not np.all(np.isnan(ceiling)):
+            ceilings.append(Curve(f"{kind}, ceiling", times, ceiling))
+    return rho_against_time(curves, ceilings=ceilings, title="mean per configuration")
+
+
 def save_figure(figure: Figure, path: Path | str) -> None:
     """Write a figure in the format of the suffix: .png (200 dpi), .pdf or .svg.
 
@@ -273,6 +287,14 @@ def save_figure(figure: Figure, path: Path | str) -> None:
     with replacing(path) as temporary, _style():
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(temporary, format=path.suffix[1:])
+
+
+def figure_png(figure: Figure) -> bytes:
+    """A figure as a PNG file, 200 dpi."""
+    file = io.BytesIO()
+    with _style():
+        figure.savefig(file, format="png")
+    return file.getvalue()
 
 
 def save_evaluation_figures(
@@ -293,7 +315,7 @@ def save_evaluation_figures(
         The files written.
     """
     folder = Path(folder)
-    figures = {folder / "rho.png": _rho_of_rows(rows)}
+    figures = {folder / "rho.png": rho_of_rows(rows)}
     sliced = set()
     for row in rows:
         if row.configurations == 0:
@@ -317,19 +339,6 @@ def save_evaluation_figures(
     for path, figure in figures.items():
         save_figure(figure, path)
     return list(figures)
-
-
-def _rho_of_rows(rows: Sequence[Row]) -> Figure:
-    """Mean per-configuration rho against time, a curve and a ceiling for each type."""
-    curves, ceilings = [], []
-    for kind in dict.fromkeys(row.type for row in rows):
-        of_type = sorted((row for row in rows if row.type == kind), key=lambda row: row.time)
-        times = [row.time for row in of_type]
-        curves.append(Curve(kind, times, [row.per_configuration for row in of_type]))
-        ceiling = [row.ceiling_per_configuration for row in of_type]
-        if not np.all(np.isnan(ceiling)):
-            ceilings.append(Curve(f"{kind}, ceiling", times, ceiling))
-    return rho_against_time(curves, ceilings=ceilings, title="mean per configuration")
 
 
 def _slab(system: System, thickness: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

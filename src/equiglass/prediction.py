@@ -121,6 +121,23 @@ def pretrained_names() -> list[str]:
     return sorted(path.name for path in PRETRAINED.iterdir() if path.is_dir()) if PRETRAINED.is_dir() else []
 
 
+def model_files(run: Path | str, checkpoint: str = "last") -> list[Path]:
+    """Files of the members of a model, each in its run folder; none where there is no model.
+
+    Args:
+        run: as in :func:`load_model`.
+        checkpoint: "last" or "best".
+
+    Raises:
+        EquiglassError: another checkpoint.
+    """
+    if checkpoint not in ("last", "best"):
+        raise EquiglassError(f"the checkpoint is 'last' or 'best', not {checkpoint!r}.")
+    folder = PRETRAINED / str(run) if str(run) in pretrained_names() else Path(run)
+    file = f"{checkpoint}.safetensors"
+    return [folder / file] if (folder / file).is_file() else sorted(folder.glob(f"*/{file}"))
+
+
 def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     """Load a trained model.
 
@@ -132,14 +149,12 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     Raises:
         EquiglassError: another checkpoint, nothing there, or members that do not fit together.
     """
-    if checkpoint not in ("last", "best"):
-        raise EquiglassError(f"the checkpoint is 'last' or 'best', not {checkpoint!r}.")
-    folder = PRETRAINED / str(run) if str(run) in pretrained_names() else Path(run)
-    file = f"{checkpoint}.safetensors"
-    paths = [folder / file] if (folder / file).is_file() else sorted(folder.glob(f"*/{file}"))
+    paths = model_files(run, checkpoint)
     if not paths:
         names = ", ".join(pretrained_names()) or "none"
-        raise EquiglassError(f"{run} is neither a run folder holding {file} nor a model of the package ({names}).")
+        raise EquiglassError(
+            f"{run} is neither a run folder holding {checkpoint}.safetensors nor a model of the package ({names})."
+        )
     members = tuple(load_trained(path) for path in paths)
     first = members[0]
     for path, member in zip(paths, members, strict=True):

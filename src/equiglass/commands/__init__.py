@@ -11,6 +11,7 @@ from equiglass.commands.export import export
 from equiglass.commands.info import info
 from equiglass.commands.predict import predict
 from equiglass.commands.quench import quench
+from equiglass.commands.report import report
 from equiglass.commands.simulate import simulate
 from equiglass.commands.train import train
 
@@ -21,5 +22,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, train, crossvalidate, evaluate, predict, quench, simulate, export, info):
+for command in (demo, train, crossvalidate, evaluate, report, predict, quench, simulate, export, info):
     app.command()(command)
