@@ -10,14 +10,15 @@ fields    the data of the interactive view (view.js, spheres.js)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from equiglass.errors import EquiglassError
 from equiglass.files import write_text
-from equiglass.prediction import load_model, model_files
+from equiglass.prediction import load_model, model_files, pretrained_names
 from equiglass.report.card import card_blocks, curve_blocks, split_of, training_commands
 from equiglass.report.fields import view_data
-from equiglass.report.page import Block, Code, Heading, Section, View, render
+from equiglass.report.page import Code, Heading, Section, View, render
 from equiglass.report.results import result_files, results
 from equiglass.report.scores import Scored, comparison_blocks, score, score_blocks
 from equiglass.system import System
@@ -51,33 +52,37 @@ def write_report(
     """
     if out.is_dir() or not out.parent.is_dir():
         raise EquiglassError(f"{out}: name a file in a folder that exists.")
+    sources = list(dict.fromkeys(sources))
+    names = _short(sources)
+    models = {
+        source: replace(load_model(source, checkpoint), name=names[source])
+        for source in sources
+        if model_files(source, checkpoint)
+    }
+    for source in sources:
+        if source not in models and not result_files(Path(source)):
+            raise EquiglassError(
+                f"{source} holds neither a model ({checkpoint}.safetensors) nor results (PNG, CSV, JSON), "
+                f"and is no model of the package ({', '.join(pretrained_names())})."
+            )
     sections: list[Section] = []
     several: list[Scored] = []
     commands: list[str] = []
-    for source in dict.fromkeys(sources):
-        blocks: list[Block] = []
-        files = model_files(source, checkpoint)
-        if files:
-            model = load_model(source, checkpoint)
-            commands += training_commands(files)
+    for source in sources:
+        blocks, made_by = results(Path(source))
+        if source in models:
+            model, files = models[source], model_files(source, checkpoint)
+            made_by = training_commands(files) + made_by
+            blocks = [Heading("Results"), *blocks] if blocks else []
+            blocks = [Heading("Learning curves"), *curve_blocks(model, files), *blocks]
             if systems:
-                scored = score(model, systems, split_of(files), on_done)
+                several.append(score(model, systems, split_of(files), on_done))
                 # What one model needed, the next need not make again.
-                systems = scored.systems
-                several.append(scored)
-                blocks += [Heading("Scores"), *score_blocks(scored)]
-            blocks += [Heading("Learning curves"), *curve_blocks(model, files)]
-        if result_files(Path(source)):
-            shown, made_by = results(Path(source))
-            commands += made_by
-            blocks += [Heading("Results"), *shown] if files else shown
-        if files:
+                systems = several[-1].systems
+                blocks = [Heading("Scores"), *score_blocks(several[-1]), *blocks]
             blocks += [Heading("Model"), *card_blocks(model, files)]
-        if not blocks:
-            load_model(source, checkpoint)
-            raise EquiglassError(f"{source}: there is neither a model nor a PNG, CSV or JSON file.")
-        sections.append(Section(Path(source).name or source, blocks))
-    names = ", ".join(section.title for section in sections)
+        commands += made_by
+        sections.append(Section(names[source], blocks))
     if len([scored for scored in several if scored.rows]) > 1:
         sections.append(Section("Comparison", comparison_blocks(several)))
     if several:
@@ -85,7 +90,13 @@ def write_report(
     commands += [command] if command else []
     if commands:
         sections.append(Section("Commands", [Code("What made the above", "\n".join(dict.fromkeys(commands)))]))
-    write_text(out, render(f"equiglass report: {names}", sections))
+    write_text(out, render(f"equiglass report: {', '.join(names.values())}", sections))
+
+
+def _short(sources: Sequence[str]) -> dict[str, str]:
+    """Names of the folders, whole paths where two would be the same."""
+    last = [Path(source).resolve().name for source in sources]
+    return {source: name if last.count(name) == 1 else source for source, name in zip(sources, last, strict=True)}
 
 
 def _view(several: Sequence[Scored]) -> View:

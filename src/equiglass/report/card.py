@@ -96,7 +96,7 @@ def _summary(model: Model, files: Sequence[Path]) -> Table:
         ["times (label)", ", ".join(f"{time:g} ({label})" for label, time in model.times.items())],
         ["convolution here", implementation()],
     ]
-    return Table("Model", ["", ""], rows)
+    return Table("Model", [], rows)
 
 
 def _settings(caption: str, settings: BaseModel) -> Table:
@@ -117,7 +117,7 @@ def _training_data(trained: Trained) -> Table:
         ["composition", " : ".join(f"{share:.3g}" for share in data.composition)],
         ["potential", "unknown" if data.potential is None else str(data.potential)],
     ]
-    return Table("Training data", ["", ""], rows)
+    return Table("Training data", [], rows)
 
 
 def _standardisation(numbers: Standardisation, times: Mapping[str, float]) -> list[Block]:

@@ -103,9 +103,11 @@ def score_blocks(scored: Scored) -> list[Block]:
     blocks.append(Fold(f"{len(roles)} configurations", [_configurations(scored.systems, roles)]))
     if not scored.rows:
         return [*blocks, Text("The configurations have no measured propensities at the times of the model.")]
-    caption = "Pearson ρ against time, mean over configurations; dashed: noise ceiling"
-    figure = Picture(caption, figure_png(rho_of_rows(scored.rows)))
-    return [*blocks, _table(scored.rows), figure, *_field_figures(scored)]
+    blocks.append(_table(scored.rows))
+    if len({row.label for row in scored.rows}) > 1:
+        caption = "Pearson ρ against time, mean over configurations; dashed: noise ceiling"
+        blocks.append(Picture(caption, figure_png(rho_of_rows(scored.rows))))
+    return [*blocks, *_field_figures(scored)]
 
 
 def comparison_blocks(several: Sequence[Scored]) -> list[Block]:
@@ -181,6 +183,8 @@ def _field_figures(scored: Scored) -> list[Block]:
         figure = scatter(np.concatenate(truth), np.concatenate(predicted), title=title)
         pictures.append(Picture(f"Type {row.type}, t = {row.time:g} (label {row.label})", figure_png(figure)))
     blocks: list[Block] = [Fold("Predicted against measured propensity, all types and times", [Pictures(pictures)])]
+    if len(pictures) <= 3:
+        blocks = [Pictures(pictures)]
     last = max(scored.rows, key=lambda row: row.time)
     for system, fields in tested:
         truth_there = measured(system, last.label)

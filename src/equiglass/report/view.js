@@ -58,8 +58,8 @@
   function start(figure) {
     const data = JSON.parse(figure.querySelector("script").textContent);
     const control = (name) => figure.querySelector(`[name="${name}"]`);
-    const { configuration, time, particles, axis, centre, thickness } = Object.fromEntries(
-      ["configuration", "time", "particles", "axis", "centre", "thickness"].map((name) => [name, control(name)]),
+    const { configuration, time, particles, range, axis, centre, thickness } = Object.fromEntries(
+      ["configuration", "time", "particles", "range", "axis", "centre", "thickness"].map((name) => [name, control(name)]),
     );
     const probe = figure.querySelector(".probe");
     const view = { turn: rotation(START.yaw, START.pitch), zoom: 1 };
@@ -105,16 +105,21 @@
       };
     });
 
+    function paint() {
+      const style = getComputedStyle(figure);
+      const [paper, ink] = [style.backgroundColor, style.color].map((c) => c.match(/[\d.]+/g).slice(0, 3).map(Number));
+      for (const { painter } of panels) painter.draw(view, paper, ink);
+      figure.dataset.renderer = panels[0].painter.name;
+      figure.dataset.state = "ready";
+    }
+
+    // However many changes, one picture a frame.
     function draw() {
       if (waiting) return;
       waiting = true;
       requestAnimationFrame(() => {
         waiting = false;
-        const style = getComputedStyle(figure);
-        const [paper, ink] = ["background-color", "color"].map((key) => style.getPropertyValue(key).match(/[\d.]+/g).slice(0, 3).map(Number));
-        for (const { painter } of panels) painter.draw(view, paper, ink);
-        figure.dataset.renderer = panels[0].painter.name;
-        figure.dataset.state = "ready";
+        paint();
       });
     }
 
@@ -140,15 +145,15 @@
         return far || (kind >= 0 && type !== kind) ? 0 : scene.radii[type];
       });
       const ofKind = (values) => values.filter((_, k) => kind < 0 || scene.types[k] === kind);
-      // One range for truth and prediction; the rare extremes would use up the colours.
-      const known = [row(scene.measured), ...scene.predicted.map(row)].map(ofKind).find((v) => v.some(Number.isFinite)) || [];
-      const range = [percentile(known, 0.03), percentile(known, 0.97)];
+      // One range for truth and prediction, unless asked otherwise; the rare extremes would use up the colours.
+      const shared = [row(scene.measured), ...scene.predicted.map(row)].find((v) => ofKind(v).some(Number.isFinite)) || [];
       shown = { radii };
       for (const panel of panels) {
         const { text, kind: sort, values } = quantities[panel.colour.value];
         const field = values();
-        const most = sort === "error" ? percentile(ofKind(field).map(Math.abs), 0.97) : NaN;
-        const [low, high] = sort === "error" ? [-most, most] : range;
+        const spanned = ofKind(sort === "field" && range.value === "shared" ? shared : field);
+        const most = percentile(spanned.map(Math.abs), 0.97);
+        const [low, high] = sort === "error" ? [-most, most] : [percentile(spanned, 0.03), percentile(spanned, 0.97)];
         const stops = (sort === "error" ? ERROR : FIELD).map(rgb);
         const colours = new Uint8Array(3 * field.length);
         field.forEach((value, k) => colours.set(sort === "type" ? rgb(TYPES[value % TYPES.length]) : mix(stops, (value - low) / (high - low)), 3 * k));
@@ -254,13 +259,14 @@
       listen(panel.canvas);
     });
     configuration.addEventListener("change", load);
-    for (const select of [time, particles, axis]) select.addEventListener("change", update);
+    for (const select of [time, particles, range, axis]) select.addEventListener("change", update);
     for (const slider of [centre, thickness]) slider.addEventListener("input", update);
     control("closer").addEventListener("click", () => zoom(1.25));
     control("farther").addEventListener("click", () => zoom(0.8));
     control("reset").addEventListener("click", reset);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
     load();
+    paint();
   }
 
   document.querySelectorAll("figure.view").forEach(start);
