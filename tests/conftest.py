@@ -7,10 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from equiglass.neighbors import periodic_pairs
 from equiglass.potential import KOB_ANDERSEN
 from equiglass.system import System
+
+
+def pytest_configure() -> None:
+    """Without a GPU the Triton kernels run under Triton's interpreter; Triton reads this when it is first imported."""
+    if not torch.cuda.is_available():
+        os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from scipy.special import sph_harm_y
 
 from conftest import random_liquid
 from equiglass.graph import build_graph
-from equiglass.model.convolution import convolve_reference
+from equiglass.model.operation import Edges, Radial, convolve_reference
 from equiglass.model.paths import Paths
 from equiglass.model.radial import gaussian_basis
 from equiglass.neighbors import periodic_pairs
@@ -53,12 +53,15 @@ def test_first_convolution_gives_the_descriptors_of_boattini(shell: float) -> No
     graph = build_graph(system, CUTOFF, dtype=torch.float64)
     harmonics = o3.spherical_harmonics(list(range(L_MAX + 1)), graph.vectors, True, normalization="component")
     phi = gaussian_basis(graph.vectors.norm(dim=1), torch.tensor([shell]), WIDTH)
-    paths = Paths(L_MAX, first=True)
-    n_comb = paths.combinations(0, 2)
+    paths = Paths(L_MAX, 0, (2,))
+    n_comb = paths.combinations
     no_mixing = [torch.eye(2)] * (L_MAX + 1)
-    out = convolve_reference(
-        None, graph, harmonics, phi, torch.ones(n_comb, 1), torch.zeros(n_comb), no_mixing, 1.0, paths
-    ).numpy()
+    edges = Edges(graph.row_start, graph.senders, harmonics, phi)
+    # The radial networks as the identity: the basis itself is the radial function.
+    one, zero = torch.ones(1), torch.zeros(1)
+    identity = Radial(torch.ones(1, 1), zero, one, zero, torch.ones(n_comb, 1), torch.zeros(n_comb))
+    nodes = convolve_reference(None, [graph.scalars[:, None]], edges, identity, no_mixing, 1.0, paths)
+    out = nodes[graph.nodes].numpy()
 
     radial, angular = boattini(system, shell)
     np.testing.assert_allclose(out[:, 0], radial, rtol=1e-10)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conftest import random_liquid
+from equiglass import neighbors
 from equiglass.errors import EquiglassError
 from equiglass.graph import batch, build_graph
 from equiglass.neighbors import minimum_image, periodic_pairs, wrap
@@ -41,6 +42,40 @@ def test_pairs_equal_brute_force_in_small_boxes(seed: int, side: float) -> None:
     expected = brute_force(positions, box, 2.0)
     assert [(i, j) for i, j, _ in got] == [(i, j) for i, j, _ in expected]
     np.testing.assert_allclose([d for *_, d in got], [d for *_, d in expected], atol=1e-12)
+
+
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 1000), box=st.tuples(*[st.floats(1.5, 9.0)] * 3), at_once=st.integers(1, 40))
+def test_pairs_are_the_same_however_many_receivers_at_once(
+    seed: int, box: tuple[float, float, float], at_once: int
+) -> None:
+    sides = np.array(box)
+    positions = np.random.default_rng(seed).uniform(-1, 2, (60, 3)) * sides
+    whole = periodic_pairs(positions, sides, 1.7)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbors, "RECEIVERS_AT_ONCE", at_once)
+        for one, other in zip(whole, periodic_pairs(positions, sides, 1.7), strict=True):
+            np.testing.assert_array_equal(one, other)
+    order = np.lexsort((whole.distances, whole.senders, whole.receivers))
+    np.testing.assert_array_equal(order, np.arange(len(order)))
+
+
+def test_graph_is_the_same_however_many_receivers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = build_graph(random_liquid(200), 2.0)
+    monkeypatch.setattr(neighbors, "RECEIVERS_AT_ONCE", 30)
+    parts = build_graph(random_liquid(200), 2.0)
+    for field in fields(whole):
+        assert torch.equal(getattr(whole, field.name), getattr(parts, field.name))
+
+
+def test_no_particles_no_pairs() -> None:
+    assert periodic_pairs(np.empty((0, 3)), np.ones(3), 1.0).vectors.shape == (0, 3)
+
+
+def test_few_cells_where_the_cutoff_is_tiny() -> None:
+    """Cells of the size of the cutoff would be 10^12."""
+    positions = np.array([[5.0, 5.0, 5.0], [5.0, 5.0, 5.05]])
+    assert periodic_pairs(positions, np.full(3, 1000.0), 0.1).senders.tolist() == [1, 0]
 
 
 def test_edge_vectors_point_from_receiver_to_sender() -> None:
@@ -75,6 +110,7 @@ def test_inherent_graph_needs_the_inherent_structure() -> None:
     assert torch.equal(build_graph(same, 2.0, "inherent").vectors, build_graph(system, 2.0).vectors)
 
 
+@example([0.0, 1.0, -5e-324], 2.0)
 @given(st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3), st.floats(0.5, 20))
 def test_wrapping(position: list[float], side: float) -> None:
     box = np.full(3, side)

@@ -18,11 +18,13 @@ from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.graph import Graph, batch, build_graph
 from equiglass.model import kernel
 from equiglass.model.architecture import Architecture
-from equiglass.model.convolution import Convolution, convolve_reference, implementation
+from equiglass.model.convolution import Convolution
+from equiglass.model.geometry import edges_of
 from equiglass.model.network import Network
 from equiglass.model.norm import EquivariantBatchNorm
+from equiglass.model.operation import implementation
 from equiglass.model.paths import Paths
-from equiglass.model.radial import bessel_basis, dropout
+from equiglass.model.radial import bessel_basis
 
 SMALL = Architecture(l_max=2, layers=3, channels=4, dropout=0.0)
 few = settings(deadline=None, max_examples=8)
@@ -85,7 +87,7 @@ def test_four_channels_give_what_the_specification_derives_not_the_printed_numbe
 def test_paths_are_all_triplets(l_max: int) -> None:
     degrees = range(l_max + 1)
     expected = [(a, b, c) for a in degrees for b in degrees for c in degrees if abs(a - b) <= c <= a + b]
-    assert sorted(Paths(l_max).triplets) == expected
+    assert sorted(Paths(l_max, 8, (3,)).triplets) == expected
 
 
 def test_harmonics_follow_the_stated_convention() -> None:
@@ -110,7 +112,7 @@ def test_bessel_basis_is_orthonormal() -> None:
 def test_convolution_is_equivariant(l_max: int, first: bool) -> None:
     torch.manual_seed(1)
     architecture = Architecture(l_max=l_max, channels=4, dropout=0.0)
-    layer = Convolution(architecture, 3, first).double().eval()
+    layer = Convolution(architecture, Paths(l_max, 0 if first else 4, (3,))).double().eval()
     graph = graph_of()
     h = None if first else torch.randn(graph.n_nodes, (l_max + 1) ** 2, 4, dtype=torch.float64)
     rotation = o3.rand_matrix(dtype=torch.float64)
@@ -118,9 +120,8 @@ def test_convolution_is_equivariant(l_max: int, first: bool) -> None:
     turned = replace(graph, vectors=graph.vectors @ rotation.T)
 
     def run(h: torch.Tensor | None, graph: Graph) -> torch.Tensor:
-        y = o3.spherical_harmonics(list(range(l_max + 1)), graph.vectors, True, normalization="component")
         with torch.no_grad():
-            return layer(h, graph, y, bessel_basis(graph.vectors.norm(dim=1), 10, 2.0))
+            return layer(h, [graph.scalars[:, None]], edges_of(graph, architecture))
 
     expected = torch.einsum("ab,nbc->nac", d, run(h, graph))
     got = run(None if h is None else torch.einsum("ab,nbc->nac", d, h), turned)
@@ -177,6 +178,33 @@ def test_prediction_is_invariant(seed: int, axis: int) -> None:
         torch.testing.assert_close(network(replace(graph, vectors=graph.vectors @ rotation.T)), expected, **close)
 
 
+def test_evaluation_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without gradient the norms are folded into the mixing and the nodes are taken in parts."""
+    network, graph = trained_like(), graph_of()
+    expected = network(graph).detach()
+    monkeypatch.setattr("equiglass.model.network.EDGES_OF_A_PART", 64)
+    with torch.no_grad():
+        torch.testing.assert_close(network(graph), expected, atol=1e-12, rtol=1e-12)
+
+
+def test_folded_norm_is_the_norm() -> None:
+    torch.manual_seed(0)
+    norm = EquivariantBatchNorm(2, 4, 0.5).double()
+    for parameter in (norm.scale, norm.shift, norm.running_mean):
+        parameter.data.normal_()
+    norm.running_variance.uniform_(0.5, 2)
+    norm.eval()
+    messages, mixing = torch.randn(6, 9, 5), [torch.randn(5, 4) for _ in range(3)]
+
+    def mix(matrices: list[torch.Tensor]) -> torch.Tensor:
+        return torch.cat([messages[:, l * l : (l + 1) ** 2] @ w for l, w in enumerate(matrices)], 1)
+
+    folded, shift = norm.fold(mixing)
+    got = mix(folded)
+    got[:, 0] += shift
+    torch.testing.assert_close(got, norm(mix(mixing)), atol=1e-12, rtol=0)
+
+
 def test_it_sees_chirality() -> None:
     """SE(3), not E(3): all triplets couple, so a mirror image may get another prediction."""
     network = trained_like()
@@ -203,90 +231,9 @@ def test_no_gradient_crosses_between_batched_configurations() -> None:
     scalars = graph.scalars.clone().requires_grad_()
     network(replace(graph, scalars=scalars))[:40].sum().backward()
     assert scalars.grad is not None
-    assert float(scalars.grad[:40].abs().max()) > 0
-    assert float(scalars.grad[40:].abs().max()) == 0
-
-
-def convolution_inputs(
-    l_max: int, channels: int, first: bool = False, n: int = 30
-) -> tuple[
-    torch.Tensor | None,
-    Graph,
-    torch.Tensor,
-    torch.Tensor,
-    torch.Tensor,
-    torch.Tensor,
-    list[torch.Tensor],
-    Paths,
-]:
-    torch.manual_seed(3)
-    graph = graph_of(n)
-    paths = Paths(l_max, first)
-    n_comb = paths.combinations(channels, 3)
-    h = None if first else torch.randn(n, (l_max + 1) ** 2, channels, dtype=torch.float64)
-    y = o3.spherical_harmonics(list(range(l_max + 1)), graph.vectors, True, normalization="component")
-    hidden = torch.rand(graph.n_edges, 16, dtype=torch.float64)
-    weight, bias = torch.randn(n_comb, 16, dtype=torch.float64), torch.randn(n_comb, dtype=torch.float64)
-    mixing = [
-        torch.randn(paths.combinations_to(l, channels, 3), channels, dtype=torch.float64) for l in range(l_max + 1)
-    ]
-    return h, graph, y, hidden, weight, bias, mixing, paths
-
-
-@pytest.mark.parametrize(("l_max", "first"), [(0, False), (2, False), (3, False), (3, True)])
-def test_reference_equals_e3nn_tensor_product_and_scatter(l_max: int, first: bool) -> None:
-    channels = 4
-    h, graph, y, hidden, weight, bias, mixing, paths = convolution_inputs(l_max, channels, first)
-    got = convolve_reference(h, graph, y, hidden, weight, bias, mixing, 0.7, paths)
-
-    degrees = [0] if first else list(range(l_max + 1))
-    widths = [(0 if first else channels) + (3 if l == 0 else 0) for l in degrees]
-    irreps_in = o3.Irreps([(w, (l, 1)) for w, l in zip(widths, degrees, strict=True)])
-    irreps_out = o3.Irreps([(widths[p.l_in], (p.l_out, 1)) for p in paths.triplets])
-    product = o3.TensorProduct(
-        irreps_in,
-        o3.Irreps([(1, (l, 1)) for l in range(l_max + 1)]),
-        irreps_out,
-        [(p.l_in, p.l_edge, k, "uvu", True) for k, p in enumerate(paths.triplets)],
-        irrep_normalization="component",
-        path_normalization="none",
-        shared_weights=False,
-        internal_weights=False,
-    ).double()
-    scalars = graph.scalars[:, None, :]
-    fields = [] if h is None else [h[:, l * l : (l + 1) ** 2] for l in range(l_max + 1)]
-    fields = [scalars] if h is None else [torch.cat([fields[0], scalars], 2), *fields[1:]]
-    x = torch.cat([f.transpose(1, 2).flatten(1) for f in fields], 1)
-    messages = product(x[graph.senders], y, torch.relu(hidden @ weight.T + bias))
-    summed = messages.new_zeros(graph.n_nodes, messages.shape[1]).index_add(0, graph.receivers, messages)
-    parts: list[list[torch.Tensor]] = [[] for _ in mixing]
-    for path, where in zip(paths.triplets, irreps_out.slices(), strict=True):
-        part = summed[:, where].reshape(graph.n_nodes, -1, 2 * path.l_out + 1)
-        parts[path.l_out].append(part.transpose(1, 2))
-    expected = 0.7 * torch.cat([torch.cat(p, 2) @ w for p, w in zip(parts, mixing, strict=True)], 1)
-    torch.testing.assert_close(got, expected, atol=1e-10, rtol=1e-10)
-
-
-def test_gradient_of_the_reference_by_finite_differences() -> None:
-    h, graph, y, hidden, weight, bias, mixing, paths = convolution_inputs(1, 2, n=8)
-
-    def run(h: torch.Tensor, hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, *mixing: torch.Tensor):  # type: ignore[no-untyped-def]
-        return convolve_reference(h, graph, y, hidden, weight, bias, mixing, 1.0, paths)
-
-    inputs = [t.detach().requires_grad_() for t in (h, hidden, weight, bias, *mixing)]  # type: ignore[union-attr]
-    assert torch.autograd.gradcheck(run, inputs, fast_mode=True)
-
-
-def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    h, graph, y, hidden, weight, bias, mixing, paths = convolution_inputs(2, 2)
-    whole = convolve_reference(h, graph, y, hidden, weight, bias, mixing, 1.0, paths)
-    monkeypatch.setattr("equiglass.model.convolution.EDGES_AT_ONCE", 64)
-    hidden.requires_grad_()
-    pieces = convolve_reference(h, graph, y, hidden, weight, bias, mixing, 1.0, paths)
-    torch.testing.assert_close(pieces, whole)
-    pieces.square().sum().backward()
-    assert hidden.grad is not None
-    assert torch.all(torch.isfinite(hidden.grad))
+    slope = scalars.grad[graph.nodes]
+    assert float(slope[:40].abs().max()) > 0
+    assert float(slope[40:].abs().max()) == 0
 
 
 def test_both_implementations_give_the_same_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,7 +255,7 @@ def test_both_implementations_give_the_same_network(monkeypatch: pytest.MonkeyPa
 
 def test_an_unknown_implementation_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EQUIGLASS_CONVOLUTION", "fast")
-    with pytest.raises(EquiglassError, match="must be 'compiled' or 'reference'"):
+    with pytest.raises(EquiglassError, match="must be 'compiled', 'triton' or 'reference'"):
         implementation()
 
 
@@ -320,14 +267,6 @@ def test_without_a_compiler_that_works_the_reference_runs(monkeypatch: pytest.Mo
     expected = network(graph)
     monkeypatch.setattr(kernel, "convolve", broken)
     monkeypatch.delenv("EQUIGLASS_CONVOLUTION", raising=False)
-    with pytest.warns(EquiglassWarning, match="plain torch"):
+    with pytest.warns(EquiglassWarning, match="Plain torch"):
         got = network(graph)
     torch.testing.assert_close(got, expected, atol=1e-10, rtol=1e-10)
-
-
-def test_dropout_keeps_the_mean_and_the_share() -> None:
-    torch.manual_seed(0)
-    kept = dropout(torch.ones(1000, 1000), 0.3)
-    assert float((kept == 0).double().mean()) == pytest.approx(77 / 256, abs=2e-3)
-    assert float(kept.mean()) == pytest.approx(1, abs=3e-3)
-    assert torch.equal(dropout(kept, 0.0), kept)

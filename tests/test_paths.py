@@ -7,19 +7,28 @@ import pytest
 
 from equiglass.model.paths import Path, Paths, clebsch_gordan
 
+# 3 node scalars; hidden and first layer.
+HIDDEN, FIRST = Paths(3, 8, (3,)), Paths(3, 0, (3,))
+
 
 def test_counts_of_the_paper():
     # Pezzicoli 2024, appendix A.2: 284 = 34 x 8 + 4 x 3 and 12 = 4 x 3 combinations.
-    assert len(Paths(3).triplets) == 34
-    assert Paths(3).combinations(8, 3) == 284
-    assert Paths(3, first=True).triplets == tuple(Path(0, l, l) for l in range(4))
-    assert Paths(3, first=True).combinations(8, 3) == 12
+    assert len(HIDDEN.triplets) == 34
+    assert HIDDEN.combinations == 284
+    assert FIRST.triplets == tuple(Path(0, l, l) for l in range(4))
+    assert FIRST.combinations == 12
 
 
-@pytest.mark.parametrize("first", [False, True])
-def test_mixing_matrices_hold_every_combination_once(first):
-    paths = Paths(3, first)
-    assert sum(paths.combinations_to(l, 8, 3) for l in range(4)) == paths.combinations(8, 3)
+def test_vectors_enter_behind_the_field():
+    paths = Paths(1, 4, (3, 2))
+    assert dict(zip(paths.triplets, paths.widths, strict=True))[Path(0, 1, 1)] == 7
+    assert dict(zip(paths.triplets, paths.widths, strict=True))[Path(1, 1, 0)] == 6
+    assert {path.l_in for path in Paths(1, 0, (0, 2)).triplets} == {1}
+
+
+@pytest.mark.parametrize("paths", [HIDDEN, FIRST, Paths(2, 4, (3, 2))])
+def test_mixing_matrices_hold_every_combination_once(paths):
+    assert sum(paths.combinations_to(l) for l in range(4)) == paths.combinations
 
 
 def test_coupling_with_a_scalar_is_the_identity():
@@ -28,7 +37,7 @@ def test_coupling_with_a_scalar_is_the_identity():
 
 
 def test_coefficients_are_orthonormal():
-    for path in Paths(3).triplets:
+    for path in HIDDEN.triplets:
         c = clebsch_gordan(path).reshape(-1, 2 * path.l_out + 1)
         np.testing.assert_allclose(c.T @ c, np.eye(2 * path.l_out + 1), atol=1e-12)
 

@@ -45,6 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results.mkdir()
     (results / "transfer.png").write_bytes(figure_png(training_curves([1, 2], [2.0, 1.0], {"A": [0.1, 0.2]})))
     (results / "transfer.csv").write_text(f'name,rho\n"{EVIL.replace(chr(34), chr(34) * 2)}",0.5\nplain,-\n')
+    (results / "transfer.txt").write_text(f"│ matrix │ {EVIL}")
     content = {"command": "equiglass transfer a b", EVIL: EVIL, "matrix": [[0.25, None]], "deep": {"x": [[1, [2]]]}}
     (results / "transfer.json").write_text(json.dumps(content))
     return folder
@@ -114,6 +115,7 @@ def test_page_is_well_formed_and_fetches_nothing(page: Path) -> None:
     titles = ("Propensity fields", "run-1", "run-2", "results", "Comparison", "Commands", "Learning curves", "Model")
     assert all(title in outline.text for title in titles)
     assert "equiglass transfer a b" in outline.text
+    assert f"│ matrix │ {EVIL}" in outline.text
     assert f"equiglass report {EVIL}" in outline.text, "shown as it is, not run"
 
 

@@ -19,11 +19,15 @@ from safetensors.torch import load_file
 
 import equiglass
 from equiglass.errors import EquiglassError
+from equiglass.graph import build_graph
+from equiglass.model.architecture import Architecture
+from equiglass.model.network import Network
 from equiglass.model.trained import load_trained
 from equiglass.training import Configuration, read_configuration, train
 from equiglass.training import loop as training_loop
-from equiglass.training.loop import EpochResult, masked_loss
-from equiglass.training.samples import labelled_propensity, labels_of, split
+from equiglass.training.gradient import Gradient, masked_loss
+from equiglass.training.loop import EpochResult
+from equiglass.training.samples import Sample, labelled_propensity, labels_of, split
 from equiglass.training.schedule import learning_rate
 from labelled import labelled_liquid
 
@@ -92,6 +96,53 @@ def test_loss_sums_over_times_and_masks_missing_labels() -> None:
     loss.backward()
     assert loss.item() == 0
     assert torch.equal(prediction.grad, torch.zeros(2, 2))  # type: ignore[arg-type]
+
+
+def small_sample(seed: int) -> Sample:
+    graph = build_graph(labelled_liquid(seed), 1.3)
+    return Sample("liquid", graph, torch.randn(graph.n_nodes, 2), np.zeros((2, graph.n_nodes)), np.zeros(0))
+
+
+def test_a_recorded_gradient_is_the_plain_one() -> None:
+    """A CUDA graph needs a GPU; all that surrounds it does not: the runs before leave no trace, memory stays."""
+    samples = [small_sample(seed) for seed in (1, 2)]
+    torch.manual_seed(0)
+    network = Network(Architecture(l_max=1, layers=2, channels=2, radial_width=3, basis_size=3, cutoff=1.3), 2, 2, 2)
+    start = {name: value.clone() for name, value in network.state_dict().items()}
+
+    def record(step):
+        for _ in range(3):
+            step()
+        return step
+
+    results = []
+    for recording in (None, record):
+        network.load_state_dict(start)
+        gradient = Gradient(network, recording)
+        gradient.clear()
+        losses = [gradient.add(samples[k], mirrored=k == 1, share=2, seed=5 + k) for k in (0, 1)]
+        before = [p.grad.clone() for p in network.parameters()]
+        memory = [p.grad.data_ptr() for p in network.parameters()]
+        gradient.clear()
+        losses.append(gradient.add(samples[0], mirrored=True, share=1, seed=9))
+        if recording:
+            assert memory == [p.grad.data_ptr() for p in network.parameters()]
+        after = [p.grad.clone() for p in network.parameters()]
+        results.append([torch.tensor(losses), *before, *after, *(x.clone() for x in network.buffers())])
+        network.zero_grad()
+    for plain, recorded in zip(*results, strict=True):
+        assert torch.equal(plain, recorded)
+
+
+def test_a_sample_moves_whole() -> None:
+    moved = small_sample(1).to(torch.device("meta"))
+    assert all(x.is_meta for x in (moved.targets, *vars(moved.graph).values()))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here is a GPU")
+def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EquiglassError, match=r"device is 'cuda', but .*; set device: auto or cpu"):
+        train([labelled_liquid(1)], tmp_path, Configuration(device="cuda", fold=0))
 
 
 def test_times_match_by_label_not_by_value() -> None:

@@ -43,9 +43,8 @@ def compiler() -> Compiler | str:
     return f"CXX={named} does not run" if named else "no C++ compiler (c++, g++, clang++) is on PATH"
 
 
-@cache
 def library(source: Path, header: str = "", wished: tuple[str, ...] = ()) -> ctypes.CDLL:
-    """The source file compiled with these flags, from the cache where it is there.
+    """The source file compiled, from the cache where it is there.
 
     Args:
         source: a C++ file of the package; it may include the .hpp files beside it.
@@ -55,9 +54,18 @@ def library(source: Path, header: str = "", wished: tuple[str, ...] = ()) -> cty
     Raises:
         CompilerError: no compiler, or it fails, or there is nowhere to keep the result.
     """
+    built = _library(source, header, wished)
+    if isinstance(built, CompilerError):
+        raise built
+    return built
+
+
+@cache
+def _library(source: Path, header: str, wished: tuple[str, ...]) -> ctypes.CDLL | CompilerError:
+    """The library, or why there is none: what failed once is not tried again."""
     found = compiler()
     if isinstance(found, str):
-        raise CompilerError(f"{source.name} cannot be compiled: {found}.")
+        return CompilerError(f"{source.name} cannot be compiled: {found}.")
     texts = [file.read_text() for file in (source, *sorted(source.parent.glob("*.hpp")))]
     parts = (*texts, header, *FLAGS, *wished, *found.command, found.version, _processor())
     name = f"{source.stem}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}.so"
@@ -70,7 +78,9 @@ def library(source: Path, header: str = "", wished: tuple[str, ...] = ()) -> cty
             return ctypes.CDLL(str(path))
         except OSError:
             continue
-    raise CompilerError(
+        except CompilerError as error:
+            return error
+    return CompilerError(
         f"{source.name}, compiled, cannot be kept: no writable cache folder. Set XDG_CACHE_HOME to one."
     )
 

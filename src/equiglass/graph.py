@@ -9,7 +9,7 @@ whose parts do not touch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from equiglass.errors import EquiglassError
-from equiglass.neighbors import periodic_pairs, wrap
+from equiglass.neighbors import pair_blocks, spatial_order, wrap
 from equiglass.system import System
 
 Structure = Literal["thermal", "inherent"]
@@ -55,13 +55,11 @@ class Graph:
         """E."""
         return len(self.senders)
 
-    def mirrored(self) -> Graph:
-        """The same graph with every edge vector inverted: the mirror image, up to a rotation."""
-        return replace(self, vectors=-self.vectors)
-
-    def to(self, dtype: torch.dtype) -> Graph:
-        """The same graph with vectors and scalars in another precision."""
-        return replace(self, vectors=self.vectors.to(dtype), scalars=self.scalars.to(dtype))
+    def to(self, where: torch.dtype | torch.device) -> Graph:
+        """The same graph with vectors and scalars in another precision, or whole on another device."""
+        if isinstance(where, torch.dtype):
+            return replace(self, vectors=self.vectors.to(where), scalars=self.scalars.to(where))
+        return Graph(**{field.name: getattr(self, field.name).to(where) for field in fields(self)})
 
 
 def structure_positions(system: System, structure: Structure) -> np.ndarray:
@@ -97,36 +95,25 @@ def build_graph(
     """
     positions = wrap(structure_positions(system, structure), system.box)
     particles = spatial_order(positions, system.box, cutoff)
-    pairs = periodic_pairs(positions[particles], system.box, cutoff)
     n = system.n_particles
-    row_start = np.searchsorted(pairs.receivers, np.arange(n + 1))
+    edges, senders, vectors = np.zeros(n, np.int64), [], []
+    for pairs in pair_blocks(positions[particles], system.box, cutoff, threads=torch.get_num_threads()):
+        edges += np.bincount(pairs.receivers, minlength=n)
+        senders.append(torch.from_numpy(pairs.senders))
+        vectors.append(torch.from_numpy(pairs.vectors).to(dtype))
     one_hot = np.eye(n_types or system.n_types)[system.types]
     scalars = np.column_stack([one_hot, *extra_scalars])
     nodes = np.empty(n, np.int64)
     nodes[particles] = np.arange(n)
     return Graph(
-        torch.from_numpy(row_start),
-        torch.from_numpy(pairs.receivers),
-        torch.from_numpy(pairs.senders),
-        torch.from_numpy(pairs.vectors).to(dtype),
+        torch.from_numpy(np.cumsum(np.concatenate([[0], edges]))),
+        torch.from_numpy(np.repeat(np.arange(n), edges)),
+        torch.cat(senders),
+        torch.cat(vectors),
         torch.from_numpy(system.types[particles]),
         torch.from_numpy(scalars[particles]).to(dtype),
         torch.from_numpy(nodes),
     )
-
-
-def spatial_order(positions: np.ndarray, box: np.ndarray, length: float) -> np.ndarray:
-    """The particles along a Morton curve through cells of about ``length``, (N,); positions wrapped.
-
-    Source: G. M. Morton, A computer oriented geodetic data base, IBM (1966).
-    """
-    cells = np.maximum(np.floor(box / length), 1)
-    cell = np.minimum(positions / box * cells, cells - 1).astype(np.uint64)
-    code = np.zeros(len(positions), np.uint64)
-    for bit in range(int(cells.max()).bit_length()):
-        for axis in range(3):
-            code |= (cell[:, axis] >> np.uint64(bit) & np.uint64(1)) << np.uint64(3 * bit + axis)
-    return np.argsort(code, kind="stable")
 
 
 def batch(graphs: Sequence[Graph]) -> Graph:

@@ -162,7 +162,7 @@ class _Forces:
         self.library: ctypes.CDLL | None = None
         # Without a compiler, the plain sums give the same, more slowly.
         with contextlib.suppress(EquiglassError):
-            self.library = library(Path(__file__).with_name("pair_forces.cpp"), ("-fno-math-errno",))
+            self.library = library(Path(__file__).with_name("pair_forces.cpp"), wished=("-fno-math-errno",))
 
     def __call__(self, x: Float) -> Float:
         """Forces at x, both (3, N)."""

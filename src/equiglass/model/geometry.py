@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import torch
 from e3nn import o3
+from torch import Tensor
 
 from equiglass.graph import Graph
 from equiglass.model import kernel
 from equiglass.model.architecture import Architecture
-from equiglass.model.operation import Edges, compiled_for
+from equiglass.model.operation import Edges, fastest
 from equiglass.model.radial import radial_basis
 
 
-def edges_of(graph: Graph, architecture: Architecture) -> Edges:
-    """The edges of a graph as the convolution takes them.
+def edges_of(graph: Graph, architecture: Architecture, first: int = 0, last: int | None = None) -> Edges:
+    """The edges that the nodes first to last receive, as the convolution takes them.
 
     Harmonics are e3nn's with "component" normalisation: |Y^l|^2 = 2 l + 1.
     """
     a = architecture
-    if compiled_for(graph.vectors):
-        features = kernel.edge_features(graph.vectors, a.l_max, a.radial_basis, a.basis_size, a.cutoff)
-        return Edges(graph.row_start, graph.senders, *features)
-    degrees = list(range(a.l_max + 1))
-    harmonics = o3.spherical_harmonics(degrees, graph.vectors, normalize=True, normalization="component")
-    distances = torch.linalg.vector_norm(graph.vectors, dim=1)
-    basis = radial_basis(a.radial_basis, distances, a.basis_size, a.cutoff)
-    return Edges(graph.row_start, graph.senders, harmonics, basis)
+    last = graph.n_nodes if last is None else last
+    # Of the whole graph nothing is read back, which a GPU would have to be waited for.
+    begin = int(graph.row_start[first]) if first else 0
+    end = int(graph.row_start[last]) if last < graph.n_nodes else graph.n_edges
+    vectors = graph.vectors[begin:end]
+
+    def reference() -> tuple[Tensor, Tensor]:
+        degrees = list(range(a.l_max + 1))
+        harmonics = o3.spherical_harmonics(degrees, vectors, normalize=True, normalization="component")
+        distances = torch.linalg.vector_norm(vectors, dim=1)
+        return harmonics, radial_basis(a.radial_basis, distances, a.basis_size, a.cutoff)
+
+    def compiled() -> tuple[Tensor, Tensor]:
+        return kernel.edge_features(vectors, a.l_max, a.radial_basis, a.basis_size, a.cutoff)
+
+    features = fastest([vectors], compiled, reference)
+    return Edges(graph.row_start[first : last + 1] - begin, graph.senders[begin:end], *features)

@@ -7,15 +7,21 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
 from equiglass.graph import Graph
+from equiglass.model import kernel
 from equiglass.model.architecture import Architecture
 from equiglass.model.convolution import Convolution
 from equiglass.model.geometry import edges_of
 from equiglass.model.norm import EquivariantBatchNorm
+from equiglass.model.operation import implementation, starts_of_parts
 from equiglass.model.paths import Paths
+
+EDGES_OF_A_PART = 1_000_000
 
 
 class Network(nn.Module):
@@ -37,23 +43,50 @@ class Network(nn.Module):
         self.decoder = nn.Parameter(torch.randn(n_types, n_times, width) * a.decoder_gain / width**0.5)
 
     def representation(self, graph: Graph) -> Tensor:
-        """|h| of every particle, (N, (l_max + 1) * channels), degree by degree."""
-        inputs = [graph.scalars[:, None]]
-        edges = edges_of(graph, self.architecture)
+        """|h| of every particle, (N, (l_max + 1) * channels), degree by degree.
+
+        In evaluation without gradient the nodes are taken in parts, so that memory does not grow with the edges.
+        """
+        a, inputs = self.architecture, [graph.scalars[:, None]]
+        apart = not self.training and not torch.is_grad_enabled()
+        starts = starts_of_parts(graph.row_start, EDGES_OF_A_PART) if apart else [0, graph.n_nodes]
+        self._compile(graph.vectors)
+        whole = edges_of(graph, a) if len(starts) == 2 else None
         h: Tensor | None = None
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            new = norm(convolution(h, inputs, edges))
-            h = new if h is None else h + new
+            assert isinstance(convolution, Convolution)
+            parts = []
+            for first, last in pairwise(starts):
+                edges = whole or edges_of(graph, a, first, last)
+                if isinstance(norm, EquivariantBatchNorm) and not self.training:
+                    mixing, shift = norm.fold(list(convolution.mixing))
+                    new = convolution(h, inputs, edges, mixing)
+                    new[:, 0] += shift
+                else:
+                    new = norm(convolution(h, inputs, edges))
+                parts.append(new if h is None else h[first:last] + new)
+            h = torch.cat(parts) if len(parts) > 1 else parts[0]
         assert h is not None
-        return invariants(h, self.architecture.l_max)[graph.nodes]
+        return invariants(h, a.l_max)[graph.nodes]
+
+    def _compile(self, vectors: Tensor) -> None:
+        """What this network needs of compiled code, side by side rather than one after another."""
+        a, paths = self.architecture, [layer.paths for layer in self.convolutions if isinstance(layer, Convolution)]
+        if vectors.device.type == "cpu" and implementation() == "compiled" and all(map(kernel.fits, paths)):
+            real = "float" if vectors.dtype == torch.float32 else "double"
+            shapes = tuple(kernel.Shape(p, a.channels, a.radial_width, a.basis_size, real) for p in paths)
+            kernel.prepare(shapes, a.radial_basis == "gaussian", torch.is_grad_enabled())
 
     def forward(self, graph: Graph) -> Tensor:
         """Standardised propensity of every particle at every time, (N, T)."""
         every_type = torch.einsum("nf,stf->nst", self.representation(graph), self.decoder)
-        return every_type[torch.arange(graph.n_nodes), graph.types[graph.nodes]]
+        return every_type[torch.arange(graph.n_nodes, device=every_type.device), graph.types[graph.nodes]]
 
 
 def invariants(h: Tensor, l_max: int) -> Tensor:
     """(N, (l_max + 1)^2, C) to (N, (l_max + 1) * C): l = 0 as it is, the norm over m of the rest (eq. 23)."""
-    norms = [torch.linalg.vector_norm(h[:, l * l : (l + 1) ** 2], dim=1) for l in range(1, l_max + 1)]
+    squares = h[:, 1:] ** 2
+    sums = [squares[:, l * l - 1 : (l + 1) ** 2 - 1].sum(1) for l in range(1, l_max + 1)]
+    # The norm of a vector that vanishes has no slope there; 0 is taken for it.
+    norms = [torch.where(s > 0, torch.where(s > 0, s, 1.0).sqrt(), 0.0) for s in sums]
     return torch.cat([h[:, 0], *norms], dim=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -29,18 +31,30 @@ class EquivariantBatchNorm(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         """(N, (l_max + 1)^2, channels) to the same shape."""
+        mean, variance = self.running_mean, self.running_variance
         if self.training:
             mean = h[:, 0].mean(0)
             # <h^2> - <h>^2 would lose digits for l = 0, hence centred first.
-            centred = torch.cat([h[:, :1] - mean, h[:, 1:]], 1)
-            power = (centred**2).mean(0)
+            power = torch.cat([((h[:, :1] - mean) ** 2).mean(0), (h[:, 1:] ** 2).mean(0)])
             variance = torch.stack([power[l * l : (l + 1) ** 2].mean(0) for l in range(self.l_max + 1)])
             with torch.no_grad():
                 self.running_mean.lerp_(mean, self.momentum)
                 self.running_variance.lerp_(variance, self.momentum)
-        else:
-            mean, variance = self.running_mean, self.running_variance
-            centred = torch.cat([h[:, :1] - mean, h[:, 1:]], 1)
-        scale = (self.scale * torch.rsqrt(variance + self.epsilon))[self.degree]
-        normed = centred * scale
-        return torch.cat([normed[:, :1] + self.shift, normed[:, 1:]], 1)
+        scale = self._scale(variance)
+        offset = torch.cat([(self.shift - mean * scale[0])[None], torch.zeros_like(h[0, 1:])])
+        return torch.addcmul(offset, h, scale[self.degree])
+
+    def fold(self, mixing: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """The norm in evaluation as part of the convolution before it.
+
+        Args:
+            mixing: matrices of that convolution, (rows, channels) for every degree.
+
+        Returns:
+            the matrices to use instead, and what to add to the l = 0 channels, (channels,).
+        """
+        scale = self._scale(self.running_variance)
+        return [w * s for w, s in zip(mixing, scale, strict=True)], self.shift - self.running_mean * scale[0]
+
+    def _scale(self, variance: Tensor) -> Tensor:
+        return self.scale * torch.rsqrt(variance + self.epsilon)

@@ -8,17 +8,17 @@
 and of the node inputs; their order and that of paths and components is stated in :mod:`equiglass.model.paths`. scale
 and shift are a batch normalisation of the hidden radial units; kept is 0 or 1 for every edge and hidden unit.
 
-``convolve`` and ``hidden_moments`` choose the implementation: compiled C++ (:mod:`equiglass.model.kernel`) on a CPU, or
-the reference.
+``convolve`` and ``hidden_moments`` choose the implementation: compiled C++ (:mod:`equiglass.model.kernel`) on a CPU,
+Triton (:mod:`equiglass.model.gpu`) on a CUDA GPU, or the reference.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -26,10 +26,11 @@ from torch.utils.checkpoint import checkpoint
 
 from equiglass.compiled import CompilerError
 from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.model import kernel
+from equiglass.model import gpu, kernel
 from equiglass.model.paths import Paths, clebsch_gordan
 
 EDGES_AT_ONCE = 16_384
+T = TypeVar("T")
 
 
 class Edges(NamedTuple):
@@ -85,8 +86,8 @@ class Dropout(NamedTuple):
         x = torch.arange(first * units, last * units, device=self.key.device) & mask
         x = ((x ^ (self.key & mask)) * 0x9E3779B1) & mask
         x = ((x ^ (x >> 15)) + ((self.key >> 32) & mask)) & mask
-        x = (x * 0x85EBCA6B) & mask
-        x = ((x ^ (x >> 13)) * 0xC2B2AE35) & mask
+        x = ((x ^ (x >> 16)) * 0x7FEB352D) & mask
+        x = ((x ^ (x >> 15)) * 0x846CA68B) & mask
         x = x ^ (x >> 16)
         return (x >= self.threshold).view(last - first, units)
 
@@ -96,20 +97,25 @@ class Dropout(NamedTuple):
         return round(self.rate * 2**32)
 
 
-def implementation() -> str:
-    """Which implementation runs on this machine: "compiled", or "reference" where there is no compiler.
+def implementation(device: str = "cpu") -> str:
+    """Which implementation runs on a kind of device: "compiled" on a CPU, "triton" on a GPU ("cuda"), or "reference".
 
-    The environment variable EQUIGLASS_CONVOLUTION forces one of the two.
+    The reference runs where there is no compiler, or no Triton. EQUIGLASS_CONVOLUTION forces one of the three.
 
     Raises:
         EquiglassError: the forced one is unknown or cannot run here.
     """
-    reason = kernel.unavailable()
-    forced = os.environ.get("EQUIGLASS_CONVOLUTION", "reference" if reason else "compiled")
-    if forced not in ("compiled", "reference"):
-        raise EquiglassError(f"EQUIGLASS_CONVOLUTION is {forced!r}; it must be 'compiled' or 'reference'.")
-    if forced == "compiled" and reason:
-        raise EquiglassError(f"EQUIGLASS_CONVOLUTION asks for the compiled convolution, but {reason}.")
+    reasons = {
+        "compiled": kernel.unavailable() if device == "cpu" else "it computes on CPUs alone",
+        "triton": gpu.unavailable(device),
+        "reference": None,
+    }
+    fastest = "compiled" if device == "cpu" else "triton"
+    forced = os.environ.get("EQUIGLASS_CONVOLUTION", "reference" if reasons[fastest] else fastest)
+    if forced not in reasons:
+        raise EquiglassError(f"EQUIGLASS_CONVOLUTION is {forced!r}; it must be 'compiled', 'triton' or 'reference'.")
+    if reason := reasons[forced]:
+        raise EquiglassError(f"EQUIGLASS_CONVOLUTION asks for the {forced} convolution, but {reason}.")
     return forced
 
 
@@ -124,27 +130,49 @@ def convolve(
     dropout: Dropout | None = None,
 ) -> Tensor:
     """The convolution by the fastest implementation there is; arguments as in :func:`convolve_reference`."""
-    fits = paths.field in (0, *kernel.CHANNELS) and paths.l_max <= kernel.L_MAX
-    if fits and compiled_for(*inputs, edges.harmonics, edges.basis):
-        return kernel.convolve(h, inputs, edges, radial, mixing, norm, paths, dropout)
-    return convolve_reference(h, inputs, edges, radial, mixing, norm, paths, dropout)
+    arguments = (h, inputs, edges, radial, mixing, norm, paths, dropout)
+    # The fast ones take node inputs, harmonics and basis as data.
+    data = (*inputs, edges.harmonics, edges.basis)
+    if implementation(edges.basis.device.type) == "triton" and not any(x.requires_grad for x in data):
+        from equiglass.model.gpu.convolution import convolve as convolve_triton
+
+        return convolve_triton(*arguments)
+    if kernel.fits(paths):
+        return fastest(data, lambda: kernel.convolve(*arguments), lambda: convolve_reference(*arguments))
+    return convolve_reference(*arguments)
 
 
-def compiled_for(*data: Tensor) -> bool:
-    """Whether the compiled code serves tensors that it takes as data, without a gradient to them."""
-    return implementation() == "compiled" and all(x.device.type == "cpu" and not x.requires_grad for x in data)
+def fastest(data: Sequence[Tensor], compiled: Callable[[], T], reference: Callable[[], T]) -> T:
+    """What the compiled code gives, or the reference where that does not serve.
+
+    Args:
+        data: tensors that the compiled code takes from the CPU and gives no gradient to.
+        compiled: uses the compiled code.
+        reference: does the same without.
+    """
+    if any(x.requires_grad or x.device.type != "cpu" for x in data) or implementation() != "compiled":
+        return reference()
+    try:
+        return compiled()
+    except CompilerError as error:
+        if os.environ.get("EQUIGLASS_CONVOLUTION") == "compiled":
+            raise
+        warnings.warn(f"{error} Plain torch is used, many times slower.", EquiglassWarning, stacklevel=3)
+        return reference()
 
 
 def hidden_moments(basis: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance over all edges of relu(W1 B + b1), each (H,); the variance is the biased one."""
-    if compiled_for(basis):
-        return kernel.hidden_moments(basis, weight, bias)
-    variance, mean = torch.var_mean(torch.relu(basis @ weight.T + bias), 0, correction=0)
-    return mean, variance
+
+    def reference() -> tuple[Tensor, Tensor]:
+        variance, mean = torch.var_mean(torch.relu(basis @ weight.T + bias), 0, correction=0)
+        return mean, variance
+
+    return fastest([basis], lambda: kernel.hidden_moments(basis, weight, bias), reference)
 
 
 def hidden_units(basis: Tensor, radial: Radial, dropout: Dropout | None, first: int = 0) -> Tensor:
-    """u of every edge, (E, H).
+    """Hidden units u of every edge, (E, H).
 
     Args:
         basis: of the edges, (E, B).
@@ -185,13 +213,14 @@ def convolve_reference(
         (n, (l_max + 1)^2, C').
     """
     fields = entering_fields(h, inputs, paths)
-    firsts = _chunk_starts(edges.row_start)
+    firsts = starts_of_parts(edges.row_start, EDGES_AT_ONCE)
     row_start, senders, harmonics, basis = edges
 
     def chunk(first: int, last: int, radial: Radial, *fields: Tensor) -> Tensor:
         begin, end = int(row_start[first]), int(row_start[last])
         phi = torch.relu(hidden_units(basis[begin:end], radial, dropout, begin) @ radial.weight.T + radial.bias)
-        receivers = torch.repeat_interleave(torch.arange(last - first), row_start[first : last + 1].diff())
+        counts = row_start[first : last + 1].diff()
+        receivers = torch.repeat_interleave(torch.arange(last - first, device=counts.device), counts)
         y = harmonics[begin:end]
         sent = [x[senders[begin:end]] for x in fields]
         summed: list[list[Tensor]] = [[y.new_zeros(last - first, 2 * l + 1, 0)] for l in range(paths.l_max + 1)]
@@ -202,7 +231,7 @@ def convolve_reference(
             coupling = torch.einsum("ef,ifo->eio", y[:, l_edge**2 : (l_edge + 1) ** 2], cg)
             message = torch.einsum("eic,eio->eoc", sent[l_in], coupling) * phi[:, None, at : at + width]
             total = message.new_zeros(last - first, *message.shape[1:])
-            summed[l_out].append(total.index_add(0, receivers.to(y.device), message))
+            summed[l_out].append(total.index_add(0, receivers, message))
             at += width
         mixed = [torch.cat(parts, 2) @ w for parts, w in zip(summed, mixing, strict=True)]
         return norm * torch.cat(mixed, 1)
@@ -225,11 +254,11 @@ def entering_fields(h: Tensor | None, inputs: Sequence[Tensor], paths: Paths) ->
     return fields
 
 
-def _chunk_starts(row_start: Tensor) -> list[int]:
-    """Node indices that cut the nodes into runs of about EDGES_AT_ONCE edges; first 0, last n."""
+def starts_of_parts(row_start: Tensor, edges: int) -> list[int]:
+    """Node indices that cut the nodes into runs that receive about so many edges; first 0, last n."""
     n, starts = len(row_start) - 1, [0]
     while starts[-1] < n:
-        limit = int(row_start[starts[-1]]) + EDGES_AT_ONCE
+        limit = int(row_start[starts[-1]]) + edges
         after = int(torch.searchsorted(row_start, limit, right=True)) - 1
         starts.append(min(max(after, starts[-1] + 1), n))
     return starts if n else [0, 0]

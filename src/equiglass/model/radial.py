@@ -62,7 +62,9 @@ class RadialTrunk(nn.Module):
         In training the batch is the edges; a batch of fewer than two has no variance, and the averages so far serve.
         """
         weight, bias, norm, edges = self.linear.weight, self.linear.bias, self.norm, len(basis)
-        assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        assert norm.num_batches_tracked is not None
         mean, variance = norm.running_mean, norm.running_var
         if self.training and edges > 1:
             mean, variance = hidden_moments(basis, weight, bias)

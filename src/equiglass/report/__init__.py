@@ -40,8 +40,8 @@ def write_report(
 
     Args:
         out: the file.
-        sources: each a run folder, a folder of them, the name of a shipped model, or a folder with PNG, CSV or JSON
-            files; what a folder holds of both is shown.
+        sources: each a run folder, a folder of them, the name of a shipped model, or a folder with PNG, TXT,
+            CSV or JSON files; what a folder holds of both is shown.
         systems: configurations that the models predict; their scores need measured propensities.
         checkpoint: "last" or "best".
         command: that made the report, to be named in it.
@@ -62,7 +62,7 @@ def write_report(
     for source in sources:
         if source not in models and not result_files(Path(source)):
             raise EquiglassError(
-                f"{source} holds neither a model ({checkpoint}.safetensors) nor results (PNG, CSV, JSON), "
+                f"{source} holds neither a model ({checkpoint}.safetensors) nor results (PNG, TXT, CSV, JSON), "
                 f"and is no model of the package ({', '.join(pretrained_names())})."
             )
     sections: list[Section] = []

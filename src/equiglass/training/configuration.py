@@ -47,6 +47,9 @@ class Configuration(BaseModel):
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     mirror: bool = Field(True, description="show every other configuration as its mirror image")
     accumulate: int = Field(1, ge=1, description="configurations per optimiser step")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: a GPU where there is one and Triton is installed"
+    )
 
     @field_validator("potential")
     @classmethod

@@ -22,6 +22,7 @@ from equiglass.observables import pearson
 from equiglass.training import distributed
 from equiglass.training.averages import RunningAverages
 from equiglass.training.configuration import Configuration
+from equiglass.training.gradient import Gradient, recorder
 from equiglass.training.samples import Sample
 from equiglass.training.schedule import learning_rate
 
@@ -52,18 +53,6 @@ class EpochResult:
     loss: float
     rho: np.ndarray
     best: bool
-
-
-def masked_loss(prediction: Tensor, targets: Tensor) -> Tensor:
-    """Sum over times of the mean squared error over the particles whose label is known.
-
-    Args:
-        prediction: (N, T).
-        targets: (N, T), NaN where unknown.
-    """
-    known = ~torch.isnan(targets)
-    squares = torch.where(known, prediction - torch.where(known, targets, 0.0), 0.0) ** 2
-    return (squares.sum(0) / known.sum(0).clamp(min=1)).sum()
 
 
 def key(*numbers: int) -> int:
@@ -110,6 +99,7 @@ def fit(
     n = len(training)
     total = configuration.epochs * n
     saved = time.monotonic()
+    gradient = Gradient(network, recorder() if network.decoder.is_cuda else None)
     while progress.step < total:
         epoch, position = divmod(progress.step, n)
         order = np.random.default_rng(key(configuration.seed, 1, epoch)).permutation(n)
@@ -118,19 +108,15 @@ def fit(
         for parameters in optimizer.param_groups:
             parameters["lr"] = rate
         network.train()
-        optimizer.zero_grad(set_to_none=True)
+        gradient.clear()
         averages = RunningAverages(network, configuration.accumulate)
-        losses = torch.zeros((), dtype=torch.float64, device=network.decoder.device)
+        losses = torch.zeros((), dtype=torch.float64)
         for place in range(distributed.rank(), len(group), distributed.size()):
             index = int(group[place])
             random = key(configuration.seed, 2, progress.step + place, index)
-            torch.manual_seed(random)
-            sample = training[index]
-            graph = sample.graph.mirrored() if configuration.mirror and random % 2 else sample.graph
+            mirrored = configuration.mirror and random % 2 == 1
             with averages.of_configuration():
-                loss = masked_loss(network(graph), sample.targets)
-            (loss / len(group)).backward()
-            losses += loss.detach()
+                losses += gradient.add(training[index], mirrored, len(group), random)
         distributed.add([*gradients(network), *averages.sums, losses])
         averages.join(len(group))
         torch.nn.utils.clip_grad_norm_(network.parameters(), configuration.clip)
@@ -167,7 +153,7 @@ def calibrate(network: Network, samples: Sequence[Sample], standardisation: Stan
     """
     network.eval()
     with torch.no_grad():
-        outputs = np.concatenate([network(sample.graph).double().numpy() for sample in samples])
+        outputs = np.concatenate([network(sample.graph).double().cpu().numpy() for sample in samples])
     propensity = np.concatenate([sample.propensity for sample in samples], axis=1)
     types = np.concatenate([sample.types for sample in samples])
     mean, scale = standardisation.target_mean.copy(), standardisation.target_scale.copy()
@@ -190,7 +176,7 @@ def score(network: Network, samples: Sequence[Sample], standardisation: Standard
     def correlations(sample: Sample) -> np.ndarray:
         rho = np.full((n_types, n_times), np.nan)
         with torch.no_grad():
-            prediction = standardisation.propensity(network(sample.graph).double().numpy().T, sample.types)
+            prediction = standardisation.propensity(network(sample.graph).double().cpu().numpy().T, sample.types)
         for kind in range(n_types):
             chosen = sample.types == kind
             for t in range(n_times):

@@ -18,4 +18,5 @@ def keep_freed_memory() -> None:
     except (OSError, AttributeError, TypeError):
         return
     mallopt(M_MMAP_MAX, 0)
-    mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    # -1: never.
+    mallopt(M_TRIM_THRESHOLD, -1)

@@ -28,6 +28,7 @@ import yaml
 from equiglass.errors import EquiglassError
 from equiglass.files import write_text
 from equiglass.inherent import quench
+from equiglass.model import gpu
 from equiglass.model.network import Network
 from equiglass.model.trained import Trained, read_trained, save_trained
 from equiglass.potential import MIXTURES
@@ -80,6 +81,7 @@ def train(
         training, held_out = split(systems, configuration.folds, configuration.fold)
     else:
         training, held_out = list(systems), list(validation)
+    device = training_device(configuration.device)
     labels = labels_of(training, configuration.times)
     training, held_out = completed(training, configuration), completed(held_out, configuration)
 
@@ -93,7 +95,7 @@ def train(
     )
     architecture = configuration.architecture
     torch.manual_seed(key(configuration.seed, 0))
-    network = Network(architecture, n_types + configuration.inputs.n_energies, n_types, len(labels))
+    network = Network(architecture, n_types + configuration.inputs.n_energies, n_types, len(labels)).to(device)
     trained = Trained(network, configuration.inputs, labels, standardisation, describe(training, n_types))
     optimizer = make_optimizer(network, configuration)
     progress = Progress()
@@ -106,7 +108,7 @@ def train(
 
     def samples(chosen: Sequence[System]) -> list:
         return [
-            make_sample(s, list(labels), configuration.inputs, standardisation, architecture.cutoff, n_types)
+            make_sample(s, list(labels), configuration.inputs, standardisation, architecture.cutoff, n_types).to(device)
             for s in chosen
         ]
 
@@ -142,11 +144,24 @@ def train(
         for path in (out / BEST, out / LAST):
             if path.exists():
                 kept, extra, state = read_trained(path)
-                model = replace(kept, standardisation=calibrate(kept.network, learned, standardisation))
+                model = replace(kept, standardisation=calibrate(kept.network.to(device), learned, standardisation))
+                kept.network.cpu()
                 save_trained(model, path, extra, state)
         return model
 
     return distributed.same(calibrated)
+
+
+def training_device(choice: str) -> torch.device:
+    """The device of a configuration: "cpu", "cuda", or "auto", a GPU where there is one and Triton is installed.
+
+    Raises:
+        EquiglassError: "cuda" without them.
+    """
+    reason = gpu.unavailable()
+    if choice == "cuda" and reason:
+        raise EquiglassError(f"device is 'cuda', but {reason}; set device: auto or cpu.")
+    return torch.device("cpu" if reason or choice == "cpu" else "cuda")
 
 
 def completed(
@@ -209,6 +224,7 @@ def environment() -> dict[str, Any]:
         "processor": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "processes": distributed.size(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
 
 
@@ -254,5 +270,7 @@ def _restore(
     for name, parameter in network.named_parameters():
         for key_ in ("step", "exp_avg", "exp_avg_sq"):
             if f"optimizer.{key_}.{name}" in tensors:
-                optimizer.state[parameter][key_] = tensors[f"optimizer.{key_}.{name}"]
+                # Adam counts its steps on the CPU, wherever the parameters are.
+                kept = tensors[f"optimizer.{key_}.{name}"]
+                optimizer.state[parameter][key_] = kept if key_ == "step" else kept.to(parameter.device)
     return Progress(**state)

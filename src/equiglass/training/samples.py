@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -35,6 +35,10 @@ class Sample:
     targets: Tensor
     propensity: Float
     types: np.ndarray
+
+    def to(self, device: torch.device) -> Sample:
+        """The same with graph and targets on a device."""
+        return replace(self, graph=self.graph.to(device), targets=self.targets.to(device))
 
 
 def labels_of(systems: Sequence[System], wanted: str | Sequence[str]) -> dict[str, float]:

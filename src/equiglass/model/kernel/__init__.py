@@ -13,7 +13,8 @@ from torch.autograd.function import once_differentiable
 
 from equiglass.compiled import compiler
 from equiglass.errors import EquiglassError
-from equiglass.model.kernel.build import Shape, library
+from equiglass.model.kernel.build import Shape, convolution
+from equiglass.model.kernel.build import prepare as prepare
 from equiglass.model.kernel.edges import edge_features as edge_features
 from equiglass.model.kernel.edges import hidden_moments as hidden_moments
 from equiglass.model.paths import Paths
@@ -36,6 +37,11 @@ def available() -> bool:
     return unavailable() is None
 
 
+def fits(paths: Paths) -> bool:
+    """Whether there is compiled code for these channels and degrees."""
+    return paths.l_max <= L_MAX and paths.field in (0, *CHANNELS)
+
+
 def convolve(
     h: Tensor | None,
     inputs: Sequence[Tensor],
@@ -54,7 +60,7 @@ def convolve(
     Raises:
         EquiglassError: shapes, types or devices that do not fit, or no compiler.
     """
-    given = torch.cat([x.flatten(1) for x in inputs], 1)
+    given = inputs[0].flatten(1) if len(inputs) == 1 else torch.cat([x.flatten(1) for x in inputs], 1)
     mix = torch.cat([w.reshape(-1) for w in mixing])
     _check(h, given, edges, radial, mix, paths)
     out: Tensor = CompiledConvolution.apply(h, given, *edges, *radial, mix, float(norm), paths, dropout)
@@ -67,7 +73,10 @@ class _Inputs(ctypes.Structure):
     _fields_ = (
         ("nodes", ctypes.c_int64),
         *((name, ctypes.c_void_p) for name in ("row_start", "senders", "h", "node_inputs", "harmonics", "basis")),
-        *((name, ctypes.c_void_p) for name in ("basis_weight", "basis_bias", "scale", "shift", "weight", "bias", "mix")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("basis_weight", "basis_bias", "scale", "shift", "weight", "bias", "mix")
+        ),
         ("norm", ctypes.c_double),
         ("kept", ctypes.c_double),
         *((name, ctypes.c_uint32) for name in ("threshold", "key_low", "key_high")),
@@ -99,8 +108,9 @@ class CompiledConvolution(torch.autograd.Function):
         row_start, basis, basis_weight, mix = tensors[2], tensors[5], tensors[6], tensors[-1]
         channels_out = mix.numel() // paths.combinations
         real = "float" if basis.dtype == torch.float32 else "double"
-        ctx.shape = Shape(paths, channels_out, *basis_weight.shape, real)
-        code = library(ctx.shape, "forward")
+        hidden, basis_size = basis_weight.shape
+        ctx.shape = Shape(paths, channels_out, hidden, basis_size, real)
+        code = convolution(ctx.shape, "forward")
         nodes = len(row_start) - 1
         out = basis.new_empty((nodes, paths.components, channels_out))
         messages = None
@@ -120,7 +130,7 @@ class CompiledConvolution(torch.autograd.Function):
         dh, *dweights = [None if x is None else torch.empty_like(x) for x in (h, *weights)]
         n_field = ctypes.c_int64(0 if h is None else len(h))
         given = _inputs(tensors, ctx.norm, ctx.dropout)
-        function = library(ctx.shape, "backward").equiglass_backward
+        function = convolution(ctx.shape, "backward").equiglass_backward
         _call(function, len(row_start) - 1, given, messages, grad.contiguous(), n_field, dh, *dweights)
         return dh, *[None] * 5, *dweights, None, None, None
 
@@ -147,7 +157,11 @@ def _check(h: Tensor | None, given: Tensor, edges: Edges, radial: Radial, mix: T
             f"here the paths have {paths.field} channels and h is {'absent' if h is None else 'given'}."
         )
     wanted: list[tuple[str, Tensor, tuple[int, ...]]] = [
-        ("inputs", given, (nodes, sum((2 * l + 1) * (paths.entering(l) - paths.field) for l in range(paths.l_max + 1)))),
+        (
+            "inputs",
+            given,
+            (nodes, sum((2 * l + 1) * (paths.entering(l) - paths.field) for l in range(paths.l_max + 1))),
+        ),
         ("harmonics", harmonics, (n_edges, components)),
         ("basis", basis, (n_edges, basis_size)),
         ("basis_weight", radial.basis_weight, (hidden, basis_size)),

@@ -1,10 +1,13 @@
-"""Compiles the convolution for one shape, once per machine, and loads it."""
+"""Compiles the C++ of the network for its shapes, once per machine, and loads it."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
-from functools import cache
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path as File
 from typing import Literal, NamedTuple
 
@@ -29,26 +32,30 @@ class Shape(NamedTuple):
 
     def header(self) -> str:
         """The definitions that shape.hpp lists."""
-        p = self.paths
-        couplings = _couplings(p)
-
-        inputs = [p.entering(degree) - p.field for degree in range(p.l_max + 1)]
-        definitions = {
-            "REAL": self.real,
-            "L_MAX": p.l_max,
-            "FIELD": p.field,
-            "INPUTS": ",".join(map(str, inputs)),
-            "CHANNELS_OUT": self.channels_out,
-            "HIDDEN": self.hidden,
-            "BASIS": self.basis,
-            "PATHS": _table(list(p.triplets)),
-            "COUPLINGS": _table(sorted(couplings, key=lambda c: (c[0], c[3]))),
-            "COUPLINGS_BACK": _table(sorted(couplings, key=lambda c: (c[0], c[2], c[1]))),
-        }
-        return _defined(definitions)
+        return _header(self)
 
 
-def _couplings(paths: Paths) -> list[tuple[int, int, int, int, float]]:
+@cache
+def _header(shape: Shape) -> str:
+    p = shape.paths
+    couplings = _couplings(p)
+    inputs = [p.entering(degree) - p.field for degree in range(p.l_max + 1)]
+    definitions = {
+        "REAL": shape.real,
+        "L_MAX": p.l_max,
+        "FIELD": p.field,
+        "INPUTS": ",".join(map(str, inputs)),
+        "CHANNELS_OUT": shape.channels_out,
+        "HIDDEN": shape.hidden,
+        "BASIS": shape.basis,
+        "PATHS": _table(list(p.triplets)),
+        "COUPLINGS": _table(sorted(couplings, key=lambda c: (c[0], c[3]))),
+        "COUPLINGS_BACK": _table(sorted(couplings, key=lambda c: (c[0], c[2], c[1]))),
+    }
+    return _defined(definitions)
+
+
+def _couplings(paths: Paths) -> list[tuple[float, ...]]:
     """The Clebsch-Gordan coefficients that do not vanish: path, m_in, m_edge, m_out and value."""
     found = []
     for index, path in enumerate(paths.triplets):
@@ -57,7 +64,7 @@ def _couplings(paths: Paths) -> list[tuple[int, int, int, int, float]]:
     return found
 
 
-def _harmonics(l_max: int) -> list[tuple[int, int, int, int, float]]:
+def _harmonics(l_max: int) -> list[tuple[float, ...]]:
     """Y^l from Y^1 and Y^(l-1): l, m of Y^1, m of Y^(l-1), m of Y^l and coefficient."""
     import torch
     from e3nn.o3 import spherical_harmonics
@@ -83,21 +90,52 @@ def _defined(definitions: dict[str, object]) -> str:
     return "".join(f"#define {name} {value}\n" for name, value in definitions.items())
 
 
-@cache
-def edges_library(l_max: int, hidden: int, basis: int, gaussian: bool, real: str) -> ctypes.CDLL:
-    """The compiled functions of the edges (edges.cpp)."""
-    definitions = {
-        "REAL": real,
-        "L_MAX": l_max,
-        "HIDDEN": hidden,
-        "BASIS": basis,
-        "GAUSSIAN": int(gaussian),
-        "HARMONICS": _table(_harmonics(l_max)) or "{}",
-    }
-    return compiled.library(FOLDER / "edges.cpp", header=_defined(definitions), wished=(THREADS,))
+def geometry(l_max: int, basis: int, gaussian: bool, real: str) -> ctypes.CDLL:
+    """The compiled harmonics and radial basis (geometry.cpp)."""
+    return _library("geometry", _geometry_header(l_max, basis, gaussian, real))
+
+
+def moments(hidden: int, basis: int, real: str) -> ctypes.CDLL:
+    """The compiled moments of the hidden radial units (moments.cpp)."""
+    return _library("moments", _defined({"REAL": real, "HIDDEN": hidden, "BASIS": basis}))
+
+
+def convolution(shape: Shape, direction: Literal["forward", "backward"]) -> ctypes.CDLL:
+    """The compiled convolution of that shape (forward.cpp), or its gradient (backward.cpp)."""
+    return _library(direction, shape.header())
 
 
 @cache
-def library(shape: Shape, direction: Literal["forward", "backward"]) -> ctypes.CDLL:
-    """The compiled convolution of that shape, or its gradient; see :func:`equiglass.compiled.library`."""
-    return compiled.library(FOLDER / f"{direction}.cpp", header=shape.header(), wished=(THREADS,))
+def prepare(shapes: tuple[Shape, ...], gaussian: bool, gradient: bool) -> None:
+    """Compile side by side what layers of these shapes need; what cannot be compiled is left for its first use."""
+    l_max, hidden, basis, real = shapes[0].paths.l_max, shapes[0].hidden, shapes[0].basis, shapes[0].real
+    jobs: list[Callable[[], object]] = [partial(geometry, l_max, basis, gaussian, real)]
+    for shape in dict.fromkeys(shapes):
+        jobs.append(partial(convolution, shape, "forward"))
+        if gradient:
+            jobs.append(partial(convolution, shape, "backward"))
+    if gradient:
+        jobs.append(partial(moments, hidden, basis, real))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        # The longest first.
+        for done in [pool.submit(job) for job in reversed(jobs)]:
+            with suppress(compiled.CompilerError):
+                done.result()
+
+
+def _library(name: str, header: str) -> ctypes.CDLL:
+    return compiled.library(FOLDER / f"{name}.cpp", header, wished=(THREADS,))
+
+
+@cache
+def _geometry_header(l_max: int, basis: int, gaussian: bool, real: str) -> str:
+    return _defined(
+        {
+            "REAL": real,
+            "L_MAX": l_max,
+            "BASIS": basis,
+            "GAUSSIAN": int(gaussian),
+            # An array in C++ is not empty.
+            "HARMONICS": _table(_harmonics(l_max)) or "{}",
+        }
+    )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from equiglass.model.kernel.build import edges_library
+from equiglass.model.kernel.build import geometry, moments
 
 
 def edge_features(vectors: Tensor, l_max: int, basis: str, size: int, cutoff: float) -> tuple[Tensor, Tensor]:
@@ -23,9 +23,11 @@ def edge_features(vectors: Tensor, l_max: int, basis: str, size: int, cutoff: fl
         cutoff: d_c.
     """
     vectors = vectors.contiguous()
-    code = edges_library(l_max, 1, size, basis == "gaussian", _real(vectors))
+    code = geometry(l_max, size, basis == "gaussian", _real(vectors))
     harmonics, functions = vectors.new_empty(len(vectors), (l_max + 1) ** 2), vectors.new_empty(len(vectors), size)
-    code.equiglass_edges(_threads(), _edges(vectors), _at(vectors), ctypes.c_double(cutoff), _at(harmonics), _at(functions))
+    code.equiglass_edges(
+        _threads(), _edges(vectors), _at(vectors), ctypes.c_double(cutoff), _at(harmonics), _at(functions)
+    )
     return harmonics, functions
 
 
@@ -41,7 +43,8 @@ class HiddenMoments(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, basis: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
         """See ``hidden_moments``."""
-        ctx.code = edges_library(0, *weight.shape, False, _real(basis))
+        hidden, size = weight.shape
+        ctx.code = moments(hidden, size, _real(basis))
         mean, variance = torch.empty_like(bias), torch.empty_like(bias)
         arguments = map(_at, (basis, weight, bias, mean, variance))
         ctx.code.equiglass_moments(_threads(), _edges(basis), *arguments)

@@ -70,8 +70,8 @@ INLINE Hidden dropout_factors(const Inputs& in, Index edge, int k) {
     x = (x + Bits(edge * HIDDEN + k)) & word;
     x = ((x ^ Bits(in.key_low)) * Bits(0x9E3779B1u)) & word;
     x = ((x ^ (x >> 15)) + Bits(in.key_high)) & word;
-    x = (x * Bits(0x85EBCA6Bu)) & word;
-    x = ((x ^ (x >> 13)) * Bits(0xC2B2AE35u)) & word;
+    x = ((x ^ (x >> 16)) * Bits(0x7FEB352Du)) & word;
+    x = ((x ^ (x >> 15)) * Bits(0x846CA68Bu)) & word;
     x = x ^ (x >> 16);
     return x >= Bits(in.threshold) ? Hidden{} + real(in.kept) : Hidden{};
 }

@@ -36,3 +36,11 @@ void in_parts(int threads, Index size, Work&& work) {
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
     for (int t = 0; t < threads; ++t) work(t, size * t / threads, size * (t + 1) / threads);
 }
+
+// Blocks of 0..size, shared among threads: work(thread, first, number).
+template <Index BLOCK, class Work>
+void in_blocks(int threads, Index size, Work&& work) {
+    in_parts(threads, (size + BLOCK - 1) / BLOCK, [&](int t, Index begin, Index end) {
+        for (Index b = begin; b < end; ++b) work(t, b * BLOCK, std::min(BLOCK, size - b * BLOCK));
+    });
+}

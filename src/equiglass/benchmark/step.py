@@ -1,0 +1,154 @@
+"""A full training step of the paper's model: forward, loss, backward, clipping, Adam.
+
+The step on e3nn keeps about 2 GB a hidden layer for its gradient. Where that does not fit into the memory, the first
+and one hidden layer are run whole (radial network, tensor product, sum, mixing, norm; forward and backward), and
+first + (layers - 1) x hidden stands for the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from equiglass.benchmark.liquid import graph_of, liquid
+from equiglass.benchmark.measure import Result, Setting, Side, by_turns, free_memory, peak_bytes, relative_error
+from equiglass.benchmark.reference import E3nnNetwork, gradients, links_of, require_memory
+from equiglass.graph import Graph
+from equiglass.model.network import Network
+from equiglass.training.configuration import Configuration
+from equiglass.training.gradient import masked_loss
+
+TIMES = 10
+TRAINING = Configuration()
+# Of the free memory; the rest of the machine needs some too.
+SHARE = 0.8
+
+
+def benchmark(setting: Setting) -> Result:
+    """Ours against e3nn."""
+    architecture = TRAINING.architecture
+    graph = graph_of(setting.system, architecture, setting.device)
+    require_memory(architecture, graph, setting.device)
+    small = graph_of(liquid(5), architecture, setting.device).to(torch.float64)
+    errors = output_error(network_of(graph, dropout=0.0), graph), relative_error(*compared(small))
+    peak, needed = peak_bytes(ours, setting), reference_bytes(setting)
+    whole = needed < SHARE * free_memory(setting.device)
+    if whole:
+        needed = peak_bytes(reference, setting)
+        times = by_turns({"ours": ours(setting), "reference": reference(setting)}, setting)
+    else:
+        runs = {"ours": ours(setting), "first": one_layer(setting, 0), "hidden": one_layer(setting, 1)}
+        times = by_turns(runs, setting)
+        pairs = zip(times["first"], times["hidden"], strict=True)
+        times["reference"] = [first + (architecture.layers - 1) * hidden for first, hidden in pairs]
+    return Result(
+        "step",
+        Side(times["ours"], peak),
+        Side(times["reference"], needed),
+        "e3nn network with index_add",
+        errors[0],
+        graph.n_nodes,
+        graph.n_edges,
+        "" if whole else f"first layer + {architecture.layers - 1} x one hidden layer",
+        {"max_relative_error_float64": errors[1]},
+    )
+
+
+def network_of(graph: Graph, dropout: float) -> Network:
+    """The paper's model with random weights, the same at every call."""
+    architecture = TRAINING.architecture.model_copy(update={"dropout": dropout})
+    n_scalars = graph.scalars.shape[1]
+    torch.manual_seed(0)
+    return Network(architecture, n_scalars, n_scalars - 1, TIMES).to(graph.scalars)
+
+
+def targets_of(graph: Graph) -> Tensor:
+    """Random targets of every particle, the same at every call."""
+    return torch.randn(graph.n_nodes, TIMES, generator=torch.Generator().manual_seed(0)).to(graph.scalars)
+
+
+def output_error(network: Network, graph: Graph) -> float:
+    """Of the output of ours in float32 against e3nn in float64."""
+    with torch.no_grad():
+        expected = E3nnNetwork(deepcopy(network).double()).train(network.training)(graph.to(torch.float64))
+        return relative_error([network(graph)], [expected])
+
+
+def compared(graph: Graph) -> tuple[list[Tensor], list[Tensor]]:
+    """Outputs and gradients of all weights, of ours and of e3nn's, in training without dropout."""
+    network, targets = network_of(graph, dropout=0.0), targets_of(graph)
+    same = E3nnNetwork(network)
+    out, expected = network(graph), same(graph)
+    masked_loss(out, targets).backward()
+    masked_loss(expected, targets).backward()
+    return [out.detach(), *gradients(network)], [expected.detach(), *same.gradients()]
+
+
+def ours(setting: Setting) -> Callable[[], None]:
+    """One step of ours."""
+    graph = graph_of(setting.system, TRAINING.architecture, setting.device)
+    return step(network_of(graph, TRAINING.architecture.dropout), graph)
+
+
+def reference(setting: Setting) -> Callable[[], None]:
+    """One step of the same network on e3nn."""
+    graph = graph_of(setting.system, TRAINING.architecture, setting.device)
+    return step(E3nnNetwork(network_of(graph, TRAINING.architecture.dropout)), graph)
+
+
+def step(network: nn.Module, graph: Graph) -> Callable[[], None]:
+    """A training step as :func:`equiglass.training.loop.fit` makes it."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=TRAINING.learning_rate, weight_decay=TRAINING.weight_decay)
+    targets = targets_of(graph)
+
+    def run() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        masked_loss(network(graph), targets).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), TRAINING.clip)
+        optimizer.step()
+
+    return run
+
+
+def one_layer(setting: Setting, which: int) -> Callable[[], None]:
+    """Forward and backward of the first (0) or a hidden (1) layer of the network on e3nn, with its norm."""
+    forward, shape = _layer(setting, which)
+    gradient = torch.randn(shape).to(setting.device)
+    return lambda: forward().backward(gradient)
+
+
+def reference_bytes(setting: Setting) -> int:
+    """What the step on e3nn needs: what all layers keep for the gradient, and what one of them works with."""
+    first, hidden = (_kept(_layer(setting, which)[0]) for which in (0, 1))
+    working = peak_bytes(partial(one_layer, which=1), setting) - hidden
+    return first + (TRAINING.architecture.layers - 1) * hidden + working
+
+
+def _layer(setting: Setting, which: int) -> tuple[Callable[[], Tensor], tuple[int, int]]:
+    """A layer of the network on e3nn with its norm, ready to run, and the shape of what it returns."""
+    architecture = TRAINING.architecture
+    graph = graph_of(setting.system, architecture, setting.device)
+    network = E3nnNetwork(network_of(graph, architecture.dropout))
+    convolution, norm, links = network.convolutions[which], network.norms[which], links_of(graph, architecture)
+    shape = (graph.n_nodes, architecture.channels * (architecture.l_max + 1) ** 2)
+    h = torch.randn(shape).to(setting.device).requires_grad_() if which else None
+    return lambda: norm(convolution(h, [graph.scalars[:, None]], links)), shape
+
+
+def _kept(forward: Callable[[], Tensor]) -> int:
+    """Bytes of all arrays that are kept for the gradient."""
+    sizes: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        out = forward()
+    del out
+    return sum(sizes.values())

@@ -1,0 +1,117 @@
+"""equiglass benchmark: time and memory of the package against others, on this machine."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from equiglass.benchmark.measure import Result, Setting
+
+
+class Benchmark(StrEnum):
+    """What can be measured."""
+
+    CONVOLUTION = "convolution"
+    STEP = "step"
+    INFERENCE = "inference"
+    GRAPH = "graph"
+
+
+class Device(StrEnum):
+    """Where it is measured."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+def benchmark(
+    which: Annotated[Benchmark, typer.Argument(metavar="BENCHMARK", help="convolution, step, inference or graph.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Its first configuration; without it, a liquid of 4096 particles."),
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers there.")] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Of both sides; all cores without it.")
+    ] = None,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Runs of each side that count.")] = 5,
+    device: Annotated[Device, typer.Option("--device", help="cpu or cuda.")] = Device.CPU,
+    particles: Annotated[
+        int | None,
+        typer.Option("--particles", min=1, help="Repeat the configuration to so many; inference ends there [1000000]."),
+    ] = None,
+) -> None:
+    """Measure the package against e3nn (graph: scipy), by turns in one run, the same result checked first."""
+    import torch
+    from rich.console import Console
+
+    from equiglass.benchmark import convolution, graph, inference, step
+    from equiglass.benchmark.liquid import configuration
+    from equiglass.benchmark.measure import Setting, use_threads
+    from equiglass.errors import EquiglassError
+    from equiglass.files import write_text
+
+    if device == Device.CUDA and not torch.cuda.is_available():
+        raise EquiglassError("--device cuda: torch finds no GPU here.")
+    threads = threads or torch.get_num_threads()
+    use_threads(threads)
+    with Console().status(f"{which}: this takes minutes"):
+        system = configuration(file, None if which == Benchmark.INFERENCE else particles)
+        setting = Setting(system, threads, repeats, device.value)
+        if which == Benchmark.INFERENCE:
+            result = inference.benchmark(setting, particles or inference.PARTICLES)
+        else:
+            result = {"convolution": convolution, "step": step, "graph": graph}[which].benchmark(setting)
+    print_result(result, setting)
+    if json_file is not None:
+        write_text(json_file, json.dumps(result.as_json(setting), indent=2) + "\n")
+
+
+def print_result(result: Result, setting: Setting) -> None:
+    """One table; with sizes, a second one."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from equiglass.benchmark.measure import machine
+
+    ours, reference, numbers = result.ours, result.reference, result.as_json(setting)
+    where = machine()
+    console = Console()
+    table = Table(title=f"{result.benchmark}: {result.particles} particles, {result.edges} edges")
+    for column in ("", "equiglass", result.reference_name, "ratio"):
+        table.add_column(column, justify="right" if column else "left")
+    table.add_row("time, median", _s(ours.median), _s(reference.median), f"{result.ratio:.1f}")
+    table.add_row("fastest, slowest", *(f"{_s(min(x.seconds))}, {_s(max(x.seconds))}" for x in (ours, reference)), "")
+    if "tensor_product_s" in numbers:
+        name, ratio = "its tensor product and sum alone", numbers["tensor_product_ratio"]
+        table.add_row(name, "", _s(numbers["tensor_product_s"]), f"{ratio:.1f}")
+    memory = f"{reference.peak_bytes / max(ours.peak_bytes, 1):.1f}"
+    table.add_row("peak memory", _gib(ours.peak_bytes), _gib(reference.peak_bytes), memory)
+    table.add_row("largest relative difference", f"{result.max_relative_error:.1e}", "", "")
+    console.print(table)
+    if result.extrapolated:
+        console.print(f"{result.reference_name}: not run whole; formed from {result.extrapolated}")
+    if "sizes" in numbers:
+        table = Table(title="by size")
+        for column in ("particles", "graph", "network", "total", "a particle", "peak memory"):
+            table.add_column(column, justify="right")
+        for size in numbers["sizes"]:
+            total, n = size["total_s"], size["particles"]
+            cells = (_s(size["graph_s"]), _s(size["network_s"]), _s(total), f"{1e6 * total / n:.1f} us")
+            table.add_row(str(n), *cells, _gib(size["peak_bytes"]))
+        console.print(table)
+    device = where["gpu"] if setting.device == "cuda" else f"{where['processor']}, {setting.threads} threads"
+    console.print(f"{device}; {setting.repeats} runs by turns; convolution: {numbers['implementation']}")
+
+
+def _s(seconds: float) -> str:
+    return f"{seconds:.3g} s"
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.3g} GiB"
