@@ -265,7 +265,7 @@ def test_command_writes_matrix_tables_figures_and_models(trained: Path, capsys: 
 
 def test_figure_shows_every_model_test_and_learn(trained: Path) -> None:
     pytest.importorskip("matplotlib")
-    from equiglass.temperature_figures import transfer_figure
+    from equiglass.figures.temperature import transfer_figure
 
     model = load_model(trained / "run")
     data = {t: split(at_temperature(t, 4, 40), set()) for t in (0.4, 0.5)}

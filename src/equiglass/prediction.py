@@ -165,6 +165,25 @@ def pretrained_names() -> list[str]:
     return sorted(path.name for path in PRETRAINED.iterdir() if path.is_dir()) if PRETRAINED.is_dir() else []
 
 
+def model_files(run: Path | str, checkpoint: str = "last") -> list[Path]:
+    """Files of the members of a model, each in its run folder; none where there is no model.
+
+    Args:
+        run: as in :func:`load_model`.
+        checkpoint: "last" or "best".
+
+    Raises:
+        EquiglassError: another checkpoint.
+    """
+    if checkpoint not in ("last", "best"):
+        raise EquiglassError(f"the checkpoint is 'last' or 'best', not {checkpoint!r}.")
+    folder = PRETRAINED / str(run) if str(run) in pretrained_names() else Path(run)
+    names = (f"{checkpoint}.safetensors", BASELINE)
+    paths = [path for name in names for path in (folder / name, *sorted(folder.glob(f"*/{name}"))) if path.is_file()]
+    # A run folder is itself; a folder of run folders is all of them.
+    return paths[:1] if paths and paths[0].parent == folder else paths
+
+
 def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     """Load a trained model.
 
@@ -176,20 +195,14 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     Raises:
         EquiglassError: another checkpoint, nothing there, or members that do not fit together.
     """
-    if checkpoint not in ("last", "best"):
-        raise EquiglassError(f"the checkpoint is 'last' or 'best', not {checkpoint!r}.")
-    folder = PRETRAINED / str(run) if str(run) in pretrained_names() else Path(run)
-    readers: dict[str, Callable[[Path], Member]]
-    readers = {f"{checkpoint}.safetensors": load_trained, BASELINE: load_boattini}
-    paths = [path for name in readers for path in (folder / name, *sorted(folder.glob(f"*/{name}"))) if path.is_file()]
+    paths = model_files(run, checkpoint)
     if not paths:
         names = ", ".join(pretrained_names()) or "none"
         raise EquiglassError(
-            f"{run} is neither a run folder holding {' or '.join(readers)} nor a model of the package ({names})."
+            f"{run} is neither a run folder holding {checkpoint}.safetensors or {BASELINE} nor a model of the package "
+            f"({names})."
         )
-    # A run folder is itself; a folder of run folders is all of them.
-    paths = paths[:1] if paths[0].parent == folder else paths
-    members = tuple(readers[path.name](path) for path in paths)
+    members = tuple(load_boattini(path) if path.name == BASELINE else load_trained(path) for path in paths)
     first = members[0]
     for path, member in zip(paths, members, strict=True):
         same = (list(member.times), member.inputs, member.n_types) == (

@@ -14,6 +14,7 @@ from equiglass.commands.export import export
 from equiglass.commands.info import info
 from equiglass.commands.predict import predict
 from equiglass.commands.quench import quench
+from equiglass.commands.report import report
 from equiglass.commands.represent import represent
 from equiglass.commands.simulate import simulate
 from equiglass.commands.train import train
@@ -34,6 +35,7 @@ COMMANDS = (
     predict,
     transfer,
     represent,
+    report,
     quench,
     simulate,
     check,

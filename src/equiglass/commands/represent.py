@@ -30,10 +30,10 @@ def represent(
     from rich.progress import track
 
     from equiglass.errors import EquiglassError
+    from equiglass.figures.temperature import save_order_parameter_figures
     from equiglass.formats import load
     from equiglass.order_parameter import measure, save
     from equiglass.prediction import load_model
-    from equiglass.temperature_figures import save_order_parameter_figures
     from equiglass.transfer import tau_alpha
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -34,10 +34,10 @@ def transfer(
     from rich.progress import Progress, track
 
     from equiglass.errors import EquiglassError
+    from equiglass.figures.temperature import save_transfer_figures
     from equiglass.files import write_text
     from equiglass.formats import load
     from equiglass.prediction import load_model
-    from equiglass.temperature_figures import save_transfer_figures
     from equiglass.transfer import ALL_TIMES, as_csv, as_json, by_temperature, split, tau_alpha, trained_on
     from equiglass.transfer import transfer as transferred
 

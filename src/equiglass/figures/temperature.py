@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equiglass.figures import COLOURS, MARKERS, _figure, _new_axes, _style, save_figure
+from equiglass.figures.style import COLOURS, MARKERS, figure_of, new_axes, save_figure, style
 from equiglass.system import type_name
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def transfer_figure(rows: Sequence[Row], *, title: str = "", ax: Axes | None = N
         title: above the legend.
         ax: where to draw; a new figure of one column if not given.
     """
-    with _style():
+    with style():
         from matplotlib.lines import Line2D
 
-        ax = ax or _new_axes()
+        ax = ax or new_axes()
         models = {row.model: row.trained_at for row in rows}
         handles = []
         for (model, trained_at), colour in zip(models.items(), cycle(COLOURS), strict=False):
@@ -58,7 +58,7 @@ def transfer_figure(rows: Sequence[Row], *, title: str = "", ax: Axes | None = N
         ax.set(xlabel=r"$T$", ylabel=r"Pearson $\rho$", ylim=(np.floor(10 * ax.get_ylim()[0]) / 10, 1.0))
         ax.set_xticks(list(ceiling))
         ax.legend(handles=handles, title=title or None, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
-        return _figure(ax)
+        return figure_of(ax)
 
 
 def components_figure(configurations: Sequence[Described], kind: int, *, ax: Axes | None = None) -> Figure:
@@ -69,8 +69,8 @@ def components_figure(configurations: Sequence[Described], kind: int, *, ax: Axe
         kind: the type.
         ax: where to draw; a new figure of one column if not given.
     """
-    with _style():
-        ax = ax or _new_axes()
+    with style():
+        ax = ax or new_axes()
         x = np.concatenate([c.coordinates[c.types == kind] for c in configurations])
         structure = np.concatenate([c.structure[c.types == kind] for c in configurations])
         few = np.random.default_rng(0).permutation(len(x))[:DRAWN]
@@ -80,7 +80,7 @@ def components_figure(configurations: Sequence[Described], kind: int, *, ax: Axe
             ax.plot(*x[own].T, ".", color=colour, markersize=1.5, alpha=0.6, label=f"structure {number}")
         ax.set(xlabel="first principal component", ylabel="second principal component")
         ax.legend(title=type_name(kind), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, markerscale=5)
-        return _figure(ax)
+        return figure_of(ax)
 
 
 def populations_figure(rows: Sequence[Population], *, ax: Axes | None = None) -> Figure:
@@ -90,8 +90,8 @@ def populations_figure(rows: Sequence[Population], *, ax: Axes | None = None) ->
         rows: of one type, at known temperatures.
         ax: where to draw; a new figure of one column if not given.
     """
-    with _style():
-        ax = ax or _new_axes()
+    with style():
+        ax = ax or new_axes()
         for k, structure in enumerate(sorted({row.structure for row in rows})):
             own = sorted((row for row in rows if row.structure == structure), key=lambda row: row.temperature or 0.0)
             x, y, error = zip(*((row.temperature, row.share, row.error) for row in own), strict=True)
@@ -99,7 +99,7 @@ def populations_figure(rows: Sequence[Population], *, ax: Axes | None = None) ->
             ax.errorbar(x, y, error, color=colour, marker=marker, label=f"structure {structure}")
         ax.set(xlabel=r"$T$", ylabel="share of the particles", ylim=(0.0, 1.0))
         ax.legend(title=rows[0].type, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
-        return _figure(ax)
+        return figure_of(ax)
 
 
 def weights_figure(rows: Sequence[Weight], *, title: str = "", ax: Axes | None = None) -> Figure:
@@ -110,8 +110,8 @@ def weights_figure(rows: Sequence[Weight], *, title: str = "", ax: Axes | None =
         title: above the legend.
         ax: where to draw; a new figure of one column if not given.
     """
-    with _style():
-        ax = ax or _new_axes()
+    with style():
+        ax = ax or new_axes()
         curves: dict[tuple[int, int, int], list[Weight]] = {}
         for row in sorted(rows, key=lambda row: row.temperature):
             curves.setdefault((row.degree, row.member, row.channel), []).append(row)
@@ -125,7 +125,7 @@ def weights_figure(rows: Sequence[Weight], *, title: str = "", ax: Axes | None =
         ax.axhline(0.0, color="0.6", linewidth=0.8)
         ax.set(xlabel=r"$T$", ylabel=r"decoder weight $w\,D/\sigma$")
         ax.legend(title=title or None, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
-        return _figure(ax)
+        return figure_of(ax)
 
 
 def save_transfer_figures(folder: Path, rows: Sequence[Row], label: str) -> None:
