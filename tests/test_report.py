@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -17,6 +18,7 @@ import pytest
 
 import equiglass
 from conftest import random_liquid
+from equiglass.__main__ import main
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.figures import figure_png, training_curves
 from equiglass.prediction import Model
@@ -185,6 +187,18 @@ def test_shipped_model_shows_its_own_card(folder: Path) -> None:
     assert "no log of its training" in text
 
 
+def test_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    equiglass.save([labelled_liquid(8)], folder / "new.h5")
+    words = ["report", str(folder / "run-1"), "--data", str(folder / "new.h5"), "--out", str(folder / "line.html")]
+    monkeypatch.setattr(sys, "argv", ["equiglass", *words])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    assert "line.html" in capsys.readouterr().out
+    text = Outline((folder / "line.html").read_text()).text
+    assert f"equiglass {' '.join(words)}" in text
+    assert f"equiglass train --data DATA --out OUT --config {folder / 'run-1' / 'configuration.yaml'}" in text
+
+
 def test_json_becomes_tables() -> None:
     value = {
         "a": 1,
@@ -239,58 +253,65 @@ def test_a_place_that_cannot_be_written_to_is_named_before_the_work(tmp_path: Pa
             write_report(out, ["kalj-T0.44"])
 
 
-def browse(page: Path, *options: str, probe: str = "") -> tuple[str, list[str]]:
-    """The document after its scripts have run, without the data, and the console's lines.
+def browse(page: Path, *, before: str = "", probe: str = "") -> tuple[str, list[str], np.ndarray]:
+    """What Chromium makes of a page: the document without its data, the console's lines, and a picture (900, 1200, 3).
 
     Args:
         page: the HTML file.
-        options: of Chromium.
-        probe: a script to run after those of the page; the page's policy is lifted for it.
+        before: a script to run before those of the page; the page's policy is lifted for it.
+        probe: a script to run after them.
     """
+    from matplotlib.image import imread
+
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
     if probe:
         text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8"))
+        text = text.replace("<head>", f"<head><script>{before}</script>")
         page = page.with_name("probed.html")
-        # Chromium makes next to no frames in its virtual time.
-        frames = "<head><script>window.requestAnimationFrame = (act) => setTimeout(act, 1);</script>"
-        text = text.replace("<head>", frames).replace("</body>", f"<script>{probe}</script></body>")
-        page.write_text(text, encoding="utf-8")
-    flags = ["--headless", "--no-sandbox", "--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom"]
-    flags += ["--window-size=1200,900", f"--user-data-dir={page.parent / 'chromium'}"]
-    command = [chromium, *flags, *options, page.resolve().as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        page.write_text(text.replace("</body>", f"<script>{probe}</script></body>"), encoding="utf-8")
+    picture = page.with_suffix(".png")
+    flags = ["--headless", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    flags += ["--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom", f"--screenshot={picture}"]
+    flags += ["--window-size=1200,900"]
+    flags += [f"--user-data-dir={page.parent / 'chromium'}", page.resolve().as_uri()]
+    done = subprocess.run([chromium, *flags], capture_output=True, text=True, timeout=60, check=True)
     console = [line for line in done.stderr.splitlines() if re.search(r":CONSOLE[:(]\d", line)]
-    return re.sub(r"base64,[^\"]*|<script.*?</script>", "", done.stdout, flags=re.DOTALL), console
+    document = re.sub(r"base64,[^\"]*|<script.*?</script>", "", done.stdout, flags=re.DOTALL)
+    return document, console, imread(picture)[..., :3]
 
 
-SOFTWARE = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+def assert_spheres(picture: np.ndarray) -> None:
+    """Coloured pixels on the left and on the right."""
+    assert picture.shape == (900, 1200, 3)
+    coloured = np.ptp(picture, axis=-1) > 0.15
+    assert min(np.mean(coloured[:, :600]), np.mean(coloured[:, 600:])) > 0.05
 
 
 def test_opens_in_a_browser_without_errors(page: Path) -> None:
-    from matplotlib.image import imread
-
-    picture = page.with_name("shot.png")
-    document, console = browse(page, *SOFTWARE, f"--screenshot={picture}")
+    document, console, picture = browse(page)
     assert console == []
     assert 'data-state="ready"' in document
-    assert 'data-renderer="webgl"' in document
     assert "data-evil" not in document
-    pixels = imread(picture)[..., :3]
-    assert pixels.shape == (900, 1200, 3)
-    coloured = np.ptp(pixels, axis=-1) > 0.15
-    assert np.mean(coloured[:, :600]) > 0.05, "the spheres on the left"
-    assert np.mean(coloured[:, 600:]) > 0.05, "and on the right"
+    assert_spheres(picture)
 
 
-def test_a_browser_without_webgl_draws_on_a_canvas(page: Path) -> None:
-    document, console = browse(page, "--disable-3d-apis")
-    assert console == []
-    assert 'data-state="ready"' in document
-    assert 'data-renderer="canvas"' in document
-
-
+# Chromium makes next to no frames in its virtual time.
+FRAMES = "window.requestAnimationFrame = (act) => setTimeout(act, 1);"
+# The view declines WebGL in software, which is all there is without a screen.
+WEBGL = """
+const get = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, wanted) {
+  return get.call(this, kind, { ...wanted, failIfMajorPerformanceCaveat: false });
+};
+"""
+CANVAS = """
+const get = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, wanted) {
+  return kind === "webgl2" ? null : get.call(this, kind, wanted);
+};
+"""
 PROBE = """
 const control = (name) => document.querySelector(`[name="${name}"]`);
 const canvas = document.querySelector("canvas");
@@ -340,10 +361,12 @@ const press = (key) => canvas.dispatchEvent(new KeyboardEvent("keydown", { key }
 """
 
 
-@pytest.mark.parametrize("options", [SOFTWARE, ("--disable-3d-apis",)], ids=["webgl", "canvas"])
-def test_every_control_changes_the_picture(page: Path, options: tuple[str, ...]) -> None:
-    document, console = browse(page, *options, probe=PROBE)
+@pytest.mark.parametrize(("renderer", "before"), [("webgl", WEBGL), ("canvas", CANVAS)])
+def test_every_control_changes_the_picture(page: Path, renderer: str, before: str) -> None:
+    document, console, picture = browse(page, before=FRAMES + before, probe=PROBE)
     assert console == []
+    assert f'data-renderer="{renderer}"' in document
+    assert_spheres(picture)
     assert 'data-same="true"' in document, "what was turned and zoomed comes back"
     # What stands in "seen", each picture unlike every other: five quantities beside the measured one.
     assert 'data-different="15 of 15"' in document

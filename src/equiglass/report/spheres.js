@@ -1,4 +1,4 @@
-// Coloured spheres in a box, seen in perspective: with WebGL 2, or on a plain canvas where there is none.
+// Coloured spheres in a box, seen in perspective: with WebGL 2, or on a plain canvas where there is no such hardware.
 //
 //   scene  { centres: Float32Array(3 N), from the middle of the box; box: [Lx, Ly, Lz] }
 //   dress  { colours: Uint8Array(3 N); radii: Float32Array(N), 0 hides a particle }
@@ -125,7 +125,9 @@ const Spheres = (() => {
   }
 
   function webgl(canvas) {
-    const gl = canvas.getContext("webgl2", { alpha: false, antialias: true, preserveDrawingBuffer: true });
+    // WebGL in software would be slower than the plain canvas.
+    const wanted = { alpha: false, antialias: true, preserveDrawingBuffer: true, failIfMajorPerformanceCaveat: true };
+    const gl = canvas.getContext("webgl2", wanted);
     if (!gl) return null;
     const made = { spheres: program(gl, VERTEX, FRAGMENT), edges: program(gl, EDGE_VERTEX, EDGE_FRAGMENT) };
     const arrays = { spheres: gl.createVertexArray(), edges: gl.createVertexArray() };
