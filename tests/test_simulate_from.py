@@ -41,7 +41,7 @@ LABELS = ("propensity", "propensity_halves", "replica_variance", "mean_displacem
 
 @pytest.fixture(autouse=True)
 def _short_trajectories() -> Any:
-    """So short a trajectory may well look out of equilibrium."""
+    """So short a trajectory may well fail its checks, which loading it tells again."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EquiglassWarning)
         yield
@@ -245,7 +245,7 @@ def test_constant_pressure_and_times_by_the_scattering_function(tmp_path: Path) 
     assert abs(boxes[1, 0] / boxes[0, 0] - 1) > 1e-4
     assert all(0.9 < system.density < 1.5 for system in systems)
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert 0.9 < report["density"]["second"] < 1.5
+    assert 0.9 < report["trajectory"]["density"]["second"] < 1.5
     assert systems[0].time_labels == ("F=0.9", "F=0.4")
     assert dict(zip(systems[0].time_labels, systems[0].times.tolist(), strict=True)) == report["times"]
     # The pilot runs again, straight to the times found.

@@ -47,6 +47,10 @@ class System:
         propensity_halves: propensity over two disjoint halves of the runs, (2, T, N).
         mean_displacement: mean over runs of r(t) - r(0), (T, N, 3).
         replica_displacements: r(t) - r(0) of every run, (T, runs, N, 3).
+        self_scattering: F_s(7.25, t) of every type, mean over runs and particles, (T, n_types).
+        run_temperature: kinetic temperature at that time, mean over runs, (T,).
+        energy_drift: largest change of the total energy per particle since the start of any run, (T,).
+        momentum: largest momentum per particle of any run on the way to that time, (T,).
         runs: number of iso-configurational runs behind the propensity.
         predictions: published or computed predictions by name, each (T, N).
         provenance: where this came from, as readable text by key.
@@ -66,6 +70,10 @@ class System:
     propensity_halves: Float | None = None
     mean_displacement: Float | None = None
     replica_displacements: NDArray[np.float32] | None = None
+    self_scattering: Float | None = None
+    run_temperature: Float | None = None
+    energy_drift: Float | None = None
+    momentum: Float | None = None
     runs: int | None = None
     predictions: Mapping[str, Float] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -119,6 +127,10 @@ class System:
             ("replica_variance", (n_times, n), True),
             ("propensity_halves", (2, n_times, n), True),
             ("mean_displacement", (n_times, n, 3), True),
+            ("self_scattering", (n_times, int(types.max()) + 1), True),
+            ("run_temperature", (n_times,), True),
+            ("energy_drift", (n_times,), True),
+            ("momentum", (n_times,), True),
         ):
             if getattr(self, key) is not None:
                 self._set(key, self._array(key, getattr(self, key), shape, may_miss))

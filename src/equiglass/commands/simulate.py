@@ -30,7 +30,10 @@ def simulate(
     ] = None,
     merge: Annotated[bool, typer.Option("--merge", help="With --from: keep the labels that are there.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what a stopped simulation left.")] = False,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="LAMMPS processes at once, one core each.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Runs at once, one core each.")] = 1,
+    parsl: Annotated[
+        Path | None, typer.Option("--parsl", help="Python file with a Parsl config, to run on a cluster.")
+    ] = None,
     list_: Annotated[
         bool,
         typer.Option("--list", help="Name the protocols of the package.", callback=_list_presets, is_eager=True),
@@ -54,8 +57,11 @@ def simulate(
 
         if from_:
             ensemble = load_ensemble(protocol)
-            given = load(from_, types=types.split(",") if types else None, replicas=ensemble.keep_displacements)
-            systems = run_from(given, ensemble, out, merge=merge, resume=resume, progress=progress, jobs=jobs)
+            given = load(from_, types=types.split(",") if types else None, replicas=merge)
+            systems = run_from(
+                given, ensemble, out, merge=merge, resume=resume, progress=progress, jobs=jobs, parsl=parsl
+            )
         else:
-            systems = run_protocol(load_protocol(protocol), out, resume=resume, progress=progress, jobs=jobs)
-    typer.echo(f"{out / 'dataset.h5'}: {len(systems)} configurations; the checks are in {out / 'report.json'}")
+            whole = load_protocol(protocol)
+            systems = run_protocol(whole, out, resume=resume, progress=progress, jobs=jobs, parsl=parsl)
+    typer.echo(f"{out / 'dataset.h5'}: {len(systems)} configurations; the checks are in {out / 'report.md'}")

@@ -15,11 +15,12 @@ The species rule, for formats that name species (extended XYZ, LAMMPS dumps):
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.files import reading
 from equiglass.formats.bapst import read_bapst
 from equiglass.formats.checks import checked
@@ -76,8 +77,13 @@ def stream(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool =
     if isinstance(types, str) or (types is not None and len(set(types)) != len(types)):
         raise EquiglassError(f"types must be a list of different species names; got {types!r}.")
     for files in _grouped(_files(paths)):
+        told: set[str] = set()
         with reading(files[0]):
             for system in _read(files, types):
+                failed = system.provenance.get("failed")
+                if failed is not None and failed not in told:
+                    told.add(failed)
+                    warnings.warn(f"{files[0]}: FAILED its physics checks. {failed}", EquiglassWarning, stacklevel=2)
                 yield checked(system if replicas else replace(system, replica_displacements=None))
 
 

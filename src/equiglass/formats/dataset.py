@@ -1,6 +1,6 @@
 """Our data set: one HDF5 file of any number of configurations, format "equiglass-dataset", version 2.
 
-    /                              attributes: format, version
+    /                              attributes: format, version; failed, where checks failed, in sentences
     /configurations/000000         attributes: name, temperature, runs, time_labels, prediction_names
         types                      (N,)               int64
         box                        (3,)               float64
@@ -13,11 +13,16 @@
         predictions                (P, T, N)          float32
         mean_displacement          (T, N, 3)          float16: relative precision 5e-4
         replica_displacements      (T, runs, N, 3)    float16
+        self_scattering            (T, n_types)       float64: F_s(7.25, t)
+        run_temperature            (T,)               float64
+        energy_drift               (T,)               float64
+        momentum                   (T,)               float64
         provenance                 (K, 2)             text: key, value
         potential                  attributes: name, epsilon, sigma, cutoff, truncation
 
 What a configuration does not have is absent. Displacements beyond 1000 are stored as float32. Arrays are
 compressed (gzip with shuffle) and carry check sums. Version 1 has no truncation: its potentials are shifted.
+The attribute "failed" gathers what the configurations say under "failed" in their provenance.
 """
 
 from __future__ import annotations
@@ -39,6 +44,7 @@ FORMAT = "equiglass-dataset"
 VERSION = 2
 
 _EXACT = ("box", "positions", "positions_inherent", "times")
+_OF_RUNS = ("self_scattering", "run_temperature", "energy_drift", "momentum")
 _SINGLE = ("propensity", "replica_variance", "propensity_halves")
 _HALF = ("mean_displacement", "replica_displacements")
 _LARGEST_HALF = 1000.0
@@ -54,8 +60,12 @@ def write_dataset(systems: Iterable[System], path: Path) -> None:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
         configurations = file.create_group("configurations")
+        failed: dict[str, None] = {}
         for k, system in enumerate(systems):
             _write(configurations.create_group(f"{k:06d}"), system)
+            if "failed" in system.provenance:
+                failed[system.provenance["failed"]] = None
+        _write_texts(file, "failed", tuple(failed))
 
 
 def read_dataset(path: Path) -> Iterator[System]:
@@ -97,7 +107,7 @@ def _write(group: Any, system: System) -> None:
     _write_texts(group, "time_labels", system.time_labels)
     _write_texts(group, "prediction_names", tuple(system.predictions))
     store("types", system.types)
-    for keys, kind in ((_EXACT, np.float64), (_SINGLE, np.float32), (_HALF, np.float16)):
+    for keys, kind in ((_EXACT, np.float64), (_OF_RUNS, np.float64), (_SINGLE, np.float32), (_HALF, np.float16)):
         for key in keys:
             values = getattr(system, key)
             if values is None:
@@ -116,7 +126,7 @@ def _write(group: Any, system: System) -> None:
 
 
 def _read(group: Any) -> System:
-    arrays = {key: group[key][()] for key in ("types", *_EXACT, *_SINGLE, *_HALF) if key in group}
+    arrays = {key: group[key][()] for key in ("types", *_EXACT, *_OF_RUNS, *_SINGLE, *_HALF) if key in group}
     for key in ("types", "positions", "box"):
         if key not in arrays:
             raise EquiglassError(f"configuration {group.name}: the array {key!r} is missing.")

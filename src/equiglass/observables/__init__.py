@@ -5,7 +5,14 @@ Lengths, times and wave numbers are in LJ units. Averages over configurations co
 
 from equiglass.observables.ceiling import noise_ceiling, noise_ceiling_halves, noise_ceilings
 from equiglass.observables.correlation import Score, correlation, pearson
-from equiglass.observables.dynamics import mean_squared_displacement, self_scattering
+from equiglass.observables.crystal import crystal_like
+from equiglass.observables.dynamics import (
+    WAVE_NUMBER,
+    first_crossings,
+    mean_squared_displacement,
+    self_scattering,
+    self_scattering_by_type,
+)
 from equiglass.observables.estimate import Estimate, bootstrap
 from equiglass.observables.four_point import FourPoint, PairSums, correlation_length, four_point, pair_sums
 from equiglass.observables.structure import radial_distribution
@@ -23,6 +30,7 @@ from equiglass.observables.susceptibility import (
 __all__ = [
     "GLASSBENCH",
     "PAPER",
+    "WAVE_NUMBER",
     "Estimate",
     "FourPoint",
     "PairSums",
@@ -34,6 +42,8 @@ __all__ = [
     "chi4_of_runs",
     "correlation",
     "correlation_length",
+    "crystal_like",
+    "first_crossings",
     "four_point",
     "mean_squared_displacement",
     "noise_ceiling",
@@ -45,4 +55,5 @@ __all__ = [
     "radial_distribution",
     "self_overlap",
     "self_scattering",
+    "self_scattering_by_type",
 ]

@@ -6,13 +6,11 @@ stopped, however, goes on after the last file that is there, and ends with the s
 
 from __future__ import annotations
 
-import json
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,23 +18,19 @@ from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.files import write_text
 from equiglass.formats import load, save
 from equiglass.inherent import quench
-from equiglass.simulate.ensemble import run_ensemble
+from equiglass.physics import check, collect, failures, measure, write_report
+from equiglass.simulate.ensemble import run_ensembles
 from equiglass.simulate.joining import check_joinable, joined
 from equiglass.simulate.lammps import SCRATCH, find_lammps
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.pilot import find_times
 from equiglass.simulate.protocol import Ensemble, Protocol, ScatteringTimes
 from equiglass.simulate.trajectory import configuration_of, equilibrium, run_trajectory, stages
-from equiglass.system import System, type_name
+from equiglass.simulate.workers import Workers, working
+from equiglass.system import System
 
 LARGEST_FORCE = 1e-5
 """On any particle of an inherent structure."""
-
-LARGEST_DRIFT = 0.01
-"""Of the total energy per particle in a constant-energy run, in units of the temperature."""
-
-LARGEST_MOMENTUM = 1e-8
-"""Per particle in a constant-energy run, in units of the root of the temperature."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -48,15 +42,17 @@ def run_protocol(
     resume: bool = False,
     progress: Progress | None = None,
     jobs: int = 1,
+    parsl: Path | None = None,
 ) -> list[System]:
-    """Simulate, quench, and write OUT/dataset.h5, OUT/protocol.yaml and OUT/report.json.
+    """Simulate, quench, check, and write OUT/dataset.h5, OUT/protocol.yaml and OUT/report.*.
 
     Args:
         protocol: what to simulate.
         out: folder of the data set; made if absent.
         resume: go on with what a stopped simulation of the same protocol left in ``out``.
         progress: called with (pieces of work done, their number, what the last one was).
-        jobs: LAMMPS processes at once, one core each; they share the runs of a configuration.
+        jobs: runs at once, one core each.
+        parsl: a Python file that defines ``config``, a ``parsl.Config``: its workers do all the work.
 
     Returns:
         One system for each configuration, inherent structure and propensity included; the displacements of every
@@ -66,18 +62,15 @@ def run_protocol(
         EquiglassError: LAMMPS is missing or failed, ``out`` holds other work, or a quench failed.
     """
     find_lammps()
-    out = Path(out)
+    out = Path(out).absolute()
     parts = _open_folder(protocol, out, resume)
     finished = _counter(progress, len(stages(protocol)) + _pieces(protocol, protocol.configurations))
-    run_trajectory(protocol, parts, finished)
-    report: dict[str, Any] = {"warnings": []}
-    report |= equilibrium(protocol, parts)
-    if not report.pop("steady"):
-        report["warnings"].append(f"{report['equilibration']} Give the equilibration more time.")
-    told = {"equilibration": report["equilibration"]}
-    starts = [configuration_of(protocol, parts, index) for index in range(1, protocol.configurations + 1)]
-    starts = [replace(start, provenance={**start.provenance, **told}) for start in starts]
-    return _finish(protocol, starts, None, out, parts, report, finished, jobs)
+    with working(jobs, parsl) as workers:
+        run_trajectory(protocol, parts, workers, finished)
+        statement, halves = equilibrium(protocol, parts)
+        starts = [configuration_of(protocol, parts, index) for index in range(1, protocol.configurations + 1)]
+        starts = [replace(s, provenance={**s.provenance, "equilibration": statement}) for s in starts]
+        return _finish(protocol, starts, None, out, parts, halves, finished, workers)
 
 
 def run_from(
@@ -89,8 +82,9 @@ def run_from(
     resume: bool = False,
     progress: Progress | None = None,
     jobs: int = 1,
+    parsl: Path | None = None,
 ) -> list[System]:
-    """Label given configurations, and write OUT/dataset.h5, OUT/protocol.yaml and OUT/report.json.
+    """Label given configurations, check, and write OUT/dataset.h5, OUT/protocol.yaml and OUT/report.*.
 
     Args:
         systems: where the runs start.
@@ -99,7 +93,8 @@ def run_from(
         merge: keep the labels that the configurations carry beside the new ones.
         resume: go on with what a stopped simulation from the same configurations left in ``out``.
         progress: called with (pieces of work done, their number, what the last one was).
-        jobs: LAMMPS processes at once, one core each; they share the runs of a configuration.
+        jobs: runs at once, one core each.
+        parsl: a Python file that defines ``config``, a ``parsl.Config``: its workers do all the work.
 
     Returns:
         The configurations, labelled, with their inherent structures; the displacements of every run, where they are
@@ -114,17 +109,18 @@ def run_from(
         values = [] if isinstance(ensemble.times, ScatteringTimes) else list(ensemble.times.values())
         for system in systems:
             check_joinable(system, ensemble.time_labels, values, ensemble.runs)
-    if isinstance(ensemble.times, ScatteringTimes) and len({(s.temperature, s.potential) for s in starts}) > 1:
+    if len({(s.temperature, s.potential, s.n_types) for s in starts}) > 1:
         raise EquiglassError(
-            "F_k(t) is the mean over all configurations, and these differ in temperature or potential; "
-            "label each state point by itself."
+            "These configurations differ in temperature, potential or number of types; label each state point by "
+            "itself."
         )
     find_lammps()
-    out = Path(out)
+    out = Path(out).absolute()
     parts = _open_folder(ensemble, out, resume)
     _check_same(starts, parts / "configurations.h5", out)
     finished = _counter(progress, _pieces(ensemble, len(starts)))
-    return _finish(ensemble, starts, systems if merge else None, out, parts, {"warnings": []}, finished, jobs)
+    with working(jobs, parsl) as workers:
+        return _finish(ensemble, starts, systems if merge else None, out, parts, {}, finished, workers)
 
 
 def _start(system: System, ensemble: Ensemble) -> System:
@@ -146,7 +142,8 @@ def _start(system: System, ensemble: Ensemble) -> System:
         system.box,
         name=system.name,
         positions_inherent=system.positions_inherent,
-        provenance=system.provenance,
+        # Whether its labels fail will be seen again.
+        provenance={key: text for key, text in system.provenance.items() if key != "failed"},
         **known,
     )
 
@@ -206,92 +203,71 @@ def _finish(
     carried: Sequence[System] | None,
     out: Path,
     parts: Path,
-    report: dict[str, Any],
+    trajectory: Mapping[str, Mapping[str, float]],
     finished: Callable[[str], None],
-    jobs: int,
+    workers: Workers,
 ) -> list[System]:
     """From configurations to the data set, with the labels that ``carried`` has beside the new ones."""
+    times: Mapping[str, float]
     if isinstance(ensemble.times, ScatteringTimes):
-        times = report["times"] = find_times(ensemble.times, ensemble, starts, parts, jobs)
+        times = find_times(ensemble.times, ensemble, starts, parts, workers)
         finished("pilot runs")
     else:
         times = ensemble.times
     values = np.array(list(times.values()))
-    for index, start in enumerate(starts, start=1):
-        run_ensemble(ensemble, values, start, index, parts, jobs, finished)
-    _report_conservation(report, starts, parts, list(times))
-    starts = [_with_inherent(start, index, parts, finished) for index, start in enumerate(starts, start=1)]
-    systems: list[System] = []
+    run_ensembles(ensemble, values, starts, parts, workers, finished)
+    starts = _with_inherent(starts, parts, workers, finished)
 
-    def labelled() -> Iterator[System]:
+    def labelled(told: Mapping[str, str]) -> Iterator[System]:
         for index, start in enumerate(starts, start=1):
             with np.load(parts / f"configuration-{index:04d}.npz") as saved:
-                labels = {key: saved[key] for key in saved.files if key not in ("energy_drift", "momentum")}
-            system = replace(
-                start,
-                time_labels=tuple(times),
-                times=values,
-                runs=ensemble.runs,
-                provenance={**start.provenance, "protocol": ensemble.to_yaml()},
-                **labels,
-            )
+                labels = {key: saved[key] for key in saved.files}
+            system = replace(start, time_labels=tuple(times), times=values, runs=ensemble.runs, **labels)
             if carried is not None:
                 system = joined(carried[index - 1], system)
+            yield replace(system, provenance={**system.provenance, "protocol": ensemble.to_yaml(), **told})
+
+    state = collect([measure(system) for system in labelled({})])
+    checks = check(state)
+    failed = failures(checks)
+    write_report(out, state, checks, {"trajectory": trajectory})
+    systems: list[System] = []
+
+    def stored() -> Iterator[System]:
+        for system in labelled({"failed": " ".join(failed)} if failed else {}):
             systems.append(replace(system, replica_displacements=None))
             yield system
 
-    save(labelled(), out / "dataset.h5")
-    report["mean_propensity"] = _mean_propensity(systems, tuple(times))
-    # The warnings last.
-    report["warnings"] = report.pop("warnings")
-    write_text(out / "report.json", json.dumps(report, indent=2) + "\n")
-    for warning in report["warnings"]:
-        warnings.warn(warning, EquiglassWarning, stacklevel=3)
+    save(stored(), out / "dataset.h5")
+    for statement in failed:
+        warnings.warn(statement, EquiglassWarning, stacklevel=3)
     return systems
 
 
-def _with_inherent(start: System, index: int, parts: Path, finished: Callable[[str], None]) -> System:
-    """The configuration with its inherent structure, quenched unless it has one."""
-    inherent = parts / f"inherent-{index:04d}.npz"
-    if start.positions_inherent is None:
-        if not inherent.exists():
-            quenched = quench(start, tolerance=LARGEST_FORCE)
-            assert quenched.positions_inherent is not None
-            write_arrays(inherent, positions=quenched.positions_inherent)
+def _with_inherent(
+    starts: Sequence[System], parts: Path, workers: Workers, finished: Callable[[str], None]
+) -> list[System]:
+    """The configurations with their inherent structures, quenched unless they have one."""
+    files = [parts / f"inherent-{index:04d}.npz" for index in range(1, len(starts) + 1)]
+    work = (
+        None if start.positions_inherent is not None or file.exists() else (start, file)
+        for start, file in zip(starts, files, strict=True)
+    )
+    quenched = []
+    for index, (start, file, _) in enumerate(zip(starts, files, workers.do(_quench, work), strict=True), start=1):
+        finished(f"configuration {index}, inherent structure")
+        if start.positions_inherent is not None:
+            quenched.append(start)
+            continue
         told = {"inherent structure": f"FIRE, largest force {LARGEST_FORCE:g}, potential {start.potential}"}
-        with np.load(inherent) as saved:
-            start = replace(start, positions_inherent=saved["positions"], provenance={**start.provenance, **told})
-    finished(f"configuration {index}, inherent structure")
-    return start
+        with np.load(file) as saved:
+            quenched.append(
+                replace(start, positions_inherent=saved["positions"], provenance={**start.provenance, **told})
+            )
+    return quenched
 
 
-def _report_conservation(report: dict[str, Any], starts: Sequence[System], parts: Path, labels: Sequence[str]) -> None:
-    """Do the runs conserve their energy, and their momentum, which is zero? In numbers, and in warnings."""
-    drifts, momenta = [], []
-    for index, start in enumerate(starts, start=1):
-        assert start.temperature is not None
-        with np.load(parts / f"configuration-{index:04d}.npz") as saved:
-            drifts.append(saved["energy_drift"] / start.temperature)
-            momenta.append(float(saved["momentum"]) / start.temperature**0.5)
-    drift, momentum = np.max(drifts, axis=0), max(momenta)
-    report["largest_energy_drift"] = dict(zip(labels, drift[1:].tolist(), strict=True))
-    report["largest_momentum"] = momentum
-    if drift.max() > LARGEST_DRIFT:
-        report["warnings"].append(
-            f"The total energy per particle drifts by up to {drift.max():.2g} of the temperature in the "
-            f"constant-energy runs, more than {LARGEST_DRIFT:g}; take a shorter timestep."
-        )
-    if momentum > LARGEST_MOMENTUM:
-        report["warnings"].append(
-            f"The centre of mass moves in the constant-energy runs, with up to {momentum:.2g} of the thermal velocity."
-        )
-
-
-def _mean_propensity(systems: Sequence[System], labels: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Mean over particles and configurations, by type and time label."""
-    table: dict[str, dict[str, float]] = {}
-    for kind in range(max(system.n_types for system in systems)):
-        for label in labels:
-            values = [s.propensity[s.at(label), s.types == kind] for s in systems if s.propensity is not None]
-            table.setdefault(type_name(kind), {})[label] = float(np.concatenate(values).mean())
-    return table
+def _quench(start: System, file: Path) -> None:
+    inherent = quench(start, tolerance=LARGEST_FORCE).positions_inherent
+    assert inherent is not None
+    write_arrays(file, positions=inherent)

@@ -1,94 +1,104 @@
-"""The iso-configurational ensemble of a configuration: NVE runs that differ in their first velocities."""
+"""The iso-configurational ensembles: NVE runs of every configuration that differ in their first velocities."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.observables import self_scattering_by_type
 from equiglass.simulate.lammps import State, constant_energy
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble
 from equiglass.simulate.velocities import maxwell_boltzmann
+from equiglass.simulate.workers import Workers
 from equiglass.system import System
 
 Float = NDArray[np.float64]
 
 
-def run_ensemble(
+def run_ensembles(
     ensemble: Ensemble,
     times: Float,
-    start: System,
-    index: int,
+    starts: Sequence[System],
     parts: Path,
-    jobs: int,
+    workers: Workers,
     finished: Callable[[str], None],
 ) -> None:
-    """All runs of a configuration, ``jobs`` at a time: leaves configuration-NNNN.npz, their averages.
+    """All runs of all configurations: leaves configuration-NNNN.npz, the averages, for each of them.
 
     Args:
         ensemble: number of runs, seed, timestep.
         times: (T,), ascending.
-        start: the configuration, with its temperature and potential.
-        index: its number, from 1.
+        starts: the configurations, with their temperature and potential.
         parts: folder of the pieces of work.
-        jobs: runs at once.
-        finished: called after every run, and at the end.
+        workers: who runs.
+        finished: called after every run, and after the averages of every configuration.
     """
-    result, folder = parts / f"configuration-{index:04d}.npz", parts / f"runs-{index:04d}"
-    runs = [folder / f"run-{run:04d}.npz" for run in range(1, ensemble.runs + 1)]
-    if not result.exists():
-        folder.mkdir(exist_ok=True)
 
-        def work(run: int) -> None:
-            if not runs[run - 1].exists():
-                _run_replica(ensemble, times, start, ensemble.rng(2, index, run), parts, runs[run - 1])
+    def files(index: int) -> tuple[Path, list[Path]]:
+        folder = parts / f"runs-{index:04d}"
+        runs = [folder / f"run-{run:04d}.npz" for run in range(1, ensemble.runs + 1)]
+        return parts / f"configuration-{index:04d}.npz", runs
 
-        with ThreadPoolExecutor(jobs) as pool:
-            try:
-                for run, _ in enumerate(pool.map(work, range(1, ensemble.runs + 1)), start=1):
-                    finished(f"configuration {index}, run {run}")
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-        write_arrays(result, **_averages(times, runs, ensemble.keep_displacements))
-    else:
+    def work() -> Iterator[tuple[Ensemble, Float, System, np.random.Generator, Path, Path] | None]:
+        for index, start in enumerate(starts, start=1):
+            result, runs = files(index)
+            if not result.exists():
+                runs[0].parent.mkdir(exist_ok=True)
+            for run, path in enumerate(runs, start=1):
+                done = result.exists() or path.exists()
+                yield None if done else (ensemble, times, start, ensemble.rng(2, index, run), parts, path)
+
+    done = workers.do(_run_replica, work())
+    for index, start in enumerate(starts, start=1):
+        result, runs = files(index)
         for run in range(1, ensemble.runs + 1):
+            next(done)
             finished(f"configuration {index}, run {run}")
-    shutil.rmtree(folder, ignore_errors=True)
-    finished(f"configuration {index}")
+        if not result.exists():
+            write_arrays(result, **_averages(times, start.types, runs, ensemble.keep_displacements))
+        shutil.rmtree(runs[0].parent, ignore_errors=True)
+        finished(f"configuration {index}")
 
 
 def _run_replica(
     ensemble: Ensemble, times: Float, start: System, rng: np.random.Generator, parts: Path, result: Path
 ) -> None:
-    """One NVE run with fresh Maxwell-Boltzmann velocities: displacements (T, N, 3) and total energies (T + 1,)."""
+    """One NVE run with fresh Maxwell-Boltzmann velocities: displacements (T, N, 3), energies and temperatures (T + 1,).
+
+    The file is written here, by the worker, so that nothing large travels.
+    """
     assert start.potential is not None
     assert start.temperature is not None
     velocities = maxwell_boltzmann(rng, start.n_particles, start.temperature)
     state = State(start.positions, start.types, start.box, velocities)
     run = constant_energy(state, start.potential, times, ensemble.timestep, parts)
-    write_arrays(result, displacements=run.positions - start.positions, energy=run.energy)
+    displacements = run.positions - start.positions
+    write_arrays(result, displacements=displacements, energy=run.energy, temperature=run.temperature)
 
 
-def _averages(times: Float, runs: list[Path], keep_displacements: bool) -> dict[str, NDArray[np.floating]]:
-    """Propensity, its halves (runs 1, 3, ... and 2, 4, ...), variance and mean displacement over the runs.
+def _averages(
+    times: Float, types: NDArray[np.int64], runs: list[Path], keep_displacements: bool
+) -> dict[str, NDArray[np.floating]]:
+    """The labels of a `System` and what it tells of the runs, by name.
 
-    Also the largest change of the total energy per particle, (T + 1,), and the largest momentum per particle, which
+    The halves of the propensity are those over runs 1, 3, ... and 2, 4, ...; the momentum is what the displacement of
     the centre of mass shows.
     """
-    distances, drifts, momenta, kept = [], [], [], []
+    distances, scattering, temperatures, drifts, momenta, kept = [], [], [], [], [], []
     mean: Float = np.zeros(())
     for path in runs:
         with np.load(path) as run:
-            displacements, energy = run["displacements"], run["energy"]
+            displacements, energy, temperature = run["displacements"], run["energy"], run["temperature"]
         distances.append(np.linalg.norm(displacements, axis=-1))
         mean = mean + displacements / len(runs)
-        drifts.append(energy - energy[0])
+        scattering.append(self_scattering_by_type(displacements[:, None], types))
+        temperatures.append(temperature[1:])
+        drifts.append(np.abs(energy[1:] - energy[0]))
         momenta.append(np.linalg.norm(displacements.mean(1), axis=-1) / times)
         if keep_displacements:
             kept.append(displacements.astype(np.float32))
@@ -98,7 +108,9 @@ def _averages(times: Float, runs: list[Path], keep_displacements: bool) -> dict[
         "propensity_halves": np.stack([distance[0::2].mean(0), distance[1::2].mean(0)]),
         "replica_variance": distance.var(0, ddof=1),
         "mean_displacement": mean,
-        "energy_drift": np.abs(drifts).max(0),
-        "momentum": np.max(momenta),
+        "self_scattering": np.mean(scattering, axis=0),
+        "run_temperature": np.mean(temperatures, axis=0),
+        "energy_drift": np.max(drifts, axis=0),
+        "momentum": np.max(momenta, axis=0),
     }
     return {**averages, "replica_displacements": np.stack(kept, axis=1)} if keep_displacements else averages

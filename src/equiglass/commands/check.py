@@ -1,0 +1,59 @@
+"""equiglass check: is a data set a liquid in equilibrium, and did its runs conserve what they must?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from equiglass.system import System
+
+
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Files or folders of configurations of one state point.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the report and its figures.")] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option("--against", help="Another data set to agree with; may be repeated.")
+    ] = None,
+    potential: Annotated[
+        str | None, typer.Option("--potential", help="Pair potential of configurations whose file names none.")
+    ] = None,
+    types: Annotated[str | None, typer.Option("--types", help="Species of types 0, 1, ..., with commas.")] = None,
+) -> None:
+    """Check the physics of a data set; exit status 1 if it fails."""
+    from dataclasses import replace
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from equiglass.errors import EquiglassError
+    from equiglass.formats import stream
+    from equiglass.physics import check as check_state
+    from equiglass.physics import collect, failures, measure, write_report
+    from equiglass.potential import MIXTURES
+
+    if potential is not None and potential not in MIXTURES:
+        raise EquiglassError(f"the potential {potential!r} is not known; known: {', '.join(MIXTURES)}.")
+
+    def systems(paths: list[Path]) -> Iterator[System]:
+        for system in stream(paths, types=types.split(",") if types else None):
+            known = system.potential or (MIXTURES[potential] if potential else None)
+            yield replace(system, potential=known)
+
+    state, other = (collect([measure(s) for s in systems(paths)]) if paths else None for paths in (files, against))
+    assert state is not None
+    checks = check_state(state, other)
+    table = Table()
+    for column in ("check", "verdict", ""):
+        table.add_column(column)
+    for each in checks:
+        table.add_row(*each)
+    Console().print(table)
+    if out is not None:
+        for path in write_report(out, state, checks):
+            typer.echo(path)
+    if failures(checks):
+        raise typer.Exit(1)

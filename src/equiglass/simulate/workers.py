@@ -1,0 +1,86 @@
+"""Who does the pieces of work: threads of this process, each with a LAMMPS of its own, or the workers of Parsl."""
+
+from __future__ import annotations
+
+import runpy
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from equiglass.errors import EquiglassError
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Workers, and how many pieces of work to give them at once."""
+
+    executor: Executor
+    jobs: int
+
+    def do(self, function: Callable[..., Any], work: Iterable[tuple[Any, ...] | None]) -> Iterator[Any]:
+        """What the function returns for each of the arguments, in their order; None where there is nothing to do.
+
+        Args:
+            function: of a module.
+            work: arguments; taken from the iterable only as they are needed.
+
+        Raises:
+            EquiglassError: a worker was lost.
+        """
+        given: deque[Future[Any] | None] = deque()
+        for arguments in work:
+            given.append(None if arguments is None else self.executor.submit(function, *arguments))
+            # As many again wait, so that no worker has to.
+            if len(given) >= 2 * self.jobs:
+                yield _result(given.popleft())
+        while given:
+            yield _result(given.popleft())
+
+
+def _result(future: Future[Any] | None) -> Any:
+    try:
+        return None if future is None else future.result()
+    except EquiglassError:
+        raise
+    except Exception as error:
+        cause = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise EquiglassError(f"A piece of work was not finished ({cause}); --resume goes on with it.") from error
+
+
+@contextmanager
+def working(jobs: int, parsl: Path | None = None) -> Iterator[Workers]:
+    """Workers for the time of the block.
+
+    Args:
+        jobs: pieces of work at once.
+        parsl: a Python file that defines ``config``, a ``parsl.Config``; threads of this process without it.
+
+    Raises:
+        EquiglassError: Parsl is not installed, or there is no configuration in the file.
+    """
+    executor = ThreadPoolExecutor(jobs) if parsl is None else _parsl(parsl)
+    try:
+        yield Workers(executor, jobs)
+    except BaseException:
+        # Parsl cannot cancel what it has been given; it ends its workers instead.
+        executor.shutdown(**({"cancel_futures": True} if parsl is None else {"wait": False}))
+        raise
+    executor.shutdown()
+
+
+def _parsl(file: Path) -> Executor:
+    try:
+        from parsl.concurrent import ParslPoolExecutor
+    except ImportError:
+        raise EquiglassError("Parsl is not installed; install it with: pip install equiglass[parsl]") from None
+    try:
+        config = runpy.run_path(str(file))["config"]
+    except OSError as error:
+        raise EquiglassError(f"{file}: cannot be read ({error.strerror}).") from None
+    except KeyError:
+        raise EquiglassError(f"{file}: defines no config = parsl.Config(...).") from None
+    return ParslPoolExecutor(config)
