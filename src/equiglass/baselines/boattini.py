@@ -56,7 +56,7 @@ SCALARS = 20.0
 CHOICES = tuple(product((0.0, 0.3, 1.0), (0.5, 1.0)))
 """(thermal, decay) to choose from."""
 
-PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """To choose from."""
 
 

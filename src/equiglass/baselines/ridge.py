@@ -151,6 +151,7 @@ def _fit(
                         f"No validation configuration tells the propensity of type {type_name(s)} at the "
                         f"time labelled {labels[time]!r}, so no penalty can be chosen; add one that does."
                     )
+                # A constant prediction, whose correlation is undefined, counts as none.
                 mean_rho = np.nan_to_num(scores).mean(axis=0)
                 e, k = divmod(int(mean_rho.argmax()), len(penalties))
                 slopes, offsets = every.ridge(emphases[e], [penalties[k]])
