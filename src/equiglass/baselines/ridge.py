@@ -246,7 +246,7 @@ class _Moments:
 
     def ridge(self, emphasis: Float, penalties: Sequence[float]) -> tuple[Float, Float]:
         """Weights (penalties, T, F) and offsets (penalties, T)."""
-        from scipy.linalg import solve
+        from scipy.linalg import cho_factor, cho_solve
 
         used = np.flatnonzero(emphasis)
         e, x, y = emphasis[used], self.x[used] / self.n, self.y / self.n
@@ -254,6 +254,7 @@ class _Moments:
         cross = (self.yx[:, used] / self.n - np.outer(y, x)) * e
         weights = np.zeros((len(penalties), len(y), len(emphasis)))
         for k, penalty in enumerate(penalties):
-            damped = gram + penalty * np.eye(len(used))
-            weights[k][:, used] = solve(damped, cross.T, assume_a="pos", overwrite_a=True).T * e
+            damped = gram.copy()
+            np.fill_diagonal(damped, gram.diagonal() + penalty)
+            weights[k][:, used] = cho_solve(cho_factor(damped, overwrite_a=True), cross.T).T * e
         return weights, y - weights[..., used] @ x
