@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from functools import partial
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import save_file
 from scipy.special import sph_harm_y
 from scipy.stats import ortho_group
 
 from conftest import random_liquid
+from equiglass import compiled
+from equiglass.__main__ import main
+from equiglass.baselines import boattini
+from equiglass.baselines import shells as shell_sums
+from equiglass.baselines.boattini import boattini_features, fit_boattini, load_boattini, save_boattini
 from equiglass.baselines.descriptors import (
     Descriptors,
-    Shells,
     describe,
     first_layer_invariants,
-    unit_harmonics,
+    inherent_energy,
+    neighbourhood_averages,
 )
-from equiglass.baselines.ridge import fit_ridge
+from equiglass.baselines.ridge import fit_ridge, fit_ridge_by_folds
+from equiglass.baselines.shells import Shells, radial_sums, shell_norms, unit_harmonics
 from equiglass.errors import EquiglassError
+from equiglass.formats import save
+from equiglass.neighbors import periodic_pairs
 from equiglass.observables import correlation
-from equiglass.potential import KOB_ANDERSEN, potential_energy
+from equiglass.prediction import load_model
 from equiglass.system import System
+from labelled import labelled_liquid
 
 SMALL = Descriptors(
     radial=(Shells(0.9, 1.5, 4, 0.05), Shells(1.7, 2.5, 3, 0.1)),
@@ -98,7 +112,6 @@ def test_descriptors_are_the_literal_sums() -> None:
                 q_lm[i] += weight * harmonics(l, vector)
         q_lm /= z[:, None]
         columns.append(np.sqrt(4 * np.pi / (2 * l + 1) * np.sum(np.abs(q_lm) ** 2, axis=1)))
-    columns.append(potential_energy(system.positions, system.types, system.box, KOB_ANDERSEN))
     expected = [np.stack(columns, axis=1)]
     for _ in range(2):
         total, weights = expected[-1].copy(), np.ones((n, 1))
@@ -117,6 +130,26 @@ def test_descriptors_are_the_literal_sums() -> None:
     assert features[:, names.index("q3(r=1.30) n=0")] == pytest.approx(columns[14 + 8], rel=1e-5, abs=1e-6)
 
 
+@pytest.mark.parametrize("set_", [Shells(0.9, 1.9, 3, 0.2), Shells(0.8, 2.0, 25, 0.025), Shells(1.2, 1.2, 1, 0.1)])
+def test_compiled_sums_equal_the_plain_ones(set_: Shells, monkeypatch: pytest.MonkeyPatch) -> None:
+    if isinstance(compiled.compiler(), str):
+        pytest.skip("no C++ compiler")
+    system = small_liquid(3)
+    pairs = periodic_pairs(system.positions, system.box, 2.5)
+    where = (system.positions, system.types, system.box, 3)
+
+    def both() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return radial_sums(*where, (set_,))[0], shell_norms(pairs, system.types, 3, set_, 7)
+
+    assert shell_sums._compiled() is not None
+    fast = both()
+    monkeypatch.setattr(shell_sums, "_compiled", lambda: None)
+    plain = both()
+    for a, b in zip(fast, plain, strict=True):
+        assert np.abs(b).max() > 0.1
+        assert a == pytest.approx(b, rel=1e-10, abs=1e-12)
+
+
 def test_first_layer_invariants_are_the_literal_sums() -> None:
     system, shells = small_liquid(1), Shells(0.9, 1.9, 3, 0.2)
     features = first_layer_invariants(system, shells, energy=False)
@@ -127,15 +160,17 @@ def test_first_layer_invariants_are_the_literal_sums() -> None:
             y = np.sqrt(4 * np.pi / (2 * l + 1)) * harmonics(l, vector)
             moments[i, system.types[j], :, l, : 2 * l + 1] += radial[:, None] * y
     expected = np.sqrt(np.sum(np.abs(moments) ** 2, axis=-1)).reshape(system.n_particles, -1)
-    assert features == pytest.approx(expected, abs=1e-9)
+    assert features == pytest.approx(expected, rel=1e-7, abs=1e-7)
 
 
 def test_one_neighbour_has_q_of_one_and_none_has_zero() -> None:
-    positions = np.array([[1.0, 1.0, 1.0], [1.0, 1.6, 1.8], [15.0, 15.0, 15.0]])
+    positions = np.array([[1.0, 1.0, 1.0], [1.0, 1.588, 1.784], [15.0, 15.0, 15.0]])
     system = System(positions, np.array([0, 1, 0]), np.full(3, 30.0), positions_inherent=positions)
-    features = describe(system, replace(SMALL, generations=0), energy=False)
+    features = describe(system, replace(SMALL, generations=0))
     q = features[:, -SMALL.angular.number * SMALL.l_max :]
-    assert q[:2] == pytest.approx(1.0)
+    # At 0.98, the pair lies within the reach of the shells at 1.0 and 1.3, not of that at 1.6.
+    assert q[:2, : 2 * SMALL.l_max] == pytest.approx(1.0)
+    assert np.all(q[:2, 2 * SMALL.l_max :] == 0)
     assert np.all(q[2] == 0)
     assert np.all(first_layer_invariants(system, energy=False)[2] == 0)
 
@@ -174,9 +209,7 @@ def test_the_state_described_is_the_one_asked_for() -> None:
     rng = np.random.default_rng(0)
     moved = replace(system, positions_inherent=system.positions + rng.normal(0, 0.05, (60, 3)))
     at_rest = replace(system, positions=moved.positions_inherent)
-    assert describe(moved, SMALL, energy=False) == pytest.approx(
-        describe(at_rest, SMALL, positions="thermal", energy=False), abs=1e-9
-    )
+    assert describe(moved, SMALL) == pytest.approx(describe(at_rest, SMALL, positions="thermal"), abs=1e-9)
     assert describe(inherent, SMALL) == pytest.approx(describe(inherent, SMALL, positions="thermal"), abs=1e-6)
     with pytest.raises(EquiglassError, match=r"liquid-0.*quench"):
         describe(system)
@@ -261,6 +294,49 @@ def test_the_penalty_is_chosen_on_the_validation_configurations() -> None:
     assert noisy.penalties[1].mean() > 100 * quiet.penalties[1].mean()
 
 
+def test_an_emphasis_divides_the_penalty_and_zero_leaves_out() -> None:
+    folds, penalty = [[labelled(0)], [labelled(1)]], 0.3
+    emphasis = np.array([[1.0, 0.0, 2.0, 1.0, 0.5, 10.0]])
+    ridge = fit_ridge_by_folds(folds, [penalty], emphasis)
+    for s in range(2):
+        x = np.vstack([f[c.types == s] for ((f, c),) in folds])
+        y = np.concatenate([c.propensity[1, c.types == s] for ((_, c),) in folds])
+        z, used = (x - x.mean(0)) / x.std(0), emphasis[0] > 0
+        gram = z[:, used].T @ z[:, used] / len(y) + penalty * np.diag(1 / emphasis[0, used] ** 2)
+        weights = np.linalg.solve(gram, z[:, used].T @ (y - y.mean()) / len(y))
+        assert ridge.weights[s, 1, used] == pytest.approx(weights, abs=1e-9)
+        assert ridge.weights[s, 1, ~used] == 0
+
+
+def test_folds_choose_what_predicts_the_configurations_left_out() -> None:
+    """Scores of every choice from regressions on the other folds, one by one; the winner is fitted to all folds."""
+    items = [labelled(k, noise=3.0) for k in range(5)]
+    folds, penalties = [items[0:2], items[2:4], items[4:]], [0.01, 0.3, 3.0]
+    emphases = np.array([[1.0, 0, 0, 0, 0, 0], np.ones(6), [0.2, 1, 1, 1, 1, 1]])
+    ridge = fit_ridge_by_folds(folds, penalties, emphases)
+
+    def part(some: list, s: int, time: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        x = np.vstack([f[c.types == s] for f, c in some])
+        return (x - ridge.mean[s]) / ridge.scale[s], np.concatenate([c.propensity[time, c.types == s] for _, c in some])
+
+    def rho(s: int, time: int, e: int, penalty: float) -> float:
+        each = []
+        for k, fold in enumerate(folds):
+            z, y = part([item for j, other in enumerate(folds) if j != k for item in other], s, time)
+            z, y, centre = (z - z.mean(0)) * emphases[e], y - y.mean(), z.mean(0)
+            weights = np.linalg.solve(z.T @ z / len(y) + penalty * np.eye(6), z.T @ y / len(y)) * emphases[e]
+            for item in fold:
+                left_out, truth = part([item], s, time)
+                each.append(np.corrcoef((left_out - centre) @ weights, truth)[0, 1])
+        return float(np.mean(each))
+
+    for s, time in product(range(2), range(3)):
+        scores = {(e, p): rho(s, time, e, p) for e in range(3) for p in penalties}
+        assert (ridge.emphasis[s, time], ridge.penalties[s, time]) == max(scores, key=lambda key: scores[key])
+        assert ridge.validation[s, time] == pytest.approx(max(scores.values()), abs=1e-9)
+    assert not np.any(ridge.emphasis == 0)
+
+
 def test_times_are_matched_by_label() -> None:
     features, system = labelled(0)
     assert system.propensity is not None
@@ -307,3 +383,96 @@ def test_what_was_never_seen_is_nan_and_what_is_wrong_is_said() -> None:
         fit_ridge([(features, system)], [forget(labelled(1), 2, slice(None))])
     with pytest.raises(EquiglassError, match="positive"):
         fit_ridge([(features, system)], [labelled(1)], penalties=[0.0])
+
+
+@pytest.fixture
+def few_choices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tuned regression in a fraction of a second."""
+    monkeypatch.setattr(boattini, "CHOICES", ((0.0, 0.5), (1.0, 0.5)))
+    monkeypatch.setattr(boattini, "PENALTIES", (0.1, 1.0))
+
+
+def shaken(seed: int) -> System:
+    """A labelled liquid with an inherent structure of its own."""
+    system = labelled_liquid(seed)
+    shift = np.random.default_rng(seed).normal(0, 0.05, (system.n_particles, 3))
+    return replace(system, positions_inherent=system.positions + shift)
+
+
+def test_features_are_both_structures_and_the_averaged_scalars() -> None:
+    system = shaken(0)
+    features = boattini_features(system, 2, SMALL)
+    n = len(SMALL.names())
+    assert features[:, :n] == pytest.approx(describe(system, SMALL), rel=1e-5, abs=1e-6)
+    assert features[:, n : 2 * n] == pytest.approx(describe(system, SMALL, positions="thermal"), rel=1e-5, abs=1e-6)
+    assert features[:, 2 * n] == pytest.approx(inherent_energy(system), rel=1e-5)
+    assert system.positions_inherent is not None
+    distance = np.linalg.norm(system.positions_inherent - system.positions, axis=1)
+    assert features[:, 2 * n + 1] == pytest.approx(distance, rel=1e-5)
+    scalars = features[:, 2 * n :].astype(float)
+    average = neighbourhood_averages(system, scalars[:, -4:-2], SMALL.averaging_radius, 1)
+    assert scalars[:, -2:] == pytest.approx(average[:, 2:], rel=1e-4)
+    assert scalars.shape[1] == 2 * (boattini.GENERATIONS + 1)
+    emphases = boattini._emphases(SMALL, 2)
+    assert emphases.shape == (len(boattini.CHOICES), features.shape[1])
+    assert emphases[2, [0, n // 3, n, 2 * n - 1, 2 * n]] == pytest.approx([1, 0.5, 0.3, 0.3 * 0.25, 20])
+
+
+def test_the_baseline_learns_and_comes_back_from_its_file(few_choices: None, tmp_path: Path) -> None:
+    data = [(boattini_features(s, 2, SMALL), s) for s in map(shaken, range(12))]
+    model = fit_boattini(data, SMALL)
+    test = shaken(9)
+    predicted = model.predict(test)
+    assert correlation([test.propensity[1]], [predicted[1]]).pooled > 0.7
+    assert dict(model.times) == {"1": 0.1, "7": 16.5}
+    save_boattini(model, tmp_path / "boattini.safetensors")
+    with safe_open(tmp_path / "boattini.safetensors", framework="np") as file:
+        description = json.loads(file.metadata()["equiglass"])
+    assert (description["format"], description["version"]) == ("equiglass-boattini", 1)
+    assert description["chosen"]["A"]["7"]["validation_rho"] > 0.5
+    again = load_model(tmp_path).predict(replace(test, potential=None))
+    assert again.propensity == pytest.approx(np.maximum(predicted, 0), abs=1e-12)
+
+
+def test_files_that_are_no_baseline_are_refused(few_choices: None, tmp_path: Path) -> None:
+    path = tmp_path / "boattini.safetensors"
+    with pytest.raises(EquiglassError, match="no such"):
+        load_boattini(path)
+    path.write_bytes(b"x" * 100)
+    with pytest.raises(EquiglassError, match="damaged"):
+        load_boattini(path)
+    save_file({"x": np.zeros(1)}, path, metadata={"equiglass": json.dumps({"format": boattini.FORMAT, "version": 9})})
+    with pytest.raises(EquiglassError, match="newer"):
+        load_boattini(path)
+    with pytest.raises(EquiglassError, match="training and validation"):
+        fit_boattini([(boattini_features(shaken(0), 2, SMALL), shaken(0))], SMALL)
+
+
+def test_commands_train_score_and_crossvalidate(
+    few_choices: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+
+    def run(*words: object) -> int:
+        monkeypatch.setattr("sys.argv", ["equiglass", *map(str, words)])
+        try:
+            main()
+        except SystemExit as stop:
+            return int(stop.code or 0)
+        return 0
+
+    monkeypatch.setattr(boattini, "Descriptors", partial(Descriptors, **vars(SMALL)))
+    save([shaken(k) for k in range(5)], tmp_path / "data.h5")
+    data = ("--data", tmp_path / "data.h5")
+    assert run("baseline", "boattini", *data, "--out", tmp_path / "run") == 0
+    assert run("baseline", "boattini", *data, "--out", tmp_path / "run") == 2
+    assert "not empty" in capsys.readouterr().err
+    assert run("baseline", "boattini", *data, "--out", tmp_path / "no", "--json", tmp_path / "no.json") == 2
+    assert run("export", tmp_path / "run", "-o", tmp_path / "light") == 2
+    assert "copy it" in capsys.readouterr().err
+    out = ("--out", tmp_path / "cv", "--json", tmp_path / "cv.json", "--figures", tmp_path / "figures")
+    assert run("baseline", "boattini", *data, "--crossvalidate", *out) == 0
+    assert len(list((tmp_path / "cv").glob("fold-*/boattini.safetensors"))) == 5
+    assert (tmp_path / "figures" / "rho.png").stat().st_size > 5000
+    rows = json.loads((tmp_path / "cv.json").read_text())["rho"]
+    assert [(row["type"], row["label"], row["configurations"]) for row in rows[:2]] == [("A", "1", 5), ("B", "1", 5)]

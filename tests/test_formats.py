@@ -307,6 +307,7 @@ def test_labelled_npz_with_everything(tmp_path: Path) -> None:
         field.name: getattr(system, field.name)
         for field in fields(System)
         if field.name not in ("potential", "predictions", "provenance", "time_labels")
+        and getattr(system, field.name) is not None
     }
     arrays |= {f"prediction_{name.replace('/', ' ')}": values for name, values in system.predictions.items()}
     arrays |= {"potential": "other", "epsilon": MIXTURE.epsilon, "sigma": MIXTURE.sigma, "cutoff": 2.0}

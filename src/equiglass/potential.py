@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.neighbors import periodic_pairs
+from equiglass.neighbors import pair_blocks
 
 Float = NDArray[np.float64]
 
@@ -157,15 +157,15 @@ def energy_and_forces(
     """
     types = np.asarray(types)
     n = len(types)
-    pairs = periodic_pairs(positions, box, float(potential.tables[2].max()))
-    parameters = potential.of_pairs(types[pairs.receivers], types[pairs.senders])
-    squared = pairs.distances**2
-    energy = pair_energy(squared, parameters)
-    pull = -pair_force(squared, parameters)[:, None] * pairs.vectors
-    forces = np.empty((n, 3))
-    for axis in range(3):
-        forces[:, axis] = np.bincount(pairs.receivers, pull[:, axis], n)
-    return np.bincount(pairs.receivers, energy, n).astype(np.float64), forces
+    energy, forces = np.zeros(n), np.zeros((n, 3))
+    for pairs in pair_blocks(positions, box, float(potential.tables[2].max())):
+        parameters = potential.of_pairs(types[pairs.receivers], types[pairs.senders])
+        squared = pairs.distances**2
+        energy += np.bincount(pairs.receivers, pair_energy(squared, parameters), n)
+        pull = -pair_force(squared, parameters)[:, None] * pairs.vectors
+        for axis in range(3):
+            forces[:, axis] += np.bincount(pairs.receivers, pull[:, axis], n)
+    return energy, forces
 
 
 def pair_energy(squared: Float, parameters: PairParameters) -> Float:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
+from equiglass.baselines.boattini import load_boattini
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.inherent import quench
-from equiglass.model.trained import Trained, TrainingData, load_trained
+from equiglass.model.inputs import Inputs
+from equiglass.model.trained import Trained, TrainingData, load_trained, save_trained
 from equiglass.system import Float, System, type_name
 
 PRETRAINED = Path(__file__).parent / "pretrained"
+BASELINE = "boattini.safetensors"
 DENSITY_TOLERANCE = 0.02
 COMPOSITION_TOLERANCE = 0.02
 
@@ -44,9 +48,32 @@ class Prediction:
         return self.propensity[list(self.times).index(label)]
 
 
+class Member(Protocol):
+    """What was trained: a network (`Trained`) or a baseline (`Boattini`)."""
+
+    @property
+    def inputs(self) -> Inputs:
+        """What a configuration must have."""
+
+    @property
+    def times(self) -> Mapping[str, float]:
+        """Value by label of the times it predicts."""
+
+    @property
+    def data(self) -> TrainingData:
+        """What it was trained on."""
+
+    @property
+    def n_types(self) -> int:
+        """Number of particle types it knows."""
+
+    def predict(self, system: System) -> Float:
+        """Propensity, LJ length, (T, N), of a configuration that has what it must have."""
+
+
 @dataclass(frozen=True)
 class Model:
-    """One or several trained networks whose predictions are averaged.
+    """One or several trained networks, or baselines, whose predictions are averaged.
 
     Attributes:
         name: how it was asked for.
@@ -54,7 +81,7 @@ class Model:
     """
 
     name: str
-    members: tuple[Trained, ...]
+    members: tuple[Member, ...]
 
     @property
     def times(self) -> dict[str, float]:
@@ -71,6 +98,18 @@ class Model:
         """Number of particle types it knows."""
         return self.members[0].n_types
 
+    @property
+    def networks(self) -> tuple[Trained, ...]:
+        """The members, where they are networks.
+
+        Raises:
+            EquiglassError: a member is a baseline.
+        """
+        networks = tuple(member for member in self.members if isinstance(member, Trained))
+        if len(networks) < len(self.members):
+            raise EquiglassError(f"{self.name} is a baseline; this needs a trained network.")
+        return networks
+
     def predict(self, system: System) -> Prediction:
         """Predict the propensity of every particle; quenches the configuration if the model needs it.
 
@@ -82,12 +121,17 @@ class Model:
         Raises:
             EquiglassError: the configuration has more particle types than the model.
         """
-        self.check(system)
-        if system.positions_inherent is None and self.members[0].inputs.needs_quench:
-            system = quench(system, potential=self.data.potential)
+        system = self.prepared(system)
         propensity = np.mean([member.predict(system) for member in self.members], axis=0)
         # A mean distance cannot be negative; the linear decoder can, far out of its training data.
         return Prediction(system, self.times, np.maximum(propensity, 0.0))
+
+    def prepared(self, system: System) -> System:
+        """The configuration with all that the members need of it; refuses and warns like `check`."""
+        self.check(system)
+        if system.positions_inherent is None and self.members[0].inputs.needs_quench:
+            return quench(system, potential=self.data.potential)
+        return system
 
     def check(self, system: System) -> None:
         """Refuse what the model cannot know; warn of what it has not seen."""
@@ -112,13 +156,32 @@ class Model:
                 f"{system.name} is unlike the training data of {self.name}: {'; '.join(unlike)}. "
                 "The prediction may mislead.",
                 EquiglassWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
 
 def pretrained_names() -> list[str]:
     """Names of the models that come with the package."""
     return sorted(path.name for path in PRETRAINED.iterdir() if path.is_dir()) if PRETRAINED.is_dir() else []
+
+
+def model_files(run: Path | str, checkpoint: str = "last") -> list[Path]:
+    """Files of the members of a model, each in its run folder; none where there is no model.
+
+    Args:
+        run: as in :func:`load_model`.
+        checkpoint: "last" or "best".
+
+    Raises:
+        EquiglassError: another checkpoint.
+    """
+    if checkpoint not in ("last", "best"):
+        raise EquiglassError(f"the checkpoint is 'last' or 'best', not {checkpoint!r}.")
+    folder = PRETRAINED / str(run) if str(run) in pretrained_names() else Path(run)
+    names = (f"{checkpoint}.safetensors", BASELINE)
+    paths = [path for name in names for path in (folder / name, *sorted(folder.glob(f"*/{name}"))) if path.is_file()]
+    # A run folder is itself; a folder of run folders is all of them.
+    return paths[:1] if paths and paths[0].parent == folder else paths
 
 
 def load_model(run: Path | str, checkpoint: str = "last") -> Model:
@@ -132,15 +195,14 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     Raises:
         EquiglassError: another checkpoint, nothing there, or members that do not fit together.
     """
-    if checkpoint not in ("last", "best"):
-        raise EquiglassError(f"the checkpoint is 'last' or 'best', not {checkpoint!r}.")
-    folder = PRETRAINED / str(run) if str(run) in pretrained_names() else Path(run)
-    file = f"{checkpoint}.safetensors"
-    paths = [folder / file] if (folder / file).is_file() else sorted(folder.glob(f"*/{file}"))
+    paths = model_files(run, checkpoint)
     if not paths:
         names = ", ".join(pretrained_names()) or "none"
-        raise EquiglassError(f"{run} is neither a run folder holding {file} nor a model of the package ({names}).")
-    members = tuple(load_trained(path) for path in paths)
+        raise EquiglassError(
+            f"{run} is neither a run folder holding {checkpoint}.safetensors or {BASELINE} nor a model of the package "
+            f"({names})."
+        )
+    members = tuple(load_boattini(path) if path.name == BASELINE else load_trained(path) for path in paths)
     first = members[0]
     for path, member in zip(paths, members, strict=True):
         same = (list(member.times), member.inputs, member.n_types) == (
@@ -151,6 +213,18 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
         if not same:
             raise EquiglassError(f"{path} has other times, inputs or types than {paths[0]}; they cannot be averaged.")
     return Model(str(run), members)
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Write the networks, without any state of their training, to a folder that `load_model` reads.
+
+    Raises:
+        EquiglassError: the model is a baseline.
+    """
+    for number, member in enumerate(model.networks, start=1):
+        place = folder if len(model.networks) == 1 else folder / f"member-{number}"
+        place.mkdir(parents=True, exist_ok=True)
+        save_trained(member, place / "last.safetensors")
 
 
 def predict_all(

@@ -1,12 +1,8 @@
 """Rotation-invariant descriptors of the neighbourhood of a particle, with Gaussian radial shells.
 
-Everything here comes from one sum, the first equivariant convolution with fixed radial functions:
-
-    C_i(s, k, l, m) = sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w_k^2)) Y_lm(a_ij / r_ij),   |Y_l| = 1
-
-Y_l are real spherical harmonics of unit norm: sum_m Y_lm^2 = 1, that is sqrt(4 pi / (2l+1)) times the
-orthonormal ones. The l = 0 part is the radial descriptor G of Boattini et al.; summed over types, the norm
-over m divided by the l = 0 part is their angular descriptor q.
+Everything here comes from one sum, the first equivariant convolution with fixed radial functions (`shells`). Its
+l = 0 part is the radial descriptor G of Boattini et al.; summed over types, the norm over m divided by the l = 0
+part is their angular descriptor q.
 """
 
 from __future__ import annotations
@@ -17,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.baselines.shells import Shells, radial_sums, shell_norms
 from equiglass.errors import EquiglassError
 from equiglass.neighbors import Pairs, periodic_pairs
 from equiglass.potential import potential_energy
@@ -25,40 +22,8 @@ from equiglass.system import System, type_name
 Float = NDArray[np.float64]
 State = Literal["thermal", "inherent"]
 
-REACH = 6.0
-"""Neighbours count up to this many widths beyond the last shell; exp(-18) = 2e-8 is left out."""
-
-
-@dataclass(frozen=True)
-class Shells:
-    """Gaussian shells at equal spacing.
-
-    Attributes:
-        first: centre of the first shell, LJ length units.
-        last: centre of the last shell.
-        number: how many.
-        width: standard deviation of each.
-    """
-
-    first: float
-    last: float
-    number: int
-    width: float
-
-    def __post_init__(self) -> None:
-        """Check that the shells are in order; raises EquiglassError."""
-        if not (0 < self.first <= self.last and self.number >= 1 and self.width > 0):
-            raise EquiglassError(f"Shells need 0 < first <= last, number >= 1 and width > 0; got {self}.")
-
-    @property
-    def centres(self) -> Float:
-        """r_k, shape (number,)."""
-        return np.linspace(self.first, self.last, self.number)
-
-    @property
-    def reach(self) -> float:
-        """Distance beyond which no neighbour counts."""
-        return self.last + REACH * self.width
+RADIAL = (Shells(0.75, 2.0, 51, 0.025), Shells(2.1, 5.0, 30, 0.05))
+ANGULAR = Shells(1.0, 2.5, 16, 0.1)
 
 
 @dataclass(frozen=True)
@@ -76,18 +41,17 @@ class Descriptors:
         averaging_radius: r_c of the averages.
     """
 
-    radial: tuple[Shells, ...] = (Shells(0.75, 2.0, 51, 0.025), Shells(2.1, 5.0, 30, 0.05))
-    angular: Shells = Shells(1.0, 2.5, 16, 0.1)
+    radial: tuple[Shells, ...] = RADIAL
+    angular: Shells = ANGULAR
     l_max: int = 12
     generations: int = 2
     averaging_radius: float = 2.1
 
-    def names(self, n_types: int = 2, energy: bool = True) -> list[str]:
+    def names(self, n_types: int = 2) -> list[str]:
         """Names of the features in the order of the columns of `describe`, for instance "q3(r=1.20) n=1"."""
         types = [type_name(s) for s in range(n_types)]
         bare = [f"G_{s}(r={r:.3f})" for shells in self.radial for s in types for r in shells.centres]
         bare += [f"q{l}(r={r:.2f})" for r in self.angular.centres for l in range(1, self.l_max + 1)]
-        bare += ["E_pot"] if energy else []
         return [f"{name} n={n}" for n in range(self.generations + 1) for name in bare]
 
 
@@ -96,53 +60,65 @@ def describe(
     parameters: Descriptors | None = None,
     *,
     positions: State = "inherent",
-    energy: bool = True,
+    n_types: int | None = None,
 ) -> Float:
     """Descriptors of Boattini et al. of every particle, generations 0 ... n.
 
         G_i(r, s) = sum_{j of type s} exp(-(r_ij - r)^2 / (2 w^2))
         q_i(l, r) = sqrt(4 pi / (2l+1) sum_m |q_lm|^2),   q_lm = sum_j exp(-(r_ij - r)^2 / (2 w^2)) Y_lm / Z_i
-        X_i^(n)   = sum_j exp(-r_ij / r_c) X_j^(n-1) / sum_j exp(-r_ij / r_c),   r_ij < r_c, i included
 
     with orthonormal Y_lm and Z_i the sum of the same Gaussians over all neighbours; q is 0 where there is no
-    neighbour within `REACH` widths of the shell.
+    neighbour within `REACH` widths of the shell. The generations are those of `neighbourhood_averages`.
 
     Args:
         system: the configuration.
         parameters: which descriptors; the defaults of `Descriptors` if not given.
         positions: the state whose structure is described.
-        energy: append the potential energy in the inherent structure, E_i = sum_j V(r_ij), to the bare
-            descriptors; it is averaged like the others.
+        n_types: number of types to tell apart; that of the system if not given.
 
     Returns:
         Features, shape (N, n_features); `Descriptors.names` names the columns.
 
     Raises:
-        EquiglassError: inherent-structure positions, or the potential for the energy, are not there.
+        EquiglassError: inherent-structure positions are not there.
 
     Source: E. Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), doi 10.1103/PhysRevLett.127.088007.
     """
     parameters = parameters or Descriptors()
-    n = system.n_particles
-    reach = max(shells.reach for shells in (*parameters.radial, parameters.angular))
-    pairs = periodic_pairs(_positions(system, positions), system.box, max(reach, parameters.averaging_radius))
-
-    features = [
-        _invariants(pairs, system.types, _n_types(system), shells, 0, shells.reach).reshape(n, -1)
-        for shells in parameters.radial
-    ]
-    all_one = np.zeros_like(system.types)
-    norms = _invariants(pairs, all_one, 1, parameters.angular, parameters.l_max, parameters.angular.reach)
+    n, where = system.n_particles, _positions(system, positions)
+    sums = radial_sums(where, system.types, system.box, n_types or _n_types(system), parameters.radial)
+    pairs = periodic_pairs(where, system.box, max(parameters.angular.reach, parameters.averaging_radius))
+    norms = shell_norms(pairs, np.zeros_like(system.types), 1, parameters.angular, parameters.l_max)
     weight, norms = norms[..., :1], norms[..., 1:]
-    features.append(np.divide(norms, weight, out=np.zeros_like(norms), where=weight > 0).reshape(n, -1))
-    if energy:
-        features.append(_inherent_energy(system)[:, None])
+    q = np.divide(norms, weight, out=np.zeros_like(norms), where=weight > 0)
+    bare = np.concatenate([features.reshape(n, -1) for features in (*sums, q)], axis=1)
+    return _generations(bare, pairs, parameters.averaging_radius, parameters.generations)
 
-    generations = [np.concatenate(features, axis=1)]
-    average = _averaging(pairs, n, parameters.averaging_radius)
-    for _ in range(parameters.generations):
-        generations.append(average @ generations[-1])
-    return np.concatenate(generations, axis=1)
+
+def neighbourhood_averages(
+    system: System, values: Float, radius: float, generations: int, *, positions: State = "inherent"
+) -> Float:
+    """Averages over a neighbourhood that grows with every generation.
+
+        X_i^(n) = sum_j exp(-r_ij / r_c) X_j^(n-1) / sum_j exp(-r_ij / r_c),   r_ij < r_c, i included
+
+    Args:
+        system: the configuration.
+        values: X^(0), (N, F).
+        radius: r_c, LJ length units.
+        generations: how many.
+        positions: the state whose neighbourhoods are meant.
+
+    Returns:
+        X^(0), X^(1), ... side by side, (N, (generations + 1) F).
+
+    Raises:
+        EquiglassError: inherent-structure positions are not there.
+
+    Source: E. Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), doi 10.1103/PhysRevLett.127.088007.
+    """
+    pairs = periodic_pairs(_positions(system, positions), system.box, radius)
+    return _generations(values, pairs, radius, generations)
 
 
 FIRST_LAYER = Shells(0.8, 2.0, 12, 0.15)
@@ -179,89 +155,38 @@ def first_layer_invariants(
     Source: F. S. Pezzicoli, G. Charpiat, F. P. Landes, SciPost Phys. (2024), arXiv 2211.03226, Appendix C.
     """
     pairs = periodic_pairs(_positions(system, positions), system.box, cutoff)
-    norms = _invariants(pairs, system.types, _n_types(system), shells, l_max, cutoff)
+    norms = shell_norms(pairs, system.types, _n_types(system), shells, l_max)
     features = norms.reshape(system.n_particles, -1)
-    return np.concatenate([features, _inherent_energy(system)[:, None]], axis=1) if energy else features
+    return np.concatenate([features, inherent_energy(system)[:, None]], axis=1) if energy else features
 
 
-def _invariants(
-    pairs: Pairs, types: NDArray[np.int64], n_types: int, shells: Shells, l_max: int, cutoff: float
-) -> Float:
-    """|C_i(s, k, l)| over the pairs within the cutoff, shape (N, n_types, number of shells, l_max + 1)."""
-    n, n_harmonics = len(types), (l_max + 1) ** 2
-    pairs = _within(pairs, cutoff)
-    first = np.searchsorted(pairs.receivers, np.arange(n + 1))
-    norms = np.empty((n, n_types, shells.number, l_max + 1))
-    for block in range(0, n, BLOCK):
-        end = min(block + BLOCK, n)
-        edges = slice(first[block], first[end])
-        size, width = end - block, int(np.diff(first[block : end + 1]).max())
-        # One padded matrix product for each particle: (shells, neighbours) x (neighbours, types x harmonics).
-        row = pairs.receivers[edges] - block
-        slot = np.arange(first[block], first[end]) - first[pairs.receivers[edges]]
-        radial = np.zeros((size, width, shells.number))
-        offsets = (pairs.distances[edges, None] - shells.centres) / shells.width
-        radial[row, slot] = np.exp(-0.5 * offsets**2)
-        angular = np.zeros((size, width, n_types, n_harmonics))
-        angular[row, slot, types[pairs.senders[edges]]] = unit_harmonics(pairs.vectors[edges], l_max)
-        moments = np.matmul(radial.transpose(0, 2, 1), angular.reshape(size, width, -1))
-        squares = np.square(moments).reshape(size, shells.number, n_types, n_harmonics)
-        degrees = np.add.reduceat(squares, np.arange(l_max + 1) ** 2, axis=-1)
-        norms[block:end] = np.sqrt(degrees).transpose(0, 2, 1, 3)
-    return norms
+def inherent_energy(system: System) -> Float:
+    """E_i = sum_j V(r_ij) in the inherent structure, (N,).
 
-
-BLOCK = 64
-"""Particles in one matrix product: small enough for its factors to stay in the cache."""
-
-
-def unit_harmonics(vectors: Float, l_max: int) -> Float:
-    """Real spherical harmonics of the directions with sum_m Y_lm^2 = 1.
-
-    Y_l0 = P_l(z); for m > 0, sqrt(2) times the semi-normalised P_lm(z) times cos(m phi) and sin(m phi).
-
-    Args:
-        vectors: (E, 3), not zero.
-        l_max: highest degree.
-
-    Returns:
-        (E, (l_max + 1)^2), degree by degree; in each m = 0, then cos and sin of m = 1, 2, ...
+    Raises:
+        EquiglassError: the potential, or the inherent structure, is not there.
     """
-    x, y, z = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).T
-    harmonics = np.empty(((l_max + 1) ** 2, len(vectors)))
-    # Legendre functions divided by sin(theta)^m, times (x + iy)^m: no division at the poles.
-    plane = np.full(len(vectors), 1.0 + 0.0j)
-    sectoral = 1.0
-    for m in range(l_max + 1):
-        if m > 0:
-            plane = plane * (x + 1j * y)
-            sectoral *= np.sqrt((2 * m - 1) / (2 * m))
-        below, legendre = np.zeros_like(z), np.full_like(z, sectoral)
-        for l in range(m, l_max + 1):
-            if l > m:
-                step = (2 * l - 1) * z * legendre - np.sqrt((l - 1) ** 2 - m**2) * below
-                below, legendre = legendre, step / np.sqrt(l**2 - m**2)
-            if m == 0:
-                harmonics[l**2] = legendre
-            else:
-                harmonics[l**2 + 2 * m - 1] = np.sqrt(2) * legendre * plane.real
-                harmonics[l**2 + 2 * m] = np.sqrt(2) * legendre * plane.imag
-    return harmonics.T
+    if system.potential is None:
+        raise EquiglassError(f"{system.name}: its potential is not known, so neither is its potential energy.")
+    return potential_energy(_positions(system, "inherent"), system.types, system.box, system.potential)
+
+
+def _generations(bare: Float, pairs: Pairs, radius: float, generations: int) -> Float:
+    average = _averaging(pairs, len(bare), radius)
+    features = [bare]
+    for _ in range(generations):
+        features.append(average @ features[-1])
+    return np.concatenate(features, axis=1)
 
 
 def _averaging(pairs: Pairs, n: int, radius: float) -> Any:
     """Sparse (N, N) matrix of the weights exp(-r_ij / r_c), i included, rows of sum 1."""
     from scipy.sparse import csr_array, eye_array
 
-    near = _within(pairs, radius)
-    weights = np.exp(-near.distances / radius)
-    matrix = eye_array(n, format="csr") + csr_array((weights, (near.receivers, near.senders)), shape=(n, n))
+    near = pairs.distances < radius
+    weights, ends = np.exp(-pairs.distances[near] / radius), (pairs.receivers[near], pairs.senders[near])
+    matrix = eye_array(n, format="csr") + csr_array((weights, ends), shape=(n, n))
     return matrix.multiply(1 / matrix.sum(axis=1)[:, None]).tocsr()
-
-
-def _within(pairs: Pairs, cutoff: float) -> Pairs:
-    near = pairs.distances < cutoff
-    return Pairs(pairs.receivers[near], pairs.senders[near], pairs.vectors[near], pairs.distances[near])
 
 
 def _positions(system: System, state: State) -> Float:
@@ -270,12 +195,6 @@ def _positions(system: System, state: State) -> Float:
     if system.positions_inherent is None:
         raise EquiglassError(f"{system.name}: there are no inherent-structure positions; quench it first.")
     return system.positions_inherent
-
-
-def _inherent_energy(system: System) -> Float:
-    if system.potential is None:
-        raise EquiglassError(f"{system.name}: its potential is not known, so neither is its potential energy.")
-    return potential_energy(_positions(system, "inherent"), system.types, system.box, system.potential)
 
 
 def _n_types(system: System) -> int:

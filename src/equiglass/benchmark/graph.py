@@ -22,6 +22,8 @@ CUTOFF = Architecture().cutoff
 def benchmark(setting: Setting) -> Result:
     """Ours against cKDTree."""
     system = setting.system
+    if setting.device != "cpu":
+        raise EquiglassError("Graphs are built on the CPU; leave --device out.")
     if np.any(system.box < 2 * CUTOFF):
         raise EquiglassError(
             f"{system.name}: the box {system.box} is smaller than two cutoffs of {CUTOFF:g}, and cKDTree knows the "

@@ -137,17 +137,24 @@ def now(device: str) -> float:
     return time.perf_counter()
 
 
+# Long enough that caches and threads are past the turn of the other side.
+TURN_SECONDS = 0.5
+
+
 def by_turns(runs: Mapping[str, Callable[[], Any]], setting: Setting) -> dict[str, list[float]]:
-    """Seconds of every run that counts, of every side."""
+    """Seconds a run in every turn, of every side; a turn lasts TURN_SECONDS or one run."""
     keep_freed_memory()
     for run in runs.values():
         run()
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(setting.repeats):
         for name, run in runs.items():
-            start = now(setting.device)
-            run()
-            times[name].append(now(setting.device) - start)
+            start, count, elapsed = now(setting.device), 0, 0.0
+            while elapsed < TURN_SECONDS:
+                run()
+                count += 1
+                elapsed = now(setting.device) - start
+            times[name].append(elapsed / count)
     return times
 
 

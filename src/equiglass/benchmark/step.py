@@ -20,7 +20,7 @@ from equiglass.benchmark.reference import E3nnNetwork, gradients, links_of, requ
 from equiglass.graph import Graph
 from equiglass.model.network import Network
 from equiglass.training.configuration import Configuration
-from equiglass.training.loop import masked_loss
+from equiglass.training.gradient import masked_loss
 
 TIMES = 10
 TRAINING = Configuration()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from equiglass.commands.baseline import baseline
 from equiglass.commands.benchmark import benchmark
 from equiglass.commands.check import check
 from equiglass.commands.crossvalidate import crossvalidate
@@ -13,8 +14,11 @@ from equiglass.commands.export import export
 from equiglass.commands.info import info
 from equiglass.commands.predict import predict
 from equiglass.commands.quench import quench
+from equiglass.commands.report import report
+from equiglass.commands.represent import represent
 from equiglass.commands.simulate import simulate
 from equiglass.commands.train import train
+from equiglass.commands.transfer import transfer
 
 app = typer.Typer(
     name="equiglass",
@@ -23,5 +27,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (demo, train, crossvalidate, evaluate, predict, quench, simulate, check, export, benchmark, info):
+COMMANDS = (
+    demo,
+    train,
+    crossvalidate,
+    evaluate,
+    predict,
+    transfer,
+    represent,
+    report,
+    quench,
+    simulate,
+    check,
+    export,
+    benchmark,
+    info,
+)
+for command in COMMANDS:
     app.command()(command)
+app.add_typer(baseline, name="baseline")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from equiglass.commands.evaluate import FiguresOption, JsonOption
 from equiglass.commands.train import ConfigOption, DataOption, MembersOption, SetOption
 
 
@@ -17,13 +17,12 @@ def crossvalidate(
     config: ConfigOption = None,
     set_: SetOption = None,
     members: MembersOption = 1,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the scores there.")] = None,
+    json_file: JsonOption = None,
+    figures: FiguresOption = None,
 ) -> None:
     """Score a configuration on held-out folds; goes on where it was stopped."""
-    from equiglass.commands.evaluate import print_rows
+    from equiglass.commands.evaluate import report
     from equiglass.commands.train import quench_with_progress, train_members
-    from equiglass.evaluation import as_json, evaluate
-    from equiglass.files import write_text
     from equiglass.formats import load
     from equiglass.prediction import load_model
     from equiglass.training import distributed, read_configuration
@@ -46,7 +45,5 @@ def crossvalidate(
                 predicted.append({label: prediction.at(label) for label in prediction.times})
         if distributed.rank() > 0:
             return
-        rows = evaluate(held_out, predicted)
-        print_rows(rows, f"{len(held_out)} configurations, each predicted by a model that has not seen it")
-        if json_file is not None:
-            write_text(json_file, json.dumps(as_json(rows, len(held_out)), indent=2) + "\n")
+        title = f"{len(held_out)} configurations, each predicted by a model that has not seen it"
+        report(held_out, predicted, title, json_file, figures)

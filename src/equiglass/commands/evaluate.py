@@ -12,38 +12,55 @@ import typer
 from equiglass.commands.train import DataOption
 
 if TYPE_CHECKING:
-    from equiglass.evaluation import Row
+    from equiglass.evaluation import Predicted, Row
+    from equiglass.system import System
 
 RunArgument = Annotated[str, typer.Argument(help="Run folder, folder of run folders, or name of a shipped model.")]
 CheckpointOption = Annotated[str, typer.Option("--checkpoint", help="last, or best: of the highest validation rho.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the scores there.")]
+FiguresOption = Annotated[Path | None, typer.Option("--figures", help="Folder for scatter and rho(t) figures.")]
 
 
 def evaluate(
     run: RunArgument,
     data: DataOption,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the scores there.")] = None,
-    figures: Annotated[Path | None, typer.Option("--figures", help="Folder for scatter and rho(t) figures.")] = None,
+    json_file: JsonOption = None,
+    figures: FiguresOption = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
     """Score a model on labelled configurations."""
     from rich.progress import track
 
-    from equiglass.evaluation import as_json, evaluate_model
-    from equiglass.files import write_text
     from equiglass.formats import load
     from equiglass.prediction import load_model
 
     model = load_model(run, checkpoint)
     systems = load(data)
-    with_bar = iter(track(range(len(systems)), "predicting", transient=True))
-    rows, done, predicted = evaluate_model(model, systems, lambda _: next(with_bar, None))
-    print_rows(rows, f"{run} on {len(systems)} configurations")
+    predictions = [model.predict(system) for system in track(systems, "predicting", transient=True)]
+    predicted = [{label: prediction.at(label) for label in prediction.times} for prediction in predictions]
+    done = [prediction.system for prediction in predictions]
+    report(done, predicted, f"{run} on {len(systems)} configurations", json_file, figures)
+
+
+def report(
+    systems: Sequence[System],
+    predicted: Sequence[Predicted],
+    title: str,
+    json_file: Path | None = None,
+    figures: Path | None = None,
+) -> None:
+    """Score predictions: a table on the screen, and the files that are asked for."""
+    from equiglass.evaluation import as_json, evaluate
+    from equiglass.files import write_text
+
+    rows = evaluate(systems, predicted)
+    print_rows(rows, title)
     if json_file is not None:
         write_text(json_file, json.dumps(as_json(rows, len(systems)), indent=2) + "\n")
     if figures is not None:
         from equiglass.figures import save_evaluation_figures
 
-        save_evaluation_figures(figures, rows, done, predicted)
+        save_evaluation_figures(figures, rows, systems, predicted)
 
 
 def print_rows(rows: Sequence[Row], title: str) -> None:

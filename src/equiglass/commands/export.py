@@ -17,15 +17,10 @@ def export(
 ) -> None:
     """Write the weights of a model, without the optimiser's state, to a folder that the other commands take as RUN."""
     from equiglass.errors import EquiglassError
-    from equiglass.model.trained import save_trained
-    from equiglass.prediction import load_model
+    from equiglass.prediction import load_model, save_model
 
     model = load_model(run, checkpoint)
     if out.exists() and any(out.iterdir()):
         raise EquiglassError(f"{out} is not empty; choose another folder.")
-    single = len(model.members) == 1
-    for number, member in enumerate(model.members, start=1):
-        folder = out if single else out / f"member-{number}"
-        folder.mkdir(parents=True, exist_ok=True)
-        save_trained(member, folder / "last.safetensors")
-    typer.echo(f"{out}: {len(model.members)} network{'' if single else 's'}")
+    save_model(model, out)
+    typer.echo(f"{out}: {len(model.members)} network{'s' if len(model.members) > 1 else ''}")

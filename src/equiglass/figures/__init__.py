@@ -4,10 +4,10 @@ Every function takes numbers, draws on axes it is given or on new ones, and retu
 shown. `save_figure` writes it.
 """
 
-from equiglass.figures.evaluation import Curve, rho_against_time, save_evaluation_figures, scatter
+from equiglass.figures.evaluation import Curve, rho_against_time, rho_of_rows, save_evaluation_figures, scatter
 from equiglass.figures.field import propensity_slice
 from equiglass.figures.liquid import conservation, dynamics, energies, radial_distributions
-from equiglass.figures.style import save_figure
+from equiglass.figures.style import figure_png, save_figure
 from equiglass.figures.training import training_curves
 
 __all__ = [
@@ -15,9 +15,11 @@ __all__ = [
     "conservation",
     "dynamics",
     "energies",
+    "figure_png",
     "propensity_slice",
     "radial_distributions",
     "rho_against_time",
+    "rho_of_rows",
     "save_evaluation_figures",
     "save_figure",
     "scatter",

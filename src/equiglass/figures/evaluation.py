@@ -132,7 +132,7 @@ def save_evaluation_figures(
         The files written.
     """
     folder = Path(folder)
-    figures = {folder / "rho.png": _rho_of_rows(rows)}
+    figures = {folder / "rho.png": rho_of_rows(rows)}
     sliced = set()
     for row in rows:
         if row.configurations == 0:
@@ -158,7 +158,7 @@ def save_evaluation_figures(
     return list(figures)
 
 
-def _rho_of_rows(rows: Sequence[Row]) -> Figure:
+def rho_of_rows(rows: Sequence[Row]) -> Figure:
     """Mean per-configuration rho against time, a curve and a ceiling for each type."""
     curves, ceilings = [], []
     for kind in dict.fromkeys(row.type for row in rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,3 +85,11 @@ def save_figure(figure: Figure, path: Path | str) -> None:
     with replacing(path) as temporary, style():
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(temporary, format=path.suffix[1:])
+
+
+def figure_png(figure: Figure) -> bytes:
+    """A figure as a PNG file, 200 dpi."""
+    file = io.BytesIO()
+    with style():
+        figure.savefig(file, format="png")
+    return file.getvalue()

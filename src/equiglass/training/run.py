@@ -39,7 +39,7 @@ from equiglass.training.loop import EpochResult, Progress, calibrate, fit, key, 
 from equiglass.training.memory import keep_freed_memory
 from equiglass.training.samples import describe, fit_standardisation, labels_of, make_sample, split
 
-LAST, BEST = "last.safetensors", "best.safetensors"
+LAST, BEST, LOG = "last.safetensors", "best.safetensors", "log.csv"
 
 
 def train(
@@ -248,7 +248,7 @@ def _open_folder(out: Path, configuration: Configuration, names: dict[str, list[
         write_text(out / "environment.yaml", yaml.safe_dump(environment(), sort_keys=False))
         write_text(out / "split.yaml", yaml.safe_dump(names, sort_keys=False))
         write_text(out / "configuration.yaml", yaml.safe_dump(wanted, sort_keys=False))
-    return Log(out / "log.csv")
+    return Log(out / LOG)
 
 
 def _optimizer_tensors(network: Network, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

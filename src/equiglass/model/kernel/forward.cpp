@@ -14,28 +14,9 @@
 // vector registers are (mI, channel), flattened. The sums over neighbours of as many paths as fit stay in registers,
 // (2 lF + 1) of them for each vector of lanes; coupling and mixing come once per receiver, not once per edge.
 
-#include <tuple>
-
 #include "mixing.hpp"
 #include "neighbours.hpp"
 #include "threads.hpp"
-
-// Registers of one path: for each of the vectors V0..V1 of lanes, one for each mF.
-template <int P, int V0, int V1>
-struct Accumulators {
-    using G = GroupOf<P>;
-    static constexpr int n_full = std::max(0, std::min(V1, G::full) - V0);
-    Vector<lanes_max> full[n_full ? n_full : 1][edge_components(P)];
-    Vector<G::tail ? G::tail : 1> tail[edge_components(P)];
-
-    template <int V>
-    INLINE auto& at(int m) {
-        if constexpr (V < G::full)
-            return full[V - V0][m];
-        else
-            return tail[m];
-    }
-};
 
 // How many vectors of lanes of one path fit the registers at once.
 template <int P>
@@ -52,36 +33,55 @@ constexpr int batch_end() {
     return last;
 }
 
-// A of the paths P + I for the vectors V0..V1 of lanes.
-template <int P, int V0, int V1, int... I>
-INLINE void accumulate(const Neighbours& n, real* a, std::integer_sequence<int, I...>) {
+// Components of the harmonics of the paths of a group from P on, before the path LAST.
+template <int P>
+constexpr int edge_components_before(int last) {
+    int sum = 0;
+    for (int p = P; p < last; ++p) sum += edge_components(p);
+    return sum;
+}
+
+// A of the paths P to LAST for the vectors V0..V1 of lanes. Each has one register for each mF.
+template <int P, int LAST, int V0, int V1>
+INLINE void accumulate(const Neighbours& n, real* a) {
     using G = GroupOf<P>;
-    std::tuple<Accumulators<P + I, V0, V1>...> sums{};
+    constexpr int n_full = std::max(0, std::min(V1, G::full) - V0), total = edge_components_before<P>(LAST);
+    Vector<lanes_max> full[n_full ? n_full * total : 1];
+    Vector<G::tail ? G::tail : 1> tail[total];
+    UNROLL
+    for (auto& sum : full) sum = Vector<lanes_max>{};
+    UNROLL
+    for (auto& sum : tail) sum = Vector<G::tail ? G::tail : 1>{};
     const real *h = n.h, *phi = n.phi + (P - G::first) * G::width, *harmonics = n.harmonics;
     for (Index e = 0; e < n.edges; ++e) {
         repeat<V1 - V0>([&](auto i) FLAT {
             constexpr int v = V0 + i, W = G::lanes_of(v);
             const Vector<W> row = load<W>(h + v * lanes_max);
-            repeat<sizeof...(I)>([&](auto q) FLAT {
-                constexpr int l_edge = paths[P + q].l_edge;
+            repeat<LAST - P>([&](auto q) FLAT {
+                constexpr int l_edge = paths[P + q].l_edge, before = edge_components_before<P>(P + q);
                 const Vector<W> weighted = row * load_tiled<W, G::width>(phi + q * G::width + v * lanes_max % G::width);
                 UNROLL
-                for (int m = 0; m < edge_components(P + q); ++m)
-                    std::get<q>(sums).template at<v>(m) += weighted * harmonics[l_edge * l_edge + m];
+                for (int m = 0; m < edge_components(P + q); ++m) {
+                    const real y = harmonics[l_edge * l_edge + m];
+                    if constexpr (v < G::full)
+                        full[i * total + before + m] += weighted * y;
+                    else
+                        tail[before + m] += weighted * y;
+                }
             });
         });
         h += G::stride;
         phi += G::columns;
         harmonics += components;
     }
-    repeat<sizeof...(I)>([&](auto q) FLAT {
-        repeat<V1 - V0>([&](auto i) FLAT {
-            constexpr int v = V0 + i, W = G::lanes_of(v);
-            UNROLL
-            for (int m = 0; m < edge_components(P + q); ++m)
-                store<W>(a + coupled_offset(P + q) - coupled_offset(P) + m * G::stride + v * lanes_max,
-                         std::get<q>(sums).template at<v>(m));
-        });
+    repeat<V1 - V0>([&](auto i) FLAT {
+        constexpr int v = V0 + i, W = G::lanes_of(v);
+        UNROLL
+        for (int m = 0; m < total; ++m)
+            if constexpr (v < G::full)
+                store<W>(a + m * G::stride + v * lanes_max, full[i * total + m]);
+            else
+                store<W>(a + m * G::stride + v * lanes_max, tail[m]);
     });
 }
 
@@ -92,7 +92,7 @@ NOINLINE void forward_batch(Neighbours& n, real norm, real* message) {
     constexpr int tiles = (G::vectors + at_once - 1) / at_once;
     repeat<tiles>([&](auto t) FLAT {
         constexpr int from = t * at_once, to = std::min(G::vectors, from + at_once);
-        accumulate<P, from, to>(n, n.coupled, std::make_integer_sequence<int, last - P>{});
+        accumulate<P, last, from, to>(n, n.coupled);
     });
     repeat<last - P>([&](auto q) FLAT {
         couple<P + q>(n.coupled + coupled_offset(P + q) - coupled_offset(P), norm, message + message_offset(P + q));

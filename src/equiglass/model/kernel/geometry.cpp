@@ -49,13 +49,19 @@ static void basis_of(const double* r, double cutoff, double* b) {
         return;
     }
     // sin((n + 1) x) = 2 cos x sin(n x) - sin((n - 1) x)
-    // Two loops, since GCC joins sine and cosine of one angle in a function that has no vector form.
-    const double factor = std::sqrt(2 / cutoff);
     double twice_cosine[block];
-#pragma omp simd
-    for (int e = 0; e < block; ++e) b[e] = factor * std::sin(pi / cutoff * r[e]) / r[e];
-#pragma omp simd
-    for (int e = 0; e < block; ++e) twice_cosine[e] = 2 * std::cos(pi / cutoff * r[e]);
+    for (int e = 0; e < block; ++e) {
+        // sin x = cos y and cos x = -sin y with |y| <= pi / 2, where these Taylor series are exact to rounding.
+        const double y = pi / cutoff * r[e] - pi / 2, z = y * y;
+        double sine = 1, cosine = 1;
+        UNROLL
+        for (int k = 20; k > 0; k -= 2) {
+            cosine = 1 - z * (1.0 / (k * (k - 1))) * cosine;
+            sine = 1 - z * (1.0 / (k * (k + 1))) * sine;
+        }
+        b[e] = std::sqrt(2 / cutoff) * cosine / r[e];
+        twice_cosine[e] = -2 * y * sine;
+    }
     for (int n = 1; n < BASIS; ++n)
         for (int e = 0; e < block; ++e)
             b[n * block + e] = twice_cosine[e] * b[(n - 1) * block + e] - (n > 1 ? b[(n - 2) * block + e] : 0.0);
@@ -72,16 +78,23 @@ extern "C" {
 // vectors (edges, 3); harmonics (edges, components); basis (edges, BASIS).
 void equiglass_edges(int threads, Index edges, const real* vectors, double cutoff, real* harmonics, real* basis) {
     in_blocks<block>(threads, edges, [&](int, Index first, Index count) {
-        real unit[3 * block], y[components * block];
+        real unit[3 * block], harmonic[components * block];
         double r[block], b[BASIS * block];
         for (int e = 0; e < block; ++e) {
             const real* v = vectors + 3 * (first + std::min<Index>(e, count - 1));
-            r[e] = std::sqrt(double(v[0]) * v[0] + double(v[1]) * v[1] + double(v[2]) * v[2]);
-            for (int k = 0; k < 3; ++k) unit[k * block + e] = real(std::sqrt(3.0) * v[k] / r[e]);
+            for (int k = 0; k < 3; ++k) unit[k * block + e] = v[k];
         }
-        harmonics_of(unit, y);
+        for (int e = 0; e < block; ++e) {
+            const double x = unit[e], y = unit[block + e], z = unit[2 * block + e];
+            r[e] = std::sqrt(x * x + y * y + z * z);
+            const double factor = std::sqrt(3.0) / r[e];
+            unit[e] = real(factor * x);
+            unit[block + e] = real(factor * y);
+            unit[2 * block + e] = real(factor * z);
+        }
+        harmonics_of(unit, harmonic);
         basis_of(r, cutoff, b);
-        store_rows<components>(y, count, harmonics + first * components);
+        store_rows<components>(harmonic, count, harmonics + first * components);
         store_rows<BASIS>(b, count, basis + first * BASIS);
     });
 }

@@ -1,0 +1,212 @@
+"""The linear regression of Boattini et al. with its free choices made by cross-validation, and its file, version 1.
+
+Features of a particle: the descriptors of `describe`, of the inherent structure and of the thermal positions; and two
+scalars, averaged over so many generations that they know of everything a fair part of the box away: the energy in the
+inherent structure, and the distance to it, which Alkemade et al. introduced (with the cage state in its place).
+
+The regression shrinks a feature the less, the larger its emphasis: 1 for the inherent structure, ``thermal`` for the
+thermal positions, both times ``decay`` for every generation, and SCALARS for the scalars. For each particle type and
+time ``thermal``, ``decay`` and the penalty are those that do best in a cross-validation over the training data.
+
+In the file, safetensors, are the arrays of `Ridge`. Its metadata entry ``equiglass`` is JSON: format, version,
+descriptors, what was chosen, times, and a description of the training data.
+
+Sources: E. Boattini, F. Smallenburg, L. Filion, Phys. Rev. Lett. 127, 088007 (2021), doi
+10.1103/PhysRevLett.127.088007; R. M. Alkemade, F. Smallenburg, L. Filion, J. Chem. Phys. 158, 134512 (2023), doi
+10.1063/5.0144822.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import product
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from equiglass.baselines.descriptors import Descriptors, describe, inherent_energy, neighbourhood_averages
+from equiglass.baselines.ridge import Labelled, Ridge, fit_ridge_by_folds
+from equiglass.baselines.shells import Shells
+from equiglass.errors import EquiglassError
+from equiglass.files import replacing
+from equiglass.model.inputs import Inputs
+from equiglass.model.trained import TrainingData
+from equiglass.potential import LennardJones
+from equiglass.system import Float, System, type_name
+from equiglass.training.samples import describe as describe_data
+from equiglass.training.samples import labels_of
+
+FORMAT, VERSION = "equiglass-boattini", 1
+
+FOLDS = 4
+"""Of the training configurations, to choose by."""
+
+GENERATIONS = 24
+"""Of the scalars."""
+
+SCALARS = 20.0
+"""Emphasis of the scalars, which are few beside some thousand structural features."""
+
+CHOICES = tuple(product((0.0, 0.3, 1.0), (0.5, 1.0)))
+"""(thermal, decay) to choose from."""
+
+PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+"""To choose from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Boattini:
+    """A trained regression with all that its use needs.
+
+    Attributes:
+        ridge: the regression.
+        descriptors: of the structure.
+        times: value by label, in the order of the outputs; the value is the training set's first.
+        data: the training data in short.
+        inputs: what a configuration must have; the thermal positions, which are described too, it always has.
+    """
+
+    ridge: Ridge
+    descriptors: Descriptors
+    times: Mapping[str, float]
+    data: TrainingData
+    inputs: ClassVar[Inputs] = Inputs(positions="inherent", energy="inherent")
+
+    @property
+    def n_types(self) -> int:
+        """Number of particle types it knows."""
+        return len(self.ridge.mean)
+
+    def predict(self, system: System) -> Float:
+        """Propensity at every time of ``times``, LJ length, (T, N); needs the inherent structure."""
+        if system.potential is None:
+            system = replace(system, potential=self.data.potential)
+        return self.of_features(boattini_features(system, self.n_types, self.descriptors), system.types)
+
+    def of_features(self, features: NDArray[np.floating], types: NDArray[np.int64]) -> Float:
+        """The same from the features, (N, F)."""
+        rows = self.ridge.predict(features, types)
+        return rows[[self.ridge.time_labels.index(label) for label in self.times]]
+
+    def chosen(self) -> dict[str, dict[str, dict[str, float]]]:
+        """What was chosen, and the correlation it reached in the cross-validation, by type and label."""
+        table: dict[str, dict[str, dict[str, float]]] = {}
+        for s, (t, label) in product(range(self.n_types), enumerate(self.ridge.time_labels)):
+            thermal, decay = CHOICES[self.ridge.emphasis[s, t]]
+            table.setdefault(type_name(s), {})[label] = {
+                "thermal": thermal,
+                "decay": decay,
+                "penalty": float(self.ridge.penalties[s, t]),
+                "validation_rho": float(self.ridge.validation[s, t]),
+            }
+        return table
+
+
+def boattini_features(system: System, n_types: int, descriptors: Descriptors | None = None) -> NDArray[np.float32]:
+    """Descriptors of inherent structure and thermal positions, then energy and displacement of each generation.
+
+    Args:
+        system: with inherent structure and potential.
+        n_types: number of types to tell apart.
+        descriptors: of the structure; the defaults of `Descriptors` if not given.
+
+    Returns:
+        Features, single precision, (N, F).
+
+    Raises:
+        EquiglassError: the inherent structure, or the potential, is not there.
+    """
+    descriptors = descriptors or Descriptors()
+    energy = inherent_energy(system)
+    inherent = describe(system, descriptors, positions="inherent", n_types=n_types)
+    thermal = describe(system, descriptors, positions="thermal", n_types=n_types)
+    assert system.positions_inherent is not None
+    distance = np.linalg.norm(system.positions_inherent - system.positions, axis=1)
+    scalars = np.stack([energy, distance], axis=1)
+    averages = neighbourhood_averages(system, scalars, descriptors.averaging_radius, GENERATIONS)
+    return np.concatenate([inherent, thermal, averages], axis=1, dtype=np.float32)
+
+
+def fit_boattini(data: Labelled, descriptors: Descriptors | None = None) -> Boattini:
+    """Choose by cross-validation over the training configurations, then fit to all of them.
+
+    Args:
+        data: (`boattini_features`, system) of the training configurations.
+        descriptors: with which the features were made; the defaults of `Descriptors` if not given.
+
+    Raises:
+        EquiglassError: fewer than two configurations, or one without propensity.
+    """
+    descriptors = descriptors or Descriptors()
+    systems = [system for _, system in data]
+    folds = [list(data[k::FOLDS]) for k in range(min(FOLDS, len(data)))]
+    n_types = max(system.n_types for system in systems)
+    ridge = fit_ridge_by_folds(folds, PENALTIES, _emphases(descriptors, n_types))
+    return Boattini(ridge, descriptors, labels_of(systems, "all"), describe_data(systems, n_types))
+
+
+def _emphases(descriptors: Descriptors, n_types: int) -> Float:
+    """Emphasis of every feature, (choices, F)."""
+    each = len(descriptors.names(n_types)) // (descriptors.generations + 1)
+    generation = np.repeat(np.arange(descriptors.generations + 1), each)
+    scalars = np.full(2 * (GENERATIONS + 1), SCALARS)
+    return np.stack([np.concatenate([g**generation, w * g**generation, scalars]) for w, g in CHOICES])
+
+
+def save_boattini(model: Boattini, path: Path) -> None:
+    """Write a model file at once or not at all."""
+    arrays = {f.name: getattr(model.ridge, f.name) for f in fields(Ridge) if f.name != "time_labels"}
+    description = {
+        "format": FORMAT,
+        "version": VERSION,
+        "descriptors": asdict(model.descriptors),
+        "chosen": model.chosen(),
+        "time_labels": model.ridge.time_labels,
+        "times": dict(model.times),
+        "data": asdict(model.data),
+    }
+    with replacing(path) as temporary:
+        save_file(arrays, temporary, metadata={"equiglass": json.dumps(description)})
+
+
+def load_boattini(path: Path) -> Boattini:
+    """Read a model file.
+
+    Raises:
+        EquiglassError: not a file of this baseline, damaged, or written by a newer version.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            description = json.loads((file.metadata() or {})["equiglass"])
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+    except FileNotFoundError:
+        raise EquiglassError(f"{path}: there is no such model file.") from None
+    except (SafetensorError, OSError, KeyError, ValueError):
+        raise EquiglassError(f"{path} is not a model file of equiglass, or is damaged.") from None
+    if description.get("format") != FORMAT or description.get("version", 0) > VERSION:
+        raise EquiglassError(
+            f"{path} has format {description.get('format')} version {description.get('version')}; this equiglass "
+            f"reads {FORMAT} up to version {VERSION}. Install a newer equiglass."
+        )
+    described = description["descriptors"]
+    described["radial"] = tuple(Shells(**shells) for shells in described["radial"])
+    described["angular"] = Shells(**described["angular"])
+    data = description["data"]
+    return Boattini(
+        Ridge(tuple(description["time_labels"]), **arrays),
+        Descriptors(**described),
+        description["times"],
+        TrainingData(
+            tuple(data["density"]),
+            tuple(data["composition"]),
+            tuple(data["temperatures"]),
+            data["configurations"],
+            LennardJones(**data["potential"]) if data["potential"] else None,
+        ),
+    )

@@ -1,0 +1,44 @@
+"""equiglass report: one HTML file about models and results."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from equiglass.commands.evaluate import CheckpointOption
+
+
+def report(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN|RESULTS...",
+            help="Run folders, names of shipped models, and folders with PNG, TXT, CSV, JSON results.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")],
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", help="Configurations to predict, score and show; may be repeated."),
+    ] = None,
+    checkpoint: CheckpointOption = "last",
+) -> None:
+    """Write a self-contained HTML report: model card, scores, learning curves, fields in 3D, results."""
+    from rich.progress import track
+
+    from equiglass.formats import load
+    from equiglass.prediction import model_files
+    from equiglass.report import write_report
+
+    systems = load(data) if data else []
+    models = sum(bool(model_files(source, checkpoint)) for source in dict.fromkeys(sources))
+    bar = iter(track(range(models * len(systems)), "predicting", transient=True))
+    words = ["equiglass", "report", *sources, *(word for path in data or () for word in ("--data", str(path)))]
+    words += ["--out", str(out), *(["--checkpoint", checkpoint] if checkpoint != "last" else [])]
+    write_report(
+        out, sources, systems, checkpoint=checkpoint, command=shlex.join(words), on_done=lambda: next(bar, None)
+    )
+    typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

@@ -1,0 +1,381 @@
+"""The report: well formed, self-contained, safe against what files hold, and alive in a browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import equiglass
+from conftest import random_liquid
+from equiglass.__main__ import main
+from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.figures import figure_png, training_curves
+from equiglass.prediction import Model
+from equiglass.report import write_report
+from equiglass.report.fields import view_data
+from equiglass.report.page import Table
+from equiglass.report.results import tables
+from equiglass.report.scores import score
+from labelled import labelled_liquid
+
+ARCHITECTURE = {"l_max": 1, "layers": 1, "channels": 2}
+EVIL = "<script>document.body.dataset.evil = 1</script>\"'&<img src=x onerror=document.body.dataset.evil=1>"
+VOID = {"meta", "img", "input", "br", "hr", "link"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two models trained on four configurations, one validating, and a folder of results with hostile texts."""
+    folder = tmp_path_factory.mktemp("report")
+    systems = [labelled_liquid(seed) for seed in range(5)]
+    for seed in (1, 2):
+        settings = {"seed": seed, "architecture": ARCHITECTURE, "epochs": 2}
+        configuration = equiglass.Configuration.model_validate(settings)
+        equiglass.train(systems[:4], folder / f"run-{seed}", configuration, validation=systems[4:])
+    results = folder / "results"
+    results.mkdir()
+    (results / "transfer.png").write_bytes(figure_png(training_curves([1, 2], [2.0, 1.0], {"A": [0.1, 0.2]})))
+    (results / "transfer.csv").write_text(f'name,rho\n"{EVIL.replace(chr(34), chr(34) * 2)}",0.5\nplain,-\n')
+    (results / "transfer.txt").write_text(f"│ matrix │ {EVIL}")
+    content = {"command": "equiglass transfer a b", EVIL: EVIL, "matrix": [[0.25, None]], "deep": {"x": [[1, [2]]]}}
+    (results / "transfer.json").write_text(json.dumps(content))
+    return folder
+
+
+def systems_of_report() -> list[equiglass.System]:
+    """One that trained, one that validated, two that were not seen; one with a hostile name, one with a NaN."""
+    hostile = replace(labelled_liquid(7), name=EVIL)
+    assert hostile.propensity is not None
+    hostile.propensity[1, 3] = np.nan
+    return [labelled_liquid(0), labelled_liquid(4), labelled_liquid(6), hostile]
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Path:
+    """A report of everything."""
+    sources = [str(folder / name) for name in ("run-1", "run-2", "results")]
+    write_report(folder / "all.html", sources, systems_of_report(), command=f"equiglass report {EVIL}")
+    return folder / "all.html"
+
+
+class Outline(HTMLParser):
+    """Checks that tags close in order; keeps ids, addresses and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.addresses: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, _ in attrs]
+        assert len(set(names)) == len(names), f"{tag} has an attribute twice"
+        assert not [name for name in names if name.startswith("on") or name == "style"], "the policy forbids these"
+        self.tags.append(tag)
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action")]
+        if tag == "img":
+            assert dict(attrs).get("alt")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def test_page_is_well_formed_and_fetches_nothing(page: Path) -> None:
+    outline = Outline(page.read_text(encoding="utf-8"))
+    assert len(set(outline.ids)) == len(outline.ids)
+    inner = [address for address in outline.addresses if address.startswith("#")]
+    assert {address[1:] for address in inner} <= set(outline.ids)
+    assert all(a.startswith("data:image/png;base64,") for a in outline.addresses if a not in inner)
+    assert outline.tags.count("script") == 3, "the data of the view, and the two scripts of the page"
+    titles = ("Propensity fields", "run-1", "run-2", "results", "Comparison", "Commands", "Learning curves", "Model")
+    assert all(title in outline.text for title in titles)
+    assert "equiglass transfer a b" in outline.text
+    assert f"│ matrix │ {EVIL}" in outline.text
+    assert f"equiglass report {EVIL}" in outline.text, "shown as it is, not run"
+
+
+def test_scores_are_of_configurations_that_the_model_has_not_seen(page: Path, folder: Path) -> None:
+    text = Outline(page.read_text(encoding="utf-8")).text
+    assert "Of 4 configurations 1 trained the model, 1 validated it; scores are of the 2 others." in text
+    model, systems = equiglass.load_model(folder / "run-1"), systems_of_report()
+    predictions = [model.predict(system) for system in systems[2:]]
+    rows = equiglass.evaluate(systems[2:], [{label: p.at(label) for label in p.times} for p in predictions])
+    assert [row.configurations for row in rows] == [2] * 4
+    for row in rows:
+        assert f"{row.type} {row.time:g} {row.label} {row.per_configuration:.3f}" in text
+
+
+def test_view_holds_the_fields_to_single_precision(folder: Path) -> None:
+    systems = systems_of_report()
+    scored = [score(equiglass.load_model(folder / f"run-{k}"), systems, {}) for k in (1, 2)]
+    data = view_data(scored, [3, 0])
+    assert data["labels"] == ["1", "7"]
+    assert [one["name"] for one in data["configurations"]] == [EVIL, "liquid-0"]
+    for one, k in zip(data["configurations"], (3, 0), strict=True):
+        system, n = systems[k], systems[k].n_particles
+        assert one["times"] == [0.1, 16.5]
+        assert system.propensity is not None
+        read = np.frombuffer(base64.b64decode(one["measured"]), "<f4").reshape(2, n)
+        np.testing.assert_array_equal(read, system.propensity.astype(np.float32))
+        np.testing.assert_array_equal(np.frombuffer(base64.b64decode(one["types"]), "u1"), system.types)
+        read = np.frombuffer(base64.b64decode(one["positions"]), "<f4").reshape(n, 3)
+        np.testing.assert_array_equal(read, system.positions.astype(np.float32))
+        for encoded, model in zip(one["predicted"], scored, strict=True):
+            expected = model.model.predict(system).propensity.astype(np.float32)
+            np.testing.assert_array_equal(np.frombuffer(base64.b64decode(encoded), "<f4").reshape(2, n), expected)
+
+
+def test_fields_of_4096_particles_at_ten_times_take_two_thirds_of_a_megabyte(folder: Path) -> None:
+    trained = equiglass.load_model(folder / "run-1").members[0]
+    times = {str(k): 10.0**k for k in range(10)}
+    model = Model("ten times", (replace(trained, times=times),))
+    system = random_liquid(4096)
+    predicted = [dict.fromkeys(times, np.zeros(4096))]
+    scored = replace(score(equiglass.load_model(folder / "run-1"), [], {}), model=model, systems=[system])
+    size = len(json.dumps(view_data([replace(scored, predicted=predicted)], [0])))
+    assert 4096 * (3 * 4 + 1 + 2 * 10 * 4) < size < 0.6e6
+
+
+def test_a_model_without_data_and_unlabelled_data(folder: Path) -> None:
+    write_report(folder / "card.html", [str(folder / "run-1")])
+    text = Outline((folder / "card.html").read_text()).text
+    assert "16.5 (7)" in text
+    assert "Propensity fields" not in text
+    assert "highest degree of the spherical harmonics" in text
+
+    unlike = replace(random_liquid(64, density=1.0), potential=None)
+    unlike = replace(unlike, positions_inherent=unlike.positions)
+    with pytest.warns(EquiglassWarning, match="density"):
+        write_report(folder / "unlabelled.html", [str(folder / "run-1")], [unlike])
+    text = Outline((folder / "unlabelled.html").read_text()).text
+    assert "no measured propensities at the times of the model" in text
+    assert "is unlike the training data" in text
+    assert "Propensity fields" in text
+
+
+def test_shipped_model_shows_its_own_card(folder: Path) -> None:
+    write_report(folder / "shipped.html", ["kalj-T0.44"])
+    text = Outline((folder / "shipped.html").read_text()).text
+    assert "Predicts the dynamic propensity of every particle of the 80:20 Kob-Andersen mixture" in text
+    assert "no log of its training" in text
+
+
+def test_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    equiglass.save([labelled_liquid(8)], folder / "new.h5")
+    words = ["report", str(folder / "run-1"), "--data", str(folder / "new.h5"), "--out", str(folder / "line.html")]
+    monkeypatch.setattr(sys, "argv", ["equiglass", *words])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    assert "line.html" in capsys.readouterr().out
+    text = Outline((folder / "line.html").read_text()).text
+    assert f"equiglass {' '.join(words)}" in text
+    assert f"equiglass train --data DATA --out OUT --config {folder / 'run-1' / 'configuration.yaml'}" in text
+
+
+def test_json_becomes_tables() -> None:
+    value = {
+        "a": 1,
+        "b": [0.1, None],
+        "rows": [{"x": 1, "y": "p"}, {"x": 2}],
+        "matrix": [[1.0, 2.5]] * 2,
+        "c": {"d": 1},
+    }
+    found = {
+        one.caption: ([*one.header], [[*row] for row in one.rows])
+        for one in tables("t", value)
+        if isinstance(one, Table)
+    }
+    assert found == {
+        "t": (["name", "value"], [["a", "1"], ["b", "0.1, -"]]),
+        "t: rows": (["x", "y"], [["1", "p"], ["2", ""]]),
+        "t: matrix": ([], [["1", "2.5"], ["1", "2.5"]]),
+        "t: c": (["name", "value"], [["d", "1"]]),
+    }
+
+
+def damaged(name: str, content: bytes) -> Callable[[Path], list[str]]:
+    def make(folder: Path) -> list[str]:
+        (folder / name).write_bytes(content)
+        return [str(folder)]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("sources", "sentence"),
+    [
+        (lambda folder: [str(folder / "nothing")], "neither a model"),
+        (lambda folder: [str(folder)], "neither a model"),
+        (damaged("a.json", b"{"), r"a\.json: cannot be read"),
+        (damaged("a.csv", b"\xff\xfe\x00"), r"a\.csv: cannot be read"),
+        (damaged("a.png", b"GIF89a"), r"a\.png: this is no PNG"),
+    ],
+)
+def test_bad_sources_are_sentences_and_leave_no_file(
+    tmp_path: Path, sources: Callable[[Path], list[str]], sentence: str
+) -> None:
+    (tmp_path / "source").mkdir()
+    with pytest.raises(EquiglassError, match=sentence):
+        write_report(tmp_path / "out.html", sources(tmp_path / "source"))
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_a_place_that_cannot_be_written_to_is_named_before_the_work(tmp_path: Path) -> None:
+    for out in (tmp_path, tmp_path / "missing" / "out.html"):
+        with pytest.raises(EquiglassError, match="name a file in a folder"):
+            write_report(out, ["kalj-T0.44"])
+
+
+def browse(page: Path, *, before: str = "", probe: str = "") -> tuple[str, list[str], np.ndarray]:
+    """What Chromium makes of a page: the document without its data, the console's lines, and a picture (900, 1200, 3).
+
+    Args:
+        page: the HTML file.
+        before: a script to run before those of the page; the page's policy is lifted for it.
+        probe: a script to run after them.
+    """
+    from matplotlib.image import imread
+
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    if probe:
+        text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8"))
+        text = text.replace("<head>", f"<head><script>{before}</script>")
+        page = page.with_name("probed.html")
+        page.write_text(text.replace("</body>", f"<script>{probe}</script></body>"), encoding="utf-8")
+    picture = page.with_suffix(".png")
+    flags = ["--headless", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    flags += ["--enable-logging=stderr", "--virtual-time-budget=20000", "--dump-dom", f"--screenshot={picture}"]
+    flags += ["--window-size=1200,900"]
+    flags += [f"--user-data-dir={page.parent / 'chromium'}", page.resolve().as_uri()]
+    done = subprocess.run([chromium, *flags], capture_output=True, text=True, timeout=60, check=True)
+    console = [line for line in done.stderr.splitlines() if re.search(r":CONSOLE[:(]\d", line)]
+    document = re.sub(r"base64,[^\"]*|<script.*?</script>", "", done.stdout, flags=re.DOTALL)
+    return document, console, imread(picture)[..., :3]
+
+
+def assert_spheres(picture: np.ndarray) -> None:
+    """Coloured pixels on the left and on the right."""
+    assert picture.shape == (900, 1200, 3)
+    coloured = np.ptp(picture, axis=-1) > 0.15
+    assert min(np.mean(coloured[:, :600]), np.mean(coloured[:, 600:])) > 0.05
+
+
+def test_opens_in_a_browser_without_errors(page: Path) -> None:
+    document, console, picture = browse(page)
+    assert console == []
+    assert 'data-state="ready"' in document
+    assert "data-evil" not in document
+    assert_spheres(picture)
+
+
+# Chromium makes next to no frames in its virtual time.
+FRAMES = "window.requestAnimationFrame = (act) => setTimeout(act, 1);"
+# The view declines WebGL in software, which is all there is without a screen.
+WEBGL = """
+const get = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, wanted) {
+  return get.call(this, kind, { ...wanted, failIfMajorPerformanceCaveat: false });
+};
+"""
+CANVAS = """
+const get = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, wanted) {
+  return kind === "webgl2" ? null : get.call(this, kind, wanted);
+};
+"""
+PROBE = """
+const control = (name) => document.querySelector(`[name="${name}"]`);
+const canvas = document.querySelector("canvas");
+const frame = () => new Promise((done) => setTimeout(() => done(canvas.toDataURL()), 50));
+const change = (element, value) => {
+  element.value = value;
+  for (const kind of ["input", "change"]) element.dispatchEvent(new Event(kind));
+};
+const pointer = (kind, set) => canvas.dispatchEvent(new PointerEvent(kind, set));
+const touch = (kind, pointerId, clientX, clientY) => pointer(kind, { pointerId, clientX, clientY });
+const press = (key) => canvas.dispatchEvent(new KeyboardEvent("keydown", { key }));
+(async () => {
+  const seen = { start: await frame() };
+  const edge = canvas.getBoundingClientRect();
+  touch("pointermove", 1, edge.left + edge.width / 2, edge.top + edge.height / 2);
+  document.body.dataset.probe = document.querySelector(".probe").value;
+  touch("pointerdown", 1, 100, 100); touch("pointermove", 1, 160, 120);
+  seen.turned = await frame();
+  touch("pointerdown", 2, 200, 120); touch("pointermove", 2, 260, 120);
+  touch("pointerup", 1, 160, 120); touch("pointerup", 2, 260, 120);
+  seen.pinched = await frame();
+  press("0");
+  seen.reset = await frame();
+  press("+");
+  seen.closer = await frame();
+  press("0");
+  change(control("axis"), 2);
+  seen.cut = await frame();
+  change(control("thickness"), 0.6);
+  seen.thicker = await frame();
+  change(control("centre"), 0.2);
+  seen.lower = await frame();
+  change(control("particles"), 2);
+  seen.onlyB = await frame();
+  change(control("axis"), ""); change(control("particles"), 0); change(control("time"), 0);
+  seen.time = await frame();
+  const colour = document.querySelector(".panel select");
+  for (const option of colour.options) { change(colour, option.value); seen[option.text] = await frame(); }
+  change(control("configuration"), 1);
+  seen.configuration = await frame();
+  document.body.dataset.options = JSON.stringify(Array.from(colour.options, (option) => option.text));
+  document.body.dataset.marks = document.querySelector(".ticks").textContent;
+  document.body.dataset.same = String(seen.start === seen.reset);
+  const names = Object.keys(seen).filter((name) => name !== "reset" && name !== "measured propensity");
+  document.body.dataset.different = `${new Set(names.map((name) => seen[name])).size} of ${names.length}`;
+})();
+"""
+
+
+@pytest.mark.parametrize(("renderer", "before"), [("webgl", WEBGL), ("canvas", CANVAS)])
+def test_every_control_changes_the_picture(page: Path, renderer: str, before: str) -> None:
+    document, console, picture = browse(page, before=FRAMES + before, probe=PROBE)
+    assert console == []
+    assert f'data-renderer="{renderer}"' in document
+    assert_spheres(picture)
+    assert 'data-same="true"' in document, "what was turned and zoomed comes back"
+    # What stands in "seen", each picture unlike every other: five quantities beside the measured one.
+    assert 'data-different="15 of 15"' in document
+    assert re.search(r'data-probe="particle \d+ \(from 0\), type [AB]: measured propensity [\d.]+', document)
+    assert 'data-marks="AB"' in document
+    for text in (
+        "measured propensity",
+        "predicted propensity, run-1",
+        "error: predicted minus measured, run-2",
+        "type",
+    ):
+        assert f"&quot;{text}&quot;" in document
