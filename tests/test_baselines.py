@@ -469,7 +469,7 @@ def test_commands_train_score_and_crossvalidate(
     assert "not empty" in capsys.readouterr().err
     assert run("baseline", "boattini", *data, "--out", tmp_path / "no", "--json", tmp_path / "no.json") == 2
     assert run("export", tmp_path / "run", "-o", tmp_path / "light") == 2
-    assert "copy it" in capsys.readouterr().err
+    assert "is a baseline" in capsys.readouterr().err
     out = ("--out", tmp_path / "cv", "--json", tmp_path / "cv.json", "--figures", tmp_path / "figures")
     assert run("baseline", "boattini", *data, "--crossvalidate", *out) == 0
     assert len(list((tmp_path / "cv").glob("fold-*/boattini.safetensors"))) == 5

@@ -61,6 +61,10 @@ def full_system(seed: int = 0) -> System:
         propensity_halves=rng.uniform(0.1, 2.0, (2, 3, 40)),
         mean_displacement=rng.normal(0, 1, (3, 40, 3)),
         replica_displacements=rng.normal(0, 1, (3, 4, 40, 3)).astype(np.float32),
+        self_scattering=rng.uniform(0, 1, (3, 2)),
+        run_temperature=np.array([0.49, np.nan, 0.51]),
+        energy_drift=rng.uniform(0, 1e-3, 3),
+        momentum=rng.uniform(0, 1e-15, 3),
         runs=4,
         predictions={"SE3": rng.uniform(0.1, 2.0, (3, 40)), "model/two": rng.uniform(0.1, 2.0, (3, 40))},
         provenance={"source": "a test", "doi": "10.1000/ü/1"},
@@ -303,6 +307,7 @@ def test_labelled_npz_with_everything(tmp_path: Path) -> None:
         field.name: getattr(system, field.name)
         for field in fields(System)
         if field.name not in ("potential", "predictions", "provenance", "time_labels")
+        and getattr(system, field.name) is not None
     }
     arrays |= {f"prediction_{name.replace('/', ' ')}": values for name, values in system.predictions.items()}
     arrays |= {"potential": "other", "epsilon": MIXTURE.epsilon, "sigma": MIXTURE.sigma, "cutoff": 2.0}
@@ -427,6 +432,10 @@ def test_xyz_round_trip(tmp_path: Path) -> None:
             propensity_halves=None,
             mean_displacement=None,
             replica_displacements=None,
+            self_scattering=None,
+            run_temperature=None,
+            energy_drift=None,
+            momentum=None,
             runs=None,
             predictions={},
             provenance=loaded.provenance,

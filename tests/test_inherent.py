@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equiglass.compiled import compiler, library
+from equiglass.compiled import attempt, compiler
 from equiglass.errors import EquiglassError
 from equiglass.inherent import quench
 from equiglass.potential import KOB_ANDERSEN, energy_and_forces, potential_energy
@@ -121,10 +121,10 @@ def test_without_a_compiler_the_same_minimum(monkeypatch: pytest.MonkeyPatch) ->
     expected = quench(system).positions_inherent
     monkeypatch.setenv("CXX", "no-such-compiler")
     compiler.cache_clear()
-    library.cache_clear()
+    attempt.cache_clear()
     plain = quench(system).positions_inherent
     compiler.cache_clear()
-    library.cache_clear()
+    attempt.cache_clear()
     np.testing.assert_allclose(plain, expected, atol=1e-4)
 
 

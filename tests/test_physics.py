@@ -364,7 +364,9 @@ def test_a_data_set_that_fails_is_marked(
         run_from(cold, ensemble, tmp_path / "again", jobs=2)
         again = load(tmp_path / "again" / "dataset.h5")
     assert "failed" not in again[0].provenance
-    assert run("check", tmp_path / "again" / "dataset.h5", "--out", tmp_path / "report", "--against", PACKAGE) == 0
+    save(liquids, tmp_path / "same.h5")
+    words = ("--out", tmp_path / "report", "--against", tmp_path / "same.h5")
+    assert run("check", tmp_path / "again" / "dataset.h5", *words) == 0
     said = json.loads((tmp_path / "report" / "report.json").read_text())
     verdict = {each["name"]: each["verdict"] for each in said["checks"]}
     assert verdict["agreement"] == verdict["temperature"] == verdict["energy"] == verdict["equilibration"] == "passed"
@@ -392,12 +394,13 @@ def test_the_independent_sets_pass(data_folder: Path, folder: str) -> None:
 @pytest.mark.data
 @pytest.mark.slow
 def test_energies_of_the_real_configurations(data_folder: Path) -> None:
-    """Per particle -7.06 to -7.01, not shifted; of the inherent structures -7.69 to -7.66, shifted."""
-    cut = replace(KOB_ANDERSEN, truncation="cut")
-    for system in load(data_folder / "shiba_T0.44_train", replicas=False)[:3]:
-        quenched = quench(system, tolerance=1e-4)
-        assert -7.065 < measure(replace(system, potential=cut)).energy < -7.005
-        assert -7.695 < measure(quenched).inherent_energy < -7.655
+    """Per particle -7.06 to -7.01, of the inherent structures -7.69 to -7.66."""
+    systems = load(data_folder / "shiba_T0.44_train", replicas=False)
+    state = collect([measure(quench(system, tolerance=1e-3)) for system in systems])
+    assert (state.energy > -7.065).all()
+    assert (state.energy < -7.005).all()
+    assert (state.inherent_energy > -7.695).all()
+    assert (state.inherent_energy < -7.655).all()
 
 
 @pytest.mark.data
@@ -412,11 +415,22 @@ def test_scattering_of_the_real_configurations(data_folder: Path) -> None:
 @pytest.mark.data
 @pytest.mark.lammps
 @pytest.mark.slow
-def test_short_times_of_a_real_configuration(data_folder: Path, tmp_path: Path) -> None:
-    """Mean propensity of A after 0.13, 1.3 and 13: 0.103, 0.159 and 0.164 (LAMMPS, NVE, timestep 0.005)."""
-    given = load(data_folder / "shiba_T0.44_train" / "isoconfig_N4096T0.44_1_tc07.npz", replicas=False)
+@pytest.mark.parametrize(
+    ("configurations", "expected", "within"), [(10, {"1": 0.103, "2": 0.159}, 0.02), (3, {"3": 0.164}, 0.05)]
+)
+def test_short_times_of_the_real_configurations(
+    data_folder: Path, tmp_path: Path, configurations: int, expected: dict[str, float], within: float
+) -> None:
+    """Mean propensity of A after 0.13, 1.3 and 13: 0.103, 0.159 and 0.164 (LAMMPS, NVE, timestep 0.005).
+
+    From one configuration to the next it differs by 2 % at 1.3; few of them run to 13.
+    """
+    given = load(data_folder / "shiba_T0.44_train", replicas=False)[:configurations]
+    # Inherent structures are not needed.
+    given = [replace(system, positions_inherent=system.positions) for system in given]
     times = {"1": 0.13, "2": 1.3, "3": 13.0}
-    run_from(given, Ensemble(runs=2, times=times, seed=44), tmp_path / "out", jobs=2)
+    ensemble = Ensemble(runs=2, times={label: times[label] for label in expected}, seed=44)
+    run_from(given, ensemble, tmp_path / "out", jobs=2)
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["passed"] is True
-    assert list(report["mean_propensity"]["A"].values()) == pytest.approx([0.103, 0.159, 0.164], rel=0.03)
+    assert report["mean_propensity"]["A"] == pytest.approx(expected, rel=within)

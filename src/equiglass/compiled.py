@@ -54,14 +54,14 @@ def library(source: Path, header: str = "", wished: tuple[str, ...] = ()) -> cty
     Raises:
         CompilerError: no compiler, or it fails, or there is nowhere to keep the result.
     """
-    built = _library(source, header, wished)
+    built = attempt(source, header, wished)
     if isinstance(built, CompilerError):
         raise built
     return built
 
 
 @cache
-def _library(source: Path, header: str, wished: tuple[str, ...]) -> ctypes.CDLL | CompilerError:
+def attempt(source: Path, header: str, wished: tuple[str, ...]) -> ctypes.CDLL | CompilerError:
     """The library, or why there is none: what failed once is not tried again."""
     found = compiler()
     if isinstance(found, str):

@@ -20,6 +20,7 @@ class Benchmark(StrEnum):
     STEP = "step"
     INFERENCE = "inference"
     GRAPH = "graph"
+    SIMULATE = "simulate"
 
 
 class Device(StrEnum):
@@ -30,7 +31,9 @@ class Device(StrEnum):
 
 
 def benchmark(
-    which: Annotated[Benchmark, typer.Argument(metavar="BENCHMARK", help="convolution, step, inference or graph.")],
+    which: Annotated[
+        Benchmark, typer.Argument(metavar="BENCHMARK", help="convolution, step, inference, graph or simulate.")
+    ],
     file: Annotated[
         Path | None,
         typer.Argument(help="Its first configuration; without it, a liquid of 4096 particles."),
@@ -46,7 +49,7 @@ def benchmark(
         typer.Option("--particles", min=1, help="Repeat the configuration to so many; inference ends there [1000000]."),
     ] = None,
 ) -> None:
-    """Measure the package against e3nn (graph: scipy), by turns in one run, the same result checked first."""
+    """Measure the package against e3nn (graph: scipy; simulate: LAMMPS alone), by turns in one run."""
     import torch
     from rich.console import Console
 
@@ -62,6 +65,15 @@ def benchmark(
     use_threads(threads)
     with Console().status(f"{which}: this takes minutes"):
         system = configuration(file, None if which == Benchmark.INFERENCE else particles)
+        if which == Benchmark.SIMULATE:
+            from equiglass.benchmark import simulate
+
+            numbers = simulate.simulate(system, repeats=repeats)
+            steps = f"{numbers['ours_particle_steps_per_s']:.3g} particle-steps/s"
+            typer.echo(f"simulate: {steps}, {numbers['cost']:.1%} more time than LAMMPS alone")
+            if json_file is not None:
+                write_text(json_file, json.dumps(numbers, indent=2) + "\n")
+            return
         setting = Setting(system, threads, repeats, device.value)
         if which == Benchmark.INFERENCE:
             result = inference.benchmark(setting, particles or inference.PARTICLES)

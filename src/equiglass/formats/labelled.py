@@ -4,9 +4,10 @@ Required: ``types`` (N,) 0 = A, 1 = B, ...; ``positions`` (N, 3); ``box`` (3,). 
 and means what it means in System: ``name``, ``temperature``, ``positions_inherent``, ``times`` (T,),
 ``time_labels`` (T,) strings, by default "1", "2", ...; ``propensity`` (T, N), ``propensity_halves`` (2, T,
 N), ``replica_variance`` (T, N), ``mean_displacement`` (T, N, 3), ``replica_displacements`` (T, runs, N, 3),
-``runs``; ``potential``, a name, with the tables ``epsilon`` and ``sigma`` (n_types, n_types) for any mixture but
-the known ones, the ``cutoff`` and the ``truncation``; ``prediction_NAME`` (T, N) for a prediction called NAME.
-Other keys are not read.
+``self_scattering`` (T, n_types), ``run_temperature``, ``energy_drift`` and ``momentum``, (T,) each, ``runs``;
+``potential``, a name, with the tables ``epsilon`` and ``sigma`` (n_types, n_types) for any mixture but the known
+ones, the ``cutoff`` and the ``truncation``; ``prediction_NAME`` (T, N) for a prediction called NAME. Other keys are
+not read.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ _LABELS = (
     "propensity_halves",
     "mean_displacement",
     "replica_displacements",
+    "self_scattering",
+    "run_temperature",
+    "energy_drift",
+    "momentum",
 )
 _PREDICTION = "prediction_"
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
@@ -114,6 +115,8 @@ def implementation(device: str = "cpu") -> str:
     forced = os.environ.get("EQUIGLASS_CONVOLUTION", "reference" if reasons[fastest] else fastest)
     if forced not in reasons:
         raise EquiglassError(f"EQUIGLASS_CONVOLUTION is {forced!r}; it must be 'compiled', 'triton' or 'reference'.")
+    if device == "cpu" and forced != fastest and "EQUIGLASS_CONVOLUTION" not in os.environ:
+        _say_once(f"The convolution runs in plain torch, many times slower: {reasons[fastest]}.")
     if reason := reasons[forced]:
         raise EquiglassError(f"EQUIGLASS_CONVOLUTION asks for the {forced} convolution, but {reason}.")
     return forced
@@ -157,8 +160,13 @@ def fastest(data: Sequence[Tensor], compiled: Callable[[], T], reference: Callab
     except CompilerError as error:
         if os.environ.get("EQUIGLASS_CONVOLUTION") == "compiled":
             raise
-        warnings.warn(f"{error} Plain torch is used, many times slower.", EquiglassWarning, stacklevel=3)
+        _say_once(f"{error} Plain torch is used, many times slower.")
         return reference()
+
+
+@cache
+def _say_once(sentence: str) -> None:
+    warnings.warn(sentence, EquiglassWarning, stacklevel=4)
 
 
 def hidden_moments(basis: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
