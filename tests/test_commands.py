@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -210,3 +211,14 @@ def test_import_needs_no_heavy_package() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_one_line_says_that_there_is_no_compiler() -> None:
+    """However often the convolution is chosen."""
+    script = "from equiglass.model.operation import implementation as i; print(i(), i(), i())"
+    environment = {**os.environ, "CXX": "/nowhere/c++"}
+    environment.pop("EQUIGLASS_CONVOLUTION", None)
+    command = [sys.executable, "-W", "always", "-c", script]
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert answer.stdout.split() == ["reference"] * 3
+    assert answer.stderr.count("runs in plain torch, many times slower: CXX=/nowhere/c++ does not run") == 1

@@ -27,17 +27,14 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from equiglass.baselines.descriptors import Descriptors, describe, inherent_energy, neighbourhood_averages
 from equiglass.baselines.ridge import Labelled, Ridge, fit_ridge_by_folds
 from equiglass.baselines.shells import Shells
-from equiglass.errors import EquiglassError
 from equiglass.files import replacing
 from equiglass.model.inputs import Inputs
-from equiglass.model.trained import TrainingData
-from equiglass.potential import LennardJones
+from equiglass.model.trained import TrainingData, read_described, training_data
 from equiglass.system import Float, System, type_name
 from equiglass.training.samples import describe as describe_data
 from equiglass.training.samples import labels_of
@@ -181,32 +178,14 @@ def load_boattini(path: Path) -> Boattini:
     Raises:
         EquiglassError: not a file of this baseline, damaged, or written by a newer version.
     """
-    try:
-        with safe_open(path, framework="np") as file:
-            description = json.loads((file.metadata() or {})["equiglass"])
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-    except FileNotFoundError:
-        raise EquiglassError(f"{path}: there is no such model file.") from None
-    except (SafetensorError, OSError, KeyError, ValueError):
-        raise EquiglassError(f"{path} is not a model file of equiglass, or is damaged.") from None
-    if description.get("format") != FORMAT or description.get("version", 0) > VERSION:
-        raise EquiglassError(
-            f"{path} has format {description.get('format')} version {description.get('version')}; this equiglass "
-            f"reads {FORMAT} up to version {VERSION}. Install a newer equiglass."
-        )
+    tensors, description = read_described(path, FORMAT, VERSION)
+    arrays = {key: tensor.numpy() for key, tensor in tensors.items()}
     described = description["descriptors"]
     described["radial"] = tuple(Shells(**shells) for shells in described["radial"])
     described["angular"] = Shells(**described["angular"])
-    data = description["data"]
     return Boattini(
         Ridge(tuple(description["time_labels"]), **arrays),
         Descriptors(**described),
         description["times"],
-        TrainingData(
-            tuple(data["density"]),
-            tuple(data["composition"]),
-            tuple(data["temperatures"]),
-            data["configurations"],
-            LennardJones(**data["potential"]) if data["potential"] else None,
-        ),
+        training_data(description["data"]),
     )

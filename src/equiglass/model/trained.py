@@ -128,23 +128,9 @@ def load_trained(path: Path) -> Trained:
 
 def read_trained(path: Path) -> tuple[Trained, dict[str, Tensor], dict[str, Any]]:
     """Read a model file with whatever a run left beside the model: (model, extra tensors, state)."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            description = json.loads((file.metadata() or {})["equiglass"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-    except FileNotFoundError:
-        raise EquiglassError(f"{path}: there is no such model file.") from None
-    except (SafetensorError, OSError, KeyError, ValueError):
-        raise EquiglassError(f"{path} is not a model file of equiglass, or is damaged.") from None
-    if description.get("format") != FORMAT or description.get("version", 0) > VERSION:
-        raise EquiglassError(
-            f"{path} has format {description.get('format')} version {description.get('version')}; this equiglass "
-            f"reads {FORMAT} up to version {VERSION}. Install a newer equiglass."
-        )
+    tensors, description = read_described(path, FORMAT, VERSION)
     architecture = Architecture(**description["architecture"])
     inputs = Inputs(**description["inputs"])
-    data = description["data"]
-    potential = LennardJones(**data["potential"]) if data["potential"] else None
     weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     n_types, n_times, _ = weights["decoder"].shape
     network = Network(architecture, n_types + inputs.n_energies, n_types, n_times).to(weights["decoder"].dtype)
@@ -155,13 +141,41 @@ def read_trained(path: Path) -> tuple[Trained, dict[str, Tensor], dict[str, Any]
         inputs,
         description["times"],
         Standardisation(**numbers),
-        TrainingData(
-            tuple(data["density"]),
-            tuple(data["composition"]),
-            tuple(data["temperatures"]),
-            data["configurations"],
-            potential,
-        ),
+        training_data(description["data"]),
     )
     extra = {k: v for k, v in tensors.items() if not k.startswith(("network.", "standardisation."))}
     return trained, extra, description["state"]
+
+
+def read_described(path: Path, file_format: str, version: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the readable metadata of a model file.
+
+    Raises:
+        EquiglassError: not a file of that format, damaged, or of a newer version.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {})["equiglass"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+    except FileNotFoundError:
+        raise EquiglassError(f"{path}: there is no such model file.") from None
+    except (SafetensorError, OSError, KeyError, ValueError):
+        raise EquiglassError(f"{path} is not a model file of equiglass, or is damaged.") from None
+    if description.get("format") != file_format or description.get("version", 0) > version:
+        raise EquiglassError(
+            f"{path} has format {description.get('format')} version {description.get('version')}; this equiglass "
+            f"reads {file_format} up to version {version}. Install a newer equiglass."
+        )
+    return tensors, description
+
+
+def training_data(described: Mapping[str, Any]) -> TrainingData:
+    """The training data in short, from the metadata of a model file."""
+    potential = described["potential"]
+    return TrainingData(
+        tuple(described["density"]),
+        tuple(described["composition"]),
+        tuple(described["temperatures"]),
+        described["configurations"],
+        LennardJones(**potential) if potential else None,
+    )
