@@ -85,14 +85,15 @@ def test_without_parsl_or_without_a_configuration(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.lammps
 def test_parsl_gives_the_same(tmp_path: Path) -> None:
-    """Its executor for clusters, on this machine: in processes of its own, to which the work is sent."""
+    """Its executor for clusters, on this machine: in processes of its own; no environment need be activated for it."""
     pytest.importorskip("parsl")
     (tmp_path / "local.py").write_text(LOCAL.format(folder=str(tmp_path / "parsl")))
     (tmp_path / "protocol.yaml").write_text(yaml.safe_dump(TINY))
+    environment = {**os.environ, "PATH": os.defpath}
     folders = {"threads": (), "parsl": ("--jobs", "2", "--parsl", "local.py")}
     for out, options in folders.items():
         words = [sys.executable, "-m", "equiglass", "simulate", "protocol.yaml", "--out", out, *options]
-        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=200)
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
         assert done.returncode == 0, done.stderr
     reports = [(tmp_path / out / "report.json").read_text() for out in folders]
     assert reports[0] == reports[1]

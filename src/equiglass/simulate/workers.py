@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import runpy
+import sysconfig
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -83,4 +85,6 @@ def _parsl(file: Path) -> Executor:
         raise EquiglassError(f"{file}: cannot be read ({error.strerror}).") from None
     except KeyError:
         raise EquiglassError(f"{file}: defines no config = parsl.Config(...).") from None
+    # Parsl looks for its own programs on the PATH, where those of an environment that is not activated are missing.
+    os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     return ParslPoolExecutor(config)
