@@ -13,7 +13,7 @@ import csv
 import hashlib
 import io
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -319,24 +319,27 @@ def as_json(rows: Sequence[Row], data: Mapping[float, Split]) -> dict[str, Any]:
     }
 
 
+def as_line(row: Row) -> dict[str, str | int | float]:
+    """A row as columns: ``test_pooled`` and its error ``test_pooled_error``, ..."""
+    line: dict[str, str | int | float] = {}
+    for f in fields(row):
+        value = getattr(row, f.name)
+        if isinstance(value, Scores):
+            for key in ("per_configuration", "pooled", "mse"):
+                measure: Measure = getattr(value, key)
+                line[f"{f.name}_{key}"], line[f"{f.name}_{key}_error"] = measure
+        elif isinstance(value, tuple):
+            line[f.name] = " ".join(f"{t:g}" for t in value)
+        else:
+            line[f.name] = value
+    return line
+
+
 def as_csv(rows: Sequence[Row]) -> str:
-    """One line a row: ``test_pooled`` and its error ``test_pooled_error``, ..."""
-
-    def columns(row: Row) -> Iterator[tuple[str, object]]:
-        for f in fields(row):
-            value = getattr(row, f.name)
-            if isinstance(value, Scores):
-                for key in ("per_configuration", "pooled", "mse"):
-                    measure = getattr(value, key)
-                    yield f"{f.name}_{key}", f"{measure.value:.6g}"
-                    yield f"{f.name}_{key}_error", f"{measure.error:.3g}"
-            elif isinstance(value, tuple):
-                yield f.name, " ".join(f"{t:g}" for t in value)
-            else:
-                yield f.name, f"{value:.6g}" if isinstance(value, float) else value
-
+    """One line a row, in the columns of `as_line`, numbers to six digits."""
+    lines = [as_line(row) for row in rows]
     text = io.StringIO()
-    writer = csv.DictWriter(text, [key for key, _ in columns(rows[0])], lineterminator="\n")
+    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(dict(columns(row)) for row in rows)
+    writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in line.items()} for line in lines)
     return text.getvalue()

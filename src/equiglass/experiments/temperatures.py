@@ -1,0 +1,219 @@
+"""Measure: every network at every temperature, as it is and with its decoders refitted (Fig. 9 of arXiv 2211.03226).
+
+The asymmetry. Between two temperatures a network of the lower, used at the higher, loses so much rho against the one
+trained there; a network of the higher, used at the lower, so much. The first loss less the second is positive where
+training at high temperature carries farther. Averaged over pairs and seeds it is a sum over temperatures of means over
+their test configurations, so that its error follows from the spread over these, and from that over the seeds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from equiglass.errors import EquiglassError
+from equiglass.experiments.declaration import Declaration
+from equiglass.experiments.fields import groups_of_runs, plain
+from equiglass.experiments.measured import Line, Measured, over_seeds
+from equiglass.experiments.plan import Group
+from equiglass.experiments.runs import Run
+from equiglass.observables import bootstrap
+from equiglass.training.configuration import validate
+from equiglass.transfer import ALL_TIMES, Measure, Row, Scores, Split, as_line, tau_alpha, transfer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Method = Literal["test", "learn"]
+
+CERTAIN = 2.0
+"""Standard errors beyond which an asymmetry is said to be there."""
+
+
+class PublishedMatrix(BaseModel):
+    """Transfer test of others: pooled rho of A at tau_alpha."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str = Field(description="where it stands, and on what data it was reached")
+    rho: Mapping[float, Mapping[float, float]] = Field(description="by temperature of use, by temperature of training")
+
+
+class TransferOptions(BaseModel):
+    """Options of the measure."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    published: PublishedMatrix | None = None
+
+
+class Seeded(NamedTuple):
+    """What one network does at one temperature, type and time."""
+
+    seed: int
+    row: Row
+
+
+def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
+    """Transfer test and transfer learn between all temperatures; whether high to low does better than low to high."""
+    options = validate(TransferOptions, dict(declaration.options), "options")
+    groups = groups_of_runs(runs)
+    require_two(groups)
+    data = {group.temperature: Split(list(group.training), list(group.test)) for group in groups}
+    data = dict(sorted((t, part) for t, part in data.items() if t is not None))
+    found: dict[str, list[Seeded]] = {}
+    rows: list[Line] = []
+    for run in runs:
+        of_run, _ = transfer(run.model, data, {system.name for system in run.training.systems})
+        who: Line = {"variant": run.training.variant, "seed": run.training.seed}
+        found.setdefault(run.training.variant, []).extend(
+            Seeded(run.training.seed, replace(row, model=run.training.group.name)) for row in of_run
+        )
+        rows += [{**who, **_line(replace(row, model=run.folder.name))} for row in of_run]
+    shown = (tau_alpha(list(dict.fromkeys(str(row["label"]) for row in rows if row["label"] != ALL_TIMES))), ALL_TIMES)
+    scored = [f"{method}_{convention}" for method in ("test", "learn") for convention in ("per_configuration", "pooled")]
+    by = ("variant", "trained_at", "temperature", "type", "label")
+    same = ("refitted_on", "tested_on", "ceiling_per_configuration", "ceiling_pooled")
+    summary = over_seeds([row for row in rows if row["label"] in shown], by, scored, same)
+    notes = [
+        sentence
+        for variant, seeded in found.items()
+        for sentence in asymmetries(seeded, shown, f"{variant}: " if len(found) > 1 else "")
+    ]
+    if options.published:
+        _set_beside(summary, options.published, shown[0])
+        notes.append(f"Published, transfer test, other data: {options.published.source}.")
+
+    def draw() -> Mapping[str, Figure]:
+        from equiglass.figures.temperature import transfer_panels
+
+        figures = {}
+        for variant, seeded in found.items():
+            for kind in dict.fromkeys(row.type for _, row in seeded):
+                medians = median_rows(row for _, row in seeded if row.type == kind and row.label in shown)
+                name = f"_{variant}" if len(found) > 1 else ""
+                figures[f"{name}_{kind}"] = transfer_panels(medians, shown[0])
+        return figures
+
+    return Measured(rows, summary, draw, tuple(notes))
+
+
+def require_two(groups: Sequence[Group]) -> None:
+    """Refuse data that leave nothing to transfer.
+
+    Raises:
+        EquiglassError: fewer than two temperatures, or a temperature with a single training configuration.
+    """
+    known = {group.temperature for group in groups} - {None}
+    if len(known) < 2 or len(known) < len(groups):
+        raise EquiglassError(
+            "transfer needs configurations of two temperatures or more, each temperature one group; give them with "
+            f"--data. There are: {', '.join(group.name for group in groups)}."
+        )
+    for group in groups:
+        if len(group.training) < 2:
+            raise EquiglassError(
+                f"{group.name}: decoders are refitted on two training configurations or more; there is one. Give four "
+                "configurations of this temperature."
+            )
+
+
+def asymmetries(seeded: Sequence[Seeded], labels: Sequence[str], beginning: str = "") -> list[str]:
+    """A sentence for each method, type and label."""
+    sentences = []
+    for kind, label, method in itertools.product(
+        dict.fromkeys(row.type for _, row in seeded), labels, ("test", "learn")
+    ):
+        own = [one for one in seeded if (one.row.type, one.row.label) == (kind, label)]
+        when = "mean over times" if label == ALL_TIMES else f"time {label}"
+        what = f"{beginning}{kind}, {when}, transfer {method}"
+        sentences.append(_in_words(what, *asymmetry(own, method)))
+    return sentences
+
+
+def asymmetry(seeded: Sequence[Seeded], method: Method) -> Measure:
+    """<(rho_hh - rho_lh) - (rho_ll - rho_hl)> over pairs l < h of temperatures and over seeds, rho_ab from a used at b.
+
+    Args:
+        seeded: rows of one type and time, of all temperatures of training and use.
+        method: whose rho; that of a network at its own temperature is of the network as trained.
+
+    Returns:
+        NaN where rho is undefined; its error, of the test configurations and of the seeds together.
+    """
+    by_seed: dict[int, dict[tuple[float, float], np.ndarray]] = {}
+    for seed, row in seeded:
+        (trained,) = row.trained_at
+        scores: Scores = row.test if trained == row.temperature else getattr(row, method)
+        by_seed.setdefault(seed, {})[trained, row.temperature] = np.array(scores.each)
+    known = sorted({temperature for rho in by_seed.values() for _, temperature in rho})
+    pairs = list(itertools.combinations(known, 2))
+    # What each configuration tested on at a temperature adds to the asymmetry of a seed, (seeds, configurations).
+    parts = []
+    for temperature in known:
+        own = [rho[temperature, temperature] for rho in by_seed.values()]
+        part = np.zeros((len(by_seed), len(own[0])))
+        for low, high in pairs:
+            if temperature in (low, high):
+                other, sign = (low, 1) if temperature == high else (high, -1)
+                lost = np.array([o - rho[other, temperature] for o, rho in zip(own, by_seed.values(), strict=True)])
+                part += sign * lost / len(pairs)
+        parts.append(part)
+    of_seeds = sum(part.mean(axis=1) for part in parts)
+    errors = [bootstrap(lambda chosen, part=part: part.mean(axis=0)[chosen].mean(), part.shape[1]).error for part in parts]
+    variance = sum(float(error) ** 2 for error in errors)
+    if len(by_seed) > 1:
+        variance += float(np.var(of_seeds, ddof=1)) / len(by_seed)
+    return Measure(float(np.mean(of_seeds)), math.sqrt(variance))
+
+
+def _in_words(what: str, value: float, error: float) -> str:
+    numbers = f"low to high loses {value:+.3f} ± {error:.3f} more rho than high to low (mean over pairs and seeds)"
+    if math.isnan(value) or math.isnan(error):
+        return f"{what}: the asymmetry has no error, or is not defined, on these few configurations."
+    if abs(value) <= CERTAIN * error:
+        verdict = "no asymmetry within two standard errors"
+    else:
+        verdict = "training at high temperature carries farther" if value > 0 else "training at low carries farther"
+    return f"{what}: {numbers}; {verdict}."
+
+
+def median_rows(rows: Iterable[Row]) -> list[Row]:
+    """One row for each model, temperature, type and label: the median over seeds of every score, and of its error."""
+    groups: dict[tuple[str, float, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.model, row.temperature, row.type, row.label), []).append(row)
+    medians = []
+    for own in groups.values():
+        scores = {
+            f.name: _median([getattr(row, f.name) for row in own])
+            for f in fields(Row)
+            if isinstance(getattr(own[0], f.name), Scores)
+        }
+        medians.append(replace(own[0], **scores))
+    return medians
+
+
+def _median(scores: Sequence[Scores]) -> Scores:
+    def of(key: str) -> Measure:
+        return Measure(*np.median([getattr(one, key) for one in scores], axis=0).tolist())
+
+    each = np.median([one.each for one in scores], axis=0)
+    return Scores(of("per_configuration"), of("pooled"), of("mse"), tuple(each.tolist()))
+
+
+def _line(row: Row) -> Line:
+    return {key: plain(value) if isinstance(value, float) else value for key, value in as_line(row).items()}
+
+
+def _set_beside(summary: Sequence[Line], published: PublishedMatrix, label: str) -> None:
+    for line in summary:
+        at = published.rho.get(float(str(line["temperature"])), {})
+        there = (line["type"], line["label"]) == ("A", label)
+        line["published_test_pooled"] = at.get(float(str(line["trained_at"]))) if there else None
