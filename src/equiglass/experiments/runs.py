@@ -1,0 +1,82 @@
+"""Run folders, shared by all experiments: what was trained is read, what was stopped goes on, the rest is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+from equiglass.errors import EquiglassError
+from equiglass.experiments.plan import Training
+from equiglass.files import write_text
+from equiglass.prediction import Model, load_model
+from equiglass.training.loop import Progress
+from equiglass.training.run import train
+
+FINISHED = "finished.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained network of an experiment.
+
+    Attributes:
+        training: what was asked for; its group holds the test configurations.
+        folder: the run folder.
+    """
+
+    training: Training
+    folder: Path
+
+    @cached_property
+    def model(self) -> Model:
+        """The network of the last epoch."""
+        return load_model(self.folder)
+
+
+def missing(trainings: Sequence[Training], out: Path) -> list[Training]:
+    """Those that have no finished run in ``out``, each run once."""
+    return list({t.key: t for t in trainings if not (out / t.key / FINISHED).is_file()}.values())
+
+
+def train_missing(
+    trainings: Sequence[Training],
+    out: Path,
+    on_step: Callable[[Training], None] = lambda training: None,
+) -> list[Run]:
+    """Train what is missing, one after the other.
+
+    Args:
+        trainings: of an experiment.
+        out: folder of run folders.
+        on_step: called with the training under way when it begins, and after every optimiser step.
+
+    Returns:
+        A run for each training, in order.
+
+    Raises:
+        EquiglassError: a training that failed, with its name.
+    """
+    for training in missing(trainings, out):
+        folder = out / training.key
+        on_step(training)
+        try:
+            train(
+                training.systems,
+                folder,
+                training.configuration,
+                validation=training.scored,
+                resume=(folder / "configuration.yaml").is_file(),
+                on_step=partial(_stepped, training, on_step),
+            )
+        except EquiglassError as error:
+            raise EquiglassError(f"{training}: {error}") from error
+        told = {"format": "equiglass-experiment-run", "version": 1, "training": str(training)}
+        write_text(folder / FINISHED, json.dumps(told, indent=2) + "\n")
+    return [Run(training, out / training.key) for training in trainings]
+
+
+def _stepped(training: Training, on_step: Callable[[Training], None], progress: Progress, loss: float) -> None:
+    on_step(training)
