@@ -7,7 +7,7 @@ training configurations there, as in Figures 7 and 8 of arXiv 2211.03226.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from equiglass.errors import EquiglassError
 from equiglass.evaluation import Predicted
 from equiglass.experiments.curves import PublishedCurves
 from equiglass.experiments.declaration import Declaration
-from equiglass.experiments.measured import Line
+from equiglass.experiments.measured import Cell, Line, markdown, number
 from equiglass.experiments.plan import Group
 from equiglass.experiments.runs import Run
 from equiglass.observables import GLASSBENCH, PAPER, Step
@@ -52,6 +52,19 @@ def field_options(declaration: Declaration) -> FieldOptions:
         EquiglassError: an unknown one, or a wrong value.
     """
     return validate(FieldOptions, dict(declaration.options), "options")
+
+
+def check_fields(groups: Sequence[Group], declaration: Declaration) -> None:
+    """Refuse a temperature of transfer learning that no group has.
+
+    Raises:
+        EquiglassError: it is so, or an option is wrong.
+    """
+    wanted = field_options(declaration).trained_at
+    known = [group.temperature for group in groups]
+    if wanted is not None and wanted not in known:
+        names = ", ".join(group.name for group in groups)
+        raise EquiglassError(f"options: trained_at: there is no network of T = {wanted:g}; there are {names}.")
 
 
 @dataclass(frozen=True)
@@ -118,7 +131,7 @@ def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[lis
         (fields, sentences about what is not there).
 
     Raises:
-        EquiglassError: no network of that temperature, or no time that is known in all test configurations.
+        EquiglassError: no time that is known in all test configurations.
     """
     groups = groups_of_runs(runs)
     fields = [_measured(group, runs) for group in groups]
@@ -127,11 +140,10 @@ def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[lis
         group = run.training.group
         predicted = [run.model.predict(system) for system in group.test]
         shared = tuple(label for label in labels[group.name] if label in run.model.times)
-        fields.append(_predicted(run.training.variant, run, group, shared, [{k: p.at(k) for k in shared} for p in predicted]))
+        fields.append(
+            _predicted(run.training.variant, run, group, shared, [{k: p.at(k) for k in shared} for p in predicted])
+        )
     temperatures = sorted({group.temperature for group in groups if group.temperature is not None})
-    if trained_at is not None and trained_at not in temperatures:
-        known = ", ".join(f"{t:g}" for t in temperatures) or "none"
-        raise EquiglassError(f"options: trained_at: there is no network of T = {trained_at:g}; there are {known}.")
     if len(temperatures) < 2:
         return fields, ["Transfer learning needs configurations of two temperatures or more: there is none here."]
     source = temperatures[len(temperatures) // 2] if trained_at is None else trained_at
@@ -206,7 +218,8 @@ def medians(rows: Sequence[Line], by: Sequence[str], columns: Sequence[str]) -> 
         line: Line = {**dict(zip(by, names, strict=True)), "seeds": len(own)}
         for column in columns:
             values, errors = (
-                [value for row in own if isinstance(value := row[key], int | float)] for key in (column, f"{column}_error")
+                [value for row in own if isinstance(value := row[key], int | float)]
+                for key in (column, f"{column}_error")
             )
             line[column] = float(np.median(values)) if values else None
             line[f"{column}_error"] = float(np.median(errors)) if errors else None
@@ -214,3 +227,31 @@ def medians(rows: Sequence[Line], by: Sequence[str], columns: Sequence[str]) -> 
             line[f"{column}_highest"] = max(values, default=None)
         summary.append(line)
     return summary
+
+
+def table(summary: Sequence[Line], across: str, columns: Mapping[str, str]) -> str:
+    """For each group, type and column: fields down, value ± error across.
+
+    Args:
+        summary: from `medians`.
+        across: column whose values are the header.
+        columns: those shown, with their titles.
+    """
+    parts = ["Median over the seeds of the value and of its bootstrap error over the test configurations."]
+    for group, kind in dict.fromkeys((line["group"], line["type"]) for line in summary):
+        own = [line for line in summary if (line["group"], line["type"]) == (group, kind)]
+        header = list(dict.fromkeys(line[across] for line in own))
+        for column, title in columns.items():
+            cells: dict[str, dict[Cell, str]] = {}
+            for line in own:
+                cells.setdefault(str(line["field"]), {})[line[across]] = value_and_error(line, column)
+            body = [[name, *(found.get(at, "") for at in header)] for name, found in cells.items()]
+            titles = ["", *(f"{across} = {number(at)}" for at in header)]
+            parts += [f"{group}, type {kind}, {title}:", markdown(titles, body)]
+    return "\n\n".join(part.strip() for part in parts)
+
+
+def value_and_error(line: Line, column: str) -> str:
+    """For instance "0.783 ± 0.011"."""
+    error = line[f"{column}_error"]
+    return number(line[column]) + (f" ± {number(error)}" if error is not None else "")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equiglass.experiments.declaration import Declaration
 from equiglass.experiments.fields import (
@@ -17,10 +19,12 @@ from equiglass.experiments.fields import (
     plain,
     step_in_words,
     step_line,
+    table,
 )
 from equiglass.experiments.measured import Line, Measured
 from equiglass.experiments.runs import Run
 from equiglass.observables import Step, bootstrap, chi4, self_overlap
+from equiglass.system import Float
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +51,8 @@ def fluctuations(runs: Sequence[Run], declaration: Declaration) -> Measured:
     if published:
         where = "drawn" if marks else "not drawn, for no group here has its temperature"
         notes.append(f"Published ({where}): {published.source}.")
-    return Measured(rows, summary, draw, (step_in_words(step), *notes))
+    shown = table(summary, "time", {"chi4": "chi4_s", "q": "Q_s"})
+    return Measured(rows, summary, shown, draw, (step_in_words(step), *notes))
 
 
 def fluctuation_rows(field: Field, step: Step) -> list[Line]:
@@ -56,10 +61,14 @@ def fluctuation_rows(field: Field, step: Step) -> list[Line]:
     for kind, _, moved in field.by_type():
         susceptibility = chi4(moved, step)
         each = np.stack([self_overlap(values, step) for values in moved])
-        q = bootstrap(lambda chosen, each=each: each[chosen].mean(axis=0), len(each))
+        q = bootstrap(partial(_mean, each), len(each))
         for t, label in enumerate(field.labels):
             numbers = (q.value[t], q.error[t], susceptibility.value[t], susceptibility.error[t])
             names = ("q", "q_error", "chi4", "chi4_error")
             values: Line = dict(zip(names, map(plain, numbers), strict=True))
             rows.append({**field.line(kind, label), **step_line(step), **values})
     return rows
+
+
+def _mean(each: Float, chosen: NDArray[np.int64]) -> Float:
+    return np.asarray(each[chosen].mean(axis=0))

@@ -13,12 +13,15 @@ from pydantic import BaseModel, ConfigDict
 from equiglass.baselines.boattini import FOLDS, Boattini, boattini_features, fit_boattini
 from equiglass.baselines.descriptors import first_layer_invariants, inherent_energy
 from equiglass.baselines.ridge import PENALTIES, fit_ridge_by_folds
+from equiglass.errors import EquiglassError
 from equiglass.evaluation import Predicted, Row, evaluate, evaluate_model
 from equiglass.experiments.curves import PublishedCurves
 from equiglass.experiments.declaration import Declaration
 from equiglass.experiments.fields import groups_of_runs
 from equiglass.experiments.measured import Line, Measured, over_seeds
+from equiglass.experiments.plan import Group
 from equiglass.experiments.runs import Run
+from equiglass.experiments.scores import table
 from equiglass.system import Float, System
 from equiglass.training.configuration import Configuration, validate
 from equiglass.training.run import completed
@@ -37,9 +40,28 @@ class MethodOptions(BaseModel):
     published: PublishedCurves | None = None
 
 
+def check_methods(groups: Sequence[Group], declaration: Declaration) -> None:
+    """Refuse groups on which a baseline cannot choose its penalties.
+
+    Raises:
+        EquiglassError: there is one, or an option is wrong.
+    """
+    _options(declaration)
+    for group in groups:
+        if len(group.training) < 2:
+            raise EquiglassError(
+                f"{group.name}: the baselines choose penalties by leaving out training configurations; there is one. "
+                "Give four configurations."
+            )
+
+
+def _options(declaration: Declaration) -> MethodOptions:
+    return validate(MethodOptions, dict(declaration.options), "options")
+
+
 def methods(runs: Sequence[Run], declaration: Declaration) -> Measured:
     """Rho in both conventions with errors and ceiling, and MSE, by method, seed, type and time."""
-    options = validate(MethodOptions, dict(declaration.options), "options")
+    options = _options(declaration)
     rows: list[Line] = []
     for run in runs:
         found, _, _ = evaluate_model(run.model, run.training.group.test)
@@ -50,7 +72,7 @@ def methods(runs: Sequence[Run], declaration: Declaration) -> Measured:
         for name, predicted in baseline_predictions(group.training, group.test, configuration).items():
             rows += _lines(group.name, name, None, evaluate(group.test, predicted))
     ceilings = ("ceiling_per_configuration", "ceiling_pooled")
-    by = ("group", "method", "type", "label")
+    by = ("group", "variant", "type", "label")
     summary = over_seeds(rows, by, ("per_configuration", "pooled"), ("time", *ceilings))
     for line in summary:
         own = [row for row in rows if all(row[key] == line[key] for key in by)]
@@ -66,10 +88,14 @@ def methods(runs: Sequence[Run], declaration: Declaration) -> Measured:
         kinds = list(dict.fromkeys(str(line["type"]) for line in summary))
         return {f"_{kind}": methods_figure(summary, marks, kind) for kind in kinds}
 
-    notes = ["Errors: bootstrap over the test configurations. The baselines choose their penalties within the training set."]
+    notes = [
+        "Errors: bootstrap over the test configurations. The baselines choose their penalties within the training set."
+    ]
     if published:
-        notes.append(f"Published, other data ({'drawn' if marks else 'no group here is like them'}): {published.source}.")
-    return Measured(rows, summary, draw, tuple(notes))
+        notes.append(
+            f"Published, other data ({'drawn' if marks else 'no group here is like them'}): {published.source}."
+        )
+    return Measured(rows, summary, table(summary), draw, tuple(notes))
 
 
 def baseline_predictions(
@@ -95,9 +121,7 @@ def baseline_predictions(
     }
 
 
-def _ridge(
-    training: Sequence[System], test: Sequence[System], features: Callable[[System], Float]
-) -> list[Predicted]:
+def _ridge(training: Sequence[System], test: Sequence[System], features: Callable[[System], Float]) -> list[Predicted]:
     described = [(features(system), system) for system in training]
     folds = [described[k::FOLDS] for k in range(min(FOLDS, len(described)))]
     ridge = fit_ridge_by_folds(folds, PENALTIES, np.ones((1, described[0][0].shape[1])))
@@ -108,7 +132,7 @@ def _lines(group: str, method: str, seed: int | None, rows: Sequence[Row]) -> li
     return [
         {
             "group": group,
-            "method": method,
+            "variant": method,
             "seed": seed,
             **{k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(row).items()},
         }

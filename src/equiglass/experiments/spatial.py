@@ -17,6 +17,7 @@ from equiglass.experiments.fields import (
     plain,
     step_in_words,
     step_line,
+    table,
 )
 from equiglass.experiments.measured import Line, Measured
 from equiglass.experiments.runs import Run
@@ -46,7 +47,8 @@ def spatial(runs: Sequence[Run], declaration: Declaration) -> Measured:
 
         return {"": spatial_figure(curves, lengths)}
 
-    return Measured(rows, lengths, draw, (step_in_words(step), *notes))
+    shown = table(lengths, "time", {"length": "dynamic length"})
+    return Measured(rows, lengths, shown, draw, (step_in_words(step), *notes))
 
 
 def spatial_rows(field: Field, step: Step) -> list[Line]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -20,10 +20,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Declaration
 from equiglass.experiments.fields import groups_of_runs, plain
-from equiglass.experiments.measured import Line, Measured, over_seeds
+from equiglass.experiments.measured import Cell, Line, Measured, markdown, number, over_seeds, spread
 from equiglass.experiments.plan import Group
 from equiglass.experiments.runs import Run
 from equiglass.observables import bootstrap
+from equiglass.system import Float
 from equiglass.training.configuration import validate
 from equiglass.transfer import ALL_TIMES, Measure, Row, Scores, Split, as_line, tau_alpha, transfer
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Method = Literal["test", "learn"]
+
+METHODS: tuple[Method, ...] = ("test", "learn")
+CONVENTIONS = ("per_configuration", "pooled")
 
 CERTAIN = 2.0
 """Standard errors beyond which an asymmetry is said to be there."""
@@ -62,11 +66,13 @@ class Seeded(NamedTuple):
 
 def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
     """Transfer test and transfer learn between all temperatures; whether high to low does better than low to high."""
-    options = validate(TransferOptions, dict(declaration.options), "options")
+    options = _options(declaration)
     groups = groups_of_runs(runs)
-    require_two(groups)
-    data = {group.temperature: Split(list(group.training), list(group.test)) for group in groups}
-    data = dict(sorted((t, part) for t, part in data.items() if t is not None))
+    data = {
+        group.temperature: Split(list(group.training), list(group.test))
+        for group in groups
+        if group.temperature is not None
+    }
     found: dict[str, list[Seeded]] = {}
     rows: list[Line] = []
     for run in runs:
@@ -77,7 +83,7 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
         )
         rows += [{**who, **_line(replace(row, model=run.folder.name))} for row in of_run]
     shown = (tau_alpha(list(dict.fromkeys(str(row["label"]) for row in rows if row["label"] != ALL_TIMES))), ALL_TIMES)
-    scored = [f"{method}_{convention}" for method in ("test", "learn") for convention in ("per_configuration", "pooled")]
+    scored = [f"{method}_{convention}" for method in METHODS for convention in CONVENTIONS]
     by = ("variant", "trained_at", "temperature", "type", "label")
     same = ("refitted_on", "tested_on", "ceiling_per_configuration", "ceiling_pooled")
     summary = over_seeds([row for row in rows if row["label"] in shown], by, scored, same)
@@ -101,15 +107,20 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
                 figures[f"{name}_{kind}"] = transfer_panels(medians, shown[0])
         return figures
 
-    return Measured(rows, summary, draw, tuple(notes))
+    return Measured(rows, summary, table(summary), draw, tuple(notes))
 
 
-def require_two(groups: Sequence[Group]) -> None:
+def _options(declaration: Declaration) -> TransferOptions:
+    return validate(TransferOptions, dict(declaration.options), "options")
+
+
+def check_temperatures(groups: Sequence[Group], declaration: Declaration) -> None:
     """Refuse data that leave nothing to transfer.
 
     Raises:
         EquiglassError: fewer than two temperatures, or a temperature with a single training configuration.
     """
+    _options(declaration)
     known = {group.temperature for group in groups} - {None}
     if len(known) < 2 or len(known) < len(groups):
         raise EquiglassError(
@@ -127,9 +138,7 @@ def require_two(groups: Sequence[Group]) -> None:
 def asymmetries(seeded: Sequence[Seeded], labels: Sequence[str], beginning: str = "") -> list[str]:
     """A sentence for each method, type and label."""
     sentences = []
-    for kind, label, method in itertools.product(
-        dict.fromkeys(row.type for _, row in seeded), labels, ("test", "learn")
-    ):
+    for kind, label, method in itertools.product(dict.fromkeys(row.type for _, row in seeded), labels, METHODS):
         own = [one for one in seeded if (one.row.type, one.row.label) == (kind, label)]
         when = "mean over times" if label == ALL_TIMES else f"time {label}"
         what = f"{beginning}{kind}, {when}, transfer {method}"
@@ -166,11 +175,14 @@ def asymmetry(seeded: Sequence[Seeded], method: Method) -> Measure:
                 part += sign * lost / len(pairs)
         parts.append(part)
     of_seeds = sum(part.mean(axis=1) for part in parts)
-    errors = [bootstrap(lambda chosen, part=part: part.mean(axis=0)[chosen].mean(), part.shape[1]).error for part in parts]
-    variance = sum(float(error) ** 2 for error in errors)
+    variance = sum(_error_of_mean(part.mean(axis=0)) ** 2 for part in parts)
     if len(by_seed) > 1:
         variance += float(np.var(of_seeds, ddof=1)) / len(by_seed)
     return Measure(float(np.mean(of_seeds)), math.sqrt(variance))
+
+
+def _error_of_mean(values: Float) -> float:
+    return float(bootstrap(lambda chosen: values[chosen].mean(), len(values)).error)
 
 
 def _in_words(what: str, value: float, error: float) -> str:
@@ -191,12 +203,8 @@ def median_rows(rows: Iterable[Row]) -> list[Row]:
         groups.setdefault((row.model, row.temperature, row.type, row.label), []).append(row)
     medians = []
     for own in groups.values():
-        scores = {
-            f.name: _median([getattr(row, f.name) for row in own])
-            for f in fields(Row)
-            if isinstance(getattr(own[0], f.name), Scores)
-        }
-        medians.append(replace(own[0], **scores))
+        test, learn, gain = (_median([getattr(row, name) for row in own]) for name in (*METHODS, "gain"))
+        medians.append(replace(own[0], test=test, learn=learn, gain=gain))
     return medians
 
 
@@ -206,6 +214,28 @@ def _median(scores: Sequence[Scores]) -> Scores:
 
     each = np.median([one.each for one in scores], axis=0)
     return Scores(of("per_configuration"), of("pooled"), of("mse"), tuple(each.tolist()))
+
+
+def table(summary: Sequence[Line]) -> str:
+    """For each type, time and convention: networks down, temperatures of use across, median (best, worst)."""
+    parts = ["Median (best, worst) over the seeds, after the last epoch."]
+    for kind, label in dict.fromkeys((line["type"], line["label"]) for line in summary):
+        own = [line for line in summary if (line["type"], line["label"]) == (kind, label)]
+        across = list(dict.fromkeys(line["temperature"] for line in own))
+        for convention in CONVENTIONS:
+            cells: dict[str, dict[Cell, str]] = {}
+            for line, method in itertools.product(own, METHODS):
+                name = f"{line['variant']}, trained at T = {line['trained_at']}, transfer {method}"
+                cells.setdefault(name, {})[line["temperature"]] = spread(line, f"{method}_{convention}")
+                published = line.get(f"published_{method}_{convention}")
+                if published is not None:
+                    cells.setdefault(f"{name}, published", {})[line["temperature"]] = number(published)
+            cells["noise ceiling"] = {line["temperature"]: number(line[f"ceiling_{convention}"]) for line in own}
+            body = [[name, *(found.get(at, "") for at in across)] for name, found in cells.items()]
+            when = "mean over times" if label == ALL_TIMES else f"time {label}"
+            header = ["", *(f"used at T = {at}" for at in across)]
+            parts += [f"Type {kind}, {when}, rho {convention.replace('_', ' ')}:", markdown(header, body)]
+    return "\n\n".join(part.strip() for part in parts)
 
 
 def _line(row: Row) -> Line:

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from equiglass.representation import Described
     from equiglass.transfer import Row
 
+Convention = Literal["per_configuration", "pooled"]
 DRAWN = 4000
 
 
 def transfer_figure(
     rows: Sequence[Row],
     *,
-    convention: Literal["per_configuration", "pooled"] = "per_configuration",
+    convention: Convention = "per_configuration",
     title: str = "",
     ax: Axes | None = None,
 ) -> Figure:
@@ -62,7 +63,11 @@ def transfer_figure(
             Line2D([], [], color="0.2", marker="^", label="transfer learn"),
             Line2D([], [], color="0.6", linestyle=":", label="noise ceiling"),
         ]
-        ax.set(xlabel=r"$T$", ylabel=rf"Pearson $\rho$, {convention.replace('_', ' ')}", ylim=(np.floor(10 * ax.get_ylim()[0]) / 10, 1.0))
+        ax.set(
+            xlabel=r"$T$",
+            ylabel=rf"Pearson $\rho$, {convention.replace('_', ' ')}",
+            ylim=(np.floor(10 * ax.get_ylim()[0]) / 10, 1.0),
+        )
         ax.set_xticks(list(ceiling))
         ax.legend(handles=handles, title=title or None, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         return figure_of(ax)
@@ -82,7 +87,11 @@ def transfer_panels(rows: Sequence[Row], label: str) -> Figure:
 
         figure = Figure(figsize=(2.6 * COLUMN, 0.95 * COLUMN), layout="constrained")
         axes = figure.subplots(1, 3)
-        panels = ((label, "per_configuration"), (label, "pooled"), (ALL_TIMES, "per_configuration"))
+        panels: tuple[tuple[str, Convention], ...] = (
+            (label, "per_configuration"),
+            (label, "pooled"),
+            (ALL_TIMES, "per_configuration"),
+        )
         for ax, (name, convention) in zip(axes, panels, strict=True):
             transfer_figure([row for row in rows if row.label == name], convention=convention, ax=ax)
             ax.set_title("mean over times" if name == ALL_TIMES else f"time {name}")
