@@ -186,6 +186,7 @@ def transfer(
     data: Mapping[float, Split],
     seen: Collection[str] | None,
     on_done: Callable[[System], object] = lambda system: None,
+    labels: Sequence[str] | None = None,
 ) -> tuple[list[Row], dict[float, Model]]:
     """Transfer test and transfer learn of one model at every temperature.
 
@@ -194,6 +195,7 @@ def transfer(
         data: by temperature.
         seen: names of its training configurations, none of them to be scored; None if unknown.
         on_done: called after the network has seen a configuration.
+        labels: of the times to compare; all those that model and data share if not given.
 
     Returns:
         (rows by temperature, type and time, the mean over times last; the refitted model of every temperature).
@@ -209,7 +211,7 @@ def transfer(
 
     rows: list[Row] = []
     refitted = {}
-    own = decoders_of(model)
+    own = decoders_of(model) if labels is None else decoders_of(model).at(labels)
     for temperature, (to_refit, to_test) in data.items():
         fit = refit(own, [represented(s) for s in to_refit])
         kept = [represented(s) for s in to_test]

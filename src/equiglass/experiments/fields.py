@@ -20,7 +20,7 @@ from equiglass.errors import EquiglassError
 from equiglass.evaluation import Predicted
 from equiglass.experiments.curves import PublishedCurves
 from equiglass.experiments.declaration import Declaration
-from equiglass.experiments.measured import Cell, Line, markdown, number
+from equiglass.experiments.measured import Line, markdown, number
 from equiglass.experiments.plan import Group
 from equiglass.experiments.runs import Run
 from equiglass.observables import GLASSBENCH, PAPER, Step
@@ -140,9 +140,7 @@ def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[lis
         group = run.training.group
         predicted = [run.model.predict(system) for system in group.test]
         shared = tuple(label for label in labels[group.name] if label in run.model.times)
-        fields.append(
-            _predicted(run.training.variant, run, group, shared, [{k: p.at(k) for k in shared} for p in predicted])
-        )
+        fields.append(_predicted(str(run), run, group, shared, [{k: p.at(k) for k in shared} for p in predicted]))
     temperatures = sorted({group.temperature for group in groups if group.temperature is not None})
     if len(temperatures) < 2:
         return fields, ["Transfer learning needs configurations of two temperatures or more: there is none here."]
@@ -156,7 +154,7 @@ def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[lis
             continue
         for run in runs:
             if run.training.group.temperature == source:
-                name = f"{run.training.variant}, transfer-learned from T = {source:g}"
+                name = f"{run}, transfer-learned from T = {source:g}"
                 fields.append(_transferred(name, run, group, labels[group.name]))
     return fields, notes
 
@@ -240,13 +238,13 @@ def table(summary: Sequence[Line], across: str, columns: Mapping[str, str]) -> s
     parts = ["Median over the seeds of the value and of its bootstrap error over the test configurations."]
     for group, kind in dict.fromkeys((line["group"], line["type"]) for line in summary):
         own = [line for line in summary if (line["group"], line["type"]) == (group, kind)]
-        header = list(dict.fromkeys(line[across] for line in own))
+        header = sorted({float(str(line[across])) for line in own})
         for column, title in columns.items():
-            cells: dict[str, dict[Cell, str]] = {}
+            cells: dict[str, dict[float, str]] = {}
             for line in own:
-                cells.setdefault(str(line["field"]), {})[line[across]] = value_and_error(line, column)
+                cells.setdefault(str(line["field"]), {})[float(str(line[across]))] = value_and_error(line, column)
             body = [[name, *(found.get(at, "") for at in header)] for name, found in cells.items()]
-            titles = ["", *(f"{across} = {number(at)}" for at in header)]
+            titles = ["", *(f"{across} = {at:g}" for at in header)]
             parts += [f"{group}, type {kind}, {title}:", markdown(titles, body)]
     return "\n\n".join(part.strip() for part in parts)
 

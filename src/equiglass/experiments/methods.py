@@ -65,7 +65,7 @@ def methods(runs: Sequence[Run], declaration: Declaration) -> Measured:
     rows: list[Line] = []
     for run in runs:
         found, _, _ = evaluate_model(run.model, run.training.group.test)
-        rows += _lines(run.training.group.name, run.training.variant, run.training.seed, found)
+        rows += _lines(run.training.group.name, str(run), run.training.seed, found)
     groups = groups_of_runs(runs)
     for group in groups:
         configuration = next(run.training.configuration for run in runs if run.training.group is group)

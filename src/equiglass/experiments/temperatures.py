@@ -73,16 +73,20 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
         for group in groups
         if group.temperature is not None
     }
+    labels = [label for label in runs[0].model.times if all(label in run.model.times for run in runs)]
+    if not labels:
+        raise EquiglassError("the networks have no time in common, so that none can be used in another's place.")
     found: dict[str, list[Seeded]] = {}
     rows: list[Line] = []
     for run in runs:
-        of_run, _ = transfer(run.model, data, {system.name for system in run.training.systems})
-        who: Line = {"variant": run.training.variant, "seed": run.training.seed}
-        found.setdefault(run.training.variant, []).extend(
+        seen = {system.name for system in run.training.systems}
+        of_run, _ = transfer(run.model, data, seen, labels=labels)
+        who: Line = {"variant": str(run), "seed": run.training.seed}
+        found.setdefault(str(run), []).extend(
             Seeded(run.training.seed, replace(row, model=run.training.group.name)) for row in of_run
         )
         rows += [{**who, **_line(replace(row, model=run.folder.name))} for row in of_run]
-    shown = (tau_alpha(list(dict.fromkeys(str(row["label"]) for row in rows if row["label"] != ALL_TIMES))), ALL_TIMES)
+    shown = (tau_alpha(labels), ALL_TIMES)
     scored = [f"{method}_{convention}" for method in METHODS for convention in CONVENTIONS]
     by = ("variant", "trained_at", "temperature", "type", "label")
     same = ("refitted_on", "tested_on", "ceiling_per_configuration", "ceiling_pooled")
@@ -104,7 +108,8 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
             for kind in dict.fromkeys(row.type for _, row in seeded):
                 medians = median_rows(row for _, row in seeded if row.type == kind and row.label in shown)
                 name = f"_{variant}" if len(found) > 1 else ""
-                figures[f"{name}_{kind}"] = transfer_panels(medians, shown[0])
+                marks = options.published.rho if options.published and kind == "A" else {}
+                figures[f"{name}_{kind}"] = transfer_panels(medians, shown[0], marks)
         return figures
 
     return Measured(rows, summary, table(summary), draw, tuple(notes))
@@ -186,14 +191,13 @@ def _error_of_mean(values: Float) -> float:
 
 
 def _in_words(what: str, value: float, error: float) -> str:
-    numbers = f"low to high loses {value:+.3f} ± {error:.3f} more rho than high to low (mean over pairs and seeds)"
     if math.isnan(value) or math.isnan(error):
-        return f"{what}: the asymmetry has no error, or is not defined, on these few configurations."
+        return f"{what}: too few configurations to tell whether high to low does better."
+    verdict = "high to low does better" if value > 0 else "low to high does better"
     if abs(value) <= CERTAIN * error:
         verdict = "no asymmetry within two standard errors"
-    else:
-        verdict = "training at high temperature carries farther" if value > 0 else "training at low carries farther"
-    return f"{what}: {numbers}; {verdict}."
+    lost = "rho lost from low to high temperature less that lost from high to low"
+    return f"{what}: {lost}: {value:+.3f} ± {error:.3f}, mean over pairs and seeds; {verdict}."
 
 
 def median_rows(rows: Iterable[Row]) -> list[Row]:

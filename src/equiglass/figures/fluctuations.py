@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Lines = Sequence[Mapping[str, Any]]
+DECADES = 1e4
+"""The largest of the values drawn against the smallest."""
+
 WAYS = (("-", ""), ("--", "s"), (":", "^"), ("-.", "D"), ((0, (1, 1)), "v"))
 """Line and marker of a field: the first, measured, has a band for its error in place of bars."""
 
@@ -33,6 +36,7 @@ def fluctuations_figure(summary: Lines, published: Lines = ()) -> Figure:
             _curves(ax, [line for line in summary if line["type"] == kind], "time", column, summary)
             ax.set(xscale="log", xlabel=r"$t$", ylabel=label)
             if row == 0:
+                _logarithmic(ax, _numbers([line for line in summary if line["type"] == kind], column))
                 ax.set_title(f"type {kind}")
                 _marks(ax, [mark for mark in published if mark["type"] == kind], _values(summary, "group"))
         _legend(figure, summary, published)
@@ -53,7 +57,7 @@ def spatial_figure(curves: Lines, lengths: Lines) -> Figure:
                 _curves(ax, [line for line in curves if line["type"] == kind], "r", "g4", curves)
                 time = next(line["label"] for line in curves if line["type"] == kind)
                 ax.set(xlabel=r"$r$", ylabel=r"$G_4(r, t)$", title=f"type {kind}, time {time}")
-                ax.axhline(0.0, color="0.6", linewidth=0.8)
+                _logarithmic(ax, _numbers([line for line in curves if line["type"] == kind], "g4"))
                 continue
             for k, field in enumerate(_values(curves, "field")):
                 own = [line for line in lengths if (line["type"], line["field"]) == (kind, field)]
@@ -84,13 +88,21 @@ def _curves(ax: Axes, lines: Lines, x: str, y: str, every: Lines) -> None:
             own = sorted(own, key=lambda line: line[x])
             places, values, errors = _numbers(own, x), _numbers(own, y), _numbers(own, f"{y}_error")
             colour, (dashes, marker) = COLOURS[g % len(COLOURS)], WAYS[k % len(WAYS)]
-            if k:
-                step = max(1, len(own) // 20)
-                ax.plot(places, values, color=colour, linestyle=dashes, marker=marker, markevery=step)
+            if k or len(own) == 1:
+                step = max(1, len(own) // 10)
+                ax.plot(places, values, color=colour, linestyle=dashes, marker=marker or "o", markevery=step)
                 ax.errorbar(places[::step], values[::step], errors[::step], color=colour, linestyle="")
             else:
                 ax.plot(places, values, color=colour, linestyle=dashes)
                 ax.fill_between(places, values - errors, values + errors, color=colour, alpha=0.2, linewidth=0)
+
+
+def _logarithmic(ax: Axes, values: NDArray[np.float64]) -> None:
+    """Of what spans decades, the upper ones; what is not positive lies below them."""
+    highest = np.nanmax(values, initial=0.0)
+    if highest > 0:
+        ax.set_yscale("log", nonpositive="clip")
+        ax.set_ylim(highest / DECADES, 3 * highest)
 
 
 def _marks(ax: Axes, published: Lines, groups: Sequence[str]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Convention = Literal["per_configuration", "pooled"]
 DRAWN = 4000
+CROSS: dict[str, Any] = {"linestyle": "", "marker": "x", "markersize": 7}
 
 
 def transfer_figure(
@@ -73,17 +74,20 @@ def transfer_figure(
         return figure_of(ax)
 
 
-def transfer_panels(rows: Sequence[Row], label: str) -> Figure:
+def transfer_panels(rows: Sequence[Row], label: str, published: Mapping[float, Mapping[float, float]]) -> Figure:
     """`transfer_figure` at one time, in both conventions, and of the mean over times.
 
     Args:
-        rows: of one particle type.
+        rows: of one particle type, each model trained at one temperature.
         label: of the time.
+        published: pooled rho of transfer test at that time, by temperature of use, by temperature of training; drawn
+            as crosses where there is a model of the same temperature.
     """
     from equiglass.transfer import ALL_TIMES
 
     with style():
         from matplotlib.figure import Figure
+        from matplotlib.lines import Line2D
 
         figure = Figure(figsize=(2.6 * COLUMN, 0.95 * COLUMN), layout="constrained")
         axes = figure.subplots(1, 3)
@@ -97,11 +101,17 @@ def transfer_panels(rows: Sequence[Row], label: str) -> Figure:
             ax.set_title("mean over times" if name == ALL_TIMES else f"time {name}")
             legend = ax.get_legend()
             legend.remove()
+        trained = dict.fromkeys(row.trained_at[0] for row in rows)
+        handles = list(legend.legend_handles)
+        for t, colour in zip(trained, cycle(COLOURS), strict=False):
+            marks = {at: rho[t] for at, rho in published.items() if t in rho and at in trained}
+            axes[1].plot(list(marks), list(marks.values()), **CROSS, color=colour)
+        if trained.keys() & published.keys():
+            handles.append(Line2D([], [], **CROSS, color="0.2", label="transfer test, published"))
         bottom = min(ax.get_ylim()[0] for ax in axes)
         for ax in axes:
             ax.set_ylim(bottom, 1.0)
-        texts = [text.get_text() for text in legend.get_texts()]
-        figure.legend(legend.legend_handles, texts, title=rows[0].type, loc="outside upper center", ncols=3)
+        figure.legend(handles=handles, title=f"type {rows[0].type}", loc="outside upper center", ncols=3)
         return figure
 
 
