@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Declaration
+from equiglass.experiments.history import history
 from equiglass.experiments.measured import Measured
 from equiglass.experiments.runs import Run
 from equiglass.experiments.scores import scores
 
 Measure = Callable[[Sequence[Run], Declaration], Measured]
 
-MEASURES: Mapping[str, Measure] = {"scores": scores}
+MEASURES: Mapping[str, Measure] = {"scores": scores, "history": history}
 
 
 def measure_of(declaration: Declaration) -> Measure:

@@ -27,7 +27,7 @@ TEST_SHARE = 4
 QUICK_CONFIGURATIONS, QUICK_EPOCHS = 4, 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Group:
     """Configurations that are trained and tested on their own.
 

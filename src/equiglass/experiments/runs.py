@@ -44,14 +44,14 @@ def missing(trainings: Sequence[Training], out: Path) -> list[Training]:
 def train_missing(
     trainings: Sequence[Training],
     out: Path,
-    on_step: Callable[[Training], None] = lambda training: None,
+    on_step: Callable[[Training, int], None] = lambda training, step: None,
 ) -> list[Run]:
     """Train what is missing, one after the other.
 
     Args:
         trainings: of an experiment.
         out: folder of run folders.
-        on_step: called with the training under way when it begins, and after every optimiser step.
+        on_step: called when a training begins and after each of its optimiser steps, with the steps done.
 
     Returns:
         A run for each training, in order.
@@ -61,7 +61,7 @@ def train_missing(
     """
     for training in missing(trainings, out):
         folder = out / training.key
-        on_step(training)
+        on_step(training, 0)
         try:
             train(
                 training.systems,
@@ -78,5 +78,5 @@ def train_missing(
     return [Run(training, out / training.key) for training in trainings]
 
 
-def _stepped(training: Training, on_step: Callable[[Training], None], progress: Progress, loss: float) -> None:
-    on_step(training)
+def _stepped(training: Training, on_step: Callable[[Training, int], None], progress: Progress, loss: float) -> None:
+    on_step(training, progress.step)
