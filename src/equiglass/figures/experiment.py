@@ -83,8 +83,9 @@ def rho_along(summary: Lines, label: str, convention: str = "per_configuration",
             for name, shade in shades.items():
                 lines = [line for line in here if line["label"] == name]
                 x = [places[values.index(line["at"])] for line in lines]
-                time = next((line["time"] for line in lines), times[name])
-                _curve(ax, x, lines, convention, color=shade, marker="o", label=rf"$t$ = {time:g}")
+                # The value of a time may differ between groups, its label does not.
+                time = f"time {name}" if several else rf"$t$ = {times[name]:g}"
+                _curve(ax, x, lines, convention, color=shade, marker="o", label=time)
             ax.set(xlabel=label, title=f"{here[0]['type']}, {_shown(title)}", xscale="log" if logarithmic else "linear")
             ax.set_xticks(places, [str(value) for value in values])
             ax.minorticks_off()
@@ -158,13 +159,10 @@ def _finished(figure: Figure, panels: Sequence[Axes], label: str) -> Figure:
     from matplotlib.lines import Line2D
 
     handles = dict(zip(*reversed(panels[0].get_legend_handles_labels()), strict=True))
-    drawn = (
-        {line.get_linestyle() for ax in panels for line in ax.lines},
-        {x.get_marker() for a in panels for x in a.lines},
-    )
-    if "--" in drawn[0]:
+    drawn = [line for ax in panels for line in ax.lines]
+    if any(line.get_linestyle() == "--" for line in drawn):
         handles["noise ceiling"] = Line2D([], [], color="0.4", linestyle=(0, (4, 2)))
-    if "x" in drawn[1]:
+    if any(line.get_marker() == "x" for line in drawn):
         handles[PUBLISHED] = Line2D([], [], linestyle="", marker="x", markersize=7, color="0.3")
     lowest = min(ax.get_ylim()[0] for ax in panels)
     for ax in panels:
