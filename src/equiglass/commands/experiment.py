@@ -50,27 +50,27 @@ def experiment(
     words = ["equiglass", "experiment", name, *(word for path in data or () for word in ("--data", str(path)))]
     words += ["--out", str(out), *(["--quick"] if quick else []), *(["--seeds", str(seeds)] if seeds else [])]
     words += [word for change in set_ or () for word in ("--set", change)]
-    systems = {path.stem: load(path, replicas=False) for path in data or (DATASET,)}
+    systems = {source: load(path, replicas=False) for source, path in sources(data or [DATASET]).items()}
     text = TextColumn("{task.description}")
     with Progress(text, BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn(), transient=True) as bar:
         quench = bar.add_task("quenching", total=None, visible=False)
         steps = bar.add_task("training", total=None, visible=False)
-        numbers: dict[str, int] = {}
-        begun: set[str] = set()
+        begun: dict[str, tuple[int, int]] = {}
 
         def on_quench(done: int, total: int, name: str) -> None:
             bar.update(quench, completed=done, total=total, visible=done < total)
 
         def on_plan(planned: Sequence[Training], missing: Sequence[Training]) -> None:
             different = len({training.key for training in planned})
-            bar.console.print(f"{different} trainings, {different - len(missing)} of them already done")
-            numbers.update({training.key: number for number, training in enumerate(missing, start=1)})
+            bar.console.print(f"{different} trainings, {different - len(missing)} of them done before")
+            for number, training in enumerate(missing, start=1):
+                begun[training.key] = number, sum(before.steps for before in missing[: number - 1])
             bar.update(steps, total=sum(training.steps for training in missing), visible=bool(missing))
 
-        def on_step(training: Training) -> None:
-            where = f"training {numbers[training.key]}/{len(numbers)}, {training}"
-            bar.update(steps, description=where, advance=training.key in begun)
-            begun.add(training.key)
+        def on_step(training: Training, step: int) -> None:
+            number, before = begun[training.key]
+            where = f"training {number}/{len(begun)}, {training}"
+            bar.update(steps, description=where, completed=before + step)
 
         carry_out(
             Path(name).stem,
@@ -88,6 +88,13 @@ def experiment(
     folder = out / Path(name).stem
     typer.echo((folder / "table.md").read_text(encoding="utf-8"))
     typer.echo(f"{folder}: {folder.name}.json, {folder.name}.csv, table.md, and figures as PNG and PDF")
+
+
+def sources(paths: Sequence[Path]) -> dict[str, Path]:
+    """Files and folders by their names, or by their paths where two have the same name."""
+    named = {path: path.name if path.is_dir() else path.stem for path in map(Path.resolve, paths)}
+    several = len(set(named.values())) < len(named)
+    return {str(path) if several else name: path for path, name in named.items()}
 
 
 def list_experiments() -> None:

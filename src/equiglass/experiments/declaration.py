@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from equiglass.demo import demo_configuration
 from equiglass.errors import EquiglassError
@@ -19,8 +19,8 @@ Scalar = bool | int | float | str
 Settings = dict[str, Any]
 """Values by key of a training configuration, nested keys with dots, and by the two keys below."""
 
-EACH_TIME, AMOUNT = "times", "training_configurations"
-"""``times: each`` trains one network a time; ``training_configurations: n`` trains on so many."""
+EACH_TIME, AMOUNT = "times", "configurations"
+"""``times: each`` trains one network a time; ``configurations: n`` trains on so many."""
 
 
 class Along(BaseModel):
@@ -77,6 +77,16 @@ class Declaration(BaseModel):
     measure: str = Field("scores", description="what is made of the networks")
     options: dict[str, Any] = Field({}, description="of the measure")
     published: Published | None = None
+
+    @model_validator(mode="after")
+    def _numbers_have_a_place(self) -> Declaration:
+        for number in self.published.numbers if self.published else ():
+            values = self.along.values if self.along else (None,)
+            if number.variant not in self.variants or number.at not in values:
+                raise ValueError(
+                    f"a published number stands beside {number.variant!r} at {number.at}, which is not run"
+                )
+        return self
 
 
 @dataclass(frozen=True)

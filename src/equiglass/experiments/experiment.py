@@ -26,7 +26,7 @@ def carry_out(
     command: str = "",
     on_quench: Callable[[int, int, str], None] | None = None,
     on_plan: Callable[[Sequence[Training], Sequence[Training]], None] = lambda all_, missing: None,
-    on_step: Callable[[Training], None] = lambda training: None,
+    on_step: Callable[[Training, int], None] = lambda training, step: None,
 ) -> Measured:
     """Train what is missing in OUT/runs, measure, and write OUT/NAME.
 
@@ -41,7 +41,7 @@ def carry_out(
         command: that made it, for the files.
         on_quench: called after every quench with (done, total, name).
         on_plan: called once with all trainings and those that are missing.
-        on_step: called when a training begins and after each of its optimiser steps.
+        on_step: called when a training begins and after each of its optimiser steps, with the steps done.
 
     Raises:
         EquiglassError: a wrong declaration, data that do not do for it, a training that failed.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,14 +35,21 @@ class Measured:
     notes: tuple[str, ...] = ()
 
 
-def over_seeds(rows: Sequence[Line], by: Sequence[str], scored: Sequence[str], same: Sequence[str] = ()) -> list[Line]:
-    """Median, best (highest) and worst over the seeds.
+def over_seeds(
+    rows: Sequence[Line],
+    by: Sequence[str],
+    scored: Sequence[str],
+    same: Sequence[str] = (),
+    lowest: Collection[str] = (),
+) -> list[Line]:
+    """Median, best and worst over the seeds, as columns ``x_median``, ``x_best``, ``x_worst``.
 
     Args:
         rows: with the columns below.
         by: columns that tell what is summarised apart.
-        scored: columns of which median, best and worst are taken; None counts as unknown.
+        scored: columns that are summarised; None counts as unknown.
         same: columns that do not depend on the seed.
+        lowest: those of ``scored`` whose lowest value is the best.
     """
     groups: dict[tuple[Cell, ...], list[Line]] = {}
     for row in rows:
@@ -51,9 +58,11 @@ def over_seeds(rows: Sequence[Line], by: Sequence[str], scored: Sequence[str], s
     for names, own in groups.items():
         line: Line = {**dict(zip(by, names, strict=True)), **{key: own[0][key] for key in same}, "seeds": len(own)}
         for column in scored:
-            values = [value for row in own if isinstance(value := row[column], int | float)]
-            for name, function in (("median", np.median), ("best", np.max), ("worst", np.min)):
-                line[f"{column}_{name}"] = float(function(values)) if values else None
+            values = [value for row in own if isinstance(value := row.get(column), int | float)]
+            line[f"{column}_median"] = float(np.median(values)) if values else None
+            ends = (max(values), min(values)) if values else (None, None)
+            best, worst = reversed(ends) if column in lowest else ends
+            line[f"{column}_best"], line[f"{column}_worst"] = best, worst
         summary.append(line)
     return summary
 

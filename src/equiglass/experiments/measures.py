@@ -13,6 +13,7 @@ from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Declaration
 from equiglass.experiments.fields import check_fields
 from equiglass.experiments.fluctuations import fluctuations
+from equiglass.experiments.history import history
 from equiglass.experiments.measured import Measured
 from equiglass.experiments.methods import check_methods, methods
 from equiglass.experiments.plan import Group
@@ -27,6 +28,7 @@ Check = Callable[[Sequence[Group], Declaration], None]
 
 MEASURES: Mapping[str, Measure] = {
     "scores": scores,
+    "history": history,
     "chi4": fluctuations,
     "g4": spatial,
     "methods": methods,

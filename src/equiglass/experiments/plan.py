@@ -27,7 +27,7 @@ TEST_SHARE = 4
 QUICK_CONFIGURATIONS, QUICK_EPOCHS = 4, 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Group:
     """Configurations that are trained and tested on their own.
 
@@ -80,10 +80,13 @@ class Training:
 
     @cached_property
     def key(self) -> str:
-        """Names its run folder: the same for the same configuration and training data, in whatever experiment."""
+        """Names its run folder: the same for the same configuration and data, in whatever experiment.
+
+        Settings left at their defaults are not in it, so that a setting that is new does not lose what was trained.
+        """
         configurations = [[self._told(system) for system in part] for part in (self.systems, self.scored)]
-        told = json.dumps([self.configuration.model_dump(mode="json"), configurations], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()[:12]
+        settings = self.configuration.model_dump(mode="json", exclude_defaults=True)
+        return hashlib.sha256(json.dumps([settings, configurations], sort_keys=True).encode()).hexdigest()[:12]
 
     def _told(self, system: System) -> list[str]:
         """Name and a digest of all that a training takes from a configuration; the quench follows from it."""

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from equiglass.evaluation import evaluate_model
-from equiglass.experiments.declaration import Declaration, Number
+from equiglass.experiments.declaration import AMOUNT, Along, Declaration, Number
 from equiglass.experiments.measured import Cell, Line, Measured, markdown, number, over_seeds, spread
 from equiglass.experiments.runs import Run
 from equiglass.transfer import tau_alpha
@@ -34,23 +34,24 @@ def scores(runs: Sequence[Run], declaration: Declaration) -> Measured:
             rows.append({**who, "seed": training.seed, "trained_on": len(training.systems), **numbers})
     by = ("group", "variant", *(("at",) if declaration.along else ()), "type", "label")
     ceilings = ("ceiling_per_configuration", "ceiling_pooled")
-    summary = over_seeds(rows, by, ("per_configuration", "pooled", "mse"), ("time", *ceilings))
-    for line in summary:
-        # Of an error the lowest is the best.
-        line["mse_best"], line["mse_worst"] = line["mse_worst"], line["mse_best"]
-    marks = _published(runs, summary, declaration)
+    summary = over_seeds(rows, by, ("per_configuration", "pooled", "mse"), ("time", *ceilings), {"mse"})
+    _set_published(runs, summary, declaration)
 
     def draw() -> Mapping[str, Figure]:
         from equiglass.figures.experiment import rho_along, rho_by_time
 
-        if declaration.along:
-            return {"": rho_along(summary, declaration.along.label, marks, declaration.along.logarithmic)}
-        return {"": rho_by_time(summary, marks)}
+        along = declaration.along
+        return {
+            ending: rho_along(summary, along.label, convention, along.logarithmic)
+            if along
+            else rho_by_time(summary, convention)
+            for ending, convention in (("", "per_configuration"), ("_pooled", "pooled"))
+        }
 
-    return Measured(rows, summary, table(summary), draw)
+    return Measured(rows, summary, table(summary, declaration.along), draw, _notes(runs, declaration.along))
 
 
-def table(summary: Sequence[Line]) -> str:
+def table(summary: Sequence[Line], along: Along | None) -> str:
     """For each group, type and convention: variants down, times across, median (best, worst); the ceiling last."""
     parts = ["Median (best, worst) over the seeds, after the last epoch."]
     for group, kind in dict.fromkeys((line["group"], line["type"]) for line in summary):
@@ -61,7 +62,8 @@ def table(summary: Sequence[Line]) -> str:
         for convention in ("per_configuration", "pooled"):
             cells: dict[str, dict[Cell, str]] = {}
             for line in own:
-                name = " ".join(str(line[key]) for key in ("variant", "at") if key in line)
+                at = f", {along.key.rsplit('.')[-1]} {line['at']}" if along else ""
+                name = f"{line['variant']}{at}"
                 cells.setdefault(name, {})[line["label"]] = spread(line, convention)
                 if line.get("published_convention") in ("unsaid", convention):
                     cells.setdefault(f"{name}, published", {})[line["label"]] = spread(line, "published")
@@ -72,24 +74,27 @@ def table(summary: Sequence[Line]) -> str:
     return "\n\n".join(part.strip() for part in parts)
 
 
-def _published(runs: Sequence[Run], summary: list[Line], declaration: Declaration) -> list[Line]:
-    """Set published numbers beside ours; returns the lines that have one, of which the figures draw them."""
-    if declaration.published is None:
-        return []
-    groups = {run.training.group.name: run.training.group for run in runs}
-    marks = []
+def _notes(runs: Sequence[Run], along: Along | None) -> tuple[str, ...]:
+    if along is None or along.key != AMOUNT:
+        return ()
+    notes = ["Every training has the same number of steps: a smaller training set is seen in more epochs."]
+    for group in dict.fromkeys(run.training.group for run in runs):
+        large = [str(n) for n in along.values if isinstance(n, int) and n > len(group.training)]
+        if large:
+            notes.append(f"{group.name}: left out {', '.join(large)}; there are {len(group.training)} to train on.")
+    return tuple(notes)
+
+
+def _set_published(runs: Sequence[Run], summary: Sequence[Line], declaration: Declaration) -> None:
+    """Set published numbers beside ours, in columns of their own."""
+    temperatures = {run.training.group.name: run.training.group.temperature for run in runs}
+    numbers = declaration.published.numbers if declaration.published else ()
     for line in summary:
-        group = groups[str(line["group"])]
-        labels = [other["label"] for other in summary if other["group"] == line["group"]]
-        last = tau_alpha([str(label) for label in labels])
-        found = next(
-            (n for n in declaration.published.numbers if _fits(n, line, group.temperature, line["label"] == last)), None
-        )
-        if found:
-            line["published_median"], line["published_convention"] = found.rho, found.convention
-            line["published_best"], line["published_worst"] = found.best, found.worst
-            marks.append(line)
-    return marks
+        last = tau_alpha([str(other["label"]) for other in summary if other["group"] == line["group"]])
+        for one in numbers:
+            if _fits(one, line, temperatures[str(line["group"])], line["label"] == last):
+                line["published_median"], line["published_convention"] = one.rho, one.convention
+                line["published_best"], line["published_worst"] = one.best, one.worst
 
 
 def _fits(number: Number, line: Line, temperature: float | None, at_tau_alpha: bool) -> bool:
