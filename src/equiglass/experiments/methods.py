@@ -95,7 +95,7 @@ def methods(runs: Sequence[Run], declaration: Declaration) -> Measured:
         notes.append(
             f"Published, other data ({'drawn' if marks else 'no group here is like them'}): {published.source}."
         )
-    return Measured(rows, summary, table(summary), draw, tuple(notes))
+    return Measured(rows, summary, table(summary, None), draw, tuple(notes))
 
 
 def baseline_predictions(

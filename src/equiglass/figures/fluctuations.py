@@ -26,17 +26,19 @@ def fluctuations_figure(summary: Lines, published: Lines = ()) -> Figure:
     """chi4_s above Q_s against time, a column a particle type; colours tell groups, lines and markers fields.
 
     Args:
-        summary: lines with group, field, type, time, chi4, q and their errors; None where unknown.
+        summary: lines with group, field, type, time, threshold, softness, chi4, q and their errors; None where unknown.
         published: lines with group, name, type, time and value of chi4; drawn as unfilled marks.
     """
     with style():
         figure, axes = _grid(2, _values(summary, "type"))
         for (kind, row), ax in axes.items():
             column, label = (("chi4", r"$\chi_4^s(t)$"), ("q", r"$Q_s(t)$"))[row]
-            _curves(ax, [line for line in summary if line["type"] == kind], "time", column, summary)
+            own = [line for line in summary if line["type"] == kind]
+            if row == 0:
+                _logarithmic(ax, _numbers(own, column))
+            _curves(ax, own, "time", column, summary)
             ax.set(xscale="log", xlabel=r"$t$", ylabel=label)
             if row == 0:
-                _logarithmic(ax, _numbers([line for line in summary if line["type"] == kind], column))
                 ax.set_title(f"type {kind}")
                 _marks(ax, [mark for mark in published if mark["type"] == kind], _values(summary, "group"))
         _legend(figure, summary, published)
@@ -47,17 +49,17 @@ def spatial_figure(curves: Lines, lengths: Lines) -> Figure:
     """G4 against distance, above its length against temperature, a column a particle type.
 
     Args:
-        curves: lines with group, field, type, label, r, g4 and its error.
+        curves: lines with group, field, type, label, threshold, softness, r, g4 and its error.
         lengths: lines with group, temperature, field, type, length and its error; None where unknown.
     """
     with style():
         figure, axes = _grid(2, _values(curves, "type"))
         for (kind, row), ax in axes.items():
             if row == 0:
-                _curves(ax, [line for line in curves if line["type"] == kind], "r", "g4", curves)
-                time = next(line["label"] for line in curves if line["type"] == kind)
-                ax.set(xlabel=r"$r$", ylabel=r"$G_4(r, t)$", title=f"type {kind}, time {time}")
-                _logarithmic(ax, _numbers([line for line in curves if line["type"] == kind], "g4"))
+                own = [line for line in curves if line["type"] == kind]
+                _logarithmic(ax, _numbers(own, "g4"))
+                _curves(ax, own, "r", "g4", curves)
+                ax.set(xlabel=r"$r$", ylabel=r"$G_4(r, t)$", title=f"type {kind}, time {own[0]['label']}")
                 continue
             for k, field in enumerate(_values(curves, "field")):
                 own = [line for line in lengths if (line["type"], line["field"]) == (kind, field)]
@@ -87,6 +89,8 @@ def _curves(ax: Axes, lines: Lines, x: str, y: str, every: Lines) -> None:
             own = [line for line in lines if (line["group"], line["field"]) == (group, field)]
             own = sorted(own, key=lambda line: line[x])
             places, values, errors = _numbers(own, x), _numbers(own, y), _numbers(own, f"{y}_error")
+            if ax.get_yscale() == "log":
+                values = np.where(values > 0, values, np.nan)
             colour, (dashes, marker) = COLOURS[g % len(COLOURS)], WAYS[k % len(WAYS)]
             if k or len(own) == 1:
                 step = max(1, len(own) // 10)
@@ -98,7 +102,7 @@ def _curves(ax: Axes, lines: Lines, x: str, y: str, every: Lines) -> None:
 
 
 def _logarithmic(ax: Axes, values: NDArray[np.float64]) -> None:
-    """Of what spans decades, the upper ones; what is not positive lies below them."""
+    """Of what spans decades, the upper ones; what is not positive is left out."""
     highest = np.nanmax(values, initial=0.0)
     if highest > 0:
         ax.set_yscale("log", nonpositive="clip")
@@ -130,7 +134,8 @@ def _legend(figure: Figure, lines: Lines, published: Lines) -> None:
     names = [
         Line2D([], [], **_unfilled(k), label=f"{name}, published") for k, name in enumerate(_values(published, "name"))
     ]
-    figure.legend(handles=[*groups, *fields, *names], loc="outside upper center", ncols=2)
+    step = rf"$c_i$: threshold {lines[0]['threshold']:g}, softness {lines[0]['softness']:g}"
+    figure.legend(handles=[*groups, *fields, *names], title=step, loc="outside upper center", ncols=2)
 
 
 def _values(lines: Lines, key: str) -> list[str]:
