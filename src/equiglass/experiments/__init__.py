@@ -1,9 +1,11 @@
 """The experiments of the paper: declared in short YAML files, carried out by one runner.
 
 declaration   what an experiment is, read from its file
-plan          configurations in groups and parts, the trainings that a declaration asks for
+plan          configurations in groups and parts, and the trainings that a declaration asks for
 runs          the run folders, shared by all experiments; what is missing is trained
-scores, history   measures: from trained networks to rows and figures
+measured      what a measure gives
+scores, history, ...   measures: from trained networks to rows, table and figures
 measures      the table of measures
-results       tables and figures of an experiment, as files
+results       an experiment as files
+experiment    all of it in a row
 """
