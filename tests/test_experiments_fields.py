@@ -85,7 +85,7 @@ def test_fluctuations_by_hand() -> None:
 
 def test_four_point_correlation_of_fields_that_differ_between_configurations_alone() -> None:
     systems = [labelled_liquid(k, 300) for k in range(2)]
-    rows = spatial_rows(field([np.zeros((1, 300)), np.ones((1, 300))], systems), SHARP)
+    rows = spatial_rows(field([np.zeros((1, 300)), np.ones((1, 300))], systems), "7", SHARP)
     # dc_i = -1/2 in one, 1/2 in the other: dc_i dc_j = 1/4 for every pair, at any distance.
     of_a = [row for row in rows if row["type"] == "A" and row["pair_average"] is not None]
     np.testing.assert_allclose([row["pair_average"] for row in of_a], 0.25)
@@ -263,6 +263,17 @@ def test_one_training_configuration_leaves_no_transfer_learning_and_says_so(runs
     fields, notes = fields_of([few, warm])
     assert not any("learned" in field.name for field in fields)
     assert notes == ["T = 0.4: one training configuration; decoders are refitted on two or more."]
+
+
+def test_no_time_in_common_leaves_no_transfer_learning_and_says_so(runs: list[Run], out: Path) -> None:
+    declaration = declared("chi4")
+    systems = [replace(s, time_labels=("2", "3")) for s in at_temperature(0.3, 4)]
+    planned = trainings(declaration, cases(declaration), groups_of({"colder": systems}, declaration), 1)
+    (colder,) = train_missing(planned, out / "runs")
+    fields, notes = fields_of([colder, *runs[:2]])
+    assert notes == ["T = 0.3: no time in common with the networks of T = 0.4."]
+    assert {field.labels for field in fields if field.group.name == "T = 0.3"} == {("2", "3")}
+    assert {field.group.name for field in fields if "learned" in field.name} == {"T = 0.5"}
 
 
 @pytest.mark.usefixtures("runs")

@@ -139,7 +139,7 @@ def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[lis
     for run in runs:
         group = run.training.group
         predicted = [run.model.predict(system) for system in group.test]
-        shared = tuple(label for label in labels[group.name] if label in run.model.times)
+        shared = [label for label in labels[group.name] if label in run.model.times]
         fields.append(_predicted(str(run), run, group, shared, [{k: p.at(k) for k in shared} for p in predicted]))
     temperatures = sorted({group.temperature for group in groups if group.temperature is not None})
     if len(temperatures) < 2:
@@ -153,10 +153,14 @@ def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[lis
             notes.append(f"{group.name}: one training configuration; decoders are refitted on two or more.")
             continue
         for run in runs:
-            if run.training.group.temperature == source:
-                name = f"{run}, transfer-learned from T = {source:g}"
-                fields.append(_transferred(name, run, group, labels[group.name]))
-    return fields, notes
+            if run.training.group.temperature != source:
+                continue
+            shared = [label for label in labels[group.name] if label in run.model.times]
+            if shared:
+                fields.append(_transferred(f"{run}, transfer-learned from T = {source:g}", run, group, shared))
+            else:
+                notes.append(f"{group.name}: no time in common with the networks of T = {source:g}.")
+    return fields, list(dict.fromkeys(notes))
 
 
 def _measured(group: Group, runs: Sequence[Run]) -> Field:
@@ -175,13 +179,12 @@ def _predicted(name: str, run: Run, group: Group, labels: Sequence[str], predict
 
 
 def _transferred(name: str, run: Run, group: Group, labels: Sequence[str]) -> Field:
-    fit = refit(decoders_of(run.model), [represent(run.model, system) for system in group.training])
+    fit = refit(decoders_of(run.model).at(labels), [represent(run.model, system) for system in group.training])
 
     def predicted(system: System) -> Predicted:
         return fit.decoders.predict(represent(run.model, system))
 
-    shared = [label for label in labels if label in fit.decoders.labels]
-    return _predicted(name, run, group, shared, map(predicted, group.test))
+    return _predicted(name, run, group, fit.decoders.labels, map(predicted, group.test))
 
 
 def step_line(step: Step) -> Line:

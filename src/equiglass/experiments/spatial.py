@@ -9,6 +9,7 @@ import numpy as np
 
 from equiglass.experiments.declaration import Declaration
 from equiglass.experiments.fields import (
+    MEASURED,
     STEPS,
     Field,
     field_options,
@@ -38,7 +39,9 @@ def spatial(runs: Sequence[Run], declaration: Declaration) -> Measured:
     options = field_options(declaration)
     step = STEPS[options.step]
     fields, notes = fields_of(runs, options.trained_at)
-    rows = [row for field in fields for row in spatial_rows(field, step)]
+    at = {field.group.name: tau_alpha(field.labels) for field in fields if field.name == MEASURED}
+    known = [field for field in fields if at[field.group.name] in field.labels]
+    rows = [row for field in known for row in spatial_rows(field, at[field.group.name], step)]
     curves = medians(rows, (*BY, "r"), ("g4", "pair_average"))
     lengths = medians([row for row in rows if row["r"] == rows[0]["r"]], BY, ("length",))
 
@@ -51,10 +54,9 @@ def spatial(runs: Sequence[Run], declaration: Declaration) -> Measured:
     return Measured(rows, lengths, shown, draw, (step_in_words(step), *notes))
 
 
-def spatial_rows(field: Field, step: Step) -> list[Line]:
-    """One row a type and distance; the length xi, which is one for all distances, stands in each."""
+def spatial_rows(field: Field, label: str, step: Step) -> list[Line]:
+    """At one time, one row a type and distance; the length xi, which is one for all distances, stands in each."""
     rows = []
-    label = tau_alpha(field.labels)
     systems = field.group.test
     edges = np.arange(0, min(system.box.min() for system in systems) / 2 + BIN / 2, BIN)
     for kind, masks, moved in field.by_type():
