@@ -28,7 +28,7 @@ from equiglass.observables import bootstrap
 from equiglass.prediction import PRETRAINED, Model, pretrained_names
 from equiglass.representation import Represented, represent
 from equiglass.system import Float, System, type_name
-from equiglass.training.samples import labelled_propensity
+from equiglass.targets import measured
 
 ALL_TIMES = "mean"
 """In place of a label: the mean over the times."""
@@ -267,7 +267,7 @@ def _rows(
 def _sums(system: System, test: Predicted, learn: Predicted, labels: Sequence[str], kind: int) -> Float:
     """(2, T, 6): n and the sums of y, p, y^2, p^2, y p over the particles of a type whose propensity y is known."""
     chosen = system.types == kind
-    y = labelled_propensity(system, labels)[:, chosen]
+    y = measured(system, labels)[:, chosen]
     known = np.isfinite(y)
     y = np.where(known, y, 0.0)
     p = np.where(known, np.array([[method[label][chosen] for label in labels] for method in (test, learn)]), 0.0)

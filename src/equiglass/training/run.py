@@ -55,7 +55,7 @@ def train(
     """Train a model and leave a run folder.
 
     Args:
-        systems: configurations with propensities; dealt into folds unless ``validation`` is given.
+        systems: labelled configurations; dealt into folds unless ``validation`` is given.
         out: the run folder, new unless ``resume``.
         configuration: of the run; the defaults if None.
         validation: configurations to score after every epoch, in place of the fold.
@@ -82,8 +82,8 @@ def train(
     else:
         training, held_out = list(systems), list(validation)
     device = training_device(configuration.device)
-    labels = labels_of(training, configuration.times)
     training, held_out = completed(training, configuration), completed(held_out, configuration)
+    labels = labels_of(training, configuration.times, configuration.target)
 
     n_types = max(s.n_types for s in training)
     names = {"training": [s.name for s in training], "validation": [s.name for s in held_out]}
@@ -96,7 +96,8 @@ def train(
     architecture = configuration.architecture
     torch.manual_seed(key(configuration.seed, 0))
     network = Network(architecture, n_types + configuration.inputs.n_energies, n_types, len(labels)).to(device)
-    trained = Trained(network, configuration.inputs, labels, standardisation, describe(training, n_types))
+    data = describe(training, n_types)
+    trained = Trained(network, configuration.inputs, labels, standardisation, data, configuration.target)
     optimizer = make_optimizer(network, configuration)
     progress = Progress()
     stopped = distributed.same(lambda: read_trained(out / LAST) if resume and (out / LAST).exists() else None)
@@ -169,18 +170,17 @@ def completed(
     configuration: Configuration,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> list[System]:
-    """The same configurations, each with its potential, and with its inherent structure where that is an input.
+    """The same configurations, each with its potential and its inherent structure where these are needed.
 
     Args:
         systems: from whatever file.
         configuration: says what is needed.
         progress: called after every quench with (done, total, name).
     """
-    inputs = configuration.inputs
-    if inputs.needs_potential:
+    if configuration.needs_potential:
         potential = MIXTURES[configuration.potential]
         systems = [s if s.potential else replace(s, potential=potential) for s in systems]
-    if not inputs.needs_quench:
+    if not configuration.needs_quench:
         return list(systems)
     warm = [s for s in systems if s.positions_inherent is None]
     quenched = iter(distributed.shared(lambda some: quench(some, progress=progress), warm))
