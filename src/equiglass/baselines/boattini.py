@@ -27,7 +27,7 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from equiglass.baselines.descriptors import Descriptors, describe, inherent_energy, neighbourhood_averages
 from equiglass.baselines.ridge import Labelled, Ridge, fit_ridge_by_folds
@@ -172,7 +172,7 @@ def save_boattini(model: Boattini, path: Path) -> None:
         "data": asdict(model.data),
     }
     with replacing(path) as temporary:
-        save_file(arrays, temporary, metadata={"equiglass": json.dumps(description)})
+        temporary.write_bytes(save(arrays, {"equiglass": json.dumps(description)}))
 
 
 def load_boattini(path: Path) -> Boattini:

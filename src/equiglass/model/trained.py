@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from equiglass.errors import EquiglassError
@@ -118,7 +118,8 @@ def save_trained(
         "state": dict(state or {}),
     }
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"equiglass": json.dumps(description)})
+        # The library's own writing to a file raises no OSError where the disk is full.
+        temporary.write_bytes(save(tensors, {"equiglass": json.dumps(description)}))
 
 
 def load_trained(path: Path) -> Trained:
