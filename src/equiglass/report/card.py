@@ -43,7 +43,7 @@ def card_blocks(model: Model, files: Sequence[Path]) -> list[Block]:
         _summary(model, files),
         _settings("Architecture", first.network.architecture),
         _settings("Inputs", first.inputs),
-        _training_data(first),
+        _training_data(first, _command(folders[0])),
         Fold("Standardisation of targets and energy", _standardisation(first)),
     ]
     for name in (CONFIGURATION, SPLIT, ENVIRONMENT, "README.md"):
@@ -84,9 +84,23 @@ def split_of(files: Sequence[Path]) -> dict[str, str]:
 
 
 def training_commands(files: Sequence[Path]) -> list[str]:
-    """How every member was trained; DATA and OUT stand for places."""
-    paths = [file.parent / CONFIGURATION for file in files]
-    return [f"equiglass train --data DATA --out OUT --config {shlex.quote(str(p))}" for p in paths if p.is_file()]
+    """How every member was trained; where its folder does not tell, DATA and OUT stand for places."""
+    commands = []
+    for folder in [file.parent for file in files]:
+        known = _command(folder)
+        if known is None and (folder / CONFIGURATION).is_file():
+            known = f"equiglass train --data DATA --out OUT --config {shlex.quote(str(folder / CONFIGURATION))}"
+        commands += [known] if known else []
+    return commands
+
+
+def _command(folder: Path) -> str | None:
+    path = folder / ENVIRONMENT
+    if not path.is_file():
+        return None
+    with reading(path):
+        told = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("command")
+    return told if isinstance(told, str) else None
 
 
 def _summary(model: Model, files: Sequence[Path]) -> Table:
@@ -111,7 +125,7 @@ def _settings(caption: str, settings: BaseModel) -> Table:
     return Table(caption, ["name", "value", "meaning"], rows)
 
 
-def _training_data(trained: Trained) -> Table:
+def _training_data(trained: Trained, command: str | None) -> Table:
     data = trained.data
     low, high = data.density
     rows = [
@@ -121,6 +135,7 @@ def _training_data(trained: Trained) -> Table:
         ["composition", " : ".join(f"{share:.3g}" for share in data.composition)],
         ["potential", "unknown" if data.potential is None else str(data.potential)],
     ]
+    rows += [["command of the training", command]] if command else []
     return Table("Training data", [], rows)
 
 

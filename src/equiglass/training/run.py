@@ -2,7 +2,7 @@
 
     configuration.yaml   what was asked for
     split.yaml           names of the training and validation configurations
-    environment.yaml     versions, processor, threads, processes
+    environment.yaml     versions, processor, threads, processes, the command
     log.csv              learning rate, loss and validation rho of every epoch
     last.safetensors     the model now, with the optimiser's state: a stopped run goes on from here
     best.safetensors     the model of the epoch with the highest validation rho
@@ -49,6 +49,7 @@ def train(
     *,
     validation: Sequence[System] | None = None,
     resume: bool = False,
+    command: str = "",
     on_epoch: Callable[[EpochResult], None] = lambda result: None,
     on_step: Callable[[Progress, float], None] = lambda progress, loss: None,
 ) -> Trained:
@@ -60,6 +61,7 @@ def train(
         configuration: of the run; the defaults if None.
         validation: configurations to score after every epoch, in place of the fold.
         resume: go on with the run in ``out``.
+        command: that starts the run, to be told in environment.yaml.
         on_epoch: called with the result of every epoch.
         on_step: called after every optimiser step.
 
@@ -89,7 +91,7 @@ def train(
     names = {"training": [s.name for s in training], "validation": [s.name for s in held_out]}
     if distributed.same(lambda: names) != names:
         raise EquiglassError("the processes read different configurations; give every machine the same data.")
-    log = distributed.same(lambda: _open_folder(out, configuration, names, resume))
+    log = distributed.same(lambda: _open_folder(out, configuration, names, resume, command))
     standardisation = fit_standardisation(
         training, list(labels), configuration.inputs, n_types, configuration.standardise
     )
@@ -228,7 +230,9 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _open_folder(out: Path, configuration: Configuration, names: dict[str, list[str]], resume: bool) -> Log:
+def _open_folder(
+    out: Path, configuration: Configuration, names: dict[str, list[str]], resume: bool, command: str
+) -> Log:
     wanted = configuration.model_dump(mode="json")
     if resume:
         try:
@@ -245,7 +249,8 @@ def _open_folder(out: Path, configuration: Configuration, names: dict[str, list[
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise EquiglassError(f"{out} is not empty; choose another folder, or go on with --resume.")
         out.mkdir(parents=True, exist_ok=True)
-        write_text(out / "environment.yaml", yaml.safe_dump(environment(), sort_keys=False))
+        told = {"command": command} if command else {}
+        write_text(out / "environment.yaml", yaml.safe_dump(told | environment(), sort_keys=False))
         write_text(out / "split.yaml", yaml.safe_dump(names, sort_keys=False))
         write_text(out / "configuration.yaml", yaml.safe_dump(wanted, sort_keys=False))
     return Log(out / LOG)
