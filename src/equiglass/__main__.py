@@ -33,7 +33,7 @@ def main() -> None:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
         except KeyboardInterrupt:
-            print("stopped; what was finished is kept, and --resume goes on with it", file=sys.stderr)
+            print("stopped; what was finished is kept; --resume, or the same command, goes on with it", file=sys.stderr)
             sys.exit(130)
 
 

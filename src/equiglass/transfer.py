@@ -119,9 +119,11 @@ def by_temperature(systems: Iterable[System]) -> dict[float, list[System]]:
     groups: dict[float, list[System]] = {}
     for system in systems:
         if system.temperature is None:
-            raise EquiglassError(f"{system.name} does not say its temperature; transfer needs it.")
+            raise EquiglassError(
+                f"{system.name} does not say its temperature, by which configurations are grouped here."
+            )
         if system.propensity is None:
-            raise EquiglassError(f"{system.name} has no propensities; transfer scores and refits on them.")
+            raise EquiglassError(f"{system.name} has no propensities to learn and to score.")
         group = groups.setdefault(system.temperature, [])
         if any(system.name == other.name for other in group):
             raise EquiglassError(
@@ -150,6 +152,11 @@ def trained_on(run: Path | str, checkpoint: str = "last") -> set[str] | None:
     return names if files else None
 
 
+def drawn(system: System) -> bytes:
+    """The SHA-256 sum of the name: an order of configurations that depends on their names alone."""
+    return hashlib.sha256(system.name.encode()).digest()
+
+
 def split(systems: Sequence[System], seen: Collection[str]) -> Split:
     """Half of the configurations to refit on, half to score; those that a model has seen are never scored.
 
@@ -159,7 +166,7 @@ def split(systems: Sequence[System], seen: Collection[str]) -> Split:
     Raises:
         EquiglassError: fewer than two configurations to refit on, or none left to score.
     """
-    order = sorted(systems, key=lambda s: (s.name not in seen, hashlib.sha256(s.name.encode()).digest()))
+    order = sorted(systems, key=lambda s: (s.name not in seen, drawn(s)))
     unseen = sum(s.name not in seen for s in systems)
     n = max(len(systems) // 2, len(systems) - unseen, 2)
     if n >= len(systems):

@@ -10,6 +10,7 @@ from equiglass.commands.check import check
 from equiglass.commands.crossvalidate import crossvalidate
 from equiglass.commands.demo import demo
 from equiglass.commands.evaluate import evaluate
+from equiglass.commands.experiment import experiment
 from equiglass.commands.export import export
 from equiglass.commands.info import info
 from equiglass.commands.predict import predict
@@ -35,6 +36,7 @@ COMMANDS = (
     predict,
     transfer,
     represent,
+    experiment,
     report,
     quench,
     simulate,

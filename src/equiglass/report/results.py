@@ -1,4 +1,4 @@
-"""A folder of results: its figures (PNG), texts (TXT) and tables (CSV, JSON) as blocks of a report."""
+"""A folder of results: its figures (PNG), texts (TXT, MD) and tables (CSV, JSON) as blocks of a report."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from equiglass.files import reading
 from equiglass.report.page import Block, Code, Fold, Picture, Table, Text
 from equiglass.training.run import LOG
 
-SUFFIXES = (".png", ".txt", ".csv", ".json")
+SUFFIXES = (".png", ".md", ".txt", ".csv", ".json")
 OPEN_ROWS, MOST_ROWS = 24, 500
 
 
 def result_files(folder: Path) -> list[Path]:
-    """The PNG, TXT, CSV and JSON files of a folder, those of one name together, the figure first."""
+    """The PNG, MD, TXT, CSV and JSON files of a folder, those of one name together, the figure first."""
     files = [path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES and path.name != LOG]
     return sorted(files, key=lambda path: (path.stem, SUFFIXES.index(path.suffix.lower())))
 
@@ -40,7 +40,7 @@ def results(folder: Path) -> tuple[list[Block], list[str]]:
                 if not png.startswith(b"\x89PNG\r\n\x1a\n"):
                     raise EquiglassError("this is no PNG file.")
                 blocks.append(Picture(path.name, png))
-            elif path.suffix.lower() == ".txt":
+            elif path.suffix.lower() in (".md", ".txt"):
                 blocks.append(Code(path.name, path.read_text(encoding="utf-8")))
             elif path.suffix.lower() == ".csv":
                 blocks += _csv(path)

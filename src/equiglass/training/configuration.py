@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -102,23 +102,44 @@ def read_configuration(path: Path | None = None, overrides: Sequence[str] = ()) 
     if not isinstance(settings, dict):
         raise EquiglassError(f"{where} must hold keys and values, like 'epochs: 40'.")
     for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals:
-            raise EquiglassError(f"--set takes key=value; got {override!r}.")
-        _assign(settings, key.strip(), value)
+        _place(settings, *parse_override(override))
     return validate(Configuration, settings, where)
 
 
-def _assign(settings: dict[str, Any], key: str, value: str) -> None:
+def overridden(configuration: Configuration, changes: Mapping[str, Any], where: str) -> Configuration:
+    """The configuration with other values of some keys, nested keys with dots.
+
+    Raises:
+        EquiglassError: an unknown key or a wrong value, said to be in ``where``.
+    """
+    settings = configuration.model_dump(mode="json")
+    for key, value in changes.items():
+        _place(settings, key, value)
+    return validate(Configuration, settings, where)
+
+
+def parse_override(override: str) -> tuple[str, Any]:
+    """Key and value of ``key=value``; the value is YAML.
+
+    Raises:
+        EquiglassError: no "=", or a value that is not YAML.
+    """
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise EquiglassError(f"--set takes key=value; got {override!r}.")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise EquiglassError(f"--set {override}: the value is not valid YAML.") from None
+
+
+def _place(settings: dict[str, Any], key: str, value: Any) -> None:
     *sections, last = key.split(".")
     for section in sections:
         settings = settings.setdefault(section, {})
         if not isinstance(settings, dict):
-            raise EquiglassError(f"--set {key}={value}: {section!r} is a value, not a section.")
-    try:
-        settings[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise EquiglassError(f"--set {key}={value}: the value is not valid YAML.") from None
+            raise EquiglassError(f"{key}={value}: {section!r} is a value, not a section.")
+    settings[last] = value
 
 
 def validate(model: type[Model], settings: Any, where: str) -> Model:

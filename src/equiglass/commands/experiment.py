@@ -1,0 +1,111 @@
+"""equiglass experiment: the experiments of the paper, and one's own, from a declaration to table and figure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from equiglass.commands.train import SetOption
+
+if TYPE_CHECKING:
+    from equiglass.experiments.plan import Training
+
+
+def experiment(
+    name: Annotated[str | None, typer.Argument(help="Name of an experiment, or a YAML file that declares one.")] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", help="File or folder of configurations; may be repeated; else the package's data set."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder: results in OUT/NAME, trainings in OUT/runs.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only try it: one seed, few epochs and configurations.")
+    ] = False,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Networks of each kind.")] = None,
+    set_: SetOption = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the experiments of the package.")] = False,
+) -> None:
+    """Repeat an experiment of the paper; the same command goes on where it was stopped."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from equiglass.demo import DATASET
+    from equiglass.errors import EquiglassError
+    from equiglass.experiments.declaration import declared_names, read_declaration
+    from equiglass.experiments.experiment import carry_out
+    from equiglass.formats import load
+    from equiglass.training.configuration import parse_override
+
+    if list_:
+        return list_experiments()
+    if name is None or out is None:
+        names = ", ".join(declared_names())
+        raise EquiglassError(f"name an experiment ({names}, or a YAML file) and --out; --list says what they show.")
+    declaration = read_declaration(name)
+    words = ["equiglass", "experiment", name, *(word for path in data or () for word in ("--data", str(path)))]
+    words += ["--out", str(out), *(["--quick"] if quick else []), *(["--seeds", str(seeds)] if seeds else [])]
+    words += [word for change in set_ or () for word in ("--set", change)]
+    systems = {source: load(path, replicas=False) for source, path in sources(data or [DATASET]).items()}
+    text = TextColumn("{task.description}")
+    with Progress(text, BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn(), transient=True) as bar:
+        quench = bar.add_task("quenching", total=None, visible=False)
+        steps = bar.add_task("training", total=None, visible=False)
+        begun: dict[str, tuple[int, int]] = {}
+
+        def on_quench(done: int, total: int, name: str) -> None:
+            bar.update(quench, completed=done, total=total, visible=done < total)
+
+        def on_plan(planned: Sequence[Training], missing: Sequence[Training]) -> None:
+            different = len({training.key for training in planned})
+            bar.console.print(f"{different} trainings, {different - len(missing)} of them done before")
+            for number, training in enumerate(missing, start=1):
+                begun[training.key] = number, sum(before.steps for before in missing[: number - 1])
+            bar.update(steps, total=sum(training.steps for training in missing), visible=bool(missing))
+
+        def on_step(training: Training, step: int) -> None:
+            number, before = begun[training.key]
+            where = f"training {number}/{len(begun)}, {training}"
+            bar.update(steps, description=where, completed=before + step)
+
+        carry_out(
+            Path(name).stem,
+            declaration,
+            systems,
+            out,
+            seeds=seeds,
+            changes=dict(parse_override(change) for change in set_ or ()),
+            quick=quick,
+            command=shlex.join(words),
+            on_quench=on_quench,
+            on_plan=on_plan,
+            on_step=on_step,
+        )
+    folder = out / Path(name).stem
+    typer.echo((folder / "table.md").read_text(encoding="utf-8"))
+    typer.echo(f"{folder}: {folder.name}.json, {folder.name}.csv, table.md, and figures as PNG and PDF")
+
+
+def sources(paths: Sequence[Path]) -> dict[str, Path]:
+    """Files and folders by their names, or by their paths where two have the same name."""
+    named = {path: path.name if path.is_dir() else path.stem for path in map(Path.resolve, paths)}
+    several = len(set(named.values())) < len(named)
+    return {str(path) if several else name: path for path, name in named.items()}
+
+
+def list_experiments() -> None:
+    """One line an experiment."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from equiglass.experiments.declaration import cases, declared_names, read_declaration
+
+    table = Table("name", "shows", "after", "cases", "seeds")
+    for name in declared_names():
+        declaration = read_declaration(name)
+        table.add_row(name, declaration.title, declaration.source, str(len(cases(declaration))), str(declaration.seeds))
+    Console().print(table)

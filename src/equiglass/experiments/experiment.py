@@ -1,0 +1,61 @@
+"""An experiment from its declaration and the data to its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from equiglass.experiments.declaration import Declaration, Settings, cases
+from equiglass.experiments.measured import Measured
+from equiglass.experiments.measures import measure_of
+from equiglass.experiments.plan import Training, groups_of, quenched, trainings
+from equiglass.experiments.results import refuse_to_replace, write_results
+from equiglass.experiments.runs import missing, train_missing
+from equiglass.system import System
+
+
+def carry_out(
+    name: str,
+    declaration: Declaration,
+    systems: Mapping[str, Sequence[System]],
+    out: Path,
+    *,
+    seeds: int | None = None,
+    changes: Settings | None = None,
+    quick: bool = False,
+    command: str = "",
+    on_quench: Callable[[int, int, str], None] | None = None,
+    on_plan: Callable[[Sequence[Training], Sequence[Training]], None] = lambda all_, missing: None,
+    on_step: Callable[[Training, int], None] = lambda training, step: None,
+) -> Measured:
+    """Train what is missing in OUT/runs, measure, and write OUT/NAME.
+
+    Args:
+        name: of the folder and the files.
+        declaration: the experiment.
+        systems: configurations with propensities, by the name of where they come from.
+        out: OUT.
+        seeds: number of them; that of the declaration if None.
+        changes: to the base of the declaration.
+        quick: try it: one seed, few epochs, few configurations.
+        command: that made it, for the files.
+        on_quench: called after every quench with (done, total, name).
+        on_plan: called once with all trainings and those that are missing.
+        on_step: called when a training begins and after each of its optimiser steps, with the steps done.
+
+    Raises:
+        EquiglassError: a wrong declaration, data that do not do for it, a training that failed.
+    """
+    refuse_to_replace(out / name, quick)
+    measure = measure_of(declaration)
+    made = cases(declaration, changes)
+    groups = groups_of(systems, declaration, quick)
+    needing = [case.configuration for case in made if case.configuration.inputs.needs_quench]
+    if needing:
+        groups = quenched(groups, needing[0], on_quench)
+    planned = trainings(declaration, made, groups, 1 if quick else seeds or declaration.seeds, quick)
+    on_plan(planned, missing(planned, out / "runs"))
+    runs = train_missing(planned, out / "runs", on_step)
+    measured = measure(runs, declaration)
+    write_results(out / name, declaration, runs, measured, command, quick)
+    return measured

@@ -1,0 +1,178 @@
+"""What has to be trained: configurations in groups, each dealt into training and test, and a list of trainings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+
+from equiglass.errors import EquiglassError
+from equiglass.experiments.declaration import Case, Declaration, Scalar
+from equiglass.potential import MIXTURES
+from equiglass.system import System
+from equiglass.training.configuration import Configuration
+from equiglass.training.run import completed
+from equiglass.training.samples import labels_of
+from equiglass.transfer import by_temperature, drawn
+
+TEST_SHARE = 4
+"""One configuration in so many is for the test, and at least two."""
+
+QUICK_CONFIGURATIONS, QUICK_EPOCHS = 4, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Configurations that are trained and tested on their own.
+
+    Attributes:
+        name: for instance "T = 0.64".
+        training: in an order that depends on their names alone; the first n of them are the smaller training sets.
+        test: never trained on.
+    """
+
+    name: str
+    training: tuple[System, ...]
+    test: tuple[System, ...]
+
+    @property
+    def temperature(self) -> float | None:
+        """Of all its configurations; None where they differ or do not say."""
+        all_ = {system.temperature for system in (*self.training, *self.test)}
+        return all_.pop() if len(all_) == 1 else None
+
+
+@dataclass(frozen=True)
+class Training:
+    """One network that an experiment asks for.
+
+    Attributes:
+        variant: of the declaration.
+        at: value of what the variant is trained along; None without.
+        group: whose configurations it learns from and is tested on.
+        systems: the configurations it learns from.
+        configuration: with its seed.
+        scored: configurations that are scored after every epoch, for the log alone.
+    """
+
+    variant: str
+    at: Scalar | None
+    group: Group
+    systems: tuple[System, ...]
+    configuration: Configuration
+    scored: tuple[System, ...] = ()
+
+    @property
+    def seed(self) -> int:
+        """Of the training."""
+        return self.configuration.seed
+
+    @property
+    def steps(self) -> int:
+        """Configurations it sees in all."""
+        return self.configuration.epochs * len(self.systems)
+
+    @cached_property
+    def key(self) -> str:
+        """Names its run folder: the same for the same configuration and data, in whatever experiment.
+
+        Settings left at their defaults are not in it, so that a setting that is new does not lose what was trained.
+        """
+        configurations = [[self._told(system) for system in part] for part in (self.systems, self.scored)]
+        settings = self.configuration.model_dump(mode="json", exclude_defaults=True)
+        return hashlib.sha256(json.dumps([settings, configurations], sort_keys=True).encode()).hexdigest()[:12]
+
+    def _told(self, system: System) -> list[str]:
+        """Name and a digest of all that a training takes from a configuration; the quench follows from it."""
+        digest = hashlib.sha256()
+        for array in (system.positions, system.types, system.box, system.times, system.propensity):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        if self.configuration.inputs.needs_potential:
+            digest.update(repr(system.potential or MIXTURES[self.configuration.potential]).encode())
+        return [system.name, *system.time_labels, digest.hexdigest()]
+
+    def __str__(self) -> str:
+        """For people."""
+        at = "" if self.at is None else f", {self.at}"
+        times = "" if self.configuration.times == "all" else f", time {', '.join(self.configuration.times)}"
+        return f"{self.group.name}: {self.variant}{at}{times}, seed {self.seed}"
+
+
+def groups_of(systems: Mapping[str, Sequence[System]], declaration: Declaration, quick: bool = False) -> list[Group]:
+    """The configurations in groups, each dealt into training and test by the SHA-256 sums of the names.
+
+    Args:
+        systems: by the name of where they come from.
+        declaration: says what a group is.
+        quick: keep a few of each group.
+
+    Raises:
+        EquiglassError: a configuration without temperature or propensity, two of one name in a group, or a group of
+            fewer than three.
+    """
+    named: dict[str, list[System]] = {}
+    if declaration.groups == "data":
+        for source, some in systems.items():
+            parts = by_temperature(some)
+            for temperature, part in parts.items():
+                named[source if len(parts) == 1 else f"{source}, T = {temperature:g}"] = part
+    else:
+        together = by_temperature(system for some in systems.values() for system in some)
+        named = {f"T = {temperature:g}": part for temperature, part in together.items()}
+    return [_dealt(name, part, quick) for name, part in named.items()]
+
+
+def _dealt(name: str, systems: Iterable[System], quick: bool) -> Group:
+    order = sorted(systems, key=drawn)
+    if quick:
+        order = order[:QUICK_CONFIGURATIONS]
+    n = len(order) - max(2, len(order) // TEST_SHARE)
+    if n < 1:
+        raise EquiglassError(f"{name}: of {len(order)} configurations two are for the test; give three or more.")
+    return Group(name, tuple(order[:n]), tuple(order[n:]))
+
+
+def trainings(
+    declaration: Declaration, made: Sequence[Case], groups: Sequence[Group], seeds: int, quick: bool = False
+) -> list[Training]:
+    """All networks that the experiment asks for, those of the first seed first.
+
+    A training set of fewer configurations is seen in more epochs, so that the number of steps is that of the whole one.
+    Amounts that a group does not have are left out.
+    """
+    planned = []
+    for seed in range(seeds):
+        for group in groups:
+            for case in made:
+                amount = case.amount or len(group.training)
+                if amount > len(group.training):
+                    continue
+                chosen = group.training[:amount]
+                first = case.configuration
+                epochs = QUICK_EPOCHS if quick else first.epochs
+                epochs = math.ceil(epochs * len(group.training) / amount)
+                configuration = first.model_copy(update={"seed": first.seed + seed, "epochs": epochs})
+                scored = group.test if declaration.score_epochs else ()
+                labels = [(label,) for label in labels_of(chosen, first.times)] if case.each_time else [first.times]
+                for times in labels:
+                    here = configuration.model_copy(update={"times": times})
+                    planned.append(Training(case.variant, case.at, group, chosen, here, scored))
+    return planned
+
+
+def quenched(
+    groups: Sequence[Group], configuration: Configuration, progress: Callable[[int, int, str], None] | None = None
+) -> list[Group]:
+    """The same groups, every configuration with all that the training configuration needs of it."""
+    systems = [system for group in groups for system in (*group.training, *group.test)]
+    done = iter(completed(systems, configuration, progress))
+    return [
+        replace(group, training=tuple(islice(done, len(group.training))), test=tuple(islice(done, len(group.test))))
+        for group in groups
+    ]

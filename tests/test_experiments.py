@@ -1,0 +1,313 @@
+"""Experiments: declarations, parts, trainings that are shared and resumed, tables, the command."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import equiglass
+from equiglass.demo import DATASET, demo_configuration
+from equiglass.errors import EquiglassError
+from equiglass.evaluation import evaluate_model
+from equiglass.experiments.declaration import Declaration, cases, declared_names, read_declaration
+from equiglass.experiments.experiment import carry_out
+from equiglass.experiments.measured import Measured, markdown, over_seeds, spread
+from equiglass.experiments.measures import measure_of
+from equiglass.experiments.plan import Group, Training, groups_of, trainings
+from equiglass.experiments.runs import train_missing
+from equiglass.report.results import results
+from equiglass.system import System
+from labelled import labelled_liquid
+from test_commands import run
+
+TINY = {
+    "architecture.l_max": 1,
+    "architecture.layers": 2,
+    "architecture.channels": 2,
+    "epochs": 2,
+    "inputs.energy": "none",
+}
+SMALL = ["--set", "architecture.layers=1", "--set", "architecture.l_max=1", "--set", "architecture.channels=2"]
+
+
+def declared(**more: object) -> Declaration:
+    return Declaration.model_validate(
+        {"title": "Dropout", "source": "none", "base": TINY, "seeds": 2, "variants": {"no dropout": {}}, **more}
+    )
+
+
+def liquids(n: int = 6, temperature: float = 0.5) -> list[System]:
+    return [replace(labelled_liquid(seed), temperature=temperature) for seed in range(n)]
+
+
+def last_times(system: System) -> System:
+    assert system.propensity is not None
+    kept = {"time_labels": system.time_labels[-2:], "times": system.times[-2:], "propensity": system.propensity[-2:]}
+    known = ("positions", "types", "box", "name", "temperature", "potential", "positions_inherent")
+    return System(**{key: getattr(system, key) for key in known}, **kept)
+
+
+def planned(declaration: Declaration, group: Group | None = None) -> list[Training]:
+    groups = [group] if group else groups_of({"data": liquids()}, declaration)
+    return trainings(declaration, cases(declaration), groups, declaration.seeds)
+
+
+def test_the_experiments_of_the_package_are_valid() -> None:
+    assert {"inputs", "multivariate", "l_max", "depth", "learning", "datasets", "loss"} <= set(declared_names())
+    for name in declared_names():
+        declaration = read_declaration(name)
+        assert cases(declaration)
+        assert callable(measure_of(declaration))
+
+
+def test_experiments_share_the_network_of_the_demo() -> None:
+    for name in ("inputs", "multivariate", "l_max", "depth", "learning", "datasets", "loss"):
+        assert demo_configuration() in [case.configuration for case in cases(read_declaration(name))]
+
+
+def test_parts_depend_on_names_alone() -> None:
+    systems = liquids(9)
+    moved = [replace(s, positions=s.positions + 0.1) for s in systems]
+    (one,), (other,) = (groups_of({"data": some}, declared()) for some in (systems, moved[::-1]))
+    for group in (one, other):
+        assert (len(group.training), len(group.test)) == (7, 2)
+    assert [s.name for s in one.training] == [s.name for s in other.training]
+    assert {s.name for s in one.training}.isdisjoint(s.name for s in one.test)
+
+
+def test_groups_are_temperatures_or_data() -> None:
+    warm, cold = liquids(4, 0.6), liquids(4, 0.5)
+    assert [g.name for g in groups_of({"all": warm + cold}, declared())] == ["T = 0.5", "T = 0.6"]
+    by_data = declared(groups="data")
+    assert [g.name for g in groups_of({"warm": warm, "cold": cold}, by_data)] == ["warm", "cold"]
+    assert [g.name for g in groups_of({"all": warm + cold}, by_data)] == ["all, T = 0.5", "all, T = 0.6"]
+
+
+def test_smaller_training_sets_are_nested_and_have_the_same_number_of_steps() -> None:
+    along = {"key": "configurations", "values": [1, 2, 4, 8], "label": "n"}
+    found = planned(declared(seeds=1, along=along))
+    assert [len(training.systems) for training in found] == [1, 2, 4]
+    assert [training.steps for training in found] == [8, 8, 8]
+    for small, large in itertools.pairwise(found):
+        assert large.systems[: len(small.systems)] == small.systems
+
+
+def test_every_time_alone() -> None:
+    found = planned(declared(seeds=1, variants={"alone": {"times": "each"}}))
+    assert [training.configuration.times for training in found] == [("1",), ("7",)]
+
+
+def test_a_run_is_named_by_all_that_it_learns_from() -> None:
+    (group,) = groups_of({"data": liquids()}, declared())
+    first = group.training[0]
+    assert first.propensity is not None
+    moved = replace(first, positions=first.positions + 1e-3)
+    relabelled = replace(first, propensity=1.01 * first.propensity)
+    others = [replace(group, training=(system, *group.training[1:])) for system in (moved, relabelled)]
+    keys = [training.key for g in (group, *others) for training in planned(declared(), g)]
+    keys += [planned(declared(score_epochs=True), group)[0].key]
+    assert len(set(keys)) == len(keys) == 7
+    # What only scores differs; the network does not.
+    assert planned(declared(), replace(group, test=group.test[:1]))[0].key == keys[0]
+
+
+def test_over_seeds_by_hand() -> None:
+    rows = [
+        {"who": "x", "seed": k, "rho": r, "mse": m, "time": 2.0}
+        for k, r, m in ((1, 0.1, 3.0), (2, 0.4, 1.0), (3, None, 2.0))
+    ]
+    (line,) = over_seeds(rows, ("who",), ("rho", "mse"), ("time",), {"mse"})
+    assert (line["rho_median"], line["rho_best"], line["rho_worst"]) == (0.25, 0.4, 0.1)
+    assert (line["mse_median"], line["mse_best"], line["mse_worst"]) == (2.0, 1.0, 3.0)
+    assert (line["who"], line["time"], line["seeds"]) == ("x", 2.0, 3)
+    assert spread(line, "rho") == "0.250 (0.400, 0.100)"
+    assert markdown(["a", "bb"], [["ccc", ""]]) == "| a   | bb |\n|-----|----|\n| ccc |    |\n"
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Measured]:
+    """An experiment along two values that has been carried out."""
+    out = tmp_path_factory.mktemp("experiments")
+    return out, carry(out)
+
+
+def carry(out: Path, name: str = "dropout", **more: object) -> Measured:
+    along = {"key": "architecture.dropout", "values": [0.0, 0.5], "label": "dropout"}
+    published = {"source": "nowhere", "numbers": [{"variant": "no E", "at": 0.5, "time": "tau_alpha", "rho": 0.9}]}
+    declaration = declared(variants={"no E": {}}, along=along, published=published)
+    return carry_out(name, declaration, {"data": liquids()}, out, **more)  # type: ignore[arg-type]
+
+
+def test_scores_are_those_of_the_networks(done: tuple[Path, Measured]) -> None:
+    out, measured = done
+    told = json.loads((out / "dropout/dropout.json").read_text())
+    assert (told["format"], told["version"], told["quick"]) == ("equiglass-experiment", 1, False)
+    assert told["rows"] == measured.rows
+    test = told["configurations"][0]["test"].split()
+    systems = [system for system in liquids() if system.name in test]
+    for one in told["runs"]:
+        split = yaml.safe_load((out / "runs" / one["run"] / "split.yaml").read_text())
+        assert set(split["training"]).isdisjoint(test)
+        model = equiglass.load_model(out / "runs" / one["run"])
+        own = [row for row in measured.rows if (row["at"], row["seed"]) == (one["at"], one["seed"])]
+        for row, expected in zip(own, evaluate_model(model, systems)[0], strict=True):
+            assert (row["type"], row["label"]) == (expected.type, expected.label)
+            assert row["per_configuration"] == pytest.approx(expected.per_configuration, abs=1e-12)
+            assert row["pooled"] == pytest.approx(expected.pooled, abs=1e-12)
+    assert len(told["runs"]) == 4
+
+
+def test_published_numbers_stand_beside_ours(done: tuple[Path, Measured]) -> None:
+    out, measured = done
+    beside = [(x["at"], x["type"], x["label"]) for x in measured.summary if "published_median" in x]
+    assert beside == [(0.5, "A", "7")]
+    page = (out / "dropout/table.md").read_text()
+    assert "no E, dropout 0.5, published" in page
+    assert "Published: nowhere." in page
+
+
+def test_files_of_an_experiment_make_a_report(done: tuple[Path, Measured]) -> None:
+    folder = done[0] / "dropout"
+    names = {f"dropout{ending}" for ending in (".json", ".csv", ".png", ".pdf", "_pooled.png", "_pooled.pdf")}
+    assert {path.name for path in folder.iterdir()} == names | {"table.md"}
+    with (folder / "dropout.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == len(done[1].rows) == 16
+    blocks, _ = results(folder)
+    assert len(blocks) == 5
+
+
+def test_a_stopped_experiment_goes_on_to_the_same_table(done: tuple[Path, Measured], tmp_path: Path) -> None:
+    def stop(training: Training, step: int) -> None:
+        # In the second epoch of the second training.
+        if (training.at, step) == (0.5, 5):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        carry(tmp_path, on_step=stop)
+    assert not (tmp_path / "dropout").exists()
+    begun: list[tuple[object, int]] = []
+    carry(tmp_path, on_step=lambda training, step: begun.append((training.at, training.seed, step)))
+    assert (0.0, 1, 0) not in begun
+    assert [step for at, seed, step in begun if (at, seed) == (0.5, 1)] == [0, 5, 6, 7, 8]
+    for file in ("table.md", "dropout.csv"):
+        assert (tmp_path / "dropout" / file).read_text() == (done[0] / "dropout" / file).read_text()
+
+
+def test_a_shared_training_is_not_repeated(done: tuple[Path, Measured]) -> None:
+    numbers: list[tuple[int, int]] = []
+    plan: Callable[[Sequence[Training], Sequence[Training]], None] = lambda all_, missing: numbers.append(  # noqa: E731
+        (len(all_), len(missing))
+    )
+    changed = declared(variants={"half": {"architecture.dropout": 0.5}, "third": {"architecture.dropout": 0.3}})
+    carry_out("other", changed, {"data": liquids()}, done[0], on_plan=plan)
+    carry(done[0], on_plan=plan)
+    assert numbers == [(4, 2), (4, 0)]
+
+
+def test_a_run_of_other_defaults_is_refused(done: tuple[Path, Measured], tmp_path: Path) -> None:
+    training = planned(declared(seeds=1))[0]
+    (only,) = train_missing([training], tmp_path)
+    file = only.folder / "configuration.yaml"
+    settings = yaml.safe_load(file.read_text())
+    # A setting that was not there yet has its default; a default that was another one tells.
+    file.write_text(yaml.safe_dump({key: value for key, value in settings.items() if key != "clip"}))
+    train_missing([training], tmp_path)
+    file.write_text(yaml.safe_dump({**settings, "clip": 2.0}))
+    with pytest.raises(EquiglassError, match="of other defaults"):
+        train_missing([training], tmp_path)
+
+
+def test_history_is_that_of_the_logs(tmp_path: Path) -> None:
+    declaration = declared(measure="history", score_epochs=True)
+    measured = carry_out("course", declaration, {"data": liquids()}, tmp_path)
+    runs = json.loads((tmp_path / "course/course.json").read_text())["runs"]
+    for one in runs:
+        with (tmp_path / "runs" / one["run"] / "log.csv").open(newline="") as file:
+            logged = list(csv.DictReader(file))
+        own = [row for row in measured.rows if row["seed"] == one["seed"]]
+        for key in ("loss", "rho_A_7"):
+            assert [row[key] for row in own] == [float(line[key]) for line in logged]
+    last = measured.summary[-1]
+    losses = [row["loss"] for row in measured.rows if row["epoch"] == 2]
+    assert (last["epoch"], last["loss_best"], last["loss_median"]) == (2, min(losses), np.mean(losses))
+
+
+def test_a_quick_try_of_an_experiment_on_the_data_of_the_package(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    equiglass.save([last_times(system) for system in equiglass.load(DATASET)[:5]], tmp_path / "few.h5")
+    words = ("experiment", "multivariate", "--quick", "--data", tmp_path / "few.h5", "--out", tmp_path / "out", *SMALL)
+    assert run(*words, "--set", "times=['7']") == 2
+    assert "varies 'times'" in capsys.readouterr().err
+    assert run(*words) == 0
+    assert "quick: one seed" in capsys.readouterr().out
+    folder = tmp_path / "out/multivariate"
+    told = json.loads((folder / "multivariate.json").read_text())
+    assert told["quick"]
+    assert told["command"].startswith("equiglass experiment multivariate --data")
+    assert "--quick" in told["command"]
+    assert "--set architecture.layers=1" in told["command"]
+    assert "quick" in (folder / "table.md").read_text()
+    assert {(row["variant"], row["label"]) for row in told["rows"]} == {
+        (variant, str(label)) for variant in ("all times at once", "every time alone") for label in (6, 7)
+    }
+    told["quick"] = False
+    (folder / "multivariate.json").write_text(json.dumps(told))
+    assert run(*words) == 2
+    assert "holds results of a full run" in capsys.readouterr().err
+
+
+def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("experiment", "--list") == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in declared_names())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"variants": {"x": {"architecture.lmax": 3}}}, "variant 'x': unknown key 'architecture.lmax'. Did you mean"),
+        ({"variants": {"x": {"epochs": 0}}}, "variant 'x': epochs"),
+        ({"variants": {"x": {"configurations": 0}}}, "a whole number from 1"),
+        ({"variants": {}}, "variants"),
+        ({"measure": "length"}, "there is no 'length'"),
+        ({"sedes": 3}, "Did you mean 'seeds'"),
+        (
+            {"published": {"source": "s", "numbers": [{"variant": "y", "time": 1.0, "rho": 0.5}]}},
+            "stands beside 'y' at None, which is not run",
+        ),
+    ],
+)
+def test_wrong_declarations_are_sentences(
+    change: dict, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, data = tmp_path / "mine.yaml", tmp_path / "data.h5"
+    file.write_text(yaml.safe_dump({"title": "t", "source": "s", "variants": {"x": TINY}} | change))
+    equiglass.save(liquids(3), data)
+    assert run("experiment", file, "--data", data, "--out", tmp_path / "out") == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_commands_are_sentences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "data.h5"
+    equiglass.save(liquids(2), data)
+    out = ("--out", tmp_path / "out")
+    for words, said in (
+        (("inputs",), "and --out"),
+        (("nothing", *out), "there is no experiment 'nothing': name one of datasets,"),
+        (("inputs", *out, "--set", "epochs"), "key=value"),
+        (("inputs", *out, "--set", "inputs.energy=none"), "varies 'inputs.energy'"),
+        (("inputs", *out, "--set", "seed=4"), "varies 'seed'"),
+        (("inputs", *out, "--data", data), "of 2 configurations two are for the test; give three or more"),
+    ):
+        assert run("experiment", *words) == 2
+        assert said in capsys.readouterr().err
