@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import equiglass
 from conftest import random_liquid
@@ -197,6 +199,24 @@ def test_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     text = Outline((folder / "line.html").read_text()).text
     assert f"equiglass {' '.join(words)}" in text
     assert f"equiglass train --data DATA --out OUT --config {folder / 'run-1' / 'configuration.yaml'}" in text
+
+
+def test_the_command_of_a_training_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the data as they were named, also after --resume, which need not name all."""
+    equiglass.save([labelled_liquid(seed) for seed in range(2)], tmp_path / "my data.h5")
+    settings = ("--set", "architecture={l_max: 1, layers: 1, channels: 2}", "--set", "epochs=1", "--set", "fold=0")
+    words = ["train", "--data", "my data.h5", "--out", "run", *settings]
+    monkeypatch.chdir(tmp_path)
+    for line in (words, [*words[:5], "--resume"], ["report", "run", "--out", "report.html"]):
+        monkeypatch.setattr(sys, "argv", ["equiglass", *line])
+        with pytest.raises(SystemExit, match="0"):
+            main()
+    command = shlex.join(["equiglass", *words])
+    assert yaml.safe_load((tmp_path / "run" / "environment.yaml").read_text())["command"] == command
+    text = Outline((tmp_path / "report.html").read_text()).text
+    assert f"command of the training {command}" in text
+    assert text.count(command) == 2, "in the card and among the commands; environment.yaml folds its lines"
+    assert "DATA" not in text
 
 
 def test_json_becomes_tables() -> None:

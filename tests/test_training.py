@@ -23,11 +23,12 @@ from equiglass.graph import build_graph
 from equiglass.model.architecture import Architecture
 from equiglass.model.network import Network
 from equiglass.model.trained import load_trained
+from equiglass.targets import measured
 from equiglass.training import Configuration, read_configuration, train
 from equiglass.training import loop as training_loop
 from equiglass.training.gradient import Gradient, masked_loss
 from equiglass.training.loop import EpochResult
-from equiglass.training.samples import Sample, labelled_propensity, labels_of, split
+from equiglass.training.samples import Sample, labels_of, split
 from equiglass.training.schedule import learning_rate
 from labelled import labelled_liquid
 
@@ -150,7 +151,7 @@ def test_times_match_by_label_not_by_value() -> None:
     later = replace(b, times=np.array([0.2, 20.0]))
     alone = replace(b, time_labels=("7",), times=np.array([18.0]), propensity=b.propensity[1:], replica_variance=None)
     assert labels_of([a, later], "all") == {"1": 0.1, "7": 16.5}
-    rows = labelled_propensity(alone, ["1", "7"])
+    rows = measured(alone, ["1", "7"])
     assert np.isnan(rows[0]).all()
     np.testing.assert_array_equal(rows[1], b.propensity[1])
     with pytest.raises(EquiglassError, match="no configuration has times"):

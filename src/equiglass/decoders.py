@@ -21,7 +21,8 @@ from equiglass.prediction import Model
 from equiglass.regression import fit_line
 from equiglass.representation import Represented
 from equiglass.system import Float, System
-from equiglass.training.samples import describe, labelled_propensity, labels_of
+from equiglass.targets import measured
+from equiglass.training.samples import describe, labels_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,13 @@ class Refit:
 
 
 def decoders_of(model: Model) -> Decoders:
-    """The decoders of a model as it is; an ensemble's are one line on its members' representations side by side."""
+    """The decoders of a model as it is; an ensemble's are one line on its members' representations side by side.
+
+    Raises:
+        EquiglassError: a baseline, or a model of energies.
+    """
+    if model.target != "propensity":
+        raise EquiglassError(f"{model.name} predicts the energy in the inherent structure; this is for propensities.")
     numbers = [member.standardisation for member in model.networks]
     weights = [
         n.target_scale[..., None] * member.network.decoder.detach().double().numpy()
@@ -103,23 +110,23 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
     Raises:
         EquiglassError: no time in common, or a type and time known in one configuration only.
     """
-    measured = {label for c in configurations if c.system.propensity is not None for label in c.system.time_labels}
-    labels = [label for label in decoders.labels if label in measured]
+    known = {label for c in configurations if c.system.propensity is not None for label in c.system.time_labels}
+    labels = [label for label in decoders.labels if label in known]
     if not labels:
         raise EquiglassError(
             f"the model predicts the times labelled {list(decoders.labels)}, the configurations to refit on have "
-            f"propensities at {sorted(measured)}: there is nothing to refit."
+            f"propensities at {sorted(known)}: there is nothing to refit."
         )
     decoders = decoders.at(labels)
     offset, weights, scale = decoders.offset.copy(), decoders.weights.copy(), decoders.scale.copy()
     error = np.full_like(weights, np.nan)
     penalty, before, after = (np.full_like(offset, np.nan) for _ in range(3))
-    targets = [labelled_propensity(c.system, labels) for c in configurations]
+    targets = [measured(c.system, labels) for c in configurations]
     for kind in range(len(offset)):
         chosen = [c.system.types == kind for c in configurations]
         for time, label in enumerate(labels):
-            known = [mask & np.isfinite(p[time]) for mask, p in zip(chosen, targets, strict=True)]
-            having = [k for k, mask in enumerate(known) if mask.any()]
+            where = [mask & np.isfinite(p[time]) for mask, p in zip(chosen, targets, strict=True)]
+            having = [k for k, mask in enumerate(where) if mask.any()]
             if not having:
                 continue
             if len(having) == 1:
@@ -127,8 +134,8 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
                     f"{configurations[having[0]].system.name} alone has the time labelled {label!r}; decoders are "
                     "refitted on two configurations or more."
                 )
-            x = [configurations[k].h[known[k]] for k in having]
-            y = [targets[k][time, known[k]] for k in having]
+            x = [configurations[k].h[where[k]] for k in having]
+            y = [targets[k][time, where[k]] for k in having]
             line = fit_line(x, y, weights[kind, time])
             features, truth = np.concatenate(x), np.concatenate(y)
             before[kind, time] = np.mean((truth - offset[kind, time] - features @ weights[kind, time]) ** 2)

@@ -1,4 +1,4 @@
-"""Scores of predictions against measured propensities: rho in both conventions, its ceiling, the error."""
+"""Scores of predictions against what was measured: rho in both conventions, its ceiling, the error."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from equiglass.errors import EquiglassError
 from equiglass.observables import Score, correlation, correlation_error, noise_ceilings
 from equiglass.prediction import Model
 from equiglass.system import Float, System, type_name
+from equiglass.targets import E_POT, measured, times_of
 
 Predicted = Mapping[str, Float]
-"""Predicted propensity by time label, each (N,)."""
+"""Predicted propensity by time label, or energy under its label, each (N,)."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,9 @@ class Row:
 
     Attributes:
         type: A, B, ...
-        label: of the time.
-        time_index: the label as a number where it is one, else the place of the time in the data, from 1.
+        label: of the time, or of the energy.
+        time_index: the label as a number where it is one, else the place of the time in the data, from 1; of the
+            energy 0.
         time: value of the time in the first configuration that has it.
         per_configuration: mean over configurations of the Pearson rho of each.
         per_configuration_error: its bootstrap standard error over the configurations; NaN for a single one.
@@ -34,7 +36,7 @@ class Row:
         pooled_error: its bootstrap standard error.
         ceiling_per_configuration: highest rho that the noise of the labels allows; NaN without replicas.
         ceiling_pooled: the same, pooled.
-        mse: mean squared error, LJ length squared.
+        mse: mean squared error, LJ units squared.
         configurations: how many count.
     """
 
@@ -56,43 +58,44 @@ def evaluate(systems: Sequence[System], predictions: Sequence[Predicted]) -> lis
     """Score predictions for every type and every time label that both sides have.
 
     Args:
-        systems: with measured propensities.
-        predictions: one for each system, propensity (N,) by time label.
+        systems: with what is predicted of them: propensities, or inherent structure and potential.
+        predictions: one for each system, (N,) by label.
 
     Raises:
         EquiglassError: no label in common.
     """
     labels = dict.fromkeys(k for p in predictions for k in p)
-    shared = [k for k in labels if any(s.propensity is not None and k in s.time_labels for s in systems)]
+    times = [times_of(s, "propensity") | times_of(s, "energy") for s in systems]
+    shared = [k for k in labels if any(k in known for known in times)]
     if not shared:
-        known = dict.fromkeys(label for s in systems if s.propensity is not None for label in s.time_labels)
+        known = dict.fromkeys(label for of_system in times for label in of_system)
         raise EquiglassError(
-            f"the model predicts the times labelled {list(labels)}, the data have propensities at {list(known)}: "
-            "there is nothing to compare."
+            f"the model predicts what is labelled {list(labels)}, the data have {list(known)}: there is nothing to "
+            "compare."
         )
     n_types = max(s.n_types for s in systems)
     rows = []
     for label in shared:
-        having = [(s, p) for s, p in zip(systems, predictions, strict=True) if label in s.time_labels and label in p]
-        having = [(s, p) for s, p in having if s.propensity is not None]
+        every = zip(systems, predictions, times, strict=True)
+        having = [(s, p, measured(s, [label])[0]) for s, p, known in every if label in known and label in p]
         first = having[0][0]
-        index = int(label) if label.isdecimal() else first.at(label) + 1
+        index = int(label) if label.isdecimal() else 0 if label == E_POT else first.at(label) + 1
         for kind in range(n_types):
-            chosen = [(s, p, s.types == kind) for s, p in having if np.any(s.types == kind)]
+            chosen = [(s, s.types == kind, p, y) for s, p, y in having if np.any(s.types == kind)]
             if not chosen:
                 continue
-            truth = [_row(s.propensity, s, label)[mask] for s, _, mask in chosen]
-            predicted = [np.asarray(p[label])[mask] for _, p, mask in chosen]
+            truth = [y[mask] for _, mask, _, y in chosen]
+            predicted = [np.asarray(p[label])[mask] for _, mask, p, _ in chosen]
             score = correlation(truth, predicted)
             error, pooled_error = correlation_error(truth, predicted)
-            ceiling = _ceiling(chosen, truth, label)
+            ceiling = _ceiling([(s, mask) for s, mask, _, _ in chosen], truth, label)
             errors = np.concatenate(truth) - np.concatenate(predicted)
             rows.append(
                 Row(
                     type=type_name(kind),
                     label=label,
                     time_index=index,
-                    time=float(first.times[first.at(label)]),
+                    time=next(known[label] for known in times if label in known),
                     per_configuration=score.per_configuration,
                     per_configuration_error=error,
                     pooled=score.pooled,
@@ -113,7 +116,7 @@ def evaluate_model(
     done: list[System] = []
     predicted: list[Predicted] = []
     for system in systems:
-        prediction = model.predict(system)
+        prediction = model.predict(model.measurable(system))
         done.append(prediction.system)
         predicted.append({label: prediction.at(label) for label in prediction.times})
         on_done(system)
@@ -133,17 +136,12 @@ def with_error(value: float, error: float) -> str:
     return f"{value:.3f}" if error != error else f"{value:.3f} ± {error:.3f}"
 
 
-def _row(values: Float | None, system: System, label: str) -> Float:
-    assert values is not None
-    return values[system.at(label)]
-
-
-def _ceiling(
-    chosen: Sequence[tuple[System, Predicted, NDArray[np.bool_]]], truth: Sequence[Float], label: str
-) -> Score | None:
-    """Noise ceiling where every configuration has replicas."""
-    runs = [s.runs for s, _, _ in chosen]
-    if any(s.replica_variance is None for s, _, _ in chosen) or any(m is None or m < 2 for m in runs):
+def _ceiling(chosen: Sequence[tuple[System, NDArray[np.bool_]]], truth: Sequence[Float], label: str) -> Score | None:
+    """Noise ceiling where every configuration has replicas; an energy has no noise, and no ceiling."""
+    runs = [s.runs for s, _ in chosen]
+    if label == E_POT or any(m is None or m < 2 for m in runs):
         return None
-    variance = [_row(s.replica_variance, s, label)[mask] for s, _, mask in chosen]
+    variance = [s.replica_variance[s.at(label)][mask] for s, mask in chosen if s.replica_variance is not None]
+    if len(variance) < len(chosen):
+        return None
     return noise_ceilings(truth, variance, [m for m in runs if m is not None])

@@ -123,13 +123,13 @@ def measure(
     """Represent the configurations; principal components, structures, populations, energies, decoder weights.
 
     Raises:
-        EquiglassError: more particle types than the model knows, or too few particles.
+        EquiglassError: a model of energies, more particle types than the model knows, or too few particles.
     """
+    decoders = decoders_of(model)
     configurations: list[Represented] = []
     for system in systems:
         configurations.append(represent(model, system))
         on_done(system)
-    decoders = decoders_of(model)
     fields = [(decoders.predict(c)[decoders.labels[-1]], _energy(model, c.system)) for c in configurations]
     described = [
         Described(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from equiglass.inherent import quench
 from equiglass.model.inputs import Inputs
 from equiglass.model.trained import Trained, TrainingData, load_trained, save_trained
 from equiglass.system import Float, System, type_name
+from equiglass.targets import Target
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 BASELINE = "boattini.safetensors"
@@ -25,27 +26,40 @@ COMPOSITION_TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class Prediction:
-    """Predicted propensities of one configuration.
+    """What a model predicts of one configuration.
 
     Attributes:
         system: the configuration, with its inherent structure where the model needed it.
         times: value by label, as in the training data.
-        propensity: LJ length, (T, N), in the order of ``times``.
+        values: propensities or energies, LJ units, (T, N), in the order of ``times``.
+        target: which of them.
     """
 
     system: System
     times: dict[str, float]
-    propensity: Float
+    values: Float
+    target: Target = "propensity"
+
+    @property
+    def propensity(self) -> Float:
+        """Propensities, LJ length, (T, N), in the order of ``times``.
+
+        Raises:
+            EquiglassError: the model predicts energies.
+        """
+        if self.target != "propensity":
+            raise EquiglassError("the model predicts energies, not propensities; they are in 'values'.")
+        return self.values
 
     def at(self, label: str) -> Float:
-        """Propensity at one time, (N,).
+        """Propensity at one time, or the energy, (N,).
 
         Raises:
             EquiglassError: the model was not trained for that time.
         """
         if label not in self.times:
             raise EquiglassError(f"the model predicts the times labelled {list(self.times)}, not {label!r}.")
-        return self.propensity[list(self.times).index(label)]
+        return self.values[list(self.times).index(label)]
 
 
 class Member(Protocol):
@@ -64,11 +78,15 @@ class Member(Protocol):
         """What it was trained on."""
 
     @property
+    def target(self) -> Target:
+        """What it predicts."""
+
+    @property
     def n_types(self) -> int:
         """Number of particle types it knows."""
 
     def predict(self, system: System) -> Float:
-        """Propensity, LJ length, (T, N), of a configuration that has what it must have."""
+        """The target, LJ units, (T, N), of a configuration that has what it must have."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +95,7 @@ class Model:
 
     Attributes:
         name: how it was asked for.
-        members: trained on the same times with the same inputs.
+        members: trained on the same target and times with the same inputs.
     """
 
     name: str
@@ -92,6 +110,11 @@ class Model:
     def data(self) -> TrainingData:
         """What it was trained on (the first member's)."""
         return self.members[0].data
+
+    @property
+    def target(self) -> Target:
+        """What it predicts."""
+        return self.members[0].target
 
     @property
     def n_types(self) -> int:
@@ -111,7 +134,7 @@ class Model:
         return networks
 
     def predict(self, system: System) -> Prediction:
-        """Predict the propensity of every particle; quenches the configuration if the model needs it.
+        """Predict the propensity, or the energy, of every particle; quenches the configuration if the model needs it.
 
         A configuration that does not know its pair potential is taken to have that of the training data.
 
@@ -122,9 +145,11 @@ class Model:
             EquiglassError: the configuration has more particle types than the model.
         """
         system = self.prepared(system)
-        propensity = np.mean([member.predict(system) for member in self.members], axis=0)
-        # A mean distance cannot be negative; the linear decoder can, far out of its training data.
-        return Prediction(system, self.times, np.maximum(propensity, 0.0))
+        values = np.mean([member.predict(system) for member in self.members], axis=0)
+        if self.target == "propensity":
+            # A mean distance cannot be negative; the linear decoder can, far out of its training data.
+            values = np.maximum(values, 0.0)
+        return Prediction(system, self.times, values, self.target)
 
     def prepared(self, system: System) -> System:
         """The configuration with all that the members need of it; refuses and warns like `check`."""
@@ -132,6 +157,13 @@ class Model:
         if system.positions_inherent is None and self.members[0].inputs.needs_quench:
             return quench(system, potential=self.data.potential)
         return system
+
+    def measurable(self, system: System) -> System:
+        """The configuration with all that its target is computed from; a measured propensity it has or has not."""
+        if self.target == "propensity":
+            return system
+        system = replace(system, potential=system.potential or self.data.potential)
+        return quench(system) if system.positions_inherent is None else system
 
     def check(self, system: System) -> None:
         """Refuse what the model cannot know; warn of what it has not seen."""
@@ -205,13 +237,11 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     members = tuple(load_boattini(path) if path.name == BASELINE else load_trained(path) for path in paths)
     first = members[0]
     for path, member in zip(paths, members, strict=True):
-        same = (list(member.times), member.inputs, member.n_types) == (
-            list(first.times),
-            first.inputs,
-            first.n_types,
-        )
-        if not same:
-            raise EquiglassError(f"{path} has other times, inputs or types than {paths[0]}; they cannot be averaged.")
+        same = all(getattr(member, key) == getattr(first, key) for key in ("target", "inputs", "n_types"))
+        if not same or list(member.times) != list(first.times):
+            raise EquiglassError(
+                f"{path} has another target, other times, inputs or types than {paths[0]}; they cannot be averaged."
+            )
     return Model(str(run), members)
 
 

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.files import reading, replacing
+from equiglass.files import reading, replacing_hdf5, store
 from equiglass.model.inputs import input_energy, input_graph
 from equiglass.model.trained import Trained
 from equiglass.prediction import Model
@@ -90,20 +90,17 @@ class Described:
 
 def write_representation(configurations: Sequence[Described], path: Path, model: str) -> None:
     """Write the file at once or not at all."""
-    import h5py
-
-    packing = {"compression": "gzip", "shuffle": True, "fletcher32": True}
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with replacing_hdf5(path) as file:
         file.attrs.update(format=FORMAT, version=VERSION, model=model)
         for k, c in enumerate(configurations):
             group = file.create_group(f"configurations/{k:06d}")
             group.attrs["name"] = c.name
             if c.temperature is not None:
                 group.attrs["temperature"] = c.temperature
-            group.create_dataset("types", data=c.types, **packing)
-            group.create_dataset("representation", data=c.h.astype(np.float32), **packing)
-            group.create_dataset("coordinates", data=c.coordinates.astype(np.float32), **packing)
-            group.create_dataset("structure", data=c.structure, **packing)
+            store(group, "types", c.types)
+            store(group, "representation", c.h.astype(np.float32))
+            store(group, "coordinates", c.coordinates.astype(np.float32))
+            store(group, "structure", c.structure)
 
 
 def read_representation(path: Path | str) -> list[Described]:

@@ -29,7 +29,7 @@ from equiglass.observables.correlation import both_conventions, known_mean, mome
 from equiglass.prediction import PRETRAINED, Model, pretrained_names
 from equiglass.representation import Represented, represent
 from equiglass.system import Float, System, type_name
-from equiglass.training.samples import labelled_propensity
+from equiglass.targets import measured
 
 ALL_TIMES = "mean"
 """In place of a label: the mean over the times."""
@@ -280,7 +280,7 @@ def _sums(system: System, test: Predicted, learn: Predicted, labels: Sequence[st
     """(2, T, 6): n and the sums of y, p, y^2, p^2, y p over the particles of a type whose propensity y is known."""
     chosen = system.types == kind
     predicted = np.array([[method[label][chosen] for label in labels] for method in (test, learn)])
-    return moments(labelled_propensity(system, labels)[:, chosen], predicted)
+    return moments(measured(system, labels)[:, chosen], predicted)
 
 
 def _scores(sums: Float) -> list[list[Scores]]:

@@ -27,7 +27,7 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from equiglass.baselines.descriptors import Descriptors, describe, inherent_energy, neighbourhood_averages
 from equiglass.baselines.ridge import Labelled, Ridge, fit_ridge_by_folds
@@ -36,6 +36,7 @@ from equiglass.files import replacing
 from equiglass.model.inputs import Inputs
 from equiglass.model.trained import TrainingData, read_described, training_data
 from equiglass.system import Float, System, type_name
+from equiglass.targets import Target
 from equiglass.training.samples import describe as describe_data
 from equiglass.training.samples import labels_of
 
@@ -67,6 +68,7 @@ class Boattini:
         times: value by label, in the order of the outputs; the value is the training set's first.
         data: the training data in short.
         inputs: what a configuration must have; the thermal positions, which are described too, it always has.
+        target: what it predicts.
     """
 
     ridge: Ridge
@@ -74,6 +76,7 @@ class Boattini:
     times: Mapping[str, float]
     data: TrainingData
     inputs: ClassVar[Inputs] = Inputs(positions="inherent", energy="inherent")
+    target: ClassVar[Target] = "propensity"
 
     @property
     def n_types(self) -> int:
@@ -169,7 +172,7 @@ def save_boattini(model: Boattini, path: Path) -> None:
         "data": asdict(model.data),
     }
     with replacing(path) as temporary:
-        save_file(arrays, temporary, metadata={"equiglass": json.dumps(description)})
+        temporary.write_bytes(save(arrays, {"equiglass": json.dumps(description)}))
 
 
 def load_boattini(path: Path) -> Boattini:

@@ -36,7 +36,7 @@ def evaluate(
 
     model = load_model(run, checkpoint)
     systems = load(data)
-    predictions = [model.predict(system) for system in track(systems, "predicting", transient=True)]
+    predictions = [model.predict(model.measurable(system)) for system in track(systems, "predicting", transient=True)]
     predicted = [{label: prediction.at(label) for label in prediction.times} for prediction in predictions]
     done = [prediction.system for prediction in predictions]
     report(done, predicted, f"{run} on {len(systems)} configurations", json_file, figures)

@@ -22,7 +22,7 @@ def predict(
     ] = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
-    """Predict the propensity of every particle; columns are named propensity_<time label>."""
+    """Predict the propensity of every particle; columns are named propensity_<time label>. Or of its energy: E_pot."""
     from rich.progress import track
 
     from equiglass.errors import EquiglassError
@@ -51,12 +51,14 @@ def predict(
 
 
 def write_predictions(path: Path, predictions: list[Prediction]) -> None:
-    """Extended XYZ with one column propensity_<label> a time, and the inherent positions where there are any."""
+    """Extended XYZ with one column propensity_<label> a time, or E_pot, and the inherent positions if there are any."""
     from equiglass.formats import propensity_column, write_xyz
+    from equiglass.targets import E_POT
 
     frames = []
     for prediction in predictions:
-        columns = {propensity_column(label): prediction.at(label) for label in prediction.times}
+        names = {label: E_POT if label == E_POT else propensity_column(label) for label in prediction.times}
+        columns = {name: prediction.at(label) for label, name in names.items()}
         if prediction.system.positions_inherent is not None:
             columns["pos_inherent"] = prediction.system.positions_inherent
         frames.append((prediction.system, columns))

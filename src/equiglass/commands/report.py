@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -36,9 +37,6 @@ def report(
     systems = load(data) if data else []
     models = sum(bool(model_files(source, checkpoint)) for source in dict.fromkeys(sources))
     bar = iter(track(range(models * len(systems)), "predicting", transient=True))
-    words = ["equiglass", "report", *sources, *(word for path in data or () for word in ("--data", str(path)))]
-    words += ["--out", str(out), *(["--checkpoint", checkpoint] if checkpoint != "last" else [])]
-    write_report(
-        out, sources, systems, checkpoint=checkpoint, command=shlex.join(words), on_done=lambda: next(bar, None)
-    )
+    command = shlex.join(["equiglass", *sys.argv[1:]])
+    write_report(out, sources, systems, checkpoint=checkpoint, command=command, on_done=lambda: next(bar, None))
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

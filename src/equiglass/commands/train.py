@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -130,6 +132,7 @@ def run_with_progress(
             configuration,
             validation=validation,
             resume=resume,
+            command=shlex.join(["equiglass", *sys.argv[1:]]),
             on_epoch=on_epoch,
             on_step=on_step,
         )

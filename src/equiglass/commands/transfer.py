@@ -35,6 +35,7 @@ def transfer(
     from rich.console import Console
     from rich.progress import Progress, track
 
+    from equiglass.decoders import decoders_of
     from equiglass.errors import EquiglassError
     from equiglass.figures.temperature import save_transfer_figures
     from equiglass.files import write_text
@@ -46,6 +47,9 @@ def transfer(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise EquiglassError(f"{out} is not empty; choose another folder.")
     models = [load_model(name, checkpoint) for name in run]
+    for model in models:
+        # Refuses those that it cannot work with, before any work.
+        decoders_of(model)
     trained = {name: trained_on(name, checkpoint) for name in run}
     seen = set().union(*(names for names in trained.values() if names))
     systems = load(data, replicas=False)

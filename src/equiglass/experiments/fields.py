@@ -26,8 +26,8 @@ from equiglass.experiments.runs import Run
 from equiglass.observables import GLASSBENCH, PAPER, Step
 from equiglass.representation import represent
 from equiglass.system import Float, System, type_name
+from equiglass.targets import measured
 from equiglass.training.configuration import validate
-from equiglass.training.samples import labelled_propensity
 
 MEASURED = "MD"
 STEPS = {"paper": PAPER, "glassbench": GLASSBENCH}
@@ -165,7 +165,7 @@ def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[lis
 
 def _measured(group: Group, runs: Sequence[Run]) -> Field:
     wanted = dict.fromkeys(label for run in runs for label in run.model.times)
-    rows = [labelled_propensity(system, list(wanted)) for system in group.test]
+    rows = [measured(system, list(wanted)) for system in group.test]
     known = [k for k in range(len(wanted)) if all(np.isfinite(values[k]).all() for values in rows)]
     if not known:
         raise EquiglassError(f"{group.name}: no time of the networks is known for all particles that are tested on.")

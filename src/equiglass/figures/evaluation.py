@@ -16,6 +16,7 @@ from equiglass.figures.field import propensity_slice
 from equiglass.figures.style import COLOURS, FIELD, MARKERS, figure_of, new_axes, save_figure, style
 from equiglass.observables import correlation
 from equiglass.system import System, type_name
+from equiglass.targets import Target, measured, target_of, times_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,12 +74,15 @@ def rho_against_time(
         return figure_of(ax)
 
 
-def scatter(truth: ArrayLike, predicted: ArrayLike, *, title: str = "", ax: Axes | None = None) -> Figure:
-    """Density of particles in the plane of measured and predicted propensity, with the diagonal.
+def scatter(
+    truth: ArrayLike, predicted: ArrayLike, *, target: Target = "propensity", title: str = "", ax: Axes | None = None
+) -> Figure:
+    """Density of particles in the plane of measured and predicted propensity, or energy, with the diagonal.
 
     Args:
-        truth: measured propensity, LJ length, any shape; NaN where unknown.
+        truth: measured, LJ units, any shape; NaN where unknown.
         predicted: the same shape.
+        target: what it is.
         title: above the axes.
         ax: where to draw; a new figure of one column if not given.
 
@@ -88,7 +92,7 @@ def scatter(truth: ArrayLike, predicted: ArrayLike, *, title: str = "", ax: Axes
     truth, predicted = np.ravel(truth), np.ravel(predicted)
     known = np.isfinite(truth) & np.isfinite(predicted)
     if not np.any(known):
-        raise EquiglassError("There is no particle with a measured and a predicted propensity to draw.")
+        raise EquiglassError(f"There is no particle with a measured and a predicted {target} to draw.")
     with style():
         ax = ax or new_axes()
         both = np.concatenate([truth[known], predicted[known]])
@@ -106,7 +110,7 @@ def scatter(truth: ArrayLike, predicted: ArrayLike, *, title: str = "", ax: Axes
         cells.set_edgecolor("face")
         cells.set_linewidth(0.2)
         ax.plot(span, span, color="0.4", linewidth=0.8)
-        ax.set(xlim=span, ylim=span, xlabel="measured propensity", ylabel="predicted propensity", title=title)
+        ax.set(xlim=span, ylim=span, xlabel=f"measured {target}", ylabel=f"predicted {target}", title=title)
         ax.set_aspect("equal")
         rho = correlation([truth[known]], [predicted[known]]).pooled
         ax.text(0.04, 0.96, rf"pooled $\rho$ = {rho:.3f}", transform=ax.transAxes, va="top")
@@ -120,39 +124,42 @@ def save_evaluation_figures(
     systems: Sequence[System],
     predicted: Sequence[Mapping[str, NDArray[np.floating]]],
 ) -> list[Path]:
-    """Write rho.png, and for each time scatter_<type>_<label>.png and slice_<label>.png (one configuration).
+    """Write rho.png where there are times; for each label scatter_<type>_<label>.png and slice_<label>.png.
 
     Args:
         folder: made if it is not there.
         rows: scores by type and time; those that no configuration defines are not drawn.
-        systems: with measured propensities.
-        predicted: propensity (N,) by time label, one for each system.
+        systems: with what is predicted of them; the first that has a label is sliced.
+        predicted: propensity or energy (N,) by label, one for each system.
 
     Returns:
         The files written.
     """
     folder = Path(folder)
-    figures = {folder / "rho.png": rho_of_rows(rows)}
+    of_times = [row for row in rows if row.time > 0]
+    figures = {folder / "rho.png": rho_of_rows(of_times)} if of_times else {}
     sliced = set()
     for row in rows:
         if row.configurations == 0:
             continue
         # A label such as "F=1/e" is no file name.
-        stem, time = re.sub(r"[^\w.=-]", "-", row.label), rf"$t$ = {row.time:g}"
+        stem, target = re.sub(r"[^\w.=-]", "-", row.label), target_of(row.label)
+        time = rf"$t$ = {row.time:g}" if target == "propensity" else target
         having = [
-            (system, system.propensity[system.at(row.label)], np.asarray(fields[row.label]))
+            (system, measured(system, [row.label])[0], np.asarray(fields[row.label]))
             for system, fields in zip(systems, predicted, strict=True)
-            if system.propensity is not None and row.label in system.time_labels and row.label in fields
+            if row.label in times_of(system, target) and row.label in fields
         ]
         of_type = np.concatenate([[type_name(s) == row.type for s in system.types] for system, _, _ in having])
         truth = np.concatenate([field for _, field, _ in having])[of_type]
         prediction = np.concatenate([field for _, _, field in having])[of_type]
-        figures[folder / f"scatter_{row.type}_{stem}.png"] = scatter(truth, prediction, title=f"{row.type}, {time}")
+        title = f"{row.type}, {time}"
+        figures[folder / f"scatter_{row.type}_{stem}.png"] = scatter(truth, prediction, target=target, title=title)
         if row.label not in sliced:
             sliced.add(row.label)
             first = next(item for item in having if not np.all(np.isnan(item[1])))
             title = f"{first[0].name}, {time}"
-            figures[folder / f"slice_{stem}.png"] = propensity_slice(*first, title=title)
+            figures[folder / f"slice_{stem}.png"] = propensity_slice(*first, target=target, title=title)
     for path, figure in figures.items():
         save_figure(figure, path)
     return list(figures)

@@ -1,4 +1,4 @@
-"""Fields: the propensity in a slice of the box."""
+"""Fields: the propensity, or the energy, in a slice of the box."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from equiglass.errors import EquiglassError
 from equiglass.figures.style import COLUMN, FIELD, STYLE, figure_of, style
 from equiglass.system import System
+from equiglass.targets import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,19 +23,21 @@ def propensity_slice(
     truth: ArrayLike,
     predicted: ArrayLike,
     *,
+    target: Target = "propensity",
     thickness: float = 1.0,
     title: str = "",
     axes: tuple[Axes, Axes] | None = None,
 ) -> Figure:
-    """Measured and predicted propensity side by side in a slab across the middle of the box, one colour bar.
+    """Measured and predicted propensity, or energy, side by side in a slab across the middle of the box.
 
-    Particles are circles of diameter sigma (1 where the potential is not known), unfilled where no propensity
-    is known; the slab is normal to z.
+    Particles are circles of diameter sigma (1 where the potential is not known), unfilled where nothing
+    is known, with one colour bar; the slab is normal to z.
 
     Args:
         system: the configuration; thermal positions are drawn.
-        truth: measured propensity, LJ length, (N,).
+        truth: measured, LJ units, (N,).
         predicted: the same.
+        target: what it is.
         thickness: of the slab, LJ length.
         title: above both.
         axes: where to draw; a new figure of two columns if not given.
@@ -46,10 +49,10 @@ def propensity_slice(
     for name, field in fields.items():
         if field.shape != (system.n_particles,):
             raise EquiglassError(
-                f"{system.name}: the {name} propensity has shape {field.shape}, not ({system.n_particles},)."
+                f"{system.name}: the {name} {target} has shape {field.shape}, not ({system.n_particles},)."
             )
     if np.all(np.isnan(fields["measured"])):
-        raise EquiglassError(f"{system.name}: there is no particle with a measured propensity to draw.")
+        raise EquiglassError(f"{system.name}: there is no particle with a measured {target} to draw.")
     chosen, centres = _slab(system, thickness)
     if len(chosen) == 0:
         raise EquiglassError(f"{system.name}: there is no particle in a slab of thickness {thickness}.")
@@ -85,7 +88,7 @@ def propensity_slice(
             ax.spines[:].set_visible(True)
         axes[0].set_ylabel(r"$y$")
         figure = figure_of(axes[0])
-        figure.colorbar(circles, ax=list(axes), label="propensity", shrink=0.85, extend="both")
+        figure.colorbar(circles, ax=list(axes), label=target, shrink=0.85, extend="both")
         if title:
             figure.suptitle(title, fontsize=STYLE["axes.titlesize"])
         return figure

@@ -33,10 +33,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.files import replacing
+from equiglass.files import replacing_hdf5, store
 from equiglass.potential import LennardJones
 from equiglass.system import System
 
@@ -54,9 +53,7 @@ _POTENTIAL = tuple(field.name for field in fields(LennardJones))
 
 def write_dataset(systems: Iterable[System], path: Path) -> None:
     """Write configurations, one after another, so that an iterator needs the memory of one only."""
-    import h5py
-
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with replacing_hdf5(path) as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
         configurations = file.create_group("configurations")
@@ -95,10 +92,6 @@ def read_dataset(path: Path) -> Iterator[System]:
 def _write(group: Any, system: System) -> None:
     import h5py
 
-    def store(key: str, values: NDArray[Any]) -> None:
-        packing = {"compression": "gzip", "shuffle": True, "fletcher32": True} if values.size else {}
-        group.create_dataset(key, data=values, **packing)
-
     group.attrs["name"] = system.name
     if system.temperature is not None:
         group.attrs["temperature"] = float(system.temperature)
@@ -106,16 +99,16 @@ def _write(group: Any, system: System) -> None:
         group.attrs["runs"] = int(system.runs)
     _write_texts(group, "time_labels", system.time_labels)
     _write_texts(group, "prediction_names", tuple(system.predictions))
-    store("types", system.types)
+    store(group, "types", system.types)
     for keys, kind in ((_EXACT, np.float64), (_OF_RUNS, np.float64), (_SINGLE, np.float32), (_HALF, np.float16)):
         for key in keys:
             values = getattr(system, key)
             if values is None:
                 continue
             exceeds = kind is np.float16 and np.nanmax(np.abs(values), initial=0) > _LARGEST_HALF
-            store(key, values.astype(np.float32 if exceeds else kind))
+            store(group, key, values.astype(np.float32 if exceeds else kind))
     if system.predictions:
-        store("predictions", np.stack(list(system.predictions.values())).astype(np.float32))
+        store(group, "predictions", np.stack(list(system.predictions.values())).astype(np.float32))
     if system.potential is not None:
         potential = group.create_group("potential")
         for key in _POTENTIAL:

@@ -7,7 +7,8 @@
 The box must be orthorhombic and periodic. Columns read: ``species`` (else ``type``), ``pos``,
 ``pos_inherent``, ``propensity_LABEL``. Keys read: ``name``, ``temperature``; ``times`` and ``time_labels``,
 the values and labels of the times of the propensity columns; ``potential``, with ``epsilon`` and ``sigma``
-for any mixture but the known ones, ``cutoff`` and ``truncation``. An ``Origin`` does not matter: positions are wrapped.
+for any mixture but the known ones, ``cutoff`` and ``truncation``; ``failed``, the sentences of the physics checks
+that failed. An ``Origin`` does not matter: positions are wrapped.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
         tables = _values(comment, "epsilon"), _values(comment, "sigma")
         cutoff = float(comment["cutoff"]) if "cutoff" in comment else None
         potential = potential_named(comment["potential"], *tables, cutoff, comment.get("truncation"))
+    failed = {"failed": comment["failed"]} if "failed" in comment else {}
     return System(
         columns["pos"],
         types,
@@ -78,7 +80,7 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
         time_labels=labels,
         times=times,
         propensity=propensity,
-        provenance={"format": "extended XYZ", "source": path.name},
+        provenance={"format": "extended XYZ", "source": path.name, **failed},
     )
 
 
@@ -215,6 +217,7 @@ def _write(path: Path, frames: Iterable[tuple[System, Columns, dict[str, str]]])
                 "name": system.name,
                 **_physics(system),
                 **comment,
+                **{key: text for key, text in system.provenance.items() if key == "failed"},
             }
             words = (f"{key}={_quoted(value)}" for key, value in header.items())
             stream.write(f"{system.n_particles}\n{' '.join(words)}\n")

@@ -19,7 +19,7 @@ class Standardisation:
     """Means and standard deviations over the training set.
 
     Attributes:
-        target_mean: (n_types, T), LJ length.
+        target_mean: (n_types, T), LJ units of the target.
         target_scale: (n_types, T).
         energy_mean: (n_types,), LJ energy.
         energy_scale: (n_types,).
@@ -30,11 +30,11 @@ class Standardisation:
     energy_mean: Float
     energy_scale: Float
 
-    def targets(self, propensity: Float, types: NDArray[np.int64]) -> Float:
-        """Standardised propensity, (T, N); NaN stays NaN."""
-        return (propensity - self.target_mean[types].T) / self.target_scale[types].T
+    def targets(self, measured: Float, types: NDArray[np.int64]) -> Float:
+        """Standardised targets, (T, N); NaN stays NaN."""
+        return (measured - self.target_mean[types].T) / self.target_scale[types].T
 
-    def propensity(self, targets: Float, types: NDArray[np.int64]) -> Float:
+    def restored(self, targets: Float, types: NDArray[np.int64]) -> Float:
         """Back to LJ units, (T, N)."""
         return targets * self.target_scale[types].T + self.target_mean[types].T
 
@@ -45,7 +45,7 @@ class Standardisation:
 
 def measure(
     systems: Sequence[System],
-    propensities: Sequence[Float],
+    measured: Sequence[Float],
     energies: Sequence[Float | None],
     n_types: int,
     targets_by_type: bool = True,
@@ -55,14 +55,14 @@ def measure(
 
     Args:
         systems: the training configurations.
-        propensities: their labels in the model's order of times, each (T, N), NaN where missing.
+        measured: their targets in the model's order of times, each (T, N), NaN where missing.
         energies: E_pot of every particle, each (N,), or None.
         n_types: number of types of the model.
         targets_by_type: each type apart, or all particles together.
         energy_by_type: the same for the energies.
     """
     types = np.concatenate([s.types for s in systems])
-    targets = np.concatenate(propensities, axis=1)
+    targets = np.concatenate(measured, axis=1)
     energy = np.concatenate(
         [np.zeros(s.n_particles) if e is None else e for s, e in zip(systems, energies, strict=True)]
     )

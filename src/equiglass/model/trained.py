@@ -1,9 +1,9 @@
-"""A trained network with all that its use needs, and its file: safetensors with readable metadata, version 2.
+"""A trained network with all that its use needs, and its file: safetensors with readable metadata, version 3.
 
 Tensors are named ``network.*`` (the state of :class:`~equiglass.model.network.Network`) and
 ``standardisation.*``; a run's own state (optimiser) may lie beside them under other names. The metadata entry
-``equiglass`` is JSON: format, version, architecture, inputs, times, and a description of the training data. In
-version 1 its potential has no truncation: it is shifted.
+``equiglass`` is JSON: format, version, architecture, inputs, target, times, and a description of the training data. In
+version 1 its potential has no truncation: it is shifted. Up to version 2 every target is the propensity.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from equiglass.errors import EquiglassError
@@ -28,8 +28,9 @@ from equiglass.model.network import Network
 from equiglass.model.standardisation import Standardisation
 from equiglass.potential import LennardJones
 from equiglass.system import Float, System
+from equiglass.targets import Target
 
-FORMAT, VERSION = "equiglass-model", 2
+FORMAT, VERSION = "equiglass-model", 3
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Trained:
         times: value by label, in the order of the outputs; the value is the training set's first.
         standardisation: of targets and energy.
         data: the training data in short.
+        target: what it predicts.
     """
 
     network: Network
@@ -68,6 +70,7 @@ class Trained:
     times: Mapping[str, float]
     standardisation: Standardisation
     data: TrainingData
+    target: Target = "propensity"
 
     @property
     def n_types(self) -> int:
@@ -75,7 +78,7 @@ class Trained:
         return self.network.decoder.shape[0]
 
     def predict(self, system: System) -> Float:
-        """Propensity at every time of ``times``, LJ length, (T, N). The system carries what ``inputs`` needs."""
+        """The target at every time of ``times``, LJ units, (T, N). The system carries what ``inputs`` needs."""
         energy = input_energy(system, self.inputs, self.data.potential)
         cutoff = self.network.architecture.cutoff
         dtype = self.network.decoder.dtype
@@ -83,7 +86,7 @@ class Trained:
         self.network.eval()
         with torch.no_grad():
             targets = self.network(graph).double().numpy().T
-        return self.standardisation.propensity(targets, system.types)
+        return self.standardisation.restored(targets, system.types)
 
 
 def save_trained(
@@ -109,12 +112,14 @@ def save_trained(
         "version": VERSION,
         "architecture": trained.network.architecture.model_dump(),
         "inputs": trained.inputs.model_dump(),
+        "target": trained.target,
         "times": dict(trained.times),
         "data": asdict(trained.data),
         "state": dict(state or {}),
     }
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"equiglass": json.dumps(description)})
+        # The library's own writing to a file raises no OSError where the disk is full.
+        temporary.write_bytes(save(tensors, {"equiglass": json.dumps(description)}))
 
 
 def load_trained(path: Path) -> Trained:
@@ -142,6 +147,7 @@ def read_trained(path: Path) -> tuple[Trained, dict[str, Tensor], dict[str, Any]
         description["times"],
         Standardisation(**numbers),
         training_data(description["data"]),
+        description.get("target", "propensity"),
     )
     extra = {k: v for k, v in tensors.items() if not k.startswith(("network.", "standardisation."))}
     return trained, extra, description["state"]

@@ -105,7 +105,7 @@ def _view(several: Sequence[Scored]) -> View:
     caption = (
         "Every particle at its thermal position, a sphere of the diameter of its type. Both sides turn together: drag, "
         "or press the arrow keys. Zoom: pinch, + and −, or the wheel after a click; 0 resets. Colours span the 3rd to "
-        "the 97th percentile; grey is unknown. Propensity in Lennard-Jones units of length."
+        "the 97th percentile; grey is unknown. Lennard-Jones units."
     )
     if number > SHOWN:
         caption += f" {SHOWN} of {number} configurations, those that no model has seen first."

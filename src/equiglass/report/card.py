@@ -15,7 +15,6 @@ from equiglass.errors import EquiglassError
 from equiglass.figures import figure_png, training_curves
 from equiglass.files import reading
 from equiglass.model.operation import implementation
-from equiglass.model.standardisation import Standardisation
 from equiglass.model.trained import Trained
 from equiglass.prediction import Model
 from equiglass.report.page import Block, Code, Fold, Picture, Table, Text
@@ -23,6 +22,11 @@ from equiglass.system import type_name
 from equiglass.training.run import LOG
 
 CONFIGURATION, SPLIT, ENVIRONMENT = "configuration.yaml", "split.yaml", "environment.yaml"
+
+TARGETS = {
+    "propensity": "propensity (Lennard-Jones length)",
+    "energy": "E_pot in the inherent structure (Lennard-Jones energy)",
+}
 
 
 def card_blocks(model: Model, files: Sequence[Path]) -> list[Block]:
@@ -39,8 +43,8 @@ def card_blocks(model: Model, files: Sequence[Path]) -> list[Block]:
         _summary(model, files),
         _settings("Architecture", first.network.architecture),
         _settings("Inputs", first.inputs),
-        _training_data(first),
-        Fold("Standardisation of targets and energy", _standardisation(first.standardisation, first.times)),
+        _training_data(first, _command(folders[0])),
+        Fold("Standardisation of targets and energy", _standardisation(first)),
     ]
     for name in (CONFIGURATION, SPLIT, ENVIRONMENT, "README.md"):
         found = next((folder / name for folder in (whole, folders[0]) if (folder / name).is_file()), None)
@@ -80,9 +84,23 @@ def split_of(files: Sequence[Path]) -> dict[str, str]:
 
 
 def training_commands(files: Sequence[Path]) -> list[str]:
-    """How every member was trained; DATA and OUT stand for places."""
-    paths = [file.parent / CONFIGURATION for file in files]
-    return [f"equiglass train --data DATA --out OUT --config {shlex.quote(str(p))}" for p in paths if p.is_file()]
+    """How every member was trained; where its folder does not tell, DATA and OUT stand for places."""
+    commands = []
+    for folder in [file.parent for file in files]:
+        known = _command(folder)
+        if known is None and (folder / CONFIGURATION).is_file():
+            known = f"equiglass train --data DATA --out OUT --config {shlex.quote(str(folder / CONFIGURATION))}"
+        commands += [known] if known else []
+    return commands
+
+
+def _command(folder: Path) -> str | None:
+    path = folder / ENVIRONMENT
+    if not path.is_file():
+        return None
+    with reading(path):
+        told = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("command")
+    return told if isinstance(told, str) else None
 
 
 def _summary(model: Model, files: Sequence[Path]) -> Table:
@@ -91,6 +109,7 @@ def _summary(model: Model, files: Sequence[Path]) -> Table:
         ["networks whose predictions are averaged", str(len(model.members))],
         ["checkpoint", files[0].stem],
         ["weights of a network", " or ".join(map(str, weights))],
+        ["target", TARGETS[model.target]],
         ["particle types", ", ".join(type_name(kind) for kind in range(model.n_types))],
         ["times (label)", ", ".join(f"{time:g} ({label})" for label, time in model.times.items())],
         ["convolution here", implementation()],
@@ -106,7 +125,7 @@ def _settings(caption: str, settings: BaseModel) -> Table:
     return Table(caption, ["name", "value", "meaning"], rows)
 
 
-def _training_data(trained: Trained) -> Table:
+def _training_data(trained: Trained, command: str | None) -> Table:
     data = trained.data
     low, high = data.density
     rows = [
@@ -116,10 +135,12 @@ def _training_data(trained: Trained) -> Table:
         ["composition", " : ".join(f"{share:.3g}" for share in data.composition)],
         ["potential", "unknown" if data.potential is None else str(data.potential)],
     ]
+    rows += [["command of the training", command]] if command else []
     return Table("Training data", [], rows)
 
 
-def _standardisation(numbers: Standardisation, times: Mapping[str, float]) -> list[Block]:
+def _standardisation(trained: Trained) -> list[Block]:
+    numbers = trained.standardisation
     targets = [
         [
             type_name(kind),
@@ -129,15 +150,15 @@ def _standardisation(numbers: Standardisation, times: Mapping[str, float]) -> li
             f"{numbers.target_scale[kind, k]:.4g}",
         ]
         for kind in range(len(numbers.target_mean))
-        for k, (label, time) in enumerate(times.items())
+        for k, (label, time) in enumerate(trained.times.items())
     ]
     energies = [
         [type_name(kind), f"{mean:.4g}", f"{scale:.4g}"]
         for kind, (mean, scale) in enumerate(zip(numbers.energy_mean, numbers.energy_scale, strict=True))
     ]
     return [
-        Table("Propensity (Lennard-Jones length)", ["type", "time", "label", "mean", "scale"], targets),
-        Table("Energy of a particle (Lennard-Jones energy)", ["type", "mean", "scale"], energies),
+        Table(f"Target: {TARGETS[trained.target]}", ["type", "time", "label", "mean", "scale"], targets),
+        Table("Input: energy of a particle (Lennard-Jones energy)", ["type", "mean", "scale"], energies),
     ]
 
 

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from equiglass.report.scores import Scored, measured
+from equiglass.report.scores import Scored
 from equiglass.system import type_name
+from equiglass.targets import measured
+
+UNITS = {"propensity": "σ", "energy": "ε"}
 
 
 def view_data(several: Sequence[Scored], chosen: Sequence[int]) -> dict[str, Any]:
@@ -22,9 +25,10 @@ def view_data(several: Sequence[Scored], chosen: Sequence[int]) -> dict[str, Any
 
     Returns:
         Plain data. Of each configuration: positions (N, 3), types (N,), radii by type, times (T,), the measured
-        propensity (T, N) and that of every model; NaN where there is none.
+        propensity, or energy, (T, N) and that of every model; NaN where there is none.
     """
     labels = list(dict.fromkeys(label for scored in several for label in scored.model.times))
+    targets = dict.fromkeys(scored.model.target for scored in several)
     systems = several[0].systems
     n_types = max(systems[k].n_types for k in chosen)
 
@@ -41,14 +45,15 @@ def view_data(several: Sequence[Scored], chosen: Sequence[int]) -> dict[str, Any
             "types": _base64(system.types, "u1"),
             "radii": (sigma / 2).tolist(),
             "times": [times[label] for label in labels],
-            "measured": _base64([measured(system, label) for label in labels], "<f4"),
+            "measured": _base64(measured(system, labels), "<f4"),
             "predicted": [
                 _base64([scored.predicted[k].get(label, nowhere) for label in labels], "<f4") for scored in several
             ],
         }
 
     return {
-        "unit": "σ",
+        "quantity": " or ".join(targets),
+        "unit": " or ".join(UNITS[target] for target in targets),
         "labels": labels,
         "types": [type_name(kind) for kind in range(n_types)],
         "models": [scored.model.name for scored in several],

@@ -13,7 +13,8 @@ from equiglass.evaluation import Predicted, Row, evaluate, with_error
 from equiglass.figures import Curve, figure_png, propensity_slice, rho_against_time, rho_of_rows, scatter
 from equiglass.prediction import Model
 from equiglass.report.page import Block, Fold, Picture, Pictures, Table, Text
-from equiglass.system import Float, System, type_name
+from equiglass.system import System, type_name
+from equiglass.targets import measured, times_of
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,10 @@ class Scored:
     Attributes:
         model: the model.
         systems: the configurations, with what the model needed.
-        predicted: propensity (N,) by time label, one for each configuration.
+        predicted: propensity or energy (N,) by label, one for each configuration.
         roles: of every configuration in the training: "training", "validation", "not seen" or "unknown".
-        rows: scores, of the configurations not seen where there are any; none where no propensity is known at a
-            time of the model.
+        rows: scores, of the configurations not seen where there are any; none where nothing is known at a time of
+            the model.
         warnings: in which ways a configuration is unlike the training data.
     """
 
@@ -62,7 +63,7 @@ def score(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", EquiglassWarning)
         for system in systems:
-            predictions.append(model.predict(system))
+            predictions.append(model.predict(model.measurable(system)))
             on_done()
     unlike = list(dict.fromkeys(str(one.message) for one in caught))
     for sentence in unlike:
@@ -72,16 +73,9 @@ def score(
     roles = [split.get(system.name, "not seen" if split else "unknown") for system in done]
     scored = Scored(model, done, predicted, roles, [], unlike)
     tested = [done[k] for k in scored.tested]
-    if not any(s.propensity is not None and set(s.time_labels) & set(model.times) for s in tested):
+    if not any(set(times_of(s, model.target)) & set(model.times) for s in tested):
         return scored
     return replace(scored, rows=evaluate(tested, [predicted[k] for k in scored.tested]))
-
-
-def measured(system: System, label: str) -> Float:
-    """Measured propensity at the time with that label, (N,); NaN where there is none."""
-    if system.propensity is None or label not in system.time_labels:
-        return np.full(system.n_particles, np.nan)
-    return system.propensity[system.at(label)]
 
 
 def score_blocks(scored: Scored) -> list[Block]:
@@ -103,7 +97,7 @@ def score_blocks(scored: Scored) -> list[Block]:
     blocks.append(Fold(f"{len(roles)} configurations", [_configurations(scored.systems, roles)]))
     if not scored.rows:
         return [*blocks, Text("The configurations have no measured propensities at the times of the model.")]
-    blocks.append(_table(scored.rows))
+    blocks.append(_table(scored))
     if len({row.label for row in scored.rows}) > 1:
         caption = "Pearson ρ against time, mean over configurations; dashed: noise ceiling"
         blocks.append(Picture(caption, figure_png(rho_of_rows(scored.rows))))
@@ -122,7 +116,9 @@ def comparison_blocks(several: Sequence[Scored]) -> list[Block]:
         cells = [_number(row.per_configuration) if row else "" for row in rows]
         body.append([kind, f"{first.time:g}", label, *cells, _number(first.ceiling_per_configuration)])
     for kind in dict.fromkeys(kind for kind, _ in places):
-        of_kind = [[row for row in scored.rows if row.type == kind] for scored in several]
+        of_kind = [[row for row in scored.rows if row.type == kind and row.time > 0] for scored in several]
+        if not any(of_kind):
+            continue
         curves = [
             Curve(name, [row.time for row in rows], [row.per_configuration for row in rows])
             for name, rows in zip(names, of_kind, strict=True)
@@ -135,7 +131,7 @@ def comparison_blocks(several: Sequence[Scored]) -> list[Block]:
         pictures.append(Picture(f"Type {kind}: Pearson ρ against time, mean over configurations", figure_png(figure)))
     caption = "Pearson ρ, mean over configurations, of every model over those that it has not seen"
     table = Table(caption, ["type", "time", "label", *names, "noise ceiling"], body)
-    return [table, Pictures(pictures)]
+    return [table, *([Pictures(pictures)] if pictures else [])]
 
 
 def _configurations(systems: Sequence[System], roles: Sequence[str]) -> Table:
@@ -154,10 +150,10 @@ def _configurations(systems: Sequence[System], roles: Sequence[str]) -> Table:
     return Table("Configurations", header, rows)
 
 
-def _table(rows: Sequence[Row]) -> Table:
+def _table(scored: Scored) -> Table:
     header = ["type", "time", "label", "ρ", "ceiling", "ρ pooled", "ceiling pooled", "MSE", "configurations"]
     body = []
-    for row in rows:
+    for row in scored.rows:
         numbers = [
             with_error(row.per_configuration, row.per_configuration_error),
             _number(row.ceiling_per_configuration),
@@ -166,36 +162,37 @@ def _table(rows: Sequence[Row]) -> Table:
         ]
         body.append([row.type, f"{row.time:g}", row.label, *numbers, f"{row.mse:.3g}", str(row.configurations)])
     caption = (
-        "Pearson ρ of predicted and measured propensity: mean of the ρ of every configuration, and one ρ over the "
-        "particles of all (pooled), each with its bootstrap error over configurations and the highest value that the "
-        "noise of the labels allows; mean squared error"
+        f"Pearson ρ of predicted and measured {scored.model.target}: mean of the ρ of every configuration, and one ρ "
+        "over the particles of all (pooled), each with its bootstrap error over configurations and the highest value "
+        "that the noise of the labels allows; mean squared error"
     )
     return Table(caption, header, body)
 
 
 def _field_figures(scored: Scored) -> list[Block]:
     """A scatter plot of every type and time, and a slice of one configuration at the longest time."""
+    target = scored.model.target
     tested = [(scored.systems[k], scored.predicted[k]) for k in scored.tested]
     pictures = []
     for row in scored.rows:
         if row.configurations == 0:
             continue
         masks = [np.array([type_name(kind) == row.type for kind in system.types]) for system, _ in tested]
-        truth = [measured(system, row.label)[mask] for (system, _), mask in zip(tested, masks, strict=True)]
+        truth = [measured(system, [row.label])[0][mask] for (system, _), mask in zip(tested, masks, strict=True)]
         predicted = [fields[row.label][mask] for (_, fields), mask in zip(tested, masks, strict=True)]
         title = f"{row.type}, t = {row.time:g}"
-        figure = scatter(np.concatenate(truth), np.concatenate(predicted), title=title)
+        figure = scatter(np.concatenate(truth), np.concatenate(predicted), target=target, title=title)
         pictures.append(Picture(f"Type {row.type}, t = {row.time:g} (label {row.label})", figure_png(figure)))
-    blocks: list[Block] = [Fold("Predicted against measured propensity, all types and times", [Pictures(pictures)])]
+    blocks: list[Block] = [Fold(f"Predicted against measured {target}, all types and times", [Pictures(pictures)])]
     if len(pictures) <= 3:
         blocks = [Pictures(pictures)]
     last = max(scored.rows, key=lambda row: row.time)
     for system, fields in tested:
-        truth_there = measured(system, last.label)
+        truth_there = measured(system, [last.label])[0]
         if not np.all(np.isnan(truth_there)):
             where = f"{system.name}, t = {last.time:g}"
-            figure = propensity_slice(system, truth_there, fields[last.label], title=where)
-            caption = f"{where}: measured and predicted propensity across the middle of the box"
+            figure = propensity_slice(system, truth_there, fields[last.label], target=target, title=where)
+            caption = f"{where}: measured and predicted {target} across the middle of the box"
             return [*blocks, Picture(caption, figure_png(figure))]
     return blocks
 

@@ -72,7 +72,7 @@
     // What the particles can be coloured by: { text, kind, values() }.
     const several = data.models.length > 1;
     const quantities = [
-      { text: "measured propensity", kind: "field", values: () => row(scene.measured) },
+      { text: `measured ${data.quantity}`, kind: "field", values: () => row(scene.measured) },
       ...data.models.flatMap((name, k) => {
         const of = several ? `, ${name}` : "";
         const predicted = () => row(scene.predicted[k]);
@@ -81,7 +81,7 @@
           return predicted().map((x, j) => x - truth[j]);
         };
         return [
-          { text: `predicted propensity${of}`, kind: "field", values: predicted },
+          { text: `predicted ${data.quantity}${of}`, kind: "field", values: predicted },
           { text: `error: predicted minus measured${of}`, kind: "error", values: error },
         ];
       }),

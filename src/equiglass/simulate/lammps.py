@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -85,6 +86,9 @@ _PAIR_STYLES = {
 
 THERMOSTAT, BAROSTAT = 0.5, 5.0
 """Damping times, LJ units."""
+
+RESTART_MARK = b"LammpS RestartT\0"
+"""How a restart file of LAMMPS begins and ends."""
 
 SCRATCH = "scratch-"
 """How the names of folders begin that outlive a simulation only if it is killed."""
@@ -177,7 +181,7 @@ def run_lammps(script: str, folder: Path) -> None:
     """Run a script in a folder, on one core unless EQUIGLASS_LAMMPS says otherwise.
 
     Raises:
-        EquiglassError: LAMMPS is not installed, or stopped with an error.
+        EquiglassError: LAMMPS is not installed, was killed, or stopped with an error.
     """
     command, environment = find_lammps()
     (folder / "script.in").write_text(script, encoding="utf-8")
@@ -195,6 +199,9 @@ def _output(words: list[str], environment: dict[str, str], folder: Path | None) 
         text=True,
         check=False,
     )
+    if finished.returncode < 0:
+        name = signal.Signals(-finished.returncode).name
+        raise EquiglassError(f"LAMMPS was killed ({name}); --resume goes on with what is not finished.")
     if finished.returncode != 0:
         lines = [line.strip() for line in finished.stdout.splitlines() if line.strip()]
         said = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "nothing")
@@ -287,6 +294,10 @@ def constant_temperature(
             "write_restart end.restart\n"
         )
         run_lammps(script, scratch)
+        restart = (scratch / "end.restart").read_bytes()
+        if not restart.endswith(RESTART_MARK):
+            # LAMMPS does not notice when the disk is full for the last kilobytes alone.
+            raise EquiglassError("LAMMPS left half a restart file; is the disk full?")
         _, energy, temperature, density = np.loadtxt(scratch / "series.txt", ndmin=2).T
         positions = read_positions(scratch / "end.dump")
         return Stretch(
@@ -295,7 +306,7 @@ def constant_temperature(
             energy=energy / len(positions),
             temperature=temperature,
             density=density,
-            restart=(scratch / "end.restart").read_bytes(),
+            restart=restart,
         )
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from equiglass.errors import EquiglassError
 from equiglass.model.architecture import Architecture
 from equiglass.model.inputs import Inputs
 from equiglass.potential import MIXTURES
+from equiglass.targets import Target
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -33,6 +34,7 @@ class Configuration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = Field(1, ge=0, description="initial weights, order of configurations, dropout")
+    target: Target = Field("propensity", description="what to learn; energy: E_pot in the inherent structure")
     inputs: Inputs = Inputs()
     potential: str = Field("kob-andersen", description="pair potential of configurations whose file names none")
     times: Literal["all"] | tuple[str, ...] = Field("all", description="labels of the times to learn")
@@ -57,6 +59,25 @@ class Configuration(BaseModel):
         if name not in MIXTURES:
             raise ValueError(f"known potentials are {', '.join(MIXTURES)}")
         return name
+
+    @model_validator(mode="after")
+    def _not_given_what_is_sought(self) -> Configuration:
+        if self.target == "energy" and self.inputs.energy == "inherent":
+            raise EquiglassError(
+                "target: energy learns the energy in the inherent structure, which inputs.energy: inherent gives; set "
+                "inputs.energy to none or thermal."
+            )
+        return self
+
+    @property
+    def needs_quench(self) -> bool:
+        """Whether inherent structures are needed, as an input or for the target."""
+        return self.inputs.needs_quench or self.target == "energy"
+
+    @property
+    def needs_potential(self) -> bool:
+        """Whether the pair potential is needed."""
+        return self.inputs.needs_potential or self.needs_quench
 
 
 def read_configuration(path: Path | None = None, overrides: Sequence[str] = ()) -> Configuration:

@@ -146,7 +146,7 @@ def gradients(network: Network) -> list[Tensor]:
 
 
 def calibrate(network: Network, samples: Sequence[Sample], standardisation: Standardisation) -> Standardisation:
-    """The line of least squares from output to propensity, for each type and time, over the training configurations.
+    """The line of least squares from output to target, for each type and time, over the training configurations.
 
     Without dropout the invariants are smaller than they were in training, so the outputs in evaluation mode are off
     by an offset and a factor. This takes both out; it leaves every correlation within a type as it is.
@@ -154,12 +154,12 @@ def calibrate(network: Network, samples: Sequence[Sample], standardisation: Stan
     network.eval()
     with torch.no_grad():
         outputs = np.concatenate([network(sample.graph).double().cpu().numpy() for sample in samples])
-    propensity = np.concatenate([sample.propensity for sample in samples], axis=1)
+    measured = np.concatenate([sample.measured for sample in samples], axis=1)
     types = np.concatenate([sample.types for sample in samples])
     mean, scale = standardisation.target_mean.copy(), standardisation.target_scale.copy()
     for kind, t in np.ndindex(mean.shape):
-        known = (types == kind) & np.isfinite(propensity[t])
-        x, y = outputs[known, t], propensity[t, known]
+        known = (types == kind) & np.isfinite(measured[t])
+        x, y = outputs[known, t], measured[t, known]
         if len(x) > 1 and x.var() > 0:
             slope = np.mean((x - x.mean()) * (y - y.mean())) / x.var()
             # A network that has not learned may come out the wrong way round; that is not for a line to hide.
@@ -176,11 +176,11 @@ def score(network: Network, samples: Sequence[Sample], standardisation: Standard
     def correlations(sample: Sample) -> np.ndarray:
         rho = np.full((n_types, n_times), np.nan)
         with torch.no_grad():
-            prediction = standardisation.propensity(network(sample.graph).double().cpu().numpy().T, sample.types)
+            prediction = standardisation.restored(network(sample.graph).double().cpu().numpy().T, sample.types)
         for kind in range(n_types):
             chosen = sample.types == kind
             for t in range(n_times):
-                rho[kind, t] = pearson(prediction[t, chosen], sample.propensity[t, chosen])
+                rho[kind, t] = pearson(prediction[t, chosen], sample.measured[t, chosen])
         return rho
 
     each = distributed.shared(lambda some: [correlations(sample) for sample in some], samples)

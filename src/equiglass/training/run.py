@@ -2,7 +2,7 @@
 
     configuration.yaml   what was asked for
     split.yaml           names of the training and validation configurations
-    environment.yaml     versions, processor, threads, processes
+    environment.yaml     versions, processor, threads, processes, the command
     log.csv              learning rate, loss and validation rho of every epoch
     last.safetensors     the model now, with the optimiser's state: a stopped run goes on from here
     best.safetensors     the model of the epoch with the highest validation rho
@@ -49,17 +49,19 @@ def train(
     *,
     validation: Sequence[System] | None = None,
     resume: bool = False,
+    command: str = "",
     on_epoch: Callable[[EpochResult], None] = lambda result: None,
     on_step: Callable[[Progress, float], None] = lambda progress, loss: None,
 ) -> Trained:
     """Train a model and leave a run folder.
 
     Args:
-        systems: configurations with propensities; dealt into folds unless ``validation`` is given.
+        systems: labelled configurations; dealt into folds unless ``validation`` is given.
         out: the run folder, new unless ``resume``.
         configuration: of the run; the defaults if None.
         validation: configurations to score after every epoch, in place of the fold.
         resume: go on with the run in ``out``.
+        command: that starts the run, to be told in environment.yaml.
         on_epoch: called with the result of every epoch.
         on_step: called after every optimiser step.
 
@@ -82,21 +84,22 @@ def train(
     else:
         training, held_out = list(systems), list(validation)
     device = training_device(configuration.device)
-    labels = labels_of(training, configuration.times)
     training, held_out = completed(training, configuration), completed(held_out, configuration)
+    labels = labels_of(training, configuration.times, configuration.target)
 
     n_types = max(s.n_types for s in training)
     names = {"training": [s.name for s in training], "validation": [s.name for s in held_out]}
     if distributed.same(lambda: names) != names:
         raise EquiglassError("the processes read different configurations; give every machine the same data.")
-    log = distributed.same(lambda: _open_folder(out, configuration, names, resume))
+    log = distributed.same(lambda: _open_folder(out, configuration, names, resume, command))
     standardisation = fit_standardisation(
         training, list(labels), configuration.inputs, n_types, configuration.standardise
     )
     architecture = configuration.architecture
     torch.manual_seed(key(configuration.seed, 0))
     network = Network(architecture, n_types + configuration.inputs.n_energies, n_types, len(labels)).to(device)
-    trained = Trained(network, configuration.inputs, labels, standardisation, describe(training, n_types))
+    data = describe(training, n_types)
+    trained = Trained(network, configuration.inputs, labels, standardisation, data, configuration.target)
     optimizer = make_optimizer(network, configuration)
     progress = Progress()
     stopped = distributed.same(lambda: read_trained(out / LAST) if resume and (out / LAST).exists() else None)
@@ -169,18 +172,17 @@ def completed(
     configuration: Configuration,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> list[System]:
-    """The same configurations, each with its potential, and with its inherent structure where that is an input.
+    """The same configurations, each with its potential and its inherent structure where these are needed.
 
     Args:
         systems: from whatever file.
         configuration: says what is needed.
         progress: called after every quench with (done, total, name).
     """
-    inputs = configuration.inputs
-    if inputs.needs_potential:
+    if configuration.needs_potential:
         potential = MIXTURES[configuration.potential]
         systems = [s if s.potential else replace(s, potential=potential) for s in systems]
-    if not inputs.needs_quench:
+    if not configuration.needs_quench:
         return list(systems)
     warm = [s for s in systems if s.positions_inherent is None]
     quenched = iter(distributed.shared(lambda some: quench(some, progress=progress), warm))
@@ -228,7 +230,9 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _open_folder(out: Path, configuration: Configuration, names: dict[str, list[str]], resume: bool) -> Log:
+def _open_folder(
+    out: Path, configuration: Configuration, names: dict[str, list[str]], resume: bool, command: str
+) -> Log:
     wanted = configuration.model_dump(mode="json")
     if resume:
         try:
@@ -245,7 +249,8 @@ def _open_folder(out: Path, configuration: Configuration, names: dict[str, list[
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise EquiglassError(f"{out} is not empty; choose another folder, or go on with --resume.")
         out.mkdir(parents=True, exist_ok=True)
-        write_text(out / "environment.yaml", yaml.safe_dump(environment(), sort_keys=False))
+        told = {"command": command} if command else {}
+        write_text(out / "environment.yaml", yaml.safe_dump(told | environment(), sort_keys=False))
         write_text(out / "split.yaml", yaml.safe_dump(names, sort_keys=False))
         write_text(out / "configuration.yaml", yaml.safe_dump(wanted, sort_keys=False))
     return Log(out / LOG)

@@ -15,6 +15,7 @@ from equiglass.model.inputs import Inputs, input_energy, input_graph
 from equiglass.model.standardisation import Standardisation, measure
 from equiglass.model.trained import TrainingData
 from equiglass.system import Float, System
+from equiglass.targets import Target, measured, times_of
 from equiglass.training.configuration import Standardise
 
 
@@ -25,15 +26,15 @@ class Sample:
     Attributes:
         name: of the configuration.
         graph: the input; built once, kept for the whole run.
-        targets: standardised propensity, (N, T), NaN where missing.
-        propensity: in LJ units, (T, N), NaN where missing.
+        targets: standardised, (N, T), NaN where missing.
+        measured: the same in LJ units, (T, N).
         types: (N,).
     """
 
     name: str
     graph: Graph
     targets: Tensor
-    propensity: Float
+    measured: Float
     types: np.ndarray
 
     def to(self, device: torch.device) -> Sample:
@@ -41,7 +42,9 @@ class Sample:
         return replace(self, graph=self.graph.to(device), targets=self.targets.to(device))
 
 
-def labels_of(systems: Sequence[System], wanted: str | Sequence[str]) -> dict[str, float]:
+def labels_of(
+    systems: Sequence[System], wanted: str | Sequence[str], target: Target = "propensity"
+) -> dict[str, float]:
     """Times to learn: value by label, ascending in the value of the first configuration that has it.
 
     Raises:
@@ -49,9 +52,8 @@ def labels_of(systems: Sequence[System], wanted: str | Sequence[str]) -> dict[st
     """
     times: dict[str, float] = {}
     for system in systems:
-        if system.propensity is not None:
-            for label, value in zip(system.time_labels, system.times, strict=True):
-                times.setdefault(label, float(value))
+        for label, time in times_of(system, target).items():
+            times.setdefault(label, time)
     if not times:
         raise EquiglassError("none of the training configurations has propensities to learn from.")
     if wanted != "all":
@@ -60,16 +62,6 @@ def labels_of(systems: Sequence[System], wanted: str | Sequence[str]) -> dict[st
             raise EquiglassError(f"no configuration has times labelled {missing}; there are {list(times)}.")
         times = {label: times[label] for label in wanted}
     return dict(sorted(times.items(), key=lambda item: item[1]))
-
-
-def labelled_propensity(system: System, labels: Sequence[str]) -> Float:
-    """Propensity in the order of ``labels``, (T, N), NaN where a label is missing in this configuration."""
-    rows = np.full((len(labels), system.n_particles), np.nan)
-    if system.propensity is not None:
-        for row, label in enumerate(labels):
-            if label in system.time_labels:
-                rows[row] = system.propensity[system.at(label)]
-    return rows
 
 
 def split(systems: Sequence[System], folds: int, fold: int) -> tuple[list[System], list[System]]:
@@ -95,8 +87,8 @@ def fit_standardisation(
 ) -> Standardisation:
     """Standardisation over the training configurations."""
     energies = [input_energy(s, inputs) for s in systems]
-    propensities = [labelled_propensity(s, labels) for s in systems]
-    return measure(systems, propensities, energies, n_types, choice.targets == "type", choice.energy == "type")
+    targets = [measured(s, labels) for s in systems]
+    return measure(systems, targets, energies, n_types, choice.targets == "type", choice.energy == "type")
 
 
 def make_sample(
@@ -115,9 +107,9 @@ def make_sample(
     if system.n_types > n_types:
         raise EquiglassError(f"{system.name} has {system.n_types} particle types; the training set has {n_types}.")
     graph = input_graph(system, inputs, input_energy(system, inputs), standardisation, cutoff, n_types)
-    propensity = labelled_propensity(system, labels)
-    targets = torch.from_numpy(standardisation.targets(propensity, system.types).T.copy()).float()
-    return Sample(system.name, graph, targets, propensity, system.types)
+    values = measured(system, labels)
+    targets = torch.from_numpy(standardisation.targets(values, system.types).T.copy()).float()
+    return Sample(system.name, graph, targets, values, system.types)
 
 
 def describe(systems: Sequence[System], n_types: int) -> TrainingData:
