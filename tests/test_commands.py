@@ -50,7 +50,9 @@ def columns_of(path: Path) -> list[str]:
 
 def test_evaluate_writes_both_conventions_and_ceilings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("evaluate", folder / "run", "--data", folder / "data.h5", "--json", folder / "scores.json") == 0
-    assert "ceiling" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "ceiling" in printed
+    assert "±" in printed
     scores = json.loads((folder / "scores.json").read_text())
     assert scores["configurations"] == 6
     rows = {(row["type"], row["time_index"]): row for row in scores["rho"]}
@@ -67,6 +69,7 @@ def test_evaluate_writes_both_conventions_and_ceilings(folder: Path, capsys: pyt
     assert row["per_configuration"] == pytest.approx(np.mean(each), abs=1e-6)
     pooled = np.corrcoef(np.concatenate(truth), np.concatenate(predicted))[0, 1]
     assert row["pooled"] == pytest.approx(pooled, abs=1e-6)
+    assert row["per_configuration_error"] == pytest.approx(np.std(each, ddof=1) / 6**0.5, rel=0.25)
     assert 0 < row["ceiling_pooled"] <= 1
     assert 0 < row["ceiling_per_configuration"] <= 1
 

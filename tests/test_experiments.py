@@ -316,7 +316,7 @@ def test_wrong_commands_are_sentences(tmp_path: Path, capsys: pytest.CaptureFixt
     out = ("--out", tmp_path / "out")
     for words, said in (
         (("inputs",), "and --out"),
-        (("nothing", *out), "there is no experiment 'nothing': name one of datasets,"),
+        (("nothing", *out), "there is no experiment 'nothing': name one of chi4,"),
         (("inputs", *out, "--set", "epochs"), "key=value"),
         (("inputs", *out, "--set", "inputs.energy=none"), "varies 'inputs.energy'"),
         (("inputs", *out, "--set", "seed=4"), "varies 'seed'"),

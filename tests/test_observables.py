@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equiglass.errors import EquiglassError
-from equiglass.observables import correlation, noise_ceiling, noise_ceiling_halves, noise_ceilings, pearson
+from equiglass.observables import (
+    bootstrap,
+    correlation,
+    correlation_error,
+    noise_ceiling,
+    noise_ceiling_halves,
+    noise_ceilings,
+    pearson,
+)
 
 quick = settings(deadline=None, max_examples=20)
 
@@ -81,6 +89,22 @@ def test_undefined_configurations_are_left_out_and_counted() -> None:
     nothing = correlation([], [])
     assert np.isnan(nothing.per_configuration)
     assert np.isnan(nothing.pooled)
+
+
+def test_errors_of_a_correlation_are_the_bootstrap_of_its_slow_statistic() -> None:
+    rng = np.random.default_rng(4)
+    truth = [rng.normal(k, 1, 40) for k in range(5)]
+    predicted = [x + rng.normal(0, 1, 40) for x in truth]
+    truth[2][:7] = np.nan
+
+    def slow(chosen: np.ndarray) -> tuple[float, float]:
+        score = correlation([truth[k] for k in chosen], [predicted[k] for k in chosen])
+        return score.per_configuration, score.pooled
+
+    np.testing.assert_allclose(correlation_error(truth, predicted), bootstrap(slow, 5).error, rtol=1e-9)
+    constant = [np.full(40, 0.1)] * 5
+    assert np.all(np.isnan(correlation_error(truth, constant)))
+    assert np.all(np.isnan(correlation_error(truth[:1], predicted[:1])))
 
 
 def test_ceiling_of_synthetic_replicas_is_the_correlation_with_the_exact_field() -> None:

@@ -208,15 +208,23 @@ def test_scores_are_those_of_evaluate_and_their_errors_those_of_its_resamples(tr
     assert [(row.type, row.label) for row in rows] == [(a, b) for a in "AB" for b in ("1", "7", ALL_TIMES)]
     by_hand = {}
     for name, one in (("test", model), ("learn", refitted[0.4])):
-        predicted = [{label: p.at(label) for label in p.times} for p in map(one.predict, part.test)]
+        predicted = [p.propensity for p in map(one.predict, part.test)]
 
         def statistic(chosen: np.ndarray, predicted=predicted) -> list[list[float]]:  # type: ignore[no-untyped-def]
-            scored = evaluate([part.test[k] for k in chosen], [predicted[k] for k in chosen])
-            return [[r.per_configuration, r.pooled, r.mse] for r in sorted(scored, key=lambda r: r.type)]
+            rows = []
+            for kind in range(2):
+                of_type = [part.test[k].types == kind for k in chosen]
+                for t in range(2):
+                    y = [part.test[k].propensity[t, mask] for k, mask in zip(chosen, of_type, strict=True)]
+                    p = [predicted[k][t, mask] for k, mask in zip(chosen, of_type, strict=True)]
+                    score = correlation(y, p)
+                    mse = np.nanmean((np.concatenate(y) - np.concatenate(p)) ** 2)
+                    rows.append([score.per_configuration, score.pooled, mse])
+            return rows
 
         by_hand[name] = bootstrap(statistic, 4)
     for name, expected in by_hand.items():
-        got = np.array([[*getattr(row, name)] for row in rows if row.label != ALL_TIMES])
+        got = np.array([[*getattr(row, name)[:3]] for row in rows if row.label != ALL_TIMES])
         np.testing.assert_allclose(got[..., 0], expected.value, atol=1e-5)
         np.testing.assert_allclose(got[..., 1], expected.error, atol=1e-5)
     for row in rows:
@@ -224,6 +232,9 @@ def test_scores_are_those_of_evaluate_and_their_errors_those_of_its_resamples(tr
         assert (row.refitted_on, row.tested_on) == (3, 4)
         assert row.gain.pooled.value == pytest.approx(row.learn.pooled.value - row.test.pooled.value)
         assert row.refit_mse_learn <= row.refit_mse_test * (1 + 1e-12)
+        assert len(row.gain.each) == 4
+        for scores in (row.test, row.learn, row.gain):
+            assert np.mean(scores.each) == pytest.approx(scores.per_configuration.value)
     of_a = [row.test.pooled.value for row in rows[:3]]
     assert of_a[2] == pytest.approx(np.mean(of_a[:2]))
     own, _ = transfer(model, {0.5: part}, None)
@@ -239,8 +250,9 @@ def test_command_writes_matrix_tables_figures_and_models(trained: Path, capsys: 
     assert "T = 0.4: 2 configurations to refit on, 3 scored; T = 0.5: 6 configurations to refit on, 2 scored" in (
         printed.replace("\n", " ").replace("  ", " ")
     )
-    assert "+-" in (out / "transfer.txt").read_text()
+    assert "±" in (out / "transfer.txt").read_text(encoding="utf-8")
     held = json.loads((out / "transfer.json").read_text())
+    assert held["command"].startswith("equiglass ")
     assert held["configurations"][1]["test"] in (["T0.5-6", "T0.5-7"], ["T0.5-7", "T0.5-6"])
     with (out / "transfer.csv").open() as file:
         lines = list(csv.DictReader(file))

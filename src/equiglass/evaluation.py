@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.observables import Score, correlation, noise_ceilings
+from equiglass.observables import Score, correlation, correlation_error, noise_ceilings
 from equiglass.prediction import Model
 from equiglass.system import Float, System, type_name
 
@@ -29,7 +29,9 @@ class Row:
         time_index: the label as a number where it is one, else the place of the time in the data, from 1.
         time: value of the time in the first configuration that has it.
         per_configuration: mean over configurations of the Pearson rho of each.
+        per_configuration_error: its bootstrap standard error over the configurations; NaN for a single one.
         pooled: one Pearson rho over all particles of all configurations.
+        pooled_error: its bootstrap standard error.
         ceiling_per_configuration: highest rho that the noise of the labels allows; NaN without replicas.
         ceiling_pooled: the same, pooled.
         mse: mean squared error, LJ length squared.
@@ -41,7 +43,9 @@ class Row:
     time_index: int
     time: float
     per_configuration: float
+    per_configuration_error: float
     pooled: float
+    pooled_error: float
     ceiling_per_configuration: float
     ceiling_pooled: float
     mse: float
@@ -80,6 +84,7 @@ def evaluate(systems: Sequence[System], predictions: Sequence[Predicted]) -> lis
             truth = [_row(s.propensity, s, label)[mask] for s, _, mask in chosen]
             predicted = [np.asarray(p[label])[mask] for _, p, mask in chosen]
             score = correlation(truth, predicted)
+            error, pooled_error = correlation_error(truth, predicted)
             ceiling = _ceiling(chosen, truth, label)
             errors = np.concatenate(truth) - np.concatenate(predicted)
             rows.append(
@@ -89,7 +94,9 @@ def evaluate(systems: Sequence[System], predictions: Sequence[Predicted]) -> lis
                     time_index=index,
                     time=float(first.times[first.at(label)]),
                     per_configuration=score.per_configuration,
+                    per_configuration_error=error,
                     pooled=score.pooled,
+                    pooled_error=pooled_error,
                     ceiling_per_configuration=ceiling.per_configuration if ceiling else math.nan,
                     ceiling_pooled=ceiling.pooled if ceiling else math.nan,
                     mse=float(np.nanmean(errors**2)),
@@ -117,6 +124,13 @@ def as_json(rows: Sequence[Row], configurations: int) -> dict[str, Any]:
     """Plain numbers for a JSON file; what is undefined is null."""
     rho = [{k: (None if isinstance(v, float) and math.isnan(v) else v) for k, v in asdict(row).items()} for row in rows]
     return {"configurations": configurations, "rho": rho}
+
+
+def with_error(value: float, error: float) -> str:
+    """For instance "0.783 ± 0.011"; without the error, or "-", where one is not known."""
+    if value != value:
+        return "-"
+    return f"{value:.3f}" if error != error else f"{value:.3f} ± {error:.3f}"
 
 
 def _row(values: Float | None, system: System, label: str) -> Float:

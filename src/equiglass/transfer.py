@@ -13,7 +13,7 @@ import csv
 import hashlib
 import io
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from equiglass.decoders import Refit, decoders_of, refit, with_decoders
 from equiglass.errors import EquiglassError
 from equiglass.evaluation import Predicted, evaluate
 from equiglass.observables import bootstrap
+from equiglass.observables.correlation import both_conventions, known_mean, moments, rho_of
 from equiglass.prediction import PRETRAINED, Model, pretrained_names
 from equiglass.representation import Represented, represent
 from equiglass.system import Float, System, type_name
@@ -60,11 +61,13 @@ class Scores(NamedTuple):
         per_configuration: mean over configurations of the Pearson rho of each.
         pooled: one Pearson rho over all particles.
         mse: mean squared error, LJ length squared.
+        each: rho of every configuration scored, in the order of their names in the split.
     """
 
     per_configuration: Measure
     pooled: Measure
     mse: Measure
+    each: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,7 @@ def transfer(
     data: Mapping[float, Split],
     seen: Collection[str] | None,
     on_done: Callable[[System], object] = lambda system: None,
+    labels: Sequence[str] | None = None,
 ) -> tuple[list[Row], dict[float, Model]]:
     """Transfer test and transfer learn of one model at every temperature.
 
@@ -191,6 +195,7 @@ def transfer(
         data: by temperature.
         seen: names of its training configurations, none of them to be scored; None if unknown.
         on_done: called after the network has seen a configuration.
+        labels: of the times to compare; all those that model and data share if not given.
 
     Returns:
         (rows by temperature, type and time, the mean over times last; the refitted model of every temperature).
@@ -206,7 +211,7 @@ def transfer(
 
     rows: list[Row] = []
     refitted = {}
-    own = decoders_of(model)
+    own = decoders_of(model) if labels is None else decoders_of(model).at(labels)
     for temperature, (to_refit, to_test) in data.items():
         fit = refit(own, [represented(s) for s in to_refit])
         kept = [represented(s) for s in to_test]
@@ -244,7 +249,7 @@ def _rows(
                 fit.mse_after[kind, columns],
             ]
         )
-        ceiling, ceiling_pooled, before, after = np.column_stack([numbers, _nanmean(numbers.T)])
+        ceiling, ceiling_pooled, before, after = np.column_stack([numbers, known_mean(numbers.T)])
         for t, label in enumerate([*labels, ALL_TIMES]):
             test_scores, learn_scores, gain = scores[t]
             rows.append(
@@ -274,37 +279,32 @@ def _rows(
 def _sums(system: System, test: Predicted, learn: Predicted, labels: Sequence[str], kind: int) -> Float:
     """(2, T, 6): n and the sums of y, p, y^2, p^2, y p over the particles of a type whose propensity y is known."""
     chosen = system.types == kind
-    y = labelled_propensity(system, labels)[:, chosen]
-    known = np.isfinite(y)
-    y = np.where(known, y, 0.0)
-    p = np.where(known, np.array([[method[label][chosen] for label in labels] for method in (test, learn)]), 0.0)
-    return np.stack([part.sum(axis=-1) for part in np.broadcast_arrays(known, y, p, y * y, p * p, y * p)], axis=-1)
+    predicted = np.array([[method[label][chosen] for label in labels] for method in (test, learn)])
+    return moments(labelled_propensity(system, labels)[:, chosen], predicted)
 
 
 def _scores(sums: Float) -> list[list[Scores]]:
     """(test, learn, gain) for every time and, last, for the mean over times, from sums (C, 2, T, 6)."""
     values, errors = bootstrap(lambda chosen: _statistic(sums[chosen]), len(sums))
-    return [
-        [Scores(*map(Measure, v.tolist(), e.tolist())) for v, e in zip(value, error, strict=True)]
-        for value, error in zip(values.swapaxes(0, 1), errors.swapaxes(0, 1), strict=True)
-    ]
+    rho = rho_of(sums)
+    rho = np.concatenate([rho, known_mean(np.moveaxis(rho, 2, 0))[:, :, None]], axis=2)
+    rho = np.concatenate([rho, rho[:, 1:] - rho[:, :1]], axis=1)
+
+    def scores(m: int, t: int) -> Scores:
+        per_configuration, pooled, mse = (Measure(*pair) for pair in zip(values[m, t], errors[m, t], strict=True))
+        return Scores(per_configuration, pooled, mse, tuple(rho[:, m, t].tolist()))
+
+    return [[scores(m, t) for m in range(3)] for t in range(values.shape[1])]
 
 
 def _statistic(sums: Float) -> Float:
     """(test, learn, gain; times and their mean; per configuration, pooled, mse) from sums (C, 2, T, 6)."""
-    n, y, p, yy, pp, yp = np.moveaxis(np.concatenate([sums, sums.sum(axis=0)[None]]), -1, 0)
+    n, _, _, yy, pp, yp = np.moveaxis(sums.sum(axis=0), -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        rho = (yp - y * p / n) / np.sqrt((yy - y * y / n) * (pp - p * p / n))
         mse = (yy + pp - 2 * yp) / n
-    numbers = np.stack([_nanmean(rho[:-1]), rho[-1], mse[-1]], axis=-1)
-    numbers = np.concatenate([numbers, _nanmean(numbers.swapaxes(0, 1))[:, None]], axis=1)
+    numbers = np.stack([*both_conventions(sums), mse], axis=-1)
+    numbers = np.concatenate([numbers, known_mean(numbers.swapaxes(0, 1))[:, None]], axis=1)
     return np.concatenate([numbers, numbers[1:] - numbers[:1]])
-
-
-def _nanmean(values: Float) -> Float:
-    """Mean over the first axis of what is finite; NaN where nothing is."""
-    known = np.isfinite(values)
-    return np.where(known.any(0), np.where(known, values, 0.0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
 
 
 def as_json(rows: Sequence[Row], data: Mapping[float, Split]) -> dict[str, Any]:
@@ -313,6 +313,8 @@ def as_json(rows: Sequence[Row], data: Mapping[float, Split]) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         if isinstance(value, Measure | Scores):
             return {key: plain(part) for key, part in value._asdict().items()}
+        if isinstance(value, tuple):
+            return [plain(part) for part in value]
         return None if isinstance(value, float) and math.isnan(value) else value
 
     return {
@@ -326,23 +328,27 @@ def as_json(rows: Sequence[Row], data: Mapping[float, Split]) -> dict[str, Any]:
     }
 
 
+def as_line(row: Row) -> dict[str, str | int | float]:
+    """A row as columns: ``test_pooled`` and its error ``test_pooled_error``, ..."""
+    line: dict[str, str | int | float] = {}
+    for f in fields(row):
+        value = getattr(row, f.name)
+        if isinstance(value, Scores):
+            for key in ("per_configuration", "pooled", "mse"):
+                measure: Measure = getattr(value, key)
+                line[f"{f.name}_{key}"], line[f"{f.name}_{key}_error"] = measure
+        elif isinstance(value, tuple):
+            line[f.name] = " ".join(f"{t:g}" for t in value)
+        else:
+            line[f.name] = value
+    return line
+
+
 def as_csv(rows: Sequence[Row]) -> str:
-    """One line a row: ``test_pooled`` and its error ``test_pooled_error``, ..."""
-
-    def columns(row: Row) -> Iterator[tuple[str, object]]:
-        for f in fields(row):
-            value = getattr(row, f.name)
-            if isinstance(value, Scores):
-                for key, measure in value._asdict().items():
-                    yield f"{f.name}_{key}", f"{measure.value:.6g}"
-                    yield f"{f.name}_{key}_error", f"{measure.error:.3g}"
-            elif isinstance(value, tuple):
-                yield f.name, " ".join(f"{t:g}" for t in value)
-            else:
-                yield f.name, f"{value:.6g}" if isinstance(value, float) else value
-
+    """One line a row, in the columns of `as_line`, numbers to six digits."""
+    lines = [as_line(row) for row in rows]
     text = io.StringIO()
-    writer = csv.DictWriter(text, [key for key, _ in columns(rows[0])], lineterminator="\n")
+    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(dict(columns(row)) for row in rows)
+    writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in line.items()} for line in lines)
     return text.getvalue()

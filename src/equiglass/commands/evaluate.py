@@ -68,6 +68,8 @@ def print_rows(rows: Sequence[Row], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from equiglass.evaluation import with_error
+
     table = Table(title=title)
     for column in (
         "type",
@@ -82,7 +84,8 @@ def print_rows(rows: Sequence[Row], title: str) -> None:
     ):
         table.add_column(column, justify="left" if column == "type" else "right")
     for row in rows:
-        numbers = (row.per_configuration, row.pooled, row.ceiling_per_configuration, row.ceiling_pooled)
-        cells = ["-" if x != x else f"{x:.3f}" for x in numbers]
+        scores = ((row.per_configuration, row.per_configuration_error), (row.pooled, row.pooled_error))
+        ceilings = (row.ceiling_per_configuration, row.ceiling_pooled)
+        cells = [*(with_error(*score) for score in scores), *("-" if x != x else f"{x:.3f}" for x in ceilings)]
         table.add_row(row.type, f"{row.time:g}", row.label, *cells, f"{row.mse:.3g}", str(row.configurations))
     Console().print(table)

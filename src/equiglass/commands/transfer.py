@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -68,6 +70,7 @@ def transfer(
             refitted |= {out / "models" / f"{stem}-at-T{t:g}": (m, parts[t]) for t, m in changed.items()}
 
     out.mkdir(parents=True, exist_ok=True)
+    command = shlex.join(["equiglass", *sys.argv[1:]])
     console = Console(record=True, width=120)
     console.print(_split_of(parts))
     for kind in dict.fromkeys(row.type for row in rows):
@@ -77,7 +80,7 @@ def transfer(
         console.print("? the model does not tell what it was trained on; it may have seen these configurations")
     write_text(out / "transfer.txt", console.export_text())
     write_text(out / "transfer.csv", as_csv(rows))
-    write_text(out / "transfer.json", json.dumps(as_json(rows, parts), indent=2) + "\n")
+    write_text(out / "transfer.json", json.dumps({"command": command} | as_json(rows, parts), indent=2) + "\n")
     save_transfer_figures(out, rows, shown)
     save_refitted(refitted, seen)
     typer.echo(f"{out}: transfer.txt, transfer.csv, transfer.json, figures, and models/ with the refitted decoders")
@@ -103,10 +106,10 @@ def matrix(rows: Sequence[Row]) -> Table:
 
 
 def _cell(row: Row, method: str) -> str:
+    from equiglass.evaluation import with_error
+
     scores: Scores = getattr(row, method)
-    value, error = scores.per_configuration
-    bar = "" if error != error else f" +- {error:.3f}"
-    return f"{value:.3f}{bar} ({scores.pooled.value:.3f}){'' if row.unseen else ' ?'}"
+    return f"{with_error(*scores.per_configuration)} ({scores.pooled.value:.3f}){'' if row.unseen else ' ?'}"
 
 
 def _split_of(parts: Mapping[float, Split]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Declaration, Settings, cases
 from equiglass.experiments.measured import Measured
-from equiglass.experiments.measures import measure_of
+from equiglass.experiments.measures import check_data, measure_of
 from equiglass.experiments.plan import Training, groups_of, quenched, trainings
 from equiglass.experiments.results import refuse_to_replace, write_results
 from equiglass.experiments.runs import missing, train_missing
@@ -56,6 +56,7 @@ def carry_out(
     measure = measure_of(declaration)
     made = cases(declaration, changes)
     groups = groups_of(systems, declaration, quick)
+    check_data(declaration, groups)
     needing = [case.configuration for case in made if case.configuration.inputs.needs_quench]
     if needing:
         groups = quenched(groups, needing[0], on_quench)

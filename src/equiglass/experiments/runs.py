@@ -32,6 +32,11 @@ class Run:
     training: Training
     folder: Path
 
+    def __str__(self) -> str:
+        """Variant, and where it was trained along something, at which value."""
+        training = self.training
+        return training.variant if training.at is None else f"{training.variant}, {training.at}"
+
     @cached_property
     def model(self) -> Model:
         """The network of the last epoch."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from equiglass.figures.style import COLOURS, MARKERS, figure_of, new_axes, save_figure, style
+from equiglass.figures.style import COLOURS, COLUMN, MARKERS, figure_of, new_axes, save_figure, style
 from equiglass.system import type_name
 
 if TYPE_CHECKING:
@@ -21,15 +21,24 @@ if TYPE_CHECKING:
     from equiglass.representation import Described
     from equiglass.transfer import Row
 
+Convention = Literal["per_configuration", "pooled"]
 DRAWN = 4000
+CROSS: dict[str, Any] = {"linestyle": "", "marker": "x", "markersize": 7}
 
 
-def transfer_figure(rows: Sequence[Row], *, title: str = "", ax: Axes | None = None) -> Figure:
-    """Rho per configuration against the temperature of use, a colour a model: squares, dashed, test; triangles, learn.
+def transfer_figure(
+    rows: Sequence[Row],
+    *,
+    convention: Convention = "per_configuration",
+    title: str = "",
+    ax: Axes | None = None,
+) -> Figure:
+    """Rho against the temperature of use, a colour a model: squares, dashed, transfer test; triangles, transfer learn.
 
     Args:
         rows: of one particle type and one time; those that the model may have been trained on are left out. The
             noise ceiling is grey.
+        convention: of rho.
         title: above the legend.
         ax: where to draw; a new figure of one column if not given.
     """
@@ -43,22 +52,67 @@ def transfer_figure(rows: Sequence[Row], *, title: str = "", ax: Axes | None = N
             own = sorted((row for row in rows if row.model == model and row.unseen), key=lambda row: row.temperature)
             x = [row.temperature for row in own]
             for method, line, marker, face in (("test", "--", "s", "white"), ("learn", "-", "^", colour)):
-                scores = [getattr(row, method).per_configuration for row in own]
+                scores = [getattr(getattr(row, method), convention) for row in own]
                 y, error = [s.value for s in scores], [s.error for s in scores]
                 ax.errorbar(x, y, error, color=colour, linestyle=line, marker=marker, markerfacecolor=face)
             trained = ", ".join(f"{t:g}" for t in trained_at) or model
             handles.append(Line2D([], [], color=colour, label=f"trained at $T$ = {trained}"))
-        ceiling = dict(sorted((row.temperature, row.ceiling_per_configuration) for row in rows))
+        ceiling = dict(sorted((row.temperature, getattr(row, f"ceiling_{convention}")) for row in rows))
         ax.plot(list(ceiling), list(ceiling.values()), color="0.6", linestyle=":", marker="")
         handles += [
             Line2D([], [], color="0.2", linestyle="--", marker="s", markerfacecolor="white", label="transfer test"),
             Line2D([], [], color="0.2", marker="^", label="transfer learn"),
             Line2D([], [], color="0.6", linestyle=":", label="noise ceiling"),
         ]
-        ax.set(xlabel=r"$T$", ylabel=r"Pearson $\rho$", ylim=(np.floor(10 * ax.get_ylim()[0]) / 10, 1.0))
+        ax.set(
+            xlabel=r"$T$",
+            ylabel=rf"Pearson $\rho$, {convention.replace('_', ' ')}",
+            ylim=(np.floor(10 * ax.get_ylim()[0]) / 10, 1.0),
+        )
         ax.set_xticks(list(ceiling))
         ax.legend(handles=handles, title=title or None, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         return figure_of(ax)
+
+
+def transfer_panels(rows: Sequence[Row], label: str, published: Mapping[float, Mapping[float, float]]) -> Figure:
+    """`transfer_figure` at one time, in both conventions, and of the mean over times.
+
+    Args:
+        rows: of one particle type, each model trained at one temperature.
+        label: of the time.
+        published: pooled rho of transfer test at that time, by temperature of use, by temperature of training; drawn
+            as crosses where there is a model of the same temperature.
+    """
+    from equiglass.transfer import ALL_TIMES
+
+    with style():
+        from matplotlib.figure import Figure
+        from matplotlib.lines import Line2D
+
+        figure = Figure(figsize=(2.6 * COLUMN, 0.95 * COLUMN), layout="constrained")
+        axes = figure.subplots(1, 3)
+        panels: tuple[tuple[str, Convention], ...] = (
+            (label, "per_configuration"),
+            (label, "pooled"),
+            (ALL_TIMES, "per_configuration"),
+        )
+        for ax, (name, convention) in zip(axes, panels, strict=True):
+            transfer_figure([row for row in rows if row.label == name], convention=convention, ax=ax)
+            ax.set_title("mean over times" if name == ALL_TIMES else f"time {name}")
+            legend = ax.get_legend()
+            legend.remove()
+        trained = dict.fromkeys(row.trained_at[0] for row in rows)
+        handles = list(legend.legend_handles)
+        for t, colour in zip(trained, cycle(COLOURS), strict=False):
+            marks = {at: rho[t] for at, rho in published.items() if t in rho and at in trained}
+            axes[1].plot(list(marks), list(marks.values()), **CROSS, color=colour)
+        if trained.keys() & published.keys():
+            handles.append(Line2D([], [], **CROSS, color="0.2", label="transfer test, published"))
+        bottom = min(ax.get_ylim()[0] for ax in axes)
+        for ax in axes:
+            ax.set_ylim(bottom, 1.0)
+        figure.legend(handles=handles, title=f"type {rows[0].type}", loc="outside upper center", ncols=3)
+        return figure
 
 
 def components_figure(configurations: Sequence[Described], kind: int, *, ax: Axes | None = None) -> Figure:

@@ -4,7 +4,7 @@ Lengths, times and wave numbers are in LJ units. Averages over configurations co
 """
 
 from equiglass.observables.ceiling import noise_ceiling, noise_ceiling_halves, noise_ceilings
-from equiglass.observables.correlation import Score, correlation, pearson
+from equiglass.observables.correlation import Score, correlation, correlation_error, pearson
 from equiglass.observables.crystal import crystal_like
 from equiglass.observables.dynamics import (
     WAVE_NUMBER,
@@ -41,6 +41,7 @@ __all__ = [
     "chi4",
     "chi4_of_runs",
     "correlation",
+    "correlation_error",
     "correlation_length",
     "crystal_like",
     "first_crossings",

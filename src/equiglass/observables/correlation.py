@@ -17,7 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from equiglass.observables.fields import centred, known_in_both, pooled, same_number
+from equiglass.observables.estimate import bootstrap
+from equiglass.observables.fields import Float, centred, known_in_both, pooled, same_number
+
+ROUNDING = 1e-12
+"""A variance below this share of the mean square is rounding."""
 
 
 class Score(NamedTuple):
@@ -83,3 +87,56 @@ def correlation(truth: Sequence[ArrayLike], predicted: Sequence[ArrayLike]) -> S
     same_number(truth, predicted)
     each = [pearson(x, y) for x, y in zip(truth, predicted, strict=True)]
     return Score.over(each, pearson(pooled(truth), pooled(predicted)))
+
+
+def correlation_error(truth: Sequence[ArrayLike], predicted: Sequence[ArrayLike]) -> tuple[float, float]:
+    """Bootstrap standard errors over configurations of both conventions: (per configuration, pooled).
+
+    Args:
+        truth: as for `correlation`.
+        predicted: the same.
+
+    Returns:
+        NaN where the correlation is undefined, and for a single configuration.
+    """
+    same_number(truth, predicted)
+    sums = np.stack([moments(np.ravel(x), np.ravel(y)) for x, y in zip(truth, predicted, strict=True)])
+    error = bootstrap(lambda chosen: np.array(both_conventions(sums[chosen])), len(sums)).error
+    return float(error[0]), float(error[1])
+
+
+def moments(truth: ArrayLike, predicted: ArrayLike) -> Float:
+    """Count and sums of y, p, y^2, p^2 and y p over the last axis where y and p are known, (..., 6).
+
+    What is averaged over draws of configurations is made from these sums of every configuration.
+
+    Args:
+        truth: y, NaN where unknown; broadcast against p.
+        predicted: p.
+    """
+    y, p = np.broadcast_arrays(np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64))
+    known = np.isfinite(y) & np.isfinite(p)
+    y, p = np.where(known, y, 0.0), np.where(known, p, 0.0)
+    return np.stack([part.sum(axis=-1) for part in (known, y, p, y * y, p * p, y * p)], axis=-1)
+
+
+def rho_of(sums: Float) -> Float:
+    """Pearson rho from `moments`, (..., 6) to (...); NaN where one of the two is constant."""
+    n, y, p, yy, pp, yp = np.moveaxis(sums, -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        y_variance, p_variance = yy - y * y / n, pp - p * p / n
+        rho = (yp - y * p / n) / np.sqrt(y_variance * p_variance)
+    varies = (y_variance > ROUNDING * yy) & (p_variance > ROUNDING * pp)
+    return np.where(varies, rho, np.nan)
+
+
+def both_conventions(sums: Float) -> tuple[Float, Float]:
+    """(mean of the rho of every configuration, pooled rho) from `moments` of C configurations, (C, ..., 6)."""
+    return known_mean(rho_of(sums)), rho_of(sums.sum(axis=0))
+
+
+def known_mean(values: Float) -> Float:
+    """Mean over the first axis of what is finite; NaN where nothing is."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)

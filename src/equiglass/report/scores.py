@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from equiglass.errors import EquiglassWarning
-from equiglass.evaluation import Predicted, Row, evaluate
+from equiglass.evaluation import Predicted, Row, evaluate, with_error
 from equiglass.figures import Curve, figure_png, propensity_slice, rho_against_time, rho_of_rows, scatter
 from equiglass.prediction import Model
 from equiglass.report.page import Block, Fold, Picture, Pictures, Table, Text
@@ -158,13 +158,17 @@ def _table(rows: Sequence[Row]) -> Table:
     header = ["type", "time", "label", "ρ", "ceiling", "ρ pooled", "ceiling pooled", "MSE", "configurations"]
     body = []
     for row in rows:
-        numbers = (row.per_configuration, row.ceiling_per_configuration, row.pooled, row.ceiling_pooled)
-        body.append(
-            [row.type, f"{row.time:g}", row.label, *map(_number, numbers), f"{row.mse:.3g}", str(row.configurations)]
-        )
+        numbers = [
+            with_error(row.per_configuration, row.per_configuration_error),
+            _number(row.ceiling_per_configuration),
+            with_error(row.pooled, row.pooled_error),
+            _number(row.ceiling_pooled),
+        ]
+        body.append([row.type, f"{row.time:g}", row.label, *numbers, f"{row.mse:.3g}", str(row.configurations)])
     caption = (
         "Pearson ρ of predicted and measured propensity: mean of the ρ of every configuration, and one ρ over the "
-        "particles of all (pooled), each with the highest value that the noise of the labels allows; mean squared error"
+        "particles of all (pooled), each with its bootstrap error over configurations and the highest value that the "
+        "noise of the labels allows; mean squared error"
     )
     return Table(caption, header, body)
 

@@ -21,7 +21,7 @@ from equiglass.inherent import quench
 from equiglass.physics import check, collect, failures, measure, write_report
 from equiglass.simulate.ensemble import run_ensembles
 from equiglass.simulate.joining import check_joinable, joined
-from equiglass.simulate.lammps import SCRATCH, find_lammps
+from equiglass.simulate.lammps import SCRATCH, about_lammps
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.pilot import find_times
 from equiglass.simulate.protocol import Ensemble, Protocol, ScatteringTimes
@@ -61,7 +61,7 @@ def run_protocol(
     Raises:
         EquiglassError: LAMMPS is missing or failed, ``out`` holds other work, or a quench failed.
     """
-    find_lammps()
+    about_lammps()
     out = Path(out).absolute()
     parts = _open_folder(protocol, out, resume)
     finished = _counter(progress, len(stages(protocol)) + _pieces(protocol, protocol.configurations))
@@ -114,7 +114,7 @@ def run_from(
             "These configurations differ in temperature, potential or number of types; label each state point by "
             "itself."
         )
-    find_lammps()
+    about_lammps()
     out = Path(out).absolute()
     parts = _open_folder(ensemble, out, resume)
     _check_same(starts, parts / "configurations.h5", out)
@@ -225,7 +225,8 @@ def _finish(
             system = replace(start, time_labels=tuple(times), times=values, runs=ensemble.runs, **labels)
             if carried is not None:
                 system = joined(carried[index - 1], system)
-            yield replace(system, provenance={**system.provenance, "protocol": ensemble.to_yaml(), **told})
+            made = {"protocol": ensemble.to_yaml(), "engine": str(about_lammps())}
+            yield replace(system, provenance={**system.provenance, **made, **told})
 
     state = collect([measure(system) for system in labelled({})])
     checks = check(state)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -123,6 +125,54 @@ def find_lammps() -> tuple[list[str], dict[str, str]]:
     return [installed], environment
 
 
+class About(NamedTuple):
+    """What a LAMMPS says of itself.
+
+    Attributes:
+        version: "22 Jul 2025 - Update 4".
+        packages: OPT, INTEL, ...
+    """
+
+    version: str
+    packages: frozenset[str]
+
+    @property
+    def fastest(self) -> str:
+        """The package with the fastest pair styles on one core: INTEL, in double precision, before OPT."""
+        return next((name for name in ("INTEL", "OPT") if name in self.packages), "")
+
+    @property
+    def options(self) -> list[str]:
+        """Words of the command that ask for them; styles that have no such variant are taken as they are."""
+        return {"INTEL": ["-pk", "intel", "0", "mode", "double", "-sf", "intel"], "OPT": ["-sf", "opt"], "": []}[
+            self.fastest
+        ]
+
+    def __str__(self) -> str:
+        return f"LAMMPS {self.version}" + (f", styles of {self.fastest}" if self.fastest else "")
+
+
+def about_lammps() -> About:
+    """Version and packages of the LAMMPS that is used.
+
+    Raises:
+        EquiglassError: LAMMPS is not installed, or does not start.
+    """
+    command, environment = find_lammps()
+    return _about(tuple(command), environment.get("LD_LIBRARY_PATH", ""))
+
+
+@cache
+def _about(command: tuple[str, ...], libraries: str) -> About:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "LD_LIBRARY_PATH": libraries}
+    text = _output([*command, "-h"], environment, None)
+    version = re.search(r"Massively Parallel Simulator - (.*)", text)
+    packages = re.search(r"Installed packages:\s+((?:[A-Z][A-Z0-9-]*\s+)*)", text)
+    return About(
+        version[1].strip() if version else "of unknown version", frozenset(packages[1].split() if packages else ())
+    )
+
+
 def run_lammps(script: str, folder: Path) -> None:
     """Run a script in a folder, on one core unless EQUIGLASS_LAMMPS says otherwise.
 
@@ -131,8 +181,12 @@ def run_lammps(script: str, folder: Path) -> None:
     """
     command, environment = find_lammps()
     (folder / "script.in").write_text(script, encoding="utf-8")
+    _output([*command, *about_lammps().options, "-in", "script.in", "-log", "none"], environment, folder)
+
+
+def _output(words: list[str], environment: dict[str, str], folder: Path | None) -> str:
     finished = subprocess.run(
-        [*command, "-in", "script.in", "-log", "none"],
+        words,
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -147,6 +201,7 @@ def run_lammps(script: str, folder: Path) -> None:
         # What the shell's convention calls 127: the program, or a library of it, was not found.
         cure = " Its libraries come with: pip install equiglass[simulate]" if finished.returncode == 127 else ""
         raise EquiglassError(f"LAMMPS stopped (exit {finished.returncode}) and said: {said}.{cure}")
+    return finished.stdout
 
 
 def constant_energy(start: State, potential: LennardJones, times: Float, timestep: float, folder: Path) -> Run:
@@ -267,8 +322,6 @@ def header(start: str, potential: LennardJones) -> str:
     ]
     return "\n".join(
         [
-            # The optimised pair style where this LAMMPS has it.
-            "suffix opt",
             "units lj",
             "atom_style atomic",
             "boundary p p p",
