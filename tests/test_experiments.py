@@ -151,7 +151,7 @@ def test_scores_are_those_of_the_networks(done: tuple[Path, Measured]) -> None:
     told = json.loads((out / "dropout/dropout.json").read_text())
     assert (told["format"], told["version"], told["quick"]) == ("equiglass-experiment", 1, False)
     assert told["rows"] == measured.rows
-    test = told["configurations"][0]["test"].split()
+    test = told["configurations"][0]["test"]
     systems = [system for system in liquids() if system.name in test]
     for one in told["runs"]:
         split = yaml.safe_load((out / "runs" / one["run"] / "split.yaml").read_text())
@@ -265,6 +265,18 @@ def test_a_quick_try_of_an_experiment_on_the_data_of_the_package(
     assert "holds results of a full run" in capsys.readouterr().err
 
 
+def test_ctrl_c_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("equiglass.experiments.runs.train", stopped)
+    equiglass.save(liquids(4), tmp_path / "data.h5")
+    assert run("experiment", "loss", "--data", tmp_path / "data.h5", "--out", tmp_path / "out") == 130
+    assert "the same command, goes on with it" in capsys.readouterr().err
+
+
 def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("experiment", "--list") == 0
     shown = capsys.readouterr().out
@@ -279,6 +291,7 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
         ({"variants": {"x": {"configurations": 0}}}, "a whole number from 1"),
         ({"variants": {}}, "variants"),
         ({"measure": "length"}, "there is no 'length'"),
+        ({"variants": {"x": {"configurations": 9}}}, "more training configurations than there are"),
         ({"sedes": 3}, "Did you mean 'seeds'"),
         (
             {"published": {"source": "s", "numbers": [{"variant": "y", "time": 1.0, "rho": 0.5}]}},

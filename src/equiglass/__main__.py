@@ -32,7 +32,10 @@ def main() -> None:
         except EquiglassError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(2)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit) as stop:
+            # Typer turns Ctrl-C into exit status 130.
+            if isinstance(stop, SystemExit) and stop.code != 130:
+                raise
             print("stopped; what was finished is kept; --resume, or the same command, goes on with it", file=sys.stderr)
             sys.exit(130)
 

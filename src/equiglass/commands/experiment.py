@@ -62,7 +62,7 @@ def experiment(
 
         def on_plan(planned: Sequence[Training], missing: Sequence[Training]) -> None:
             different = len({training.key for training in planned})
-            bar.console.print(f"{different} trainings, {different - len(missing)} of them done before")
+            bar.console.print(f"trainings: {different}, of which done before: {different - len(missing)}")
             for number, training in enumerate(missing, start=1):
                 begun[training.key] = number, sum(before.steps for before in missing[: number - 1])
             bar.update(steps, total=sum(training.steps for training in missing), visible=bool(missing))

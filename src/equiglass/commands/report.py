@@ -17,7 +17,7 @@ def report(
         list[str],
         typer.Argument(
             metavar="RUN|RESULTS...",
-            help="Run folders, names of shipped models, and folders with PNG, TXT, CSV, JSON results.",
+            help="Run folders, names of shipped models, and folders with PNG, TXT, MD, CSV, JSON results.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Declaration, Settings, cases
 from equiglass.experiments.measured import Measured
 from equiglass.experiments.measures import check_data, measure_of
@@ -12,6 +13,9 @@ from equiglass.experiments.plan import Training, groups_of, quenched, trainings
 from equiglass.experiments.results import refuse_to_replace, write_results
 from equiglass.experiments.runs import missing, train_missing
 from equiglass.system import System
+
+RUNS = "runs"
+"""Folder of the trainings of all experiments."""
 
 
 def carry_out(
@@ -46,6 +50,8 @@ def carry_out(
     Raises:
         EquiglassError: a wrong declaration, data that do not do for it, a training that failed.
     """
+    if name == RUNS:
+        raise EquiglassError(f"an experiment cannot be called {RUNS!r}, the folder of the trainings; rename the file.")
     refuse_to_replace(out / name, quick)
     measure = measure_of(declaration)
     made = cases(declaration, changes)
@@ -55,8 +61,8 @@ def carry_out(
     if needing:
         groups = quenched(groups, needing[0], on_quench)
     planned = trainings(declaration, made, groups, 1 if quick else seeds or declaration.seeds, quick)
-    on_plan(planned, missing(planned, out / "runs"))
-    runs = train_missing(planned, out / "runs", on_step)
+    on_plan(planned, missing(planned, out / RUNS))
+    runs = train_missing(planned, out / RUNS, on_step)
     measured = measure(runs, declaration)
     write_results(out / name, declaration, runs, measured, command, quick)
     return measured

@@ -24,6 +24,10 @@ from equiglass.transfer import by_temperature, drawn
 TEST_SHARE = 4
 """One configuration in so many is for the test, and at least two."""
 
+SPLIT = (
+    "in the order of the SHA-256 sums of their names the last quarter of the configurations, at least two, is tested on"
+)
+
 QUICK_CONFIGURATIONS, QUICK_EPOCHS = 4, 3
 
 
@@ -145,6 +149,9 @@ def trainings(
 
     A training set of fewer configurations is seen in more epochs, so that the number of steps is that of the whole one.
     Amounts that a group does not have are left out.
+
+    Raises:
+        EquiglassError: none is left.
     """
     planned = []
     for seed in range(seeds):
@@ -163,6 +170,8 @@ def trainings(
                 for times in labels:
                     here = configuration.model_copy(update={"times": times})
                     planned.append(Training(case.variant, case.at, group, chosen, here, scored))
+    if not planned:
+        raise EquiglassError("every variant asks for more training configurations than there are; give more data.")
     return planned
 
 

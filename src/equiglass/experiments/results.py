@@ -12,6 +12,7 @@ from typing import Any
 from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Declaration
 from equiglass.experiments.measured import Line, Measured
+from equiglass.experiments.plan import SPLIT
 from equiglass.experiments.runs import Run
 from equiglass.files import reading, write_text
 from equiglass.training.run import environment
@@ -39,12 +40,13 @@ def write_results(
         "quick": quick,
         "environment": environment(),
         "declaration": declaration.model_dump(mode="json"),
+        "split": SPLIT,
         "configurations": [
             {
                 "group": group.name,
                 "temperature": group.temperature,
-                "training": " ".join(system.name for system in group.training),
-                "test": " ".join(system.name for system in group.test),
+                "training": [system.name for system in group.training],
+                "test": [system.name for system in group.test],
             }
             for group in groups
         ],
@@ -94,7 +96,7 @@ def groups_in_words(runs: Sequence[Run]) -> str:
     """How many configurations are trained and tested on."""
     groups = {run.training.group.name: run.training.group for run in runs}
     parts = [f"{name}: {len(group.training)} training, {len(group.test)} test" for name, group in groups.items()]
-    return "Configurations, dealt by the SHA-256 sums of their names. " + "; ".join(parts) + "."
+    return f"{'; '.join(parts)} ({SPLIT})."
 
 
 def as_csv(rows: Sequence[Line]) -> str:

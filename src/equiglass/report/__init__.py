@@ -40,7 +40,7 @@ def write_report(
 
     Args:
         out: the file.
-        sources: each a run folder, a folder of them, the name of a shipped model, or a folder with PNG, TXT,
+        sources: each a run folder, a folder of them, the name of a shipped model, or a folder with PNG, TXT, MD,
             CSV or JSON files; what a folder holds of both is shown.
         systems: configurations that the models predict; their scores need measured propensities.
         checkpoint: "last" or "best".
@@ -62,7 +62,7 @@ def write_report(
     for source in sources:
         if source not in models and not result_files(Path(source)):
             raise EquiglassError(
-                f"{source} holds neither a model ({checkpoint}.safetensors) nor results (PNG, TXT, CSV, JSON), "
+                f"{source} holds neither a model ({checkpoint}.safetensors) nor results (PNG, TXT, MD, CSV, JSON), "
                 f"and is no model of the package ({', '.join(pretrained_names())})."
             )
     sections: list[Section] = []
