@@ -50,7 +50,7 @@ def carry_out(
     measure = measure_of(declaration)
     made = cases(declaration, changes)
     groups = groups_of(systems, declaration, quick)
-    needing = [case.configuration for case in made if case.configuration.inputs.needs_quench]
+    needing = [case.configuration for case in made if case.configuration.needs_quench]
     if needing:
         groups = quenched(groups, needing[0], on_quench)
     planned = trainings(declaration, made, groups, 1 if quick else seeds or declaration.seeds, quick)
