@@ -57,7 +57,7 @@ def carry_out(
     made = cases(declaration, changes)
     groups = groups_of(systems, declaration, quick)
     check_data(declaration, groups)
-    needing = [case.configuration for case in made if case.configuration.inputs.needs_quench]
+    needing = [case.configuration for case in made if case.configuration.needs_quench]
     if needing:
         groups = quenched(groups, needing[0], on_quench)
     planned = trainings(declaration, made, groups, 1 if quick else seeds or declaration.seeds, quick)

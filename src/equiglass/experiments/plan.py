@@ -97,7 +97,7 @@ class Training:
         digest = hashlib.sha256()
         for array in (system.positions, system.types, system.box, system.times, system.propensity):
             digest.update(np.ascontiguousarray(array).tobytes())
-        if self.configuration.inputs.needs_potential:
+        if self.configuration.needs_potential:
             digest.update(repr(system.potential or MIXTURES[self.configuration.potential]).encode())
         return [system.name, *system.time_labels, digest.hexdigest()]
 

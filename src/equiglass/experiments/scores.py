@@ -106,4 +106,6 @@ def _fits(number: Number, line: Line, temperature: float | None, at_tau_alpha: b
         return at_tau_alpha
     time = line["time"]
     assert isinstance(time, float)
+    if 0 in (time, number.time):
+        return time == number.time
     return max(time / number.time, number.time / time) < NEAR

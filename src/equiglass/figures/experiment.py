@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from equiglass.figures.style import COLOURS, COLUMN, FIELD, MARKERS, style
 from equiglass.figures.training import training_curves
+from equiglass.targets import target_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,6 +86,7 @@ def rho_along(summary: Lines, label: str, convention: str = "per_configuration",
                 x = [places[values.index(line["at"])] for line in lines]
                 # The value of a time may differ between groups, its label does not.
                 time = f"time {name}" if several else rf"$t$ = {times[name]:g}"
+                time = _shown(name) if target_of(name) == "energy" else time
                 _curve(ax, x, lines, convention, color=shade, marker="o", label=time)
             ax.set(xlabel=label, title=f"{here[0]['type']}, {_shown(title)}", xscale="log" if logarithmic else "linear")
             ax.set_xticks(places, [str(value) for value in values])

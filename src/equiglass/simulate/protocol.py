@@ -297,7 +297,7 @@ def _validated(kind: type[Model], protocol: Path | str, content: Any) -> Model:
         return kind.model_validate(content)
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'protocol'}: {item['msg']}"
+            f"{'.'.join(map(str, item['loc'])) or 'protocol'}: {item['msg'].removeprefix('Value error, ')}"
             for item in error.errors(include_url=False)
         )
         raise EquiglassError(f"{protocol}: not a protocol. {wrong}.") from None

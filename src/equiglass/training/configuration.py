@@ -160,7 +160,8 @@ def validate(model: type[Model], settings: Any, where: str) -> Model:
             )
             hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
             raise EquiglassError(f"{where}: unknown key {key!r}. {hint}") from None
-        message = first["msg"][0].lower() + first["msg"][1:]
+        message = first["msg"].removeprefix("Value error, ")
+        message = message[0].lower() + message[1:]
         raise EquiglassError(f"{where}: {key}: {message} (got {first['input']!r}).") from None
 
 
