@@ -159,7 +159,7 @@ def _with_decoder(
     trained: Trained, weights: Float, decoders: Decoders, times: Mapping[str, float], systems: Sequence[System]
 ) -> Trained:
     old = trained.network
-    n_scalars = trained.n_types + trained.inputs.n_energies
+    n_scalars = trained.n_types + len(trained.inputs.scalars)
     network = Network(old.architecture, n_scalars, trained.n_types, len(times)).to(old.decoder.dtype)
     state = dict(old.state_dict())
     state["decoder"] = torch.from_numpy(weights / decoders.scale[..., None]).to(old.decoder.dtype)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
 from equiglass.files import reading, replacing
-from equiglass.model.inputs import input_energy, input_graph
+from equiglass.model.inputs import input_graph, input_scalars
 from equiglass.model.trained import Trained
 from equiglass.prediction import Model
 from equiglass.system import Float, System
@@ -59,10 +59,10 @@ def represent(model: Model, system: System) -> Represented:
 
 
 def _invariants(trained: Trained, system: System) -> Float:
-    energy = input_energy(system, trained.inputs, trained.data.potential)
+    scalars = input_scalars(system, trained.inputs, trained.data.potential)
     network = trained.network.eval()
     cutoff, dtype = network.architecture.cutoff, network.decoder.dtype
-    graph = input_graph(system, trained.inputs, energy, trained.standardisation, cutoff, trained.n_types, dtype)
+    graph = input_graph(system, trained.inputs, scalars, trained.standardisation, cutoff, trained.n_types, dtype)
     with torch.no_grad():
         return network.representation(graph).double().numpy()
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from equiglass.errors import EquiglassError
-from equiglass.graph import Graph, Structure, build_graph, structure_positions
+from equiglass.graph import Graph, Structure, build_graph
 from equiglass.model.standardisation import Standardisation
-from equiglass.potential import LennardJones, potential_energy
+from equiglass.potential import LennardJones
+from equiglass.scalars import inherent_distance, neighbourhood_averages, particle_energy
 from equiglass.system import Float, System
 
 
 class Inputs(BaseModel):
-    """What the network sees of a configuration (six combinations, Table 1 of arXiv 2211.03226)."""
+    """What the network sees of a configuration (positions and energy: Table 1 of arXiv 2211.03226)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,11 +24,17 @@ class Inputs(BaseModel):
     energy: Literal["none", "thermal", "inherent"] = Field(
         "inherent", description="positions in which E_pot, a node scalar, is computed"
     )
+    distance: bool = Field(False, description="whether the distance to the inherent structure is a node scalar")
+    generations: int = Field(
+        0,
+        ge=0,
+        description="node scalars are averaged over 1, 2, 4, ... generations of neighbours too, up to this many",
+    )
 
     @property
     def needs_quench(self) -> bool:
         """Whether the inherent structure is needed."""
-        return "inherent" in (self.positions, self.energy)
+        return self.distance or "inherent" in (self.positions, self.energy)
 
     @property
     def needs_potential(self) -> bool:
@@ -35,13 +42,19 @@ class Inputs(BaseModel):
         return self.needs_quench or self.energy != "none"
 
     @property
-    def n_energies(self) -> int:
-        """Number of energies among the node scalars."""
-        return 0 if self.energy == "none" else 1
+    def averaged(self) -> list[int]:
+        """The generations that are node scalars, 0 first: 0, 1, 2, 4, ..."""
+        return [0] + [2**k for k in range(self.generations.bit_length())]
+
+    @property
+    def scalars(self) -> list[str]:
+        """Names of the node scalars beside the type, generation by generation."""
+        bare = ["E_pot"] * (self.energy != "none") + ["distance"] * self.distance
+        return [f"{name}, generation {n}" if n else name for n in self.averaged for name in bare]
 
 
-def input_energy(system: System, inputs: Inputs, potential: LennardJones | None = None) -> Float | None:
-    """E_pot,i = sum_{j != i} V(r_ij) in the positions that ``inputs`` names, (N,), or None where it names none.
+def input_scalars(system: System, inputs: Inputs, potential: LennardJones | None = None) -> Float:
+    """The node scalars that ``inputs`` names, as measured, (N, S).
 
     Args:
         system: with its inherent structure where that is needed.
@@ -51,26 +64,27 @@ def input_energy(system: System, inputs: Inputs, potential: LennardJones | None 
     Raises:
         EquiglassError: no potential is known, or no inherent structure is there.
     """
-    if inputs.energy == "none":
-        return None
-    potential = system.potential or potential
-    if potential is None:
-        raise EquiglassError(
-            f"{system.name}: the model needs the potential energy, but the file names no potential. "
-            "Choose a model without it (inputs.energy: none) or store the potential with the configuration."
-        )
-    return potential_energy(structure_positions(system, inputs.energy), system.types, system.box, potential)
+    bare = []
+    if inputs.energy != "none":
+        bare.append(particle_energy(system, inputs.energy, potential))
+    if inputs.distance:
+        bare.append(inherent_distance(system))
+    values = np.stack(bare, axis=1) if bare else np.empty((system.n_particles, 0))
+    if not bare or not inputs.generations:
+        return values
+    averages = neighbourhood_averages(system, values, inputs.averaged[-1], structure=inputs.positions)
+    return averages.reshape(system.n_particles, -1, len(bare))[:, inputs.averaged].reshape(system.n_particles, -1)
 
 
 def input_graph(
     system: System,
     inputs: Inputs,
-    energy: Float | None,
+    scalars: Float,
     standardisation: Standardisation,
     cutoff: float,
     n_types: int,
     dtype: torch.dtype = torch.float32,
 ) -> Graph:
-    """The graph of a configuration with the one-hot of the type and the standardised energy as node scalars."""
-    scalars = [] if energy is None else [standardisation.energy(energy, system.types)]
-    return build_graph(system, cutoff, inputs.positions, n_types, scalars, dtype)
+    """The graph of a configuration with the one-hot of the type and the standardised scalars as node scalars."""
+    standard = standardisation.scalars(scalars, system.types)
+    return build_graph(system, cutoff, inputs.positions, n_types, list(standard.T), dtype)

@@ -15,7 +15,6 @@ from equiglass.errors import EquiglassError
 from equiglass.figures import figure_png, training_curves
 from equiglass.files import reading
 from equiglass.model.operation import implementation
-from equiglass.model.standardisation import Standardisation
 from equiglass.model.trained import Trained
 from equiglass.prediction import Model
 from equiglass.report.page import Block, Code, Fold, Picture, Table, Text
@@ -40,7 +39,7 @@ def card_blocks(model: Model, files: Sequence[Path]) -> list[Block]:
         _settings("Architecture", first.network.architecture),
         _settings("Inputs", first.inputs),
         _training_data(first),
-        Fold("Standardisation of targets and energy", _standardisation(first.standardisation, first.times)),
+        Fold("Standardisation of targets and node scalars", _standardisation(first)),
     ]
     for name in (CONFIGURATION, SPLIT, ENVIRONMENT, "README.md"):
         found = next((folder / name for folder in (whole, folders[0]) if (folder / name).is_file()), None)
@@ -119,7 +118,8 @@ def _training_data(trained: Trained) -> Table:
     return Table("Training data", [], rows)
 
 
-def _standardisation(numbers: Standardisation, times: Mapping[str, float]) -> list[Block]:
+def _standardisation(trained: Trained) -> list[Block]:
+    numbers, times = trained.standardisation, trained.times
     targets = [
         [
             type_name(kind),
@@ -131,13 +131,14 @@ def _standardisation(numbers: Standardisation, times: Mapping[str, float]) -> li
         for kind in range(len(numbers.target_mean))
         for k, (label, time) in enumerate(times.items())
     ]
-    energies = [
-        [type_name(kind), f"{mean:.4g}", f"{scale:.4g}"]
-        for kind, (mean, scale) in enumerate(zip(numbers.energy_mean, numbers.energy_scale, strict=True))
+    scalars = [
+        [type_name(kind), name, f"{numbers.scalar_mean[kind, k]:.4g}", f"{numbers.scalar_scale[kind, k]:.4g}"]
+        for kind in range(len(numbers.scalar_mean))
+        for k, name in enumerate(trained.inputs.scalars)
     ]
     return [
         Table("Propensity (Lennard-Jones length)", ["type", "time", "label", "mean", "scale"], targets),
-        Table("Energy of a particle (Lennard-Jones energy)", ["type", "mean", "scale"], energies),
+        Table("Node scalars (Lennard-Jones units)", ["type", "scalar", "mean", "scale"], scalars),
     ]
 
 

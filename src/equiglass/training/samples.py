@@ -11,7 +11,7 @@ from torch import Tensor
 
 from equiglass.errors import EquiglassError
 from equiglass.graph import Graph
-from equiglass.model.inputs import Inputs, input_energy, input_graph
+from equiglass.model.inputs import Inputs, input_graph, input_scalars
 from equiglass.model.standardisation import Standardisation, measure
 from equiglass.model.trained import TrainingData
 from equiglass.system import Float, System
@@ -94,9 +94,9 @@ def fit_standardisation(
     systems: Sequence[System], labels: Sequence[str], inputs: Inputs, n_types: int, choice: Standardise
 ) -> Standardisation:
     """Standardisation over the training configurations."""
-    energies = [input_energy(s, inputs) for s in systems]
+    scalars = [input_scalars(s, inputs) for s in systems]
     propensities = [labelled_propensity(s, labels) for s in systems]
-    return measure(systems, propensities, energies, n_types, choice.targets == "type", choice.energy == "type")
+    return measure(systems, propensities, scalars, n_types, choice.targets == "type", choice.energy == "type")
 
 
 def make_sample(
@@ -114,7 +114,7 @@ def make_sample(
     """
     if system.n_types > n_types:
         raise EquiglassError(f"{system.name} has {system.n_types} particle types; the training set has {n_types}.")
-    graph = input_graph(system, inputs, input_energy(system, inputs), standardisation, cutoff, n_types)
+    graph = input_graph(system, inputs, input_scalars(system, inputs), standardisation, cutoff, n_types)
     propensity = labelled_propensity(system, labels)
     targets = torch.from_numpy(standardisation.targets(propensity, system.types).T.copy()).float()
     return Sample(system.name, graph, targets, propensity, system.types)
