@@ -463,8 +463,10 @@ def test_commands_train_score_and_crossvalidate(
     assert run("baseline", "boattini", *data, "--out", tmp_path / "run") == 2
     assert "not empty" in capsys.readouterr().err
     assert run("baseline", "boattini", *data, "--out", tmp_path / "no", "--json", tmp_path / "no.json") == 2
-    assert run("export", tmp_path / "run", "-o", tmp_path / "light") == 2
+    assert run("represent", tmp_path / "run", *data, "--out", tmp_path / "no") == 2
     assert "is a baseline" in capsys.readouterr().err
+    assert run("export", tmp_path / "run", "-o", tmp_path / "light") == 0
+    np.testing.assert_array_equal(*(load_model(tmp_path / r).predict(shaken(9)).propensity for r in ("run", "light")))
     out = ("--out", tmp_path / "cv", "--json", tmp_path / "cv.json", "--figures", tmp_path / "figures")
     assert run("baseline", "boattini", *data, "--crossvalidate", *out) == 0
     assert len(list((tmp_path / "cv").glob("fold-*/boattini.safetensors"))) == 5

@@ -6,17 +6,17 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from equiglass.graph import Graph, Structure, build_graph
 from equiglass.model.standardisation import Standardisation
 from equiglass.potential import LennardJones
-from equiglass.scalars import inherent_distance, neighbourhood_averages, particle_energy
+from equiglass.scalars import neighbourhood_averages, particle_energy
 from equiglass.system import Float, System
 
 
 class Inputs(BaseModel):
-    """What the network sees of a configuration (positions and energy: Table 1 of arXiv 2211.03226)."""
+    """What the network sees of a configuration (six combinations, Table 1 of arXiv 2211.03226)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,17 +24,20 @@ class Inputs(BaseModel):
     energy: Literal["none", "thermal", "inherent"] = Field(
         "inherent", description="positions in which E_pot, a node scalar, is computed"
     )
-    distance: bool = Field(False, description="whether the distance to the inherent structure is a node scalar")
     generations: int = Field(
-        0,
-        ge=0,
-        description="node scalars are averaged over 1, 2, 4, ... generations of neighbours too, up to this many",
+        0, ge=0, description="the line from outputs to propensities takes in E_pot averaged over this many generations"
     )
+
+    @model_validator(mode="after")
+    def _has_something_to_average(self) -> Inputs:
+        if self.generations and self.energy == "none":
+            raise ValueError("generations average E_pot, and energy is none; set generations: 0, or energy: inherent")
+        return self
 
     @property
     def needs_quench(self) -> bool:
         """Whether the inherent structure is needed."""
-        return self.distance or "inherent" in (self.positions, self.energy)
+        return "inherent" in (self.positions, self.energy)
 
     @property
     def needs_potential(self) -> bool:
@@ -42,19 +45,18 @@ class Inputs(BaseModel):
         return self.needs_quench or self.energy != "none"
 
     @property
-    def averaged(self) -> list[int]:
-        """The generations that are node scalars, 0 first: 0, 1, 2, 4, ..."""
-        return [0] + [2**k for k in range(self.generations.bit_length())]
+    def n_energies(self) -> int:
+        """Number of energies among the node scalars."""
+        return 0 if self.energy == "none" else 1
 
     @property
-    def scalars(self) -> list[str]:
-        """Names of the node scalars beside the type, generation by generation."""
-        bare = ["E_pot"] * (self.energy != "none") + ["distance"] * self.distance
-        return [f"{name}, generation {n}" if n else name for n in self.averaged for name in bare]
+    def n_averages(self) -> int:
+        """Number of averages of E_pot that the line takes in, that over no neighbours included."""
+        return self.generations + 1 if self.generations else 0
 
 
-def input_scalars(system: System, inputs: Inputs, potential: LennardJones | None = None) -> Float:
-    """The node scalars that ``inputs`` names, as measured, (N, S).
+def input_energy(system: System, inputs: Inputs, potential: LennardJones | None = None) -> Float | None:
+    """E_pot,i = sum_{j != i} V(r_ij) in the positions that ``inputs`` names, (N,), or None where it names none.
 
     Args:
         system: with its inherent structure where that is needed.
@@ -64,27 +66,30 @@ def input_scalars(system: System, inputs: Inputs, potential: LennardJones | None
     Raises:
         EquiglassError: no potential is known, or no inherent structure is there.
     """
-    bare = []
-    if inputs.energy != "none":
-        bare.append(particle_energy(system, inputs.energy, potential))
-    if inputs.distance:
-        bare.append(inherent_distance(system))
-    values = np.stack(bare, axis=1) if bare else np.empty((system.n_particles, 0))
-    if not bare or not inputs.generations:
-        return values
-    averages = neighbourhood_averages(system, values, inputs.averaged[-1], structure=inputs.positions)
-    return averages.reshape(system.n_particles, -1, len(bare))[:, inputs.averaged].reshape(system.n_particles, -1)
+    if inputs.energy == "none":
+        return None
+    return particle_energy(system, inputs.energy, potential)
+
+
+def input_averages(system: System, inputs: Inputs, energy: Float | None) -> Float:
+    """E_pot averaged over 0, 1, ... generations of neighbours, (N, G), G = ``inputs.n_averages``.
+
+    Neighbours are those in the positions that make the graph (`neighbourhood_averages`).
+    """
+    if energy is None or not inputs.generations:
+        return np.empty((system.n_particles, 0))
+    return neighbourhood_averages(system, energy[:, None], inputs.generations, structure=inputs.positions)
 
 
 def input_graph(
     system: System,
     inputs: Inputs,
-    scalars: Float,
+    energy: Float | None,
     standardisation: Standardisation,
     cutoff: float,
     n_types: int,
     dtype: torch.dtype = torch.float32,
 ) -> Graph:
-    """The graph of a configuration with the one-hot of the type and the standardised scalars as node scalars."""
-    standard = standardisation.scalars(scalars, system.types)
-    return build_graph(system, cutoff, inputs.positions, n_types, list(standard.T), dtype)
+    """The graph of a configuration with the one-hot of the type and the standardised energy as node scalars."""
+    scalars = [] if energy is None else [standardisation.energy(energy, system.types)]
+    return build_graph(system, cutoff, inputs.positions, n_types, scalars, dtype)

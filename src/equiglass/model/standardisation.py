@@ -1,4 +1,4 @@
-"""Targets and node scalars brought to zero mean and unit variance, per particle type, over the training set.
+"""Targets and energies brought to zero mean and unit variance, per particle type, over the training set.
 
 A prediction is taken back to LJ units with the same numbers. They travel with the weights.
 """
@@ -21,61 +21,67 @@ class Standardisation:
     Attributes:
         target_mean: (n_types, T), LJ length.
         target_scale: (n_types, T).
-        scalar_mean: (n_types, S), LJ units.
-        scalar_scale: (n_types, S).
+        energy_mean: (n_types,), LJ energy.
+        energy_scale: (n_types,).
+        average_weights: of the G averages of E_pot in the line to propensities, (n_types, T, G).
     """
 
     target_mean: Float
     target_scale: Float
-    scalar_mean: Float
-    scalar_scale: Float
+    energy_mean: Float
+    energy_scale: Float
+    average_weights: Float
 
     def targets(self, propensity: Float, types: NDArray[np.int64]) -> Float:
         """Standardised propensity, (T, N); NaN stays NaN."""
         return (propensity - self.target_mean[types].T) / self.target_scale[types].T
 
-    def propensity(self, targets: Float, types: NDArray[np.int64]) -> Float:
-        """Back to LJ units, (T, N)."""
-        return targets * self.target_scale[types].T + self.target_mean[types].T
+    def propensity(self, targets: Float, types: NDArray[np.int64], averages: Float) -> Float:
+        """Mean + scale * target + weights . averages, back in LJ units, (T, N); ``averages`` are (N, G)."""
+        line = targets * self.target_scale[types].T + self.target_mean[types].T
+        return line + np.einsum("ntg,ng->tn", self.average_weights[types], averages)
 
-    def scalars(self, scalars: Float, types: NDArray[np.int64]) -> Float:
-        """Standardised node scalars, (N, S)."""
-        return (scalars - self.scalar_mean[types]) / self.scalar_scale[types]
+    def energy(self, energy: Float, types: NDArray[np.int64]) -> Float:
+        """Standardised energy, (N,)."""
+        return (energy - self.energy_mean[types]) / self.energy_scale[types]
 
 
 def measure(
     systems: Sequence[System],
     propensities: Sequence[Float],
-    scalars: Sequence[Float],
+    energies: Sequence[Float | None],
     n_types: int,
     targets_by_type: bool = True,
-    scalars_by_type: bool = True,
+    energy_by_type: bool = True,
+    n_averages: int = 0,
 ) -> Standardisation:
     """Means and standard deviations of the training set; a type or time that does not occur gets 0 and 1.
 
     Args:
         systems: the training configurations.
         propensities: their labels in the model's order of times, each (T, N), NaN where missing.
-        scalars: their node scalars, each (N, S).
+        energies: E_pot of every particle, each (N,), or None.
         n_types: number of types of the model.
         targets_by_type: each type apart, or all particles together.
-        scalars_by_type: the same for the node scalars.
+        energy_by_type: the same for the energies.
+        n_averages: G; their weights are 0 until the trained network is calibrated.
     """
     types = np.concatenate([s.types for s in systems])
     targets = np.concatenate(propensities, axis=1)
-    inputs = np.concatenate(scalars)
+    energy = np.concatenate(
+        [np.zeros(s.n_particles) if e is None else e for s, e in zip(systems, energies, strict=True)]
+    )
     target_mean, target_scale = np.zeros((n_types, len(targets))), np.ones((n_types, len(targets)))
-    scalar_mean, scalar_scale = np.zeros((n_types, inputs.shape[1])), np.ones((n_types, inputs.shape[1]))
+    energy_mean, energy_scale = np.zeros(n_types), np.ones(n_types)
     for kind in np.unique(types):
         of_kind = types == kind
         everyone = np.ones_like(of_kind)
-        for column, values in enumerate(inputs.T):
-            chosen = values[of_kind if scalars_by_type else everyone]
-            scalar_mean[kind, column], scalar_scale[kind, column] = _moments(chosen)
+        energy_mean[kind], energy_scale[kind] = _moments(energy[of_kind if energy_by_type else everyone])
         for time, values in enumerate(targets):
             chosen = values[of_kind if targets_by_type else everyone]
             target_mean[kind, time], target_scale[kind, time] = _moments(chosen)
-    return Standardisation(target_mean, target_scale, scalar_mean, scalar_scale)
+    average_weights = np.zeros((n_types, len(targets), n_averages))
+    return Standardisation(target_mean, target_scale, energy_mean, energy_scale, average_weights)
 
 
 def _moments(values: Float) -> tuple[float, float]:

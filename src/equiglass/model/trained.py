@@ -2,9 +2,9 @@
 
 Tensors are named ``network.*`` (the state of :class:`~equiglass.model.network.Network`) and
 ``standardisation.*``; a run's own state (optimiser) may lie beside them under other names. The metadata entry
-``equiglass`` is JSON: format, version, architecture, inputs, times, and a description of the training data. In
-version 1 its potential has no truncation: it is shifted. Up to version 2 the one node scalar is E_pot, and its mean and
-scale are ``standardisation.energy_mean`` and ``standardisation.energy_scale``, (n_types,).
+``equiglass`` is JSON: format, version, architecture, inputs, times, and a description of the training data. Up to
+version 2 no averages of E_pot are in the line to propensities. In version 1 the potential has no truncation: it is
+shifted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch import Tensor
 from equiglass.errors import EquiglassError
 from equiglass.files import replacing
 from equiglass.model.architecture import Architecture
-from equiglass.model.inputs import Inputs, input_graph, input_scalars
+from equiglass.model.inputs import Inputs, input_averages, input_energy, input_graph
 from equiglass.model.network import Network
 from equiglass.model.standardisation import Standardisation
 from equiglass.potential import LennardJones
@@ -58,9 +58,9 @@ class Trained:
 
     Attributes:
         network: the weights.
-        inputs: positions and scalars that the network sees.
+        inputs: positions and energy that the network sees.
         times: value by label, in the order of the outputs; the value is the training set's first.
-        standardisation: of targets and node scalars.
+        standardisation: of targets and energy.
         data: the training data in short.
     """
 
@@ -77,14 +77,15 @@ class Trained:
 
     def predict(self, system: System) -> Float:
         """Propensity at every time of ``times``, LJ length, (T, N). The system carries what ``inputs`` needs."""
-        scalars = input_scalars(system, self.inputs, self.data.potential)
+        energy = input_energy(system, self.inputs, self.data.potential)
         cutoff = self.network.architecture.cutoff
         dtype = self.network.decoder.dtype
-        graph = input_graph(system, self.inputs, scalars, self.standardisation, cutoff, self.n_types, dtype)
+        graph = input_graph(system, self.inputs, energy, self.standardisation, cutoff, self.n_types, dtype)
         self.network.eval()
         with torch.no_grad():
             targets = self.network(graph).double().numpy().T
-        return self.standardisation.propensity(targets, system.types)
+        averages = input_averages(system, self.inputs, energy)
+        return self.standardisation.propensity(targets, system.types, averages)
 
 
 def save_trained(
@@ -134,12 +135,10 @@ def read_trained(path: Path) -> tuple[Trained, dict[str, Tensor], dict[str, Any]
     inputs = Inputs(**description["inputs"])
     weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     n_types, n_times, _ = weights["decoder"].shape
-    network = Network(architecture, n_types + len(inputs.scalars), n_types, n_times).to(weights["decoder"].dtype)
+    network = Network(architecture, n_types + inputs.n_energies, n_types, n_times).to(weights["decoder"].dtype)
     network.load_state_dict(weights)
     if description["version"] < 3:
-        for name in ("mean", "scale"):
-            energy = tensors.pop(f"standardisation.energy_{name}")
-            tensors[f"standardisation.scalar_{name}"] = energy[:, None].expand(-1, len(inputs.scalars))
+        tensors["standardisation.average_weights"] = torch.zeros(n_types, n_times, 0, dtype=torch.float64)
     numbers = {k: np.asarray(tensors[f"standardisation.{k}"]) for k in (f.name for f in fields(Standardisation))}
     trained = Trained(
         network,

@@ -15,6 +15,7 @@ from equiglass.errors import EquiglassError
 from equiglass.figures import figure_png, training_curves
 from equiglass.files import reading
 from equiglass.model.operation import implementation
+from equiglass.model.standardisation import Standardisation
 from equiglass.model.trained import Trained
 from equiglass.prediction import Model
 from equiglass.report.page import Block, Code, Fold, Picture, Table, Text
@@ -39,7 +40,7 @@ def card_blocks(model: Model, files: Sequence[Path]) -> list[Block]:
         _settings("Architecture", first.network.architecture),
         _settings("Inputs", first.inputs),
         _training_data(first),
-        Fold("Standardisation of targets and node scalars", _standardisation(first)),
+        Fold("Standardisation of targets and energy", _standardisation(first.standardisation, first.times)),
     ]
     for name in (CONFIGURATION, SPLIT, ENVIRONMENT, "README.md"):
         found = next((folder / name for folder in (whole, folders[0]) if (folder / name).is_file()), None)
@@ -87,7 +88,8 @@ def training_commands(files: Sequence[Path]) -> list[str]:
 def _summary(model: Model, files: Sequence[Path]) -> Table:
     weights = sorted({sum(p.numel() for p in member.network.parameters()) for member in model.networks})
     rows = [
-        ["networks whose predictions are averaged", str(len(model.members))],
+        ["networks whose predictions are averaged", str(len(model.networks))],
+        ["baselines whose mean counts as much as theirs", str(len(model.members) - len(model.networks))],
         ["checkpoint", files[0].stem],
         ["weights of a network", " or ".join(map(str, weights))],
         ["particle types", ", ".join(type_name(kind) for kind in range(model.n_types))],
@@ -118,8 +120,7 @@ def _training_data(trained: Trained) -> Table:
     return Table("Training data", [], rows)
 
 
-def _standardisation(trained: Trained) -> list[Block]:
-    numbers, times = trained.standardisation, trained.times
+def _standardisation(numbers: Standardisation, times: Mapping[str, float]) -> list[Block]:
     targets = [
         [
             type_name(kind),
@@ -131,14 +132,13 @@ def _standardisation(trained: Trained) -> list[Block]:
         for kind in range(len(numbers.target_mean))
         for k, (label, time) in enumerate(times.items())
     ]
-    scalars = [
-        [type_name(kind), name, f"{numbers.scalar_mean[kind, k]:.4g}", f"{numbers.scalar_scale[kind, k]:.4g}"]
-        for kind in range(len(numbers.scalar_mean))
-        for k, name in enumerate(trained.inputs.scalars)
+    energies = [
+        [type_name(kind), f"{mean:.4g}", f"{scale:.4g}"]
+        for kind, (mean, scale) in enumerate(zip(numbers.energy_mean, numbers.energy_scale, strict=True))
     ]
     return [
         Table("Propensity (Lennard-Jones length)", ["type", "time", "label", "mean", "scale"], targets),
-        Table("Node scalars (Lennard-Jones units)", ["type", "scalar", "mean", "scale"], scalars),
+        Table("Energy of a particle (Lennard-Jones energy)", ["type", "mean", "scale"], energies),
     ]
 
 

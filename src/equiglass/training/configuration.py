@@ -24,7 +24,7 @@ class Standardise(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     targets: Literal["type", "all"] = Field("type", description="each particle type apart, or all together")
-    energy: Literal["type", "all"] = Field("type", description="the same for the node scalars")
+    energy: Literal["type", "all"] = Field("type", description="the same for E_pot")
 
 
 class Configuration(BaseModel):

@@ -95,7 +95,7 @@ def train(
     )
     architecture = configuration.architecture
     torch.manual_seed(key(configuration.seed, 0))
-    network = Network(architecture, n_types + len(configuration.inputs.scalars), n_types, len(labels)).to(device)
+    network = Network(architecture, n_types + configuration.inputs.n_energies, n_types, len(labels)).to(device)
     trained = Trained(network, configuration.inputs, labels, standardisation, describe(training, n_types))
     optimizer = make_optimizer(network, configuration)
     progress = Progress()

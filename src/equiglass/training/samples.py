@@ -11,7 +11,7 @@ from torch import Tensor
 
 from equiglass.errors import EquiglassError
 from equiglass.graph import Graph
-from equiglass.model.inputs import Inputs, input_graph, input_scalars
+from equiglass.model.inputs import Inputs, input_averages, input_energy, input_graph
 from equiglass.model.standardisation import Standardisation, measure
 from equiglass.model.trained import TrainingData
 from equiglass.system import Float, System
@@ -28,6 +28,7 @@ class Sample:
         targets: standardised propensity, (N, T), NaN where missing.
         propensity: in LJ units, (T, N), NaN where missing.
         types: (N,).
+        averages: of E_pot, those that the line to propensities takes in, (N, G).
     """
 
     name: str
@@ -35,6 +36,7 @@ class Sample:
     targets: Tensor
     propensity: Float
     types: np.ndarray
+    averages: Float
 
     def to(self, device: torch.device) -> Sample:
         """The same with graph and targets on a device."""
@@ -94,9 +96,10 @@ def fit_standardisation(
     systems: Sequence[System], labels: Sequence[str], inputs: Inputs, n_types: int, choice: Standardise
 ) -> Standardisation:
     """Standardisation over the training configurations."""
-    scalars = [input_scalars(s, inputs) for s in systems]
+    energies = [input_energy(s, inputs) for s in systems]
     propensities = [labelled_propensity(s, labels) for s in systems]
-    return measure(systems, propensities, scalars, n_types, choice.targets == "type", choice.energy == "type")
+    by_type = (choice.targets == "type", choice.energy == "type")
+    return measure(systems, propensities, energies, n_types, *by_type, n_averages=inputs.n_averages)
 
 
 def make_sample(
@@ -114,10 +117,11 @@ def make_sample(
     """
     if system.n_types > n_types:
         raise EquiglassError(f"{system.name} has {system.n_types} particle types; the training set has {n_types}.")
-    graph = input_graph(system, inputs, input_scalars(system, inputs), standardisation, cutoff, n_types)
+    energy = input_energy(system, inputs)
+    graph = input_graph(system, inputs, energy, standardisation, cutoff, n_types)
     propensity = labelled_propensity(system, labels)
     targets = torch.from_numpy(standardisation.targets(propensity, system.types).T.copy()).float()
-    return Sample(system.name, graph, targets, propensity, system.types)
+    return Sample(system.name, graph, targets, propensity, system.types, input_averages(system, inputs, energy))
 
 
 def describe(systems: Sequence[System], n_types: int) -> TrainingData:
