@@ -105,8 +105,6 @@ def small_sample(seed: int) -> Sample:
     graph = build_graph(labelled_liquid(seed), 1.3)
     targets, nothing = torch.randn(graph.n_nodes, 2), np.zeros((0, 0))
     return Sample("liquid", graph, targets, np.zeros((2, graph.n_nodes)), np.zeros(0), nothing)
-        "liquid", graph, torch.randn(graph.n_nodes, 2), np.zeros((2, graph.n_nodes)), np.zeros(0), np.zeros((0, 0))
-    )
 
 
 def test_a_recorded_gradient_is_the_plain_one() -> None:
