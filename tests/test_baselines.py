@@ -471,5 +471,15 @@ def test_commands_train_score_and_crossvalidate(
     assert run("baseline", "boattini", *data, "--crossvalidate", *out) == 0
     assert len(list((tmp_path / "cv").glob("fold-*/boattini.safetensors"))) == 5
     assert (tmp_path / "figures" / "rho.png").stat().st_size > 5000
+    tiny = (
+        "architecture.l_max=0",
+        "architecture.layers=1",
+        "architecture.channels=1",
+        "epochs=1",
+        "inputs.generations=1",
+    )
+    settings = [word for setting in tiny for word in ("--set", setting)]
+    assert run("crossvalidate", *data, "--out", tmp_path / "cv", "--members", 2, *settings) == 0
+    assert [len(load_model(tmp_path / "cv" / f"fold-{k}").members) for k in range(1, 6)] == [3] * 5
     rows = json.loads((tmp_path / "cv.json").read_text())["rho"]
     assert [(row["type"], row["label"], row["configurations"]) for row in rows[:2]] == [("A", "1", 5), ("B", "1", 5)]
