@@ -24,13 +24,7 @@ from equiglass.__main__ import main
 from equiglass.baselines import boattini
 from equiglass.baselines import shells as shell_sums
 from equiglass.baselines.boattini import boattini_features, fit_boattini, load_boattini, save_boattini
-from equiglass.baselines.descriptors import (
-    Descriptors,
-    describe,
-    first_layer_invariants,
-    inherent_energy,
-    neighbourhood_averages,
-)
+from equiglass.baselines.descriptors import Descriptors, describe, first_layer_invariants
 from equiglass.baselines.ridge import fit_ridge, fit_ridge_by_folds
 from equiglass.baselines.shells import Shells, radial_sums, shell_norms, unit_harmonics
 from equiglass.errors import EquiglassError
@@ -38,6 +32,7 @@ from equiglass.formats import save
 from equiglass.neighbors import periodic_pairs
 from equiglass.observables import correlation
 from equiglass.prediction import load_model
+from equiglass.scalars import neighbourhood_averages, particle_energy
 from equiglass.system import System
 from labelled import labelled_liquid
 
@@ -405,12 +400,12 @@ def test_features_are_both_structures_and_the_averaged_scalars() -> None:
     n = len(SMALL.names())
     assert features[:, :n] == pytest.approx(describe(system, SMALL), rel=1e-5, abs=1e-6)
     assert features[:, n : 2 * n] == pytest.approx(describe(system, SMALL, positions="thermal"), rel=1e-5, abs=1e-6)
-    assert features[:, 2 * n] == pytest.approx(inherent_energy(system), rel=1e-5)
+    assert features[:, 2 * n] == pytest.approx(particle_energy(system), rel=1e-5)
     assert system.positions_inherent is not None
     distance = np.linalg.norm(system.positions_inherent - system.positions, axis=1)
     assert features[:, 2 * n + 1] == pytest.approx(distance, rel=1e-5)
     scalars = features[:, 2 * n :].astype(float)
-    average = neighbourhood_averages(system, scalars[:, -4:-2], SMALL.averaging_radius, 1)
+    average = neighbourhood_averages(system, scalars[:, -4:-2], 1, SMALL.averaging_radius)
     assert scalars[:, -2:] == pytest.approx(average[:, 2:], rel=1e-4)
     assert scalars.shape[1] == 2 * (boattini.GENERATIONS + 1)
     emphases = boattini._emphases(SMALL, 2)
@@ -468,11 +463,23 @@ def test_commands_train_score_and_crossvalidate(
     assert run("baseline", "boattini", *data, "--out", tmp_path / "run") == 2
     assert "not empty" in capsys.readouterr().err
     assert run("baseline", "boattini", *data, "--out", tmp_path / "no", "--json", tmp_path / "no.json") == 2
-    assert run("export", tmp_path / "run", "-o", tmp_path / "light") == 2
+    assert run("represent", tmp_path / "run", *data, "--out", tmp_path / "no") == 2
     assert "is a baseline" in capsys.readouterr().err
+    assert run("export", tmp_path / "run", "-o", tmp_path / "light") == 0
+    np.testing.assert_array_equal(*(load_model(tmp_path / r).predict(shaken(9)).propensity for r in ("run", "light")))
     out = ("--out", tmp_path / "cv", "--json", tmp_path / "cv.json", "--figures", tmp_path / "figures")
     assert run("baseline", "boattini", *data, "--crossvalidate", *out) == 0
     assert len(list((tmp_path / "cv").glob("fold-*/boattini.safetensors"))) == 5
     assert (tmp_path / "figures" / "rho.png").stat().st_size > 5000
+    tiny = (
+        "architecture.l_max=0",
+        "architecture.layers=1",
+        "architecture.channels=1",
+        "epochs=1",
+        "inputs.generations=1",
+    )
+    settings = [word for setting in tiny for word in ("--set", setting)]
+    assert run("crossvalidate", *data, "--out", tmp_path / "cv", "--members", 2, *settings) == 0
+    assert [len(load_model(tmp_path / "cv" / f"fold-{k}").members) for k in range(1, 6)] == [3] * 5
     rows = json.loads((tmp_path / "cv.json").read_text())["rho"]
     assert [(row["type"], row["label"], row["configurations"]) for row in rows[:2]] == [("A", "1", 5), ("B", "1", 5)]

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equiglass.baselines.descriptors import inherent_energy
 from equiglass.demo import demo_configuration
 from equiglass.errors import EquiglassError
 from equiglass.evaluation import evaluate_model
@@ -26,6 +25,7 @@ from equiglass.experiments.runs import Run, train_missing
 from equiglass.experiments.spatial import BIN, spatial_rows
 from equiglass.experiments.temperatures import Seeded, asymmetries, asymmetry, median_rows
 from equiglass.observables import PAPER, Step, chi4, pearson
+from equiglass.scalars import particle_energy
 from equiglass.system import System
 from equiglass.transfer import ALL_TIMES, Measure, Row, Scores, Split, transfer
 from labelled import labelled_liquid
@@ -353,7 +353,7 @@ def test_a_baseline_on_the_energy_alone_finds_a_planted_line(monkeypatch: pytest
     monkeypatch.setattr("equiglass.baselines.boattini.PENALTIES", (1.0,))
 
     def planted(system: System) -> System:
-        energy = inherent_energy(system)
+        energy = particle_energy(system)
         return replace(system, propensity=np.stack([100.0 + 0.01 * energy, 100.0 - 0.01 * energy]))
 
     systems = [planted(s) for s in at_temperature(0.5, 3)]

@@ -9,8 +9,11 @@ import pytest
 
 import equiglass
 from conftest import random_liquid
+from equiglass.baselines.boattini import Boattini
+from equiglass.model.trained import Trained
 from equiglass.observables import pearson
-from equiglass.prediction import PRETRAINED, pretrained_names
+from equiglass.prediction import PRETRAINED, pretrained_names, save_model
+from equiglass.transfer import trained_on
 
 
 def test_it_predicts_straight_after_installation() -> None:
@@ -20,6 +23,22 @@ def test_it_predicts_straight_after_installation() -> None:
     assert prediction.propensity.shape == (1, 400)
     assert np.all(np.isfinite(prediction.propensity))
     assert prediction.system.positions_inherent is not None
+
+
+def test_networks_and_regression_count_alike_and_survive_export(tmp_path: Path) -> None:
+    model = equiglass.load_model("kalj-T0.44")
+    assert [type(member) for member in model.members] == [Trained] * 5 + [Boattini]
+    system = equiglass.quench(random_liquid(400, seed=3), potential=model.data.potential)
+    each = [member.predict(system) for member in model.members]
+    expected = (np.mean(each[:5], axis=0) + each[5]) / 2
+    np.testing.assert_allclose(model.predict(system).propensity, np.maximum(expected, 0), rtol=1e-9)
+    save_model(model, tmp_path)
+    again = equiglass.load_model(tmp_path).predict(system)
+    np.testing.assert_array_equal(again.propensity, model.predict(system).propensity)
+
+
+def test_it_tells_what_it_was_trained_on() -> None:
+    assert len(trained_on("kalj-T0.44") or ()) == 10
 
 
 def test_every_shipped_model_has_a_card_and_no_training_state() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -15,12 +16,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 import equiglass
 from equiglass.errors import EquiglassError
 from equiglass.graph import build_graph
 from equiglass.model.architecture import Architecture
+from equiglass.model.inputs import input_averages, input_energy
 from equiglass.model.network import Network
 from equiglass.model.trained import load_trained
 from equiglass.targets import measured
@@ -101,7 +104,8 @@ def test_loss_sums_over_times_and_masks_missing_labels() -> None:
 
 def small_sample(seed: int) -> Sample:
     graph = build_graph(labelled_liquid(seed), 1.3)
-    return Sample("liquid", graph, torch.randn(graph.n_nodes, 2), np.zeros((2, graph.n_nodes)), np.zeros(0))
+    targets, nothing = torch.randn(graph.n_nodes, 2), np.zeros((0, 0))
+    return Sample("liquid", graph, targets, np.zeros((2, graph.n_nodes)), np.zeros(0), nothing)
 
 
 def test_a_recorded_gradient_is_the_plain_one() -> None:
@@ -198,8 +202,48 @@ def test_predictions_are_calibrated_on_the_training_set(tmp_path: Path) -> None:
     assert np.corrcoef(predicted[1], measured[1])[0, 1] > 0
 
 
+def test_the_line_takes_in_averages_of_the_energy_and_its_errors_are_uncorrelated_with_them(tmp_path: Path) -> None:
+    trained = train(liquids(), tmp_path / "run", tiny("epochs=20", "inputs.generations=3", "fold=0"))
+    again = load_trained(tmp_path / "run" / "last.safetensors")
+    systems = liquids()
+    np.testing.assert_array_equal(again.predict(systems[0]), trained.predict(systems[0]))
+    weights = trained.standardisation.average_weights
+    assert weights.shape == (2, 2, 4)
+    assert np.all(weights[0, 1] != 0)
+    errors = np.concatenate([(trained.predict(s) - s.propensity)[1, s.types == 0] for s in systems])
+    energies = [input_energy(s, trained.inputs) for s in systems]
+    averages = [input_averages(s, trained.inputs, e)[s.types == 0] for s, e in zip(systems, energies, strict=True)]
+    assert errors.mean() == pytest.approx(0, abs=1e-9)
+    assert np.abs(np.corrcoef(errors, np.concatenate(averages).T)[0, 1:]).max() < 0.02
+
+
+def test_averages_need_an_energy() -> None:
+    with pytest.raises(EquiglassError, match=r"inputs.*generations: 0"):
+        tiny("inputs.generations=3", "inputs.energy=none")
+
+
+def test_a_model_file_of_version_2_has_no_averages(tmp_path: Path) -> None:
+    trained = train(liquids(2), tmp_path / "run", tiny("epochs=1", "fold=0"))
+    path = tmp_path / "run" / "last.safetensors"
+    with safe_open(path, framework="pt") as file:
+        description = json.loads(file.metadata()["equiglass"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+    del tensors["standardisation.average_weights"], description["inputs"]["generations"]
+    save_file(tensors, path, metadata={"equiglass": json.dumps(description | {"version": 2})})
+    system = liquids(1)[0]
+    np.testing.assert_array_equal(load_trained(path).predict(system), trained.predict(system))
+
+
 @pytest.mark.parametrize(
-    "override", ["inputs.positions=inherent", "inputs.energy=none", "inputs.energy=thermal", "times=['7']", "fold=0"]
+    "override",
+    [
+        "inputs.positions=inherent",
+        "inputs.energy=none",
+        "inputs.energy=thermal",
+        "inputs.generations=2",
+        "times=['7']",
+        "fold=0",
+    ],
 )
 def test_every_choice_of_input_and_target_trains(tmp_path: Path, override: str) -> None:
     trained = train(liquids(), tmp_path / "run", tiny("epochs=1", override))

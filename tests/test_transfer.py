@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import equiglass
-from equiglass.decoders import Decoders, decoders_of, refit, with_decoders
+from equiglass.decoders import decoders_of, refit, with_decoders
 from equiglass.errors import EquiglassError
 from equiglass.evaluation import evaluate
 from equiglass.observables import bootstrap, correlation
@@ -99,11 +99,17 @@ def test_line_is_never_worse_than_its_prior_where_it_is_fitted(seed: int, penalt
         fit_line(x[:1], y[:1], prior)
 
 
-@pytest.mark.parametrize("members", [1, 2])
-def test_decoders_are_the_model_and_the_model_is_its_decoders(trained: Path, members: int) -> None:
+@pytest.mark.parametrize(("members", "generations"), [(1, 0), (2, 0), (2, 3)])
+def test_decoders_are_the_model_and_the_model_is_its_decoders(trained: Path, members: int, generations: int) -> None:
     """An ensemble of a network and itself with another decoder is one line on both representations."""
     model = load_model(trained / "run")
     systems = equiglass.load(trained / "cold.h5")
+    if generations:
+        (network,) = model.networks
+        weights = np.random.default_rng(0).normal(0, 0.01, (2, 2, generations + 1))
+        numbers = replace(network.standardisation, average_weights=weights)
+        inputs = network.inputs.model_copy(update={"generations": generations})
+        model = Model("averages", (replace(network, inputs=inputs, standardisation=numbers),))
     if members == 2:
         own = decoders_of(model)
         other = with_decoders(model, replace(own, weights=2 * own.weights, offset=own.offset + 1), systems)
@@ -123,12 +129,12 @@ def test_refit_finds_a_planted_decoder(trained: Path) -> None:
     model = load_model(trained / "run")
     own = decoders_of(model)
     rng = np.random.default_rng(0)
-    planted = Decoders(own.labels, own.offset + 20.0, rng.normal(size=own.weights.shape), own.scale)
+    planted = replace(own, offset=own.offset + 20.0, weights=rng.normal(size=own.weights.shape))
     configurations = [represent(model, s) for s in at_temperature(0.4, 4)]
     learned = []
     for c in configurations:
         propensity = np.array(list(planted.predict(c).values()))
-        learned.append(Represented(replace(c.system, propensity=propensity), c.h))
+        learned.append(Represented(replace(c.system, propensity=propensity), c.h, c.averages))
     fit = refit(own, learned[:3])
     assert np.all(fit.penalty == PENALTIES[0])
     for label, values in fit.decoders.predict(learned[3]).items():

@@ -1,7 +1,8 @@
 """The linear decoders of a model, and their exact refit on other configurations while the rest is frozen.
 
 Eq. 23 of arXiv 2211.03226 has no offset: the network predicts y_i(t) = w_{t, type(i)} . |h_i|, and the propensity is
-m_i = mean + scale * y_i. Here both are one line, m_i = offset + weights . |h_i|. A refit standardises the targets anew,
+m_i = mean + scale * y_i, and weights . averages_i of E_pot where the model takes them in. Here all is one line,
+m_i = offset + weights . |h_i| + average_weights . averages_i. A refit standardises the targets anew,
 for each type and time, over the configurations that it sees: the scale becomes the standard deviation of the propensity
 measured there, the mean becomes the offset of least squares, and y_i is again a decoder without offset.
 """
@@ -27,18 +28,20 @@ from equiglass.training.samples import describe, labels_of
 
 @dataclass(frozen=True, eq=False)
 class Decoders:
-    """m_i(t) = offset + weights . |h_i|, for each particle type and time.
+    """m_i(t) = offset + weights . |h_i| + average_weights . averages_i, for each particle type and time.
 
     Attributes:
         labels: T names of times.
         offset: LJ length, (n_types, T).
         weights: LJ length, (n_types, T, F).
+        average_weights: LJ length over energy, (n_types, T, G).
         scale: standard deviation of the targets, LJ length, (n_types, T).
     """
 
     labels: tuple[str, ...]
     offset: Float
     weights: Float
+    average_weights: Float
     scale: Float
 
     def predict(self, configuration: Represented) -> dict[str, Float]:
@@ -47,13 +50,15 @@ class Decoders:
         predicted = np.empty((len(self.labels), len(types)))
         for kind in np.unique(types):
             line = self.offset[kind][:, None] + self.weights[kind] @ configuration.of_type(kind).T
+            line += self.average_weights[kind] @ configuration.averages[types == kind].T
             predicted[:, types == kind] = np.maximum(line, 0.0)
         return dict(zip(self.labels, predicted, strict=True))
 
     def at(self, labels: Sequence[str]) -> Decoders:
         """Those of some times."""
         rows = [self.labels.index(label) for label in labels]
-        return Decoders(tuple(labels), self.offset[:, rows], self.weights[:, rows], self.scale[:, rows])
+        parts = (self.offset, self.weights, self.average_weights, self.scale)
+        return Decoders(tuple(labels), *(part[:, rows] for part in parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,12 +97,13 @@ def decoders_of(model: Model) -> Decoders:
         tuple(model.times),
         np.mean([n.target_mean for n in numbers], axis=0),
         np.concatenate(weights, axis=-1) / len(weights),
+        np.mean([n.average_weights for n in numbers], axis=0),
         np.mean([n.target_scale for n in numbers], axis=0),
     )
 
 
 def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
-    """Exact ridge least squares on |h|, drawn towards the given decoders, for each type and time apart.
+    """Exact ridge least squares on |h| and the averages, towards the given decoders, for each type and time apart.
 
     The penalty is chosen by leaving out one configuration at a time. However large, it leaves the decoders as they
     were but for their offset, so that on the configurations refitted on the error never grows. What falls below zero
@@ -118,7 +124,8 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
             f"propensities at {sorted(known)}: there is nothing to refit."
         )
     decoders = decoders.at(labels)
-    offset, weights, scale = decoders.offset.copy(), decoders.weights.copy(), decoders.scale.copy()
+    offset, scale = decoders.offset.copy(), decoders.scale.copy()
+    weights = np.concatenate([decoders.weights, decoders.average_weights], axis=-1)
     error = np.full_like(weights, np.nan)
     penalty, before, after = (np.full_like(offset, np.nan) for _ in range(3))
     targets = [measured(c.system, labels) for c in configurations]
@@ -134,7 +141,7 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
                     f"{configurations[having[0]].system.name} alone has the time labelled {label!r}; decoders are "
                     "refitted on two configurations or more."
                 )
-            x = [configurations[k].h[where[k]] for k in having]
+            x = [configurations[k].features[where[k]] for k in having]
             y = [targets[k][time, where[k]] for k in having]
             line = fit_line(x, y, weights[kind, time])
             features, truth = np.concatenate(x), np.concatenate(y)
@@ -142,7 +149,9 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
             after[kind, time] = np.mean((truth - line.offset - features @ line.weights) ** 2)
             offset[kind, time], weights[kind, time], error[kind, time] = line.offset, line.weights, line.error
             penalty[kind, time], scale[kind, time] = line.penalty, truth.std() or 1.0
-    return Refit(Decoders(tuple(labels), offset, weights, scale), penalty, error, before, after)
+    weights, average_weights = np.split(weights, [decoders.weights.shape[-1]], axis=-1)
+    refitted = Decoders(tuple(labels), offset, weights, average_weights, scale)
+    return Refit(refitted, penalty, error[..., : weights.shape[-1]], before, after)
 
 
 def with_decoders(model: Model, decoders: Decoders, systems: Sequence[System]) -> Model:
@@ -172,6 +181,7 @@ def _with_decoder(
     state["decoder"] = torch.from_numpy(weights / decoders.scale[..., None]).to(old.decoder.dtype)
     network.load_state_dict(state)
     mean, scale = np.ascontiguousarray(decoders.offset), np.ascontiguousarray(decoders.scale)
-    numbers = replace(trained.standardisation, target_mean=mean, target_scale=scale)
+    averages = np.ascontiguousarray(decoders.average_weights)
+    numbers = replace(trained.standardisation, target_mean=mean, target_scale=scale, average_weights=averages)
     data = replace(describe(systems, trained.n_types), potential=trained.data.potential)
     return Trained(network, trained.inputs, times, numbers, data)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from equiglass.baselines.boattini import load_boattini
+from equiglass.baselines.boattini import Boattini, load_boattini, save_boattini
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.inherent import quench
 from equiglass.model.inputs import Inputs
@@ -91,11 +91,11 @@ class Member(Protocol):
 
 @dataclass(frozen=True)
 class Model:
-    """One or several trained networks, or baselines, whose predictions are averaged.
+    """Trained networks and baselines whose predictions are averaged.
 
     Attributes:
         name: how it was asked for.
-        members: trained on the same target and times with the same inputs.
+        members: trained on the same target and times; of the networks, all with the same inputs.
     """
 
     name: str
@@ -123,20 +123,21 @@ class Model:
 
     @property
     def networks(self) -> tuple[Trained, ...]:
-        """The members, where they are networks.
+        """The members that are networks.
 
         Raises:
-            EquiglassError: a member is a baseline.
+            EquiglassError: there is none.
         """
         networks = tuple(member for member in self.members if isinstance(member, Trained))
-        if len(networks) < len(self.members):
+        if not networks:
             raise EquiglassError(f"{self.name} is a baseline; this needs a trained network.")
         return networks
 
     def predict(self, system: System) -> Prediction:
         """Predict the propensity, or the energy, of every particle; quenches the configuration if the model needs it.
 
-        A configuration that does not know its pair potential is taken to have that of the training data.
+        The mean over the networks and the mean over the baselines count alike, however many there are of each. A
+        configuration that does not know its pair potential is taken to have that of the training data.
 
         Warns:
             EquiglassWarning: the configuration is unlike the training data.
@@ -145,7 +146,10 @@ class Model:
             EquiglassError: the configuration has more particle types than the model.
         """
         system = self.prepared(system)
-        values = np.mean([member.predict(system) for member in self.members], axis=0)
+        kinds: dict[type, list[Float]] = {}
+        for member in self.members:
+            kinds.setdefault(type(member), []).append(member.predict(system))
+        values = np.mean([np.mean(kind, axis=0) for kind in kinds.values()], axis=0)
         if self.target == "propensity":
             # A mean distance cannot be negative; the linear decoder can, far out of its training data.
             values = np.maximum(values, 0.0)
@@ -154,7 +158,7 @@ class Model:
     def prepared(self, system: System) -> System:
         """The configuration with all that the members need of it; refuses and warns like `check`."""
         self.check(system)
-        if system.positions_inherent is None and self.members[0].inputs.needs_quench:
+        if system.positions_inherent is None and any(member.inputs.needs_quench for member in self.members):
             return quench(system, potential=self.data.potential)
         return system
 
@@ -237,8 +241,8 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     members = tuple(load_boattini(path) if path.name == BASELINE else load_trained(path) for path in paths)
     first = members[0]
     for path, member in zip(paths, members, strict=True):
-        same = all(getattr(member, key) == getattr(first, key) for key in ("target", "inputs", "n_types"))
-        if not same or list(member.times) != list(first.times):
+        same = (member.target, list(member.times), member.n_types) == (first.target, list(first.times), first.n_types)
+        if not same or (type(member) is type(first) and member.inputs != first.inputs):
             raise EquiglassError(
                 f"{path} has another target, other times, inputs or types than {paths[0]}; they cannot be averaged."
             )
@@ -246,15 +250,14 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
 
 
 def save_model(model: Model, folder: Path) -> None:
-    """Write the networks, without any state of their training, to a folder that `load_model` reads.
-
-    Raises:
-        EquiglassError: the model is a baseline.
-    """
-    for number, member in enumerate(model.networks, start=1):
-        place = folder if len(model.networks) == 1 else folder / f"member-{number}"
+    """Write the members, without any state of their training, to a folder that `load_model` reads."""
+    for number, member in enumerate(model.members, start=1):
+        place = folder if len(model.members) == 1 else folder / f"member-{number}"
         place.mkdir(parents=True, exist_ok=True)
-        save_trained(member, place / "last.safetensors")
+        if isinstance(member, Boattini):
+            save_boattini(member, place / BASELINE)
+        elif isinstance(member, Trained):
+            save_trained(member, place / "last.safetensors")
 
 
 def predict_all(

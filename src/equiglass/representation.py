@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
 from equiglass.files import reading, replacing_hdf5, store
-from equiglass.model.inputs import input_energy, input_graph
+from equiglass.model.inputs import input_averages, input_energy, input_graph
 from equiglass.model.trained import Trained
 from equiglass.prediction import Model
 from equiglass.system import Float, System
@@ -38,10 +38,17 @@ class Represented:
         system: the configuration, with its inherent structure where the model needed it.
         h: |h|, (N, F), without unit. F = (l_max + 1) * channels, degree by degree; of an ensemble the members' side
             by side.
+        averages: of E_pot, those that the model's line to propensities takes in, (N, G).
     """
 
     system: System
     h: Float
+    averages: Float
+
+    @property
+    def features(self) -> Float:
+        """|h| and the averages side by side, (N, F + G)."""
+        return np.concatenate([self.h, self.averages], axis=1)
 
     def of_type(self, kind: int) -> Float:
         """|h| of the particles of a type, (n, F)."""
@@ -55,11 +62,13 @@ def represent(model: Model, system: System) -> Represented:
         EquiglassError: the configuration has more particle types than the model.
     """
     system = model.prepared(system)
-    return Represented(system, np.concatenate([_invariants(member, system) for member in model.networks], axis=1))
+    first = model.networks[0]
+    energy = input_energy(system, first.inputs, first.data.potential)
+    h = np.concatenate([_invariants(member, system, energy) for member in model.networks], axis=1)
+    return Represented(system, h, input_averages(system, first.inputs, energy))
 
 
-def _invariants(trained: Trained, system: System) -> Float:
-    energy = input_energy(system, trained.inputs, trained.data.potential)
+def _invariants(trained: Trained, system: System, energy: Float | None) -> Float:
     network = trained.network.eval()
     cutoff, dtype = network.architecture.cutoff, network.decoder.dtype
     graph = input_graph(system, trained.inputs, energy, trained.standardisation, cutoff, trained.n_types, dtype)

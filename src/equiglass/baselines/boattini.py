@@ -29,12 +29,13 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from equiglass.baselines.descriptors import Descriptors, describe, inherent_energy, neighbourhood_averages
+from equiglass.baselines.descriptors import Descriptors, describe
 from equiglass.baselines.ridge import Labelled, Ridge, fit_ridge_by_folds
 from equiglass.baselines.shells import Shells
 from equiglass.files import replacing
 from equiglass.model.inputs import Inputs
 from equiglass.model.trained import TrainingData, read_described, training_data
+from equiglass.scalars import inherent_distance, neighbourhood_averages, particle_energy
 from equiglass.system import Float, System, type_name
 from equiglass.targets import Target
 from equiglass.training.samples import describe as describe_data
@@ -123,13 +124,10 @@ def boattini_features(system: System, n_types: int, descriptors: Descriptors | N
         EquiglassError: the inherent structure, or the potential, is not there.
     """
     descriptors = descriptors or Descriptors()
-    energy = inherent_energy(system)
     inherent = describe(system, descriptors, positions="inherent", n_types=n_types)
     thermal = describe(system, descriptors, positions="thermal", n_types=n_types)
-    assert system.positions_inherent is not None
-    distance = np.linalg.norm(system.positions_inherent - system.positions, axis=1)
-    scalars = np.stack([energy, distance], axis=1)
-    averages = neighbourhood_averages(system, scalars, descriptors.averaging_radius, GENERATIONS)
+    scalars = np.stack([particle_energy(system), inherent_distance(system)], axis=1)
+    averages = neighbourhood_averages(system, scalars, GENERATIONS, descriptors.averaging_radius)
     return np.concatenate([inherent, thermal, averages], axis=1, dtype=np.float32)
 
 

@@ -8,19 +8,17 @@ part is their angular descriptor q.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.baselines.shells import Shells, radial_sums, shell_norms
-from equiglass.errors import EquiglassError
-from equiglass.neighbors import Pairs, periodic_pairs
-from equiglass.potential import potential_energy
+from equiglass.graph import Structure, structure_positions
+from equiglass.neighbors import periodic_pairs
+from equiglass.scalars import AVERAGING_RADIUS, averages_over, particle_energy
 from equiglass.system import System, type_name
 
 Float = NDArray[np.float64]
-State = Literal["thermal", "inherent"]
 
 RADIAL = (Shells(0.75, 2.0, 51, 0.025), Shells(2.1, 5.0, 30, 0.05))
 ANGULAR = Shells(1.0, 2.5, 16, 0.1)
@@ -45,7 +43,7 @@ class Descriptors:
     angular: Shells = ANGULAR
     l_max: int = 12
     generations: int = 2
-    averaging_radius: float = 2.1
+    averaging_radius: float = AVERAGING_RADIUS
 
     def names(self, n_types: int = 2) -> list[str]:
         """Names of the features in the order of the columns of `describe`, for instance "q3(r=1.20) n=1"."""
@@ -59,7 +57,7 @@ def describe(
     system: System,
     parameters: Descriptors | None = None,
     *,
-    positions: State = "inherent",
+    positions: Structure = "inherent",
     n_types: int | None = None,
 ) -> Float:
     """Descriptors of Boattini et al. of every particle, generations 0 ... n.
@@ -85,40 +83,14 @@ def describe(
     Source: E. Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), doi 10.1103/PhysRevLett.127.088007.
     """
     parameters = parameters or Descriptors()
-    n, where = system.n_particles, _positions(system, positions)
+    n, where = system.n_particles, structure_positions(system, positions)
     sums = radial_sums(where, system.types, system.box, n_types or _n_types(system), parameters.radial)
     pairs = periodic_pairs(where, system.box, max(parameters.angular.reach, parameters.averaging_radius))
     norms = shell_norms(pairs, np.zeros_like(system.types), 1, parameters.angular, parameters.l_max)
     weight, norms = norms[..., :1], norms[..., 1:]
     q = np.divide(norms, weight, out=np.zeros_like(norms), where=weight > 0)
     bare = np.concatenate([features.reshape(n, -1) for features in (*sums, q)], axis=1)
-    return _generations(bare, pairs, parameters.averaging_radius, parameters.generations)
-
-
-def neighbourhood_averages(
-    system: System, values: Float, radius: float, generations: int, *, positions: State = "inherent"
-) -> Float:
-    """Averages over a neighbourhood that grows with every generation.
-
-        X_i^(n) = sum_j exp(-r_ij / r_c) X_j^(n-1) / sum_j exp(-r_ij / r_c),   r_ij < r_c, i included
-
-    Args:
-        system: the configuration.
-        values: X^(0), (N, F).
-        radius: r_c, LJ length units.
-        generations: how many.
-        positions: the state whose neighbourhoods are meant.
-
-    Returns:
-        X^(0), X^(1), ... side by side, (N, (generations + 1) F).
-
-    Raises:
-        EquiglassError: inherent-structure positions are not there.
-
-    Source: E. Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), doi 10.1103/PhysRevLett.127.088007.
-    """
-    pairs = periodic_pairs(_positions(system, positions), system.box, radius)
-    return _generations(values, pairs, radius, generations)
+    return averages_over(pairs, bare, parameters.generations, parameters.averaging_radius)
 
 
 FIRST_LAYER = Shells(0.8, 2.0, 12, 0.15)
@@ -131,7 +103,7 @@ def first_layer_invariants(
     *,
     l_max: int = 3,
     cutoff: float = 2.0,
-    positions: State = "thermal",
+    positions: Structure = "thermal",
     energy: bool = True,
 ) -> Float:
     """|C_i(s, k, l)|, the norm over m of sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2)) Y_lm.
@@ -154,47 +126,10 @@ def first_layer_invariants(
 
     Source: F. S. Pezzicoli, G. Charpiat, F. P. Landes, SciPost Phys. (2024), arXiv 2211.03226, Appendix C.
     """
-    pairs = periodic_pairs(_positions(system, positions), system.box, cutoff)
+    pairs = periodic_pairs(structure_positions(system, positions), system.box, cutoff)
     norms = shell_norms(pairs, system.types, _n_types(system), shells, l_max)
     features = norms.reshape(system.n_particles, -1)
-    return np.concatenate([features, inherent_energy(system)[:, None]], axis=1) if energy else features
-
-
-def inherent_energy(system: System) -> Float:
-    """E_i = sum_j V(r_ij) in the inherent structure, (N,).
-
-    Raises:
-        EquiglassError: the potential, or the inherent structure, is not there.
-    """
-    if system.potential is None:
-        raise EquiglassError(f"{system.name}: its potential is not known, so neither is its potential energy.")
-    return potential_energy(_positions(system, "inherent"), system.types, system.box, system.potential)
-
-
-def _generations(bare: Float, pairs: Pairs, radius: float, generations: int) -> Float:
-    average = _averaging(pairs, len(bare), radius)
-    features = [bare]
-    for _ in range(generations):
-        features.append(average @ features[-1])
-    return np.concatenate(features, axis=1)
-
-
-def _averaging(pairs: Pairs, n: int, radius: float) -> Any:
-    """Sparse (N, N) matrix of the weights exp(-r_ij / r_c), i included, rows of sum 1."""
-    from scipy.sparse import csr_array, eye_array
-
-    near = pairs.distances < radius
-    weights, ends = np.exp(-pairs.distances[near] / radius), (pairs.receivers[near], pairs.senders[near])
-    matrix = eye_array(n, format="csr") + csr_array((weights, ends), shape=(n, n))
-    return matrix.multiply(1 / matrix.sum(axis=1)[:, None]).tocsr()
-
-
-def _positions(system: System, state: State) -> Float:
-    if state == "thermal":
-        return system.positions
-    if system.positions_inherent is None:
-        raise EquiglassError(f"{system.name}: there are no inherent-structure positions; quench it first.")
-    return system.positions_inherent
+    return np.concatenate([features, particle_energy(system)[:, None]], axis=1) if energy else features
 
 
 def _n_types(system: System) -> int:

@@ -23,4 +23,4 @@ def export(
     if out.exists() and any(out.iterdir()):
         raise EquiglassError(f"{out} is not empty; choose another folder.")
     save_model(model, out)
-    typer.echo(f"{out}: {len(model.members)} network{'s' if len(model.members) > 1 else ''}")
+    typer.echo(f"{out}: {len(model.members)} member{'s' if len(model.members) > 1 else ''}")

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from equiglass.baselines.boattini import FOLDS, Boattini, boattini_features, fit_boattini
-from equiglass.baselines.descriptors import first_layer_invariants, inherent_energy
+from equiglass.baselines.descriptors import first_layer_invariants
 from equiglass.baselines.ridge import PENALTIES, fit_ridge_by_folds
 from equiglass.errors import EquiglassError
 from equiglass.evaluation import Predicted, Row, evaluate, evaluate_model
@@ -22,6 +22,7 @@ from equiglass.experiments.measured import Line, Measured, over_seeds
 from equiglass.experiments.plan import Group
 from equiglass.experiments.runs import Run
 from equiglass.experiments.scores import table
+from equiglass.scalars import particle_energy
 from equiglass.system import Float, System
 from equiglass.training.configuration import Configuration, validate
 from equiglass.training.run import completed
@@ -117,7 +118,7 @@ def baseline_predictions(
     return {
         BOATTINI: [dict(zip(boattini.times, boattini.predict(system), strict=True)) for system in test],
         FIRST_LAYER: _ridge(training, test, lambda system: first_layer_invariants(system, l_max=l_max)),
-        ENERGY: _ridge(training, test, lambda system: inherent_energy(system)[:, None]),
+        ENERGY: _ridge(training, test, lambda system: particle_energy(system)[:, None]),
     }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from equiglass.errors import EquiglassError
-from equiglass.graph import Graph, Structure, build_graph, structure_positions
+from equiglass.graph import Graph, Structure, build_graph
 from equiglass.model.standardisation import Standardisation
-from equiglass.potential import LennardJones, potential_energy
+from equiglass.potential import LennardJones
+from equiglass.scalars import neighbourhood_averages, particle_energy
 from equiglass.system import Float, System
 
 
@@ -23,6 +24,15 @@ class Inputs(BaseModel):
     energy: Literal["none", "thermal", "inherent"] = Field(
         "inherent", description="positions in which E_pot, a node scalar, is computed"
     )
+    generations: int = Field(
+        0, ge=0, description="the line from outputs to propensities takes in E_pot averaged over this many generations"
+    )
+
+    @model_validator(mode="after")
+    def _has_something_to_average(self) -> Inputs:
+        if self.generations and self.energy == "none":
+            raise ValueError("generations average E_pot, and energy is none; set generations: 0, or energy: inherent")
+        return self
 
     @property
     def needs_quench(self) -> bool:
@@ -39,6 +49,11 @@ class Inputs(BaseModel):
         """Number of energies among the node scalars."""
         return 0 if self.energy == "none" else 1
 
+    @property
+    def n_averages(self) -> int:
+        """Number of averages of E_pot that the line takes in, that over no neighbours included."""
+        return self.generations + 1 if self.generations else 0
+
 
 def input_energy(system: System, inputs: Inputs, potential: LennardJones | None = None) -> Float | None:
     """E_pot,i = sum_{j != i} V(r_ij) in the positions that ``inputs`` names, (N,), or None where it names none.
@@ -53,13 +68,17 @@ def input_energy(system: System, inputs: Inputs, potential: LennardJones | None 
     """
     if inputs.energy == "none":
         return None
-    potential = system.potential or potential
-    if potential is None:
-        raise EquiglassError(
-            f"{system.name}: the model needs the potential energy, but the file names no potential. "
-            "Choose a model without it (inputs.energy: none) or store the potential with the configuration."
-        )
-    return potential_energy(structure_positions(system, inputs.energy), system.types, system.box, potential)
+    return particle_energy(system, inputs.energy, potential)
+
+
+def input_averages(system: System, inputs: Inputs, energy: Float | None) -> Float:
+    """E_pot averaged over 0, 1, ... generations of neighbours, (N, G), G = ``inputs.n_averages``.
+
+    Neighbours are those in the positions that make the graph (`neighbourhood_averages`).
+    """
+    if energy is None or not inputs.generations:
+        return np.empty((system.n_particles, 0))
+    return neighbourhood_averages(system, energy[:, None], inputs.generations, structure=inputs.positions)
 
 
 def input_graph(

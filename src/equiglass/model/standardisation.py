@@ -23,20 +23,23 @@ class Standardisation:
         target_scale: (n_types, T).
         energy_mean: (n_types,), LJ energy.
         energy_scale: (n_types,).
+        average_weights: of the G averages of E_pot in the line to propensities, (n_types, T, G).
     """
 
     target_mean: Float
     target_scale: Float
     energy_mean: Float
     energy_scale: Float
+    average_weights: Float
 
     def targets(self, measured: Float, types: NDArray[np.int64]) -> Float:
         """Standardised targets, (T, N); NaN stays NaN."""
         return (measured - self.target_mean[types].T) / self.target_scale[types].T
 
-    def restored(self, targets: Float, types: NDArray[np.int64]) -> Float:
-        """Back to LJ units, (T, N)."""
-        return targets * self.target_scale[types].T + self.target_mean[types].T
+    def restored(self, targets: Float, types: NDArray[np.int64], averages: Float) -> Float:
+        """Mean + scale * target + weights . averages, back in LJ units, (T, N); ``averages`` are (N, G)."""
+        line = targets * self.target_scale[types].T + self.target_mean[types].T
+        return line + np.einsum("ntg,ng->tn", self.average_weights[types], averages)
 
     def energy(self, energy: Float, types: NDArray[np.int64]) -> Float:
         """Standardised energy, (N,)."""
@@ -50,6 +53,7 @@ def measure(
     n_types: int,
     targets_by_type: bool = True,
     energy_by_type: bool = True,
+    n_averages: int = 0,
 ) -> Standardisation:
     """Means and standard deviations of the training set; a type or time that does not occur gets 0 and 1.
 
@@ -60,6 +64,7 @@ def measure(
         n_types: number of types of the model.
         targets_by_type: each type apart, or all particles together.
         energy_by_type: the same for the energies.
+        n_averages: G; their weights are 0 until the trained network is calibrated.
     """
     types = np.concatenate([s.types for s in systems])
     targets = np.concatenate(measured, axis=1)
@@ -75,7 +80,8 @@ def measure(
         for time, values in enumerate(targets):
             chosen = values[of_kind if targets_by_type else everyone]
             target_mean[kind, time], target_scale[kind, time] = _moments(chosen)
-    return Standardisation(target_mean, target_scale, energy_mean, energy_scale)
+    average_weights = np.zeros((n_types, len(targets), n_averages))
+    return Standardisation(target_mean, target_scale, energy_mean, energy_scale, average_weights)
 
 
 def _moments(values: Float) -> tuple[float, float]:

@@ -2,8 +2,9 @@
 
 Tensors are named ``network.*`` (the state of :class:`~equiglass.model.network.Network`) and
 ``standardisation.*``; a run's own state (optimiser) may lie beside them under other names. The metadata entry
-``equiglass`` is JSON: format, version, architecture, inputs, target, times, and a description of the training data. In
-version 1 its potential has no truncation: it is shifted. Up to version 2 every target is the propensity.
+``equiglass`` is JSON: format, version, architecture, inputs, target, times, and a description of the training data.
+Up to version 2 every target is the propensity, and no averages of E_pot are in the line to it. In version 1 the
+potential has no truncation: it is shifted.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch import Tensor
 from equiglass.errors import EquiglassError
 from equiglass.files import replacing
 from equiglass.model.architecture import Architecture
-from equiglass.model.inputs import Inputs, input_energy, input_graph
+from equiglass.model.inputs import Inputs, input_averages, input_energy, input_graph
 from equiglass.model.network import Network
 from equiglass.model.standardisation import Standardisation
 from equiglass.potential import LennardJones
@@ -86,7 +87,8 @@ class Trained:
         self.network.eval()
         with torch.no_grad():
             targets = self.network(graph).double().numpy().T
-        return self.standardisation.restored(targets, system.types)
+        averages = input_averages(system, self.inputs, energy)
+        return self.standardisation.restored(targets, system.types, averages)
 
 
 def save_trained(
@@ -140,6 +142,8 @@ def read_trained(path: Path) -> tuple[Trained, dict[str, Tensor], dict[str, Any]
     n_types, n_times, _ = weights["decoder"].shape
     network = Network(architecture, n_types + inputs.n_energies, n_types, n_times).to(weights["decoder"].dtype)
     network.load_state_dict(weights)
+    if description["version"] < 3:
+        tensors["standardisation.average_weights"] = torch.zeros(n_types, n_times, 0, dtype=torch.float64)
     numbers = {k: np.asarray(tensors[f"standardisation.{k}"]) for k in (f.name for f in fields(Standardisation))}
     trained = Trained(
         network,

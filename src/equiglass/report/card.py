@@ -106,7 +106,8 @@ def _command(folder: Path) -> str | None:
 def _summary(model: Model, files: Sequence[Path]) -> Table:
     weights = sorted({sum(p.numel() for p in member.network.parameters()) for member in model.networks})
     rows = [
-        ["networks whose predictions are averaged", str(len(model.members))],
+        ["networks whose predictions are averaged", str(len(model.networks))],
+        ["baselines whose mean counts as much as theirs", str(len(model.members) - len(model.networks))],
         ["checkpoint", files[0].stem],
         ["weights of a network", " or ".join(map(str, weights))],
         ["target", TARGETS[model.target]],

@@ -28,6 +28,9 @@ from equiglass.training.schedule import learning_rate
 
 CHECKPOINT_SECONDS = 60.0
 
+AVERAGES_PENALTY = 1e-4
+"""On the slopes of the averages of E_pot in `calibrate`, in units of the variance of the standardised averages."""
+
 
 @dataclass
 class Progress:
@@ -149,23 +152,38 @@ def calibrate(network: Network, samples: Sequence[Sample], standardisation: Stan
     """The line of least squares from output to target, for each type and time, over the training configurations.
 
     Without dropout the invariants are smaller than they were in training, so the outputs in evaluation mode are off
-    by an offset and a factor. This takes both out; it leaves every correlation within a type as it is.
+    by an offset and a factor. This takes both out; it leaves every correlation within a type as it is. Where there are
+    averages of E_pot, which reach further than the network, the line takes them in beside the output.
     """
     network.eval()
     with torch.no_grad():
         outputs = np.concatenate([network(sample.graph).double().cpu().numpy() for sample in samples])
     measured = np.concatenate([sample.measured for sample in samples], axis=1)
     types = np.concatenate([sample.types for sample in samples])
+    averages = np.concatenate([sample.averages for sample in samples])
     mean, scale = standardisation.target_mean.copy(), standardisation.target_scale.copy()
+    weights = standardisation.average_weights.copy()
     for kind, t in np.ndindex(mean.shape):
         known = (types == kind) & np.isfinite(measured[t])
-        x, y = outputs[known, t], measured[t, known]
-        if len(x) > 1 and x.var() > 0:
-            slope = np.mean((x - x.mean()) * (y - y.mean())) / x.var()
+        x, y = np.column_stack([outputs[known, t], averages[known]]), measured[t, known]
+        if len(x) > 1 and x[:, 0].var() > 0:
+            slopes = _least_squares(x, y)
             # A network that has not learned may come out the wrong way round; that is not for a line to hide.
-            if slope > 0:
-                mean[kind, t], scale[kind, t] = y.mean() - slope * x.mean(), slope
-    return replace(standardisation, target_mean=mean, target_scale=scale)
+            if slopes[0] > 0:
+                mean[kind, t] = y.mean() - slopes @ x.mean(axis=0)
+                scale[kind, t], weights[kind, t] = slopes[0], slopes[1:]
+    return replace(standardisation, target_mean=mean, target_scale=scale, average_weights=weights)
+
+
+def _least_squares(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Slopes of y on x, (F,); all but the first are drawn to zero, no more than averages that are nearly one need."""
+    deviation = x.std(axis=0)
+    scale = np.where(deviation > 0, deviation, np.inf)
+    z = (x - x.mean(axis=0)) / scale
+    penalty = np.full(len(scale), AVERAGES_PENALTY)
+    penalty[0] = 0
+    slopes: np.ndarray = np.linalg.solve(z.T @ z / len(z) + np.diag(penalty), z.T @ (y - y.mean()) / len(z)) / scale
+    return slopes
 
 
 def score(network: Network, samples: Sequence[Sample], standardisation: Standardisation) -> np.ndarray:
@@ -176,7 +194,8 @@ def score(network: Network, samples: Sequence[Sample], standardisation: Standard
     def correlations(sample: Sample) -> np.ndarray:
         rho = np.full((n_types, n_times), np.nan)
         with torch.no_grad():
-            prediction = standardisation.restored(network(sample.graph).double().cpu().numpy().T, sample.types)
+            outputs = network(sample.graph).double().cpu().numpy().T
+            prediction = standardisation.restored(outputs, sample.types, sample.averages)
         for kind in range(n_types):
             chosen = sample.types == kind
             for t in range(n_times):
