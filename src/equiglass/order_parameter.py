@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from equiglass.decoders import decoders_of, refit
 from equiglass.files import write_text
-from equiglass.potential import potential_energy
 from equiglass.prediction import Model
 from equiglass.regression import fit_line
 from equiglass.representation import Described, Represented, represent, write_representation
 from equiglass.structures import Structures, energy_correlation, find_structures, populations
 from equiglass.system import Float, System, type_name
+from equiglass.targets import E_POT, measured
 
 
 @dataclass(frozen=True)
@@ -169,10 +169,8 @@ def measure(
 
 def _energy(model: Model, system: System) -> Float:
     """E_pot of every particle in the inherent structure, (N,); NaN where that or the potential is not known."""
-    potential = system.potential or model.data.potential
-    if system.positions_inherent is None or potential is None:
-        return np.full(system.n_particles, np.nan)
-    return potential_energy(system.positions_inherent, system.types, system.box, potential)
+    (energy,) = measured(replace(system, potential=system.potential or model.data.potential), [E_POT])
+    return energy
 
 
 def _temperatures(values: Sequence[float | None]) -> list[float | None]:

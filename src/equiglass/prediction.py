@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -258,14 +258,3 @@ def save_model(model: Model, folder: Path) -> None:
             save_boattini(member, place / BASELINE)
         elif isinstance(member, Trained):
             save_trained(member, place / "last.safetensors")
-
-
-def predict_all(
-    model: Model, systems: Sequence[System], on_done: Callable[[Prediction], None] = lambda prediction: None
-) -> list[Prediction]:
-    """Predictions for several configurations, in order."""
-    predictions = []
-    for system in systems:
-        predictions.append(model.predict(system))
-        on_done(predictions[-1])
-    return predictions

@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 
-from equiglass.potential import potential_energy
 from equiglass.system import Float, System
 
 Target = Literal["propensity", "energy"]
@@ -40,15 +39,16 @@ def target_of(label: str) -> Target:
 
 def measured(system: System, labels: Sequence[str]) -> Float:
     """The targets of these labels, LJ units, (len(labels), N); NaN where not known in this configuration."""
+    # It loads torch, which figures of known fields do without.
+    from equiglass.scalars import particle_energy
+
     rows = np.full((len(labels), system.n_particles), np.nan)
     for row, label in zip(rows, labels, strict=True):
         target = target_of(label)
         if label not in times_of(system, target):
             continue
         if target == "energy":
-            assert system.positions_inherent is not None
-            assert system.potential is not None
-            row[:] = potential_energy(system.positions_inherent, system.types, system.box, system.potential)
+            row[:] = particle_energy(system)
         else:
             assert system.propensity is not None
             row[:] = system.propensity[system.at(label)]
