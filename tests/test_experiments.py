@@ -252,9 +252,10 @@ def test_a_quick_try_of_an_experiment_on_the_data_of_the_package(
     folder = tmp_path / "out/multivariate"
     told = json.loads((folder / "multivariate.json").read_text())
     assert told["quick"]
-    assert told["command"].startswith("equiglass experiment multivariate --data")
-    assert "--quick" in told["command"]
+    assert told["command"].startswith("equiglass experiment multivariate --quick --data")
     assert "--set architecture.layers=1" in told["command"]
+    for folder_of_run in (tmp_path / "out/runs").iterdir():
+        assert yaml.safe_load((folder_of_run / "environment.yaml").read_text())["command"] == told["command"]
     assert "quick" in (folder / "table.md").read_text()
     assert {(row["variant"], row["label"]) for row in told["rows"]} == {
         (variant, str(label)) for variant in ("all times at once", "every time alone") for label in (6, 7)

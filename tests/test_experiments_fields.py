@@ -14,9 +14,9 @@ from equiglass.demo import demo_configuration
 from equiglass.errors import EquiglassError
 from equiglass.evaluation import evaluate_model
 from equiglass.experiments.curves import PublishedCurves
-from equiglass.experiments.declaration import Declaration, cases, read_declaration
+from equiglass.experiments.declaration import Declaration, cases, options_of, read_declaration
 from equiglass.experiments.experiment import carry_out
-from equiglass.experiments.fields import MEASURED, Field, check_fields, field_options, fields_of, medians
+from equiglass.experiments.fields import MEASURED, Field, FieldOptions, check_fields, fields_of, medians
 from equiglass.experiments.fluctuations import fluctuation_rows
 from equiglass.experiments.measures import check_data
 from equiglass.experiments.methods import BOATTINI, ENERGY, FIRST_LAYER, baseline_predictions
@@ -253,7 +253,7 @@ def test_what_cannot_be_measured_is_refused_before_training(data: dict[str, list
     assert not list(tmp_path.iterdir())
     group = Group("T = 0.4", (), ())
     check_fields([group], declared("chi4"))
-    assert field_options(declared("chi4", step="glassbench")).step == "glassbench"
+    assert options_of(declared("chi4", step="glassbench"), FieldOptions).step == "glassbench"
 
 
 def test_one_training_configuration_leaves_no_transfer_learning_and_says_so(runs: list[Run]) -> None:

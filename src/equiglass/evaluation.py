@@ -123,13 +123,17 @@ def evaluate_model(
     return evaluate(done, predicted), done, predicted
 
 
+def as_line(row: Row) -> dict[str, Any]:
+    """A row as columns; what is undefined is None."""
+    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(row).items()}
+
+
 def as_json(rows: Sequence[Row], configurations: int) -> dict[str, Any]:
     """Plain numbers for a JSON file; what is undefined is null."""
-    rho = [{k: (None if isinstance(v, float) and math.isnan(v) else v) for k, v in asdict(row).items()} for row in rows]
-    return {"configurations": configurations, "rho": rho}
+    return {"configurations": configurations, "rho": [as_line(row) for row in rows]}
 
 
-def with_error(value: float, error: float) -> str:
+def with_error(value: float, error: float = math.nan) -> str:
     """For instance "0.783 ± 0.011"; without the error, or "-", where one is not known."""
     if value != value:
         return "-"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,9 +48,6 @@ def experiment(
         names = ", ".join(declared_names())
         raise EquiglassError(f"name an experiment ({names}, or a YAML file) and --out; --list says what they show.")
     declaration = read_declaration(name)
-    words = ["equiglass", "experiment", name, *(word for path in data or () for word in ("--data", str(path)))]
-    words += ["--out", str(out), *(["--quick"] if quick else []), *(["--seeds", str(seeds)] if seeds else [])]
-    words += [word for change in set_ or () for word in ("--set", change)]
     systems = {source: load(path, replicas=False) for source, path in sources(data or [DATASET]).items()}
     text = TextColumn("{task.description}")
     with Progress(text, BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn(), transient=True) as bar:
@@ -80,7 +78,7 @@ def experiment(
             seeds=seeds,
             changes=dict(parse_override(change) for change in set_ or ()),
             quick=quick,
-            command=shlex.join(words),
+            command=shlex.join(["equiglass", *sys.argv[1:]]),
             on_quench=on_quench,
             on_plan=on_plan,
             on_step=on_step,

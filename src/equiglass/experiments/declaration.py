@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,6 +16,7 @@ from equiglass.training.configuration import Configuration, overridden, validate
 
 DECLARED = Path(__file__).parent / "declared"
 Scalar = bool | int | float | str
+Options = TypeVar("Options", bound=BaseModel)
 Settings = dict[str, Any]
 """Values by key of a training configuration, nested keys with dots, and by the two keys below."""
 
@@ -131,6 +132,15 @@ def read_declaration(name: str) -> Declaration:
     if not isinstance(settings, dict):
         raise EquiglassError(f"{path} must hold keys and values, like 'title: Depth'.")
     return validate(Declaration, settings, str(path))
+
+
+def options_of(declaration: Declaration, kind: type[Options]) -> Options:
+    """The options of the measure.
+
+    Raises:
+        EquiglassError: an unknown one, or a wrong value.
+    """
+    return validate(kind, dict(declaration.options), "options")
 
 
 def cases(declaration: Declaration, changes: Settings | None = None) -> list[Case]:

@@ -62,7 +62,7 @@ def carry_out(
         groups = quenched(groups, needing[0], on_quench)
     planned = trainings(declaration, made, groups, 1 if quick else seeds or declaration.seeds, quick)
     on_plan(planned, missing(planned, out / RUNS))
-    runs = train_missing(planned, out / RUNS, on_step)
+    runs = train_missing(planned, out / RUNS, on_step, command)
     measured = measure(runs, declaration)
     write_results(out / name, declaration, runs, measured, command, quick)
     return measured

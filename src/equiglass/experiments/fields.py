@@ -6,10 +6,9 @@ training configurations there, as in Figures 7 and 8 of arXiv 2211.03226.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -19,17 +18,19 @@ from equiglass.decoders import decoders_of, refit
 from equiglass.errors import EquiglassError
 from equiglass.evaluation import Predicted
 from equiglass.experiments.curves import PublishedCurves
-from equiglass.experiments.declaration import Declaration
-from equiglass.experiments.measured import Line, markdown, number
+from equiglass.experiments.declaration import Declaration, options_of
+from equiglass.experiments.measured import Line, apart, markdown, number
 from equiglass.experiments.plan import Group
-from equiglass.experiments.runs import Run
+from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.observables import GLASSBENCH, PAPER, Step
 from equiglass.representation import represent
 from equiglass.system import Float, System, type_name
 from equiglass.targets import measured
-from equiglass.training.configuration import validate
 
 MEASURED = "MD"
+COLUMNS = ("group", "temperature", "field", "type", "label", "time", "configurations", "threshold", "softness")
+"""What tells the rows of fields apart beside the seed."""
+
 STEPS = {"paper": PAPER, "glassbench": GLASSBENCH}
 
 
@@ -45,22 +46,13 @@ class FieldOptions(BaseModel):
     published: PublishedCurves | None = None
 
 
-def field_options(declaration: Declaration) -> FieldOptions:
-    """The options of a declaration.
-
-    Raises:
-        EquiglassError: an unknown one, or a wrong value.
-    """
-    return validate(FieldOptions, dict(declaration.options), "options")
-
-
 def check_fields(groups: Sequence[Group], declaration: Declaration) -> None:
     """Refuse a temperature of transfer learning that no group has.
 
     Raises:
         EquiglassError: it is so, or an option is wrong.
     """
-    wanted = field_options(declaration).trained_at
+    wanted = options_of(declaration, FieldOptions).trained_at
     known = [group.temperature for group in groups]
     if wanted is not None and wanted not in known:
         names = ", ".join(group.name for group in groups)
@@ -101,8 +93,8 @@ class Field:
         """Value of a time in the first configuration."""
         return float(self.group.test[0].times[self.group.test[0].at(label)])
 
-    def line(self, kind: str, label: str) -> Line:
-        """What a row of results begins with."""
+    def line(self, kind: str, label: str, step: Step) -> Line:
+        """What a row of results begins with: `COLUMNS` and the seed."""
         return {
             "group": self.group.name,
             "temperature": self.group.temperature,
@@ -112,12 +104,9 @@ class Field:
             "label": label,
             "time": self.time(label),
             "configurations": len(self.propensity),
+            "threshold": step.threshold,
+            "softness": step.softness,
         }
-
-
-def groups_of_runs(runs: Sequence[Run]) -> list[Group]:
-    """The groups, each once."""
-    return list({run.training.group.name: run.training.group for run in runs}.values())
 
 
 def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[list[Field], list[str]]:
@@ -187,20 +176,10 @@ def _transferred(name: str, run: Run, group: Group, labels: Sequence[str]) -> Fi
     return _predicted(name, run, group, fit.decoders.labels, map(predicted, group.test))
 
 
-def step_line(step: Step) -> Line:
-    """Threshold and softness as columns."""
-    return {"threshold": step.threshold, "softness": step.softness}
-
-
 def step_in_words(step: Step) -> str:
     """Threshold and softness as a sentence."""
     how = f"softened over {step.softness:g}" if step.softness else "sharp"
     return f"c_i is the step of the propensity at {step.threshold:g}, {how} (LJ lengths)."
-
-
-def plain(value: Any) -> float | None:
-    """A number for JSON."""
-    return None if math.isnan(value) else float(value)
 
 
 def medians(rows: Sequence[Line], by: Sequence[str], columns: Sequence[str]) -> list[Line]:
@@ -211,11 +190,8 @@ def medians(rows: Sequence[Line], by: Sequence[str], columns: Sequence[str]) -> 
         by: what tells apart what is summarised; other columns that do not vary may be named there too.
         columns: None counts as unknown.
     """
-    groups: dict[tuple[Any, ...], list[Line]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[key] for key in by), []).append(row)
     summary = []
-    for names, own in groups.items():
+    for names, own in apart(rows, by).items():
         line: Line = {**dict(zip(by, names, strict=True)), "seeds": len(own)}
         for column in columns:
             values, errors = (

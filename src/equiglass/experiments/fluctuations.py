@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.experiments.declaration import Declaration
+from equiglass.experiments.declaration import Declaration, options_of
 from equiglass.experiments.fields import (
+    COLUMNS,
     STEPS,
     Field,
-    field_options,
+    FieldOptions,
     fields_of,
     medians,
-    plain,
     step_in_words,
-    step_line,
     table,
 )
-from equiglass.experiments.measured import Line, Measured
+from equiglass.experiments.measured import Line, Measured, plain
 from equiglass.experiments.runs import Run
 from equiglass.observables import Step, bootstrap, chi4, self_overlap
 from equiglass.system import Float
@@ -29,16 +28,14 @@ from equiglass.system import Float
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BY = ("group", "temperature", "field", "type", "label", "time", "configurations", "threshold", "softness")
-
 
 def fluctuations(runs: Sequence[Run], declaration: Declaration) -> Measured:
     """chi4_s and Q_s by field, seed, type and time, with bootstrap errors over the test configurations."""
-    options = field_options(declaration)
+    options = options_of(declaration, FieldOptions)
     step = STEPS[options.step]
     fields, notes = fields_of(runs, options.trained_at)
     rows = [row for field in fields for row in fluctuation_rows(field, step)]
-    summary = medians(rows, BY, ("chi4", "q"))
+    summary = medians(rows, COLUMNS, ("chi4", "q"))
     published = options.published
     groups = {field.group.name: field.group.temperature for field in fields}
     marks = published.lines(list(groups.items())) if published else []
@@ -66,7 +63,7 @@ def fluctuation_rows(field: Field, step: Step) -> list[Line]:
             numbers = (q.value[t], q.error[t], susceptibility.value[t], susceptibility.error[t])
             names = ("q", "q_error", "chi4", "chi4_error")
             values: Line = dict(zip(names, map(plain, numbers), strict=True))
-            rows.append({**field.line(kind, label), **step_line(step), **values})
+            rows.append({**field.line(kind, label, step), **values})
     return rows
 
 

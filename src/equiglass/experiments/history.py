@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from equiglass.experiments.declaration import Declaration
-from equiglass.experiments.measured import Cell, Line, Measured, markdown, over_seeds, spread
+from equiglass.experiments.measured import Cell, Line, Measured, apart, markdown, over_seeds, plain, spread
 from equiglass.experiments.runs import Run
 from equiglass.training.run import LOG
 
@@ -38,9 +37,7 @@ def history(runs: Sequence[Run], declaration: Declaration) -> Measured:
     values = {label: time for run in runs for label, time in run.model.times.items()}
     times = {key: values[key.split("_", 2)[2]] for key in rhos}
     summary = over_seeds(rows, ("group", "variant", "epoch"), ("loss", *rhos), ("learning_rate",), {"loss"})
-    parts: dict[tuple[Cell, Cell], list[Line]] = {}
-    for line in summary:
-        parts.setdefault((line["group"], line["variant"]), []).append(line)
+    parts = apart(summary, ("group", "variant"))
 
     def draw() -> Mapping[str, Figure]:
         from equiglass.figures.experiment import loss_by_epoch
@@ -56,7 +53,7 @@ def history(runs: Sequence[Run], declaration: Declaration) -> Measured:
 def _plain(key: str, value: str) -> Cell:
     if key == "epoch":
         return int(value)
-    return None if math.isnan(float(value)) else float(value)
+    return plain(float(value))
 
 
 def _table(lines: Sequence[Line], times: Mapping[str, float]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,14 @@ class Measured:
     notes: tuple[str, ...] = ()
 
 
+def apart(rows: Iterable[Line], by: Sequence[str]) -> dict[tuple[Cell, ...], list[Line]]:
+    """The rows by their values in some columns."""
+    groups: dict[tuple[Cell, ...], list[Line]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[key] for key in by), []).append(row)
+    return groups
+
+
 def over_seeds(
     rows: Sequence[Line],
     by: Sequence[str],
@@ -51,11 +60,8 @@ def over_seeds(
         same: columns that do not depend on the seed.
         lowest: those of ``scored`` whose lowest value is the best.
     """
-    groups: dict[tuple[Cell, ...], list[Line]] = {}
-    for row in rows:
-        groups.setdefault(tuple(row[key] for key in by), []).append(row)
     summary = []
-    for names, own in groups.items():
+    for names, own in apart(rows, by).items():
         line: Line = {**dict(zip(by, names, strict=True)), **{key: own[0][key] for key in same}, "seeds": len(own)}
         for column in scored:
             values = [value for row in own if isinstance(value := row.get(column), int | float)]
@@ -84,6 +90,11 @@ def spread(line: Line, column: str) -> str:
     if best is None or (best == median == worst):
         return number(median)
     return f"{number(median)} ({number(best)}, {number(worst)})"
+
+
+def plain(value: float) -> float | None:
+    """A number for JSON: None for NaN."""
+    return None if math.isnan(value) else float(value)
 
 
 def number(value: Cell) -> str:

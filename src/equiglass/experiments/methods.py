@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,17 +12,16 @@ from equiglass.baselines.boattini import FOLDS, Boattini, boattini_features, fit
 from equiglass.baselines.descriptors import first_layer_invariants
 from equiglass.baselines.ridge import PENALTIES, fit_ridge_by_folds
 from equiglass.errors import EquiglassError
-from equiglass.evaluation import Predicted, Row, evaluate, evaluate_model
+from equiglass.evaluation import Predicted, Row, as_line, evaluate, evaluate_model
 from equiglass.experiments.curves import PublishedCurves
-from equiglass.experiments.declaration import Declaration
-from equiglass.experiments.fields import groups_of_runs
+from equiglass.experiments.declaration import Declaration, options_of
 from equiglass.experiments.measured import Line, Measured, over_seeds
 from equiglass.experiments.plan import Group
-from equiglass.experiments.runs import Run
+from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.experiments.scores import table
 from equiglass.scalars import particle_energy
 from equiglass.system import Float, System
-from equiglass.training.configuration import Configuration, validate
+from equiglass.training.configuration import Configuration
 from equiglass.training.run import completed
 
 if TYPE_CHECKING:
@@ -47,7 +44,7 @@ def check_methods(groups: Sequence[Group], declaration: Declaration) -> None:
     Raises:
         EquiglassError: there is one, or an option is wrong.
     """
-    _options(declaration)
+    options_of(declaration, MethodOptions)
     for group in groups:
         if len(group.training) < 2:
             raise EquiglassError(
@@ -56,13 +53,9 @@ def check_methods(groups: Sequence[Group], declaration: Declaration) -> None:
             )
 
 
-def _options(declaration: Declaration) -> MethodOptions:
-    return validate(MethodOptions, dict(declaration.options), "options")
-
-
 def methods(runs: Sequence[Run], declaration: Declaration) -> Measured:
     """Rho in both conventions with errors and ceiling, and MSE, by method, seed, type and time."""
-    options = _options(declaration)
+    options = options_of(declaration, MethodOptions)
     rows: list[Line] = []
     for run in runs:
         found, _, _ = evaluate_model(run.model, run.training.group.test)
@@ -130,12 +123,4 @@ def _ridge(training: Sequence[System], test: Sequence[System], features: Callabl
 
 
 def _lines(group: str, method: str, seed: int | None, rows: Sequence[Row]) -> list[Line]:
-    return [
-        {
-            "group": group,
-            "variant": method,
-            "seed": seed,
-            **{k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(row).items()},
-        }
-        for row in rows
-    ]
+    return [{"group": group, "variant": method, "seed": seed, **as_line(row)} for row in rows]

@@ -12,8 +12,8 @@ from typing import Any
 from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Declaration
 from equiglass.experiments.measured import Line, Measured
-from equiglass.experiments.plan import SPLIT
-from equiglass.experiments.runs import Run
+from equiglass.experiments.plan import SPLIT, Group
+from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.files import reading, write_text
 from equiglass.training.run import environment
 
@@ -32,7 +32,7 @@ def write_results(
     """Write NAME.json, NAME.csv, table.md, NAME.png and NAME.pdf, NAME being that of the folder."""
     name = folder.name
     folder.mkdir(parents=True, exist_ok=True)
-    groups = list({run.training.group.name: run.training.group for run in runs}.values())
+    groups = groups_of_runs(runs)
     told: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -68,7 +68,7 @@ def write_results(
     }
     write_text(folder / f"{name}.json", json.dumps(told, indent=2) + "\n")
     write_text(folder / f"{name}.csv", as_csv(measured.rows))
-    write_text(folder / "table.md", _page(declaration, measured, groups_in_words(runs), command, quick))
+    write_text(folder / "table.md", _page(declaration, measured, groups_in_words(groups), command, quick))
     for ending, figure in measured.draw().items():
         from equiglass.figures import save_figure
 
@@ -92,10 +92,9 @@ def refuse_to_replace(folder: Path, quick: bool) -> None:
             raise EquiglassError(f"{folder} holds results of a full run; choose another --out for --quick.")
 
 
-def groups_in_words(runs: Sequence[Run]) -> str:
+def groups_in_words(groups: Sequence[Group]) -> str:
     """How many configurations are trained and tested on."""
-    groups = {run.training.group.name: run.training.group for run in runs}
-    parts = [f"{name}: {len(group.training)} training, {len(group.test)} test" for name, group in groups.items()]
+    parts = [f"{group.name}: {len(group.training)} training, {len(group.test)} test" for group in groups]
     return f"{'; '.join(parts)} ({SPLIT})."
 
 

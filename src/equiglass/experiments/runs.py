@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from equiglass.errors import EquiglassError
-from equiglass.experiments.plan import Training
+from equiglass.experiments.plan import Group, Training
 from equiglass.files import write_text
 from equiglass.prediction import Model, load_model
 from equiglass.training.configuration import read_configuration
@@ -43,6 +43,11 @@ class Run:
         return load_model(self.folder)
 
 
+def groups_of_runs(runs: Sequence[Run]) -> list[Group]:
+    """The groups, each once."""
+    return list(dict.fromkeys(run.training.group for run in runs))
+
+
 def missing(trainings: Sequence[Training], out: Path) -> list[Training]:
     """Those that have no finished run in ``out``, each run once."""
     return list({t.key: t for t in trainings if not (out / t.key / FINISHED).is_file()}.values())
@@ -52,6 +57,7 @@ def train_missing(
     trainings: Sequence[Training],
     out: Path,
     on_step: Callable[[Training, int], None] = lambda training, step: None,
+    command: str = "",
 ) -> list[Run]:
     """Train what is missing, one after the other.
 
@@ -59,6 +65,7 @@ def train_missing(
         trainings: of an experiment.
         out: folder of run folders.
         on_step: called when a training begins and after each of its optimiser steps, with the steps done.
+        command: that made it, for the run folders.
 
     Returns:
         A run for each training, in order.
@@ -79,6 +86,7 @@ def train_missing(
                 training.configuration,
                 validation=training.scored,
                 resume=folder.exists(),
+                command=command,
                 on_step=partial(_stepped, training, on_step),
             )
         except EquiglassError as error:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from equiglass.evaluation import evaluate_model
+from equiglass.evaluation import as_line, evaluate_model
 from equiglass.experiments.declaration import AMOUNT, Along, Declaration, Number
 from equiglass.experiments.measured import Cell, Line, Measured, markdown, number, over_seeds, spread
-from equiglass.experiments.runs import Run
+from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.transfer import tau_alpha
 
 if TYPE_CHECKING:
@@ -30,8 +28,7 @@ def scores(runs: Sequence[Run], declaration: Declaration) -> Measured:
             who: Line = {"group": training.group.name, "variant": training.variant}
             if declaration.along:
                 who["at"] = training.at
-            numbers = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(row).items()}
-            rows.append({**who, "seed": training.seed, "trained_on": len(training.systems), **numbers})
+            rows.append({**who, "seed": training.seed, "trained_on": len(training.systems), **as_line(row)})
     by = ("group", "variant", *(("at",) if declaration.along else ()), "type", "label")
     ceilings = ("ceiling_per_configuration", "ceiling_pooled")
     summary = over_seeds(rows, by, ("per_configuration", "pooled", "mse"), ("time", *ceilings), {"mse"})
@@ -78,7 +75,7 @@ def _notes(runs: Sequence[Run], along: Along | None) -> tuple[str, ...]:
     if along is None or along.key != AMOUNT:
         return ()
     notes = ["Every training has the same number of steps: a smaller training set is seen in more epochs."]
-    for group in dict.fromkeys(run.training.group for run in runs):
+    for group in groups_of_runs(runs):
         large = [str(n) for n in along.values if isinstance(n, int) and n > len(group.training)]
         if large:
             notes.append(f"{group.name}: left out {', '.join(large)}; there are {len(group.training)} to train on.")
@@ -87,7 +84,7 @@ def _notes(runs: Sequence[Run], along: Along | None) -> tuple[str, ...]:
 
 def _set_published(runs: Sequence[Run], summary: Sequence[Line], declaration: Declaration) -> None:
     """Set published numbers beside ours, in columns of their own."""
-    temperatures = {run.training.group.name: run.training.group.temperature for run in runs}
+    temperatures = {group.name: group.temperature for group in groups_of_runs(runs)}
     numbers = declaration.published.numbers if declaration.published else ()
     for line in summary:
         last = tau_alpha([str(other["label"]) for other in summary if other["group"] == line["group"]])

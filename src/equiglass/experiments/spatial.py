@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equiglass.experiments.declaration import Declaration
+from equiglass.experiments.declaration import Declaration, options_of
 from equiglass.experiments.fields import (
+    COLUMNS,
     MEASURED,
     STEPS,
     Field,
-    field_options,
+    FieldOptions,
     fields_of,
     medians,
-    plain,
     step_in_words,
-    step_line,
     table,
 )
-from equiglass.experiments.measured import Line, Measured
+from equiglass.experiments.measured import Line, Measured, plain
 from equiglass.experiments.runs import Run
 from equiglass.observables import Step, correlation_length, four_point, overlap, pair_sums
 from equiglass.transfer import tau_alpha
@@ -31,19 +30,17 @@ if TYPE_CHECKING:
 BIN = 0.1
 """Width of the bins of r, LJ length; they end at half the box."""
 
-BY = ("group", "temperature", "field", "type", "label", "time", "configurations", "threshold", "softness")
-
 
 def spatial(runs: Sequence[Run], declaration: Declaration) -> Measured:
     """G4(r) and xi at tau_alpha by field, seed and type, with bootstrap errors over the test configurations."""
-    options = field_options(declaration)
+    options = options_of(declaration, FieldOptions)
     step = STEPS[options.step]
     fields, notes = fields_of(runs, options.trained_at)
     at = {field.group.name: tau_alpha(field.labels) for field in fields if field.name == MEASURED}
     known = [field for field in fields if at[field.group.name] in field.labels]
     rows = [row for field in known for row in spatial_rows(field, at[field.group.name], step)]
-    curves = medians(rows, (*BY, "r"), ("g4", "pair_average"))
-    lengths = medians([row for row in rows if row["r"] == rows[0]["r"]], BY, ("length",))
+    curves = medians(rows, (*COLUMNS, "r"), ("g4", "pair_average"))
+    lengths = medians([row for row in rows if row["r"] == rows[0]["r"]], COLUMNS, ("length",))
 
     def draw() -> Mapping[str, Figure]:
         from equiglass.figures.fluctuations import spatial_figure
@@ -74,5 +71,5 @@ def spatial_rows(field: Field, label: str, step: Step) -> list[Line]:
                 "length_error": float(length.error),
             }
             values: Line = {name: plain(number) for name, number in numbers.items()}
-            rows.append({**field.line(kind, label), **step_line(step), "r": float(r), **values})
+            rows.append({**field.line(kind, label, step), "r": float(r), **values})
     return rows

@@ -18,14 +18,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from equiglass.errors import EquiglassError
-from equiglass.experiments.declaration import Declaration
-from equiglass.experiments.fields import groups_of_runs, plain
-from equiglass.experiments.measured import Cell, Line, Measured, markdown, number, over_seeds, spread
+from equiglass.experiments.declaration import Declaration, options_of
+from equiglass.experiments.measured import Cell, Line, Measured, markdown, number, over_seeds, plain, spread
 from equiglass.experiments.plan import Group
-from equiglass.experiments.runs import Run
+from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.observables import bootstrap
 from equiglass.system import Float
-from equiglass.training.configuration import validate
 from equiglass.transfer import ALL_TIMES, Measure, Row, Scores, Split, as_line, tau_alpha, transfer
 
 if TYPE_CHECKING:
@@ -66,7 +64,7 @@ class Seeded(NamedTuple):
 
 def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
     """Transfer test and transfer learn between all temperatures; whether high to low does better than low to high."""
-    options = _options(declaration)
+    options = options_of(declaration, TransferOptions)
     groups = groups_of_runs(runs)
     data = {
         group.temperature: Split(list(group.training), list(group.test))
@@ -115,17 +113,13 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
     return Measured(rows, summary, table(summary), draw, tuple(notes))
 
 
-def _options(declaration: Declaration) -> TransferOptions:
-    return validate(TransferOptions, dict(declaration.options), "options")
-
-
 def check_temperatures(groups: Sequence[Group], declaration: Declaration) -> None:
     """Refuse data that leave nothing to transfer.
 
     Raises:
         EquiglassError: fewer than two temperatures, or a temperature with a single training configuration.
     """
-    _options(declaration)
+    options_of(declaration, TransferOptions)
     known = {group.temperature for group in groups} - {None}
     if len(known) < 2 or len(known) < len(groups):
         raise EquiglassError(
