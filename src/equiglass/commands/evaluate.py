@@ -86,6 +86,6 @@ def print_rows(rows: Sequence[Row], title: str) -> None:
     for row in rows:
         scores = ((row.per_configuration, row.per_configuration_error), (row.pooled, row.pooled_error))
         ceilings = (row.ceiling_per_configuration, row.ceiling_pooled)
-        cells = [*(with_error(*score) for score in scores), *("-" if x != x else f"{x:.3f}" for x in ceilings)]
+        cells = [*(with_error(*score) for score in scores), *map(with_error, ceilings)]
         table.add_row(row.type, f"{row.time:g}", row.label, *cells, f"{row.mse:.3g}", str(row.configurations))
     Console().print(table)

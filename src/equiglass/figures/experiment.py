@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.figures.style import COLOURS, COLUMN, FIELD, MARKERS, style
+from equiglass.figures.style import CEILING, COLOURS, COLUMN, CROSS, FIELD, MARKERS, Lines, style
 from equiglass.figures.training import training_curves
 from equiglass.targets import target_of
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Lines = Sequence[Mapping[str, Any]]
 AXIS = {
     "per_configuration": r"Pearson $\rho$, mean per configuration",
     "pooled": r"Pearson $\rho$, pooled",
@@ -147,13 +146,13 @@ def _curve(ax: Axes, x: Sequence[float], lines: Lines, convention: str, **how: A
     ax.errorbar(x, median, [median - worst, best - median], **how)
     for place, line in zip(x, lines, strict=True):
         if line.get("published_convention") in ("unsaid", convention):
-            ax.plot(place, line["published_median"], "x", markersize=7, color=how["color"])
+            ax.plot(place, line["published_median"], **CROSS, color=how["color"])
 
 
 def _ceiling(ax: Axes, x: Sequence[float], lines: Lines, convention: str, colour: str) -> None:
     ceiling = _values(lines, f"ceiling_{convention}")
     if np.isfinite(ceiling).any():
-        ax.plot(x, ceiling, color=colour, linestyle=(0, (4, 2)))
+        ax.plot(x, ceiling, **(CEILING | {"color": colour}))
 
 
 def _finished(figure: Figure, panels: Sequence[Axes], label: str) -> Figure:
@@ -163,9 +162,9 @@ def _finished(figure: Figure, panels: Sequence[Axes], label: str) -> Figure:
     handles = dict(zip(*reversed(panels[0].get_legend_handles_labels()), strict=True))
     drawn = [line for ax in panels for line in ax.lines]
     if any(line.get_linestyle() == "--" for line in drawn):
-        handles["noise ceiling"] = Line2D([], [], color="0.4", linestyle=(0, (4, 2)))
+        handles["noise ceiling"] = Line2D([], [], **CEILING)
     if any(line.get_marker() == "x" for line in drawn):
-        handles[PUBLISHED] = Line2D([], [], linestyle="", marker="x", markersize=7, color="0.3")
+        handles[PUBLISHED] = Line2D([], [], **CROSS, color="0.3")
     lowest = min(ax.get_ylim()[0] for ax in panels)
     for ax in panels:
         ax.set_ylim(min(0.0, lowest), 1.0)

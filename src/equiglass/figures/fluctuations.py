@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.figures.style import COLOURS, COLUMN, MARKERS, style
+from equiglass.figures.style import COLOURS, COLUMN, Lines, style, unfilled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Lines = Sequence[Mapping[str, Any]]
 DECADES = 1e4
 """The largest of the values drawn against the smallest."""
 
@@ -113,11 +112,7 @@ def _marks(ax: Axes, published: Lines, groups: Sequence[str]) -> None:
     for k, name in enumerate(_values(published, "name")):
         for group in groups:
             own = [mark for mark in published if (mark["name"], mark["group"]) == (name, group)]
-            ax.plot(_numbers(own, "time"), _numbers(own, "value"), **_unfilled(k))
-
-
-def _unfilled(k: int) -> dict[str, Any]:
-    return {"linestyle": "", "marker": MARKERS[k % len(MARKERS)], "color": "0.45", "markerfacecolor": "none"}
+            ax.plot(_numbers(own, "time"), _numbers(own, "value"), **unfilled(k))
 
 
 def _legend(figure: Figure, lines: Lines, published: Lines) -> None:
@@ -132,7 +127,7 @@ def _legend(figure: Figure, lines: Lines, published: Lines) -> None:
         for k, field in enumerate(_values(lines, "field"))
     ]
     names = [
-        Line2D([], [], **_unfilled(k), label=f"{name}, published") for k, name in enumerate(_values(published, "name"))
+        Line2D([], [], **unfilled(k), label=f"{name}, published") for k, name in enumerate(_values(published, "name"))
     ]
     step = rf"$c_i$: threshold {lines[0]['threshold']:g}, softness {lines[0]['softness']:g}"
     figure.legend(handles=[*groups, *fields, *names], title=step, loc="outside upper center", ncols=2)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from equiglass.figures.style import COLOURS, COLUMN, MARKERS, style
+from equiglass.figures.style import CEILING, COLOURS, COLUMN, MARKERS, Lines, style, unfilled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Lines = Sequence[Mapping[str, Any]]
 CONVENTIONS = ("per_configuration", "pooled")
 
 
@@ -47,7 +45,7 @@ def methods_figure(summary: Lines, published: Lines, kind: str) -> Figure:
                 for k, name in enumerate(names):
                     key = (group, name, convention)
                     marks = [m for m in published if (m["group"], m["name"], m["column"]) == key]
-                    ax.plot([m["time"] for m in marks], [m["value"] for m in marks], **_unfilled(k))
+                    ax.plot([m["time"] for m in marks], [m["value"] for m in marks], **unfilled(k))
                 ax.set(xscale="log")
                 if row == 0:
                     ax.set_title(group)
@@ -59,8 +57,8 @@ def methods_figure(summary: Lines, published: Lines, kind: str) -> Figure:
             Line2D([], [], color=COLOURS[k % len(COLOURS)], marker=MARKERS[k % len(MARKERS)], label=method)
             for k, method in enumerate(methods)
         ]
-        handles.append(Line2D([], [], color="0.4", linestyle=(0, (4, 2)), label="noise ceiling"))
-        handles += [Line2D([], [], **_unfilled(k), label=f"{name}, published") for k, name in enumerate(names)]
+        handles.append(Line2D([], [], **CEILING, label="noise ceiling"))
+        handles += [Line2D([], [], **unfilled(k), label=f"{name}, published") for k, name in enumerate(names)]
         figure.legend(handles=handles, title=f"type {kind}", loc="outside upper center", ncols=2)
         return figure
 
@@ -77,8 +75,4 @@ def _curve(ax: Axes, lines: Lines, convention: str, k: int) -> None:
 def _ceiling(ax: Axes, lines: Lines, convention: str) -> None:
     ceiling = dict(sorted((line["time"], line[f"ceiling_{convention}"]) for line in lines))
     values = np.array(list(ceiling.values()), dtype=float)
-    ax.plot(list(ceiling), values, color="0.4", linestyle=(0, (4, 2)))
-
-
-def _unfilled(k: int) -> dict[str, Any]:
-    return {"linestyle": "", "marker": MARKERS[k % len(MARKERS)], "color": "0.45", "markerfacecolor": "none"}
+    ax.plot(list(ceiling), values, **CEILING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Lines = Sequence[Mapping[str, Any]]
+"""Lines of a table, values by column."""
+
 COLUMN = 3.4
 """Width of a journal column, inches."""
 
@@ -22,6 +25,12 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 """Okabe and Ito's palette, told apart with any colour vision; blue, vermilion, green, ..."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+CEILING: dict[str, Any] = {"color": "0.4", "linestyle": (0, (4, 2))}
+"""Line of a noise ceiling."""
+
+CROSS: dict[str, Any] = {"linestyle": "", "marker": "x", "markersize": 7}
+"""Mark of a published number beside one of ours."""
+
 FIELD = "viridis"
 """Colour map of a field: even in lightness, for any colour vision."""
 
@@ -42,6 +51,11 @@ STYLE: dict[str, Any] = {
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
 }
+
+
+def unfilled(k: int) -> dict[str, Any]:
+    """Marks of the k-th published curve."""
+    return {"linestyle": "", "marker": MARKERS[k % len(MARKERS)], "color": "0.45", "markerfacecolor": "none"}
 
 
 @contextmanager

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from equiglass.figures.style import COLOURS, COLUMN, MARKERS, figure_of, new_axes, save_figure, style
+from equiglass.figures.style import COLOURS, COLUMN, CROSS, MARKERS, figure_of, new_axes, save_figure, style
 from equiglass.system import type_name
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Convention = Literal["per_configuration", "pooled"]
 DRAWN = 4000
-CROSS: dict[str, Any] = {"linestyle": "", "marker": "x", "markersize": 7}
 
 
 def transfer_figure(

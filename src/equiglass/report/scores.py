@@ -113,8 +113,8 @@ def comparison_blocks(several: Sequence[Scored]) -> list[Block]:
     for kind, label in places:
         rows = [rows.get((kind, label)) for rows in by_place]
         first = next(row for row in rows if row)
-        cells = [_number(row.per_configuration) if row else "" for row in rows]
-        body.append([kind, f"{first.time:g}", label, *cells, _number(first.ceiling_per_configuration)])
+        cells = [with_error(row.per_configuration) if row else "" for row in rows]
+        body.append([kind, f"{first.time:g}", label, *cells, with_error(first.ceiling_per_configuration)])
     for kind in dict.fromkeys(kind for kind, _ in places):
         of_kind = [[row for row in scored.rows if row.type == kind and row.time > 0] for scored in several]
         if not any(of_kind):
@@ -156,9 +156,9 @@ def _table(scored: Scored) -> Table:
     for row in scored.rows:
         numbers = [
             with_error(row.per_configuration, row.per_configuration_error),
-            _number(row.ceiling_per_configuration),
+            with_error(row.ceiling_per_configuration),
             with_error(row.pooled, row.pooled_error),
-            _number(row.ceiling_pooled),
+            with_error(row.ceiling_pooled),
         ]
         body.append([row.type, f"{row.time:g}", row.label, *numbers, f"{row.mse:.3g}", str(row.configurations)])
     caption = (
@@ -195,7 +195,3 @@ def _field_figures(scored: Scored) -> list[Block]:
             caption = f"{where}: measured and predicted {target} across the middle of the box"
             return [*blocks, Picture(caption, figure_png(figure))]
     return blocks
-
-
-def _number(x: float) -> str:
-    return "-" if np.isnan(x) else f"{x:.3f}"
