@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -19,9 +20,9 @@ from scipy.special import sph_harm_y
 from scipy.stats import ortho_group
 
 from conftest import random_liquid
-from equiglass import compiled
+from equiglass import compiled, neighbors
 from equiglass.__main__ import main
-from equiglass.baselines import boattini
+from equiglass.baselines import boattini, descriptors
 from equiglass.baselines import shells as shell_sums
 from equiglass.baselines.boattini import boattini_features, fit_boattini, load_boattini, save_boattini
 from equiglass.baselines.descriptors import Descriptors, describe, first_layer_invariants
@@ -32,7 +33,7 @@ from equiglass.formats import save
 from equiglass.neighbors import periodic_pairs
 from equiglass.observables import correlation
 from equiglass.prediction import load_model
-from equiglass.scalars import neighbourhood_averages, particle_energy
+from equiglass.scalars import inherent_distance, neighbourhood_averages, particle_energy
 from equiglass.system import System
 from labelled import labelled_liquid
 
@@ -132,9 +133,10 @@ def test_compiled_sums_equal_the_plain_ones(set_: Shells, monkeypatch: pytest.Mo
     system = small_liquid(3)
     pairs = periodic_pairs(system.positions, system.box, 2.5)
     where = (system.positions, system.types, system.box, 3)
+    every = np.ones(system.n_particles, dtype=bool)
 
     def both() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return radial_sums(*where, (set_,))[0], shell_norms(pairs, system.types, 3, set_, 7)
+        return radial_sums(*where, (set_,), every)[0], shell_norms(pairs, system.types, 3, set_, 7)
 
     assert shell_sums._compiled() is not None
     fast = both()
@@ -427,6 +429,43 @@ def test_the_baseline_learns_and_comes_back_from_its_file(few_choices: None, tmp
     assert description["chosen"]["A"]["7"]["validation_rho"] > 0.5
     again = load_model(tmp_path).predict(replace(test, potential=None))
     assert again.propensity == pytest.approx(np.maximum(predicted, 0), abs=1e-12)
+
+
+def test_prediction_equals_the_regression_on_the_whole_matrix_however_many_particles_at_once(
+    few_choices: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = [(boattini_features(s, 2, SMALL), s) for s in map(shaken, range(4))]
+    model = fit_boattini(data, SMALL)
+    system = shaken(9)
+    both = [describe(system, SMALL, positions=positions) for positions in ("inherent", "thermal")]
+    scalars = np.stack([particle_energy(system), inherent_distance(system)], axis=1)
+    averages = neighbourhood_averages(system, scalars, boattini.GENERATIONS, SMALL.averaging_radius)
+    expected = model.ridge.predict(np.hstack([*both, averages]), system.types)
+    for at_once in (1, 17, 4096):
+        monkeypatch.setattr(descriptors, "PARTICLES_AT_ONCE", at_once)
+        np.testing.assert_allclose(model.predict(system), expected, rtol=1e-10)
+        np.testing.assert_allclose(describe(system, SMALL), both[0], rtol=1e-10, atol=1e-12)
+    with pytest.raises(EquiglassError, match="3 particle types, not 2"):
+        model.predict(replace(system, types=np.where(system.types == 1, 2, 0), potential=None))
+
+
+def test_prediction_takes_memory_for_few_numbers_a_particle(few_choices: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A particle more takes less than half of its row in the matrix of features."""
+    monkeypatch.setattr(descriptors, "PARTICLES_AT_ONCE", 200)
+    monkeypatch.setattr(neighbors, "RECEIVERS_AT_ONCE", 200)
+    model = fit_boattini([(boattini_features(s, 2, SMALL), s) for s in map(shaken, range(4))], SMALL)
+
+    def peak(n: int) -> int:
+        system = random_liquid(n, seed=1)
+        system = replace(system, positions_inherent=system.positions, potential=model.data.potential)
+        tracemalloc.start()
+        try:
+            model.predict(system)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(8000) - peak(4000) < 4000 * 0.5 * model.ridge.mean[0].nbytes
 
 
 def test_files_that_are_no_baseline_are_refused(few_choices: None, tmp_path: Path) -> None:

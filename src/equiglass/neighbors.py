@@ -6,8 +6,10 @@ that makes it the image meant). ``i`` receives, ``j`` sends. Both directions of 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +32,18 @@ class Pairs(NamedTuple):
     senders: NDArray[np.int64]
     vectors: NDArray[np.float64]
     distances: NDArray[np.float64]
+
+
+class Neighbourhood(NamedTuple):
+    """Some particles and all that may be near them.
+
+    Attributes:
+        particles: ascending, int64, (n,).
+        receives: which of them the neighbourhood is of, bool, (n,).
+    """
+
+    particles: NDArray[np.int64]
+    receives: NDArray[np.bool_]
 
 
 def periodic_pairs(positions: NDArray[np.float64], box: NDArray[np.float64], cutoff: float) -> Pairs:
@@ -72,33 +86,52 @@ def pair_blocks(
     """
     box = np.asarray(box, dtype=np.float64)
     wrapped = wrap(np.asarray(positions, dtype=np.float64), box)
+
+    def block(neighbourhood: Neighbourhood) -> Pairs:
+        sends, receives = neighbourhood
+        pairs = pairs_among(wrapped[sends], receives, box, cutoff)
+        return pairs._replace(receivers=sends[pairs.receivers], senders=sends[pairs.senders])
+
+    todo = neighbourhoods(wrapped, box, cutoff, RECEIVERS_AT_ONCE)
+    with ThreadPoolExecutor(threads) as pool:
+        # No more blocks than these are searched ahead of use, or a slow use would have them all in memory.
+        ahead = deque(pool.submit(block, each) for each in islice(todo, threads))
+        while ahead:
+            pairs = ahead.popleft().result()
+            ahead.extend(pool.submit(block, each) for each in islice(todo, 1))
+            yield pairs
+
+
+def neighbourhoods(
+    wrapped: NDArray[np.float64], box: NDArray[np.float64], cutoff: float, receivers: int
+) -> Iterator[Neighbourhood]:
+    """Every particle receives in one of them, together with some others near it, so many at a time.
+
+    Args:
+        wrapped: positions in the box, (N, 3), LJ length units.
+        box: (3,) edge lengths of the periodic orthorhombic box.
+        cutoff: within it of a receiver everyone is in its neighbourhood.
+        receivers: how many at most.
+    """
     order = spatial_order(wrapped, box, cutoff)
     cells, shape = _cells(wrapped, box, cutoff)
     cell = np.ravel_multi_index(tuple(cells.T), shape)
-
-    def block(first: int) -> Pairs:
+    for first in range(0, max(len(order), 1), receivers):
         receives = np.zeros(len(order), bool)
-        receives[order[first : first + RECEIVERS_AT_ONCE]] = True
+        receives[order[first : first + receivers]] = True
         # Who may send: all particles in the cells of the receivers and in the cells around those.
         near = np.zeros(shape, bool)
         near.flat[cell[receives]] = True
         for axis in range(3):
             near |= np.roll(near, 1, axis) | np.roll(near, -1, axis)
         sends = np.flatnonzero(near.flat[cell])
-        return _pairs_among(sends, receives[sends], wrapped[sends], box, cutoff)
-
-    with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(block, range(0, max(len(order), 1), RECEIVERS_AT_ONCE))
+        yield Neighbourhood(sends, receives[sends])
 
 
-def _pairs_among(
-    particles: NDArray[np.int64],
-    receives: NDArray[np.bool_],
-    wrapped: NDArray[np.float64],
-    box: NDArray[np.float64],
-    cutoff: float,
+def pairs_among(
+    wrapped: NDArray[np.float64], receives: NDArray[np.bool_], box: NDArray[np.float64], cutoff: float
 ) -> Pairs:
-    """Pairs among some particles, given in ascending order, those alone whose receiver is marked."""
+    """Pairs among some particles, positions in the box (n, 3), those alone whose receiver is marked, (n,)."""
     from vesin import NeighborList
 
     search = NeighborList(cutoff=cutoff, full_list=False)
@@ -108,7 +141,7 @@ def _pairs_among(
     # The list has every pair once; it counts for each end that receives.
     i, j = each.astype(np.int64).T
     there, back = np.flatnonzero(receives[i]), np.flatnonzero(receives[j])
-    n = len(particles)
+    n = len(wrapped)
     key = np.concatenate([i[there] * n + j[there], j[back] * n + i[back]])
     source = np.concatenate([there, back])
     order = np.argsort(key)
@@ -118,7 +151,7 @@ def _pairs_among(
     receivers, senders = np.divmod(key[order], n)
     vectors = np.take(vectors, source[order], axis=0)
     vectors[order >= len(there)] *= -1
-    return Pairs(particles[receivers], particles[senders], vectors, distances[source[order]])
+    return Pairs(receivers, senders, vectors, distances[source[order]])
 
 
 def spatial_order(positions: NDArray[np.float64], box: NDArray[np.float64], length: float) -> NDArray[np.int64]:

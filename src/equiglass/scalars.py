@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from equiglass.errors import EquiglassError
 from equiglass.graph import Structure, structure_positions
-from equiglass.neighbors import Pairs, periodic_pairs
+from equiglass.neighbors import pair_blocks, spatial_order, wrap
 from equiglass.potential import LennardJones, potential_energy
 from equiglass.system import Float, System
 
 AVERAGING_RADIUS = 2.1
 """r_c of the averages, LJ length."""
+
+Average = Callable[[Float], Float]
+"""Of values (N, F) over the neighbourhood of every particle."""
 
 
 def particle_energy(system: System, structure: Structure = "inherent", potential: LennardJones | None = None) -> Float:
@@ -68,24 +71,53 @@ def neighbourhood_averages(
 
     Source: E. Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), doi 10.1103/PhysRevLett.127.088007.
     """
-    pairs = periodic_pairs(structure_positions(system, structure), system.box, radius)
-    return averages_over(pairs, values, generations, radius)
+    average = averaging(structure_positions(system, structure), system.box, radius)
+    return generations_of(values, average, generations)
 
 
-def averages_over(pairs: Pairs, values: Float, generations: int, radius: float) -> Float:
-    """The same over given pairs, which reach to the radius at least."""
-    matrix = _averaging(pairs, len(values), radius)
+def averaging(positions: Float, box: Float, radius: float) -> Average:
+    """One generation of `neighbourhood_averages`: X -> sum_j exp(-r_ij / r_c) X_j / sum_j exp(-r_ij / r_c).
+
+    Args:
+        positions: (N, 3), wrapped or not, LJ length.
+        box: (3,) edge lengths of the periodic box.
+        radius: r_c, LJ length.
+    """
+    from scipy.sparse import csr_array
+
+    positions, n = wrap(positions, box), len(positions)
+    particles = spatial_order(positions, box, radius)
+    edges, total, senders, weights = np.zeros(n + 1, np.int64), np.ones(n), [], []
+    for pairs in pair_blocks(positions[particles], box, radius):
+        weights.append(np.exp(-pairs.distances / radius))
+        senders.append(particles[pairs.senders].astype(np.int32))
+        edges[1:] += np.bincount(pairs.receivers, minlength=n)
+        total += np.bincount(pairs.receivers, weights[-1], n)
+    rows = csr_array((np.concatenate(weights), np.concatenate(senders), np.cumsum(edges)), shape=(n, n))
+    weights.clear()
+    senders.clear()
+    place = np.argsort(particles)
+    matrix, total = rows[place], total[place, None]
+    return lambda values: (values + matrix @ values) / total
+
+
+def generations_of(values: Float, average: Average, generations: int) -> Float:
+    """Values, their averages, the averages of these, ... side by side, (N, (generations + 1) F)."""
     averages = [values]
     for _ in range(generations):
-        averages.append(matrix @ averages[-1])
+        averages.append(average(averages[-1]))
     return np.concatenate(averages, axis=1)
 
 
-def _averaging(pairs: Pairs, n: int, radius: float) -> Any:
-    """Sparse (N, N) matrix of the weights exp(-r_ij / r_c), i included, rows of sum 1."""
-    from scipy.sparse import csr_array, eye_array
+def sum_of_generations(terms: Iterable[Float], average: Average) -> Float:
+    """sum_n A^n X_n, A the average, by Horner's rule.
 
-    near = pairs.distances < radius
-    weights, ends = np.exp(-pairs.distances[near] / radius), (pairs.receivers[near], pairs.senders[near])
-    matrix = eye_array(n, format="csr") + csr_array((weights, ends), shape=(n, n))
-    return matrix.multiply(1 / matrix.sum(axis=1)[:, None]).tocsr()
+    Args:
+        terms: X_n, each (N, F), the last generation first.
+        average: over a neighbourhood.
+    """
+    remaining = iter(terms)
+    total = next(remaining)
+    for term in remaining:
+        total = term + average(total)
+    return total

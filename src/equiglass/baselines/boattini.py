@@ -29,13 +29,21 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from equiglass.baselines.descriptors import Descriptors, describe
+from equiglass.baselines.descriptors import Descriptors, describe, described_blocks
 from equiglass.baselines.ridge import Labelled, Ridge, fit_ridge_by_folds
 from equiglass.baselines.shells import Shells
+from equiglass.errors import EquiglassError
 from equiglass.files import replacing
+from equiglass.graph import Structure, structure_positions
 from equiglass.model.inputs import Inputs
 from equiglass.model.trained import TrainingData, read_described, training_data
-from equiglass.scalars import inherent_distance, neighbourhood_averages, particle_energy
+from equiglass.scalars import (
+    averaging,
+    inherent_distance,
+    neighbourhood_averages,
+    particle_energy,
+    sum_of_generations,
+)
 from equiglass.system import Float, System, type_name
 from equiglass.targets import Target
 from equiglass.training.samples import describe as describe_data
@@ -85,14 +93,27 @@ class Boattini:
         return len(self.ridge.mean)
 
     def predict(self, system: System) -> Float:
-        """Propensity at every time of ``times``, LJ length, (T, N); needs the inherent structure."""
+        """Propensity at every time of ``times``, LJ length, (T, N); needs the inherent structure.
+
+        The features (`boattini_features`) of all particles never exist at once. The averages are linear, so that the
+        products of features and weights are averaged in place of the features.
+
+        Raises:
+            EquiglassError: no inherent structure is there, or a particle type is not known.
+        """
+        if system.n_types > self.n_types:
+            raise EquiglassError(f"{system.name} has {system.n_types} particle types, not {self.n_types}.")
         if system.potential is None:
             system = replace(system, potential=self.data.potential)
-        return self.of_features(boattini_features(system, self.n_types, self.descriptors), system.types)
-
-    def of_features(self, features: NDArray[np.floating], types: NDArray[np.int64]) -> Float:
-        """The same from the features, (N, F)."""
-        rows = self.ridge.predict(features, types)
+        slopes, offset = self.ridge.affine()
+        columns = slopes.reshape(-1, slopes.shape[-1]).T
+        described = self.descriptors.number(self.n_types) * (self.descriptors.generations + 1)
+        inherent, thermal, scalars = np.split(columns, [described, 2 * described])
+        products = _described_products(system, self.n_types, self.descriptors, "inherent", inherent)
+        products += _described_products(system, self.n_types, self.descriptors, "thermal", thermal)
+        products += _scalar_products(system, self.descriptors, scalars)
+        products = products.reshape(-1, *offset.shape)
+        rows = (products[np.arange(system.n_particles), system.types] + offset[system.types]).T
         return rows[[self.ridge.time_labels.index(label) for label in self.times]]
 
     def chosen(self) -> dict[str, dict[str, dict[str, float]]]:
@@ -126,9 +147,32 @@ def boattini_features(system: System, n_types: int, descriptors: Descriptors | N
     descriptors = descriptors or Descriptors()
     inherent = describe(system, descriptors, positions="inherent", n_types=n_types)
     thermal = describe(system, descriptors, positions="thermal", n_types=n_types)
-    scalars = np.stack([particle_energy(system), inherent_distance(system)], axis=1)
-    averages = neighbourhood_averages(system, scalars, GENERATIONS, descriptors.averaging_radius)
+    averages = neighbourhood_averages(system, _scalars(system), GENERATIONS, descriptors.averaging_radius)
     return np.concatenate([inherent, thermal, averages], axis=1, dtype=np.float32)
+
+
+def _scalars(system: System) -> Float:
+    """Energy and distance of generation 0, (N, 2)."""
+    return np.stack([particle_energy(system), inherent_distance(system)], axis=1)
+
+
+def _described_products(
+    system: System, n_types: int, descriptors: Descriptors, positions: Structure, weights: Float
+) -> Float:
+    """Descriptors of all generations times weights (F, C): (N, C)."""
+    weights = weights.reshape(descriptors.generations + 1, -1, weights.shape[1])
+    terms = np.empty((len(weights), system.n_particles, weights.shape[2]))
+    for particles, features in described_blocks(system, descriptors, positions, n_types):
+        terms[:, particles] = features @ weights
+    average = averaging(structure_positions(system, positions), system.box, descriptors.averaging_radius)
+    return sum_of_generations(terms[::-1], average)
+
+
+def _scalar_products(system: System, descriptors: Descriptors, weights: Float) -> Float:
+    """Scalars of all generations times weights (F, C): (N, C)."""
+    scalars, weights = _scalars(system), weights.reshape(GENERATIONS + 1, 2, -1)
+    average = averaging(structure_positions(system, "inherent"), system.box, descriptors.averaging_radius)
+    return sum_of_generations((scalars @ of_generation for of_generation in weights[::-1]), average)
 
 
 def fit_boattini(data: Labelled, descriptors: Descriptors | None = None) -> Boattini:
@@ -151,8 +195,7 @@ def fit_boattini(data: Labelled, descriptors: Descriptors | None = None) -> Boat
 
 def _emphases(descriptors: Descriptors, n_types: int) -> Float:
     """Emphasis of every feature, (choices, F)."""
-    each = len(descriptors.names(n_types)) // (descriptors.generations + 1)
-    generation = np.repeat(np.arange(descriptors.generations + 1), each)
+    generation = np.repeat(np.arange(descriptors.generations + 1), descriptors.number(n_types))
     scalars = np.full(2 * (GENERATIONS + 1), SCALARS)
     return np.stack([np.concatenate([g**generation, w * g**generation, scalars]) for w, g in CHOICES])
 

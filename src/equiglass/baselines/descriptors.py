@@ -7,6 +7,7 @@ part is their angular descriptor q.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +15,17 @@ from numpy.typing import NDArray
 
 from equiglass.baselines.shells import Shells, radial_sums, shell_norms
 from equiglass.graph import Structure, structure_positions
-from equiglass.neighbors import periodic_pairs
-from equiglass.scalars import AVERAGING_RADIUS, averages_over, particle_energy
+from equiglass.neighbors import neighbourhoods, pairs_among, periodic_pairs, wrap
+from equiglass.scalars import AVERAGING_RADIUS, averaging, generations_of, particle_energy
 from equiglass.system import System, type_name
 
 Float = NDArray[np.float64]
 
 RADIAL = (Shells(0.75, 2.0, 51, 0.025), Shells(2.1, 5.0, 30, 0.05))
 ANGULAR = Shells(1.0, 2.5, 16, 0.1)
+
+PARTICLES_AT_ONCE = 4096
+"""Described at a time: some hundred MB of pairs."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,15 @@ class Descriptors:
     l_max: int = 12
     generations: int = 2
     averaging_radius: float = AVERAGING_RADIUS
+
+    @property
+    def reach(self) -> float:
+        """Distance beyond which no neighbour counts in generation 0."""
+        return max(shells.reach for shells in (*self.radial, self.angular))
+
+    def number(self, n_types: int) -> int:
+        """Features of one generation."""
+        return n_types * sum(shells.number for shells in self.radial) + self.angular.number * self.l_max
 
     def names(self, n_types: int = 2) -> list[str]:
         """Names of the features in the order of the columns of `describe`, for instance "q3(r=1.20) n=1"."""
@@ -82,15 +95,28 @@ def describe(
 
     Source: E. Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), doi 10.1103/PhysRevLett.127.088007.
     """
-    parameters = parameters or Descriptors()
-    n, where = system.n_particles, structure_positions(system, positions)
-    sums = radial_sums(where, system.types, system.box, n_types or _n_types(system), parameters.radial)
-    pairs = periodic_pairs(where, system.box, max(parameters.angular.reach, parameters.averaging_radius))
-    norms = shell_norms(pairs, np.zeros_like(system.types), 1, parameters.angular, parameters.l_max)
-    weight, norms = norms[..., :1], norms[..., 1:]
-    q = np.divide(norms, weight, out=np.zeros_like(norms), where=weight > 0)
-    bare = np.concatenate([features.reshape(n, -1) for features in (*sums, q)], axis=1)
-    return averages_over(pairs, bare, parameters.generations, parameters.averaging_radius)
+    parameters, n_types = parameters or Descriptors(), n_types or _n_types(system)
+    bare = np.empty((system.n_particles, parameters.number(n_types)))
+    for particles, features in described_blocks(system, parameters, positions, n_types):
+        bare[particles] = features
+    average = averaging(structure_positions(system, positions), system.box, parameters.averaging_radius)
+    return generations_of(bare, average, parameters.generations)
+
+
+def described_blocks(
+    system: System, parameters: Descriptors, positions: Structure, n_types: int
+) -> Iterator[tuple[NDArray[np.int64], Float]]:
+    """Generation 0 of `describe`, of some thousand particles at a time: which, (n,), and their features, (n, F)."""
+    where, box = wrap(structure_positions(system, positions), system.box), system.box
+    for particles, receives in neighbourhoods(where, box, parameters.reach, PARTICLES_AT_ONCE):
+        near, types = where[particles], system.types[particles]
+        sums = radial_sums(near, types, box, n_types, parameters.radial, receives)
+        pairs = pairs_among(near, receives, box, parameters.angular.reach)
+        norms = shell_norms(pairs, np.zeros_like(types), 1, parameters.angular, parameters.l_max)[receives]
+        weight, norms = norms[..., :1], norms[..., 1:]
+        q = np.divide(norms, weight, out=np.zeros_like(norms), where=weight > 0)
+        n = np.count_nonzero(receives)
+        yield particles[receives], np.concatenate([features.reshape(n, -1) for features in (*sums, q)], axis=1)
 
 
 FIRST_LAYER = Shells(0.8, 2.0, 12, 0.15)

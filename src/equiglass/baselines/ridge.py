@@ -72,6 +72,11 @@ class Ridge:
             predicted[:, types == s] = (x @ self.weights[s].T + self.offset[s]).T
         return predicted
 
+    def affine(self) -> tuple[Float, Float]:
+        """p_i(t) = a . x_i + b: a (n_types, T, F) and b (n_types, T)."""
+        slopes = self.weights / self.scale[:, None]
+        return slopes, self.offset - np.einsum("stf,sf->st", slopes, self.mean)
+
 
 def fit_ridge(train: Labelled, validation: Labelled, penalties: Sequence[float] = PENALTIES) -> Ridge:
     """min_w <(y - w.x)^2> + penalty |w|^2 with x standardised and y centred, for each particle type and time.

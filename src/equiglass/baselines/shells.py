@@ -66,7 +66,12 @@ class Shells:
 
 
 def radial_sums(
-    positions: Float, types: NDArray[np.int64], box: Float, n_types: int, shells: tuple[Shells, ...]
+    positions: Float,
+    types: NDArray[np.int64],
+    box: Float,
+    n_types: int,
+    shells: tuple[Shells, ...],
+    receives: NDArray[np.bool_],
 ) -> list[Float]:
     """C_i(s, k, 0, 0) = sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2)).
 
@@ -76,27 +81,30 @@ def radial_sums(
         box: (3,) edge lengths of the periodic box; may be smaller than the reach of the shells.
         n_types: number of types.
         shells: any number of sets of shells.
+        receives: the n particles whose sums are asked for, (N,).
 
     Returns:
-        For each set, (N, n_types, number of shells).
+        For each set, (n, n_types, number of shells).
     """
     from vesin import NeighborList
 
     # Each pair once: half the work, and the order of the pairs does not matter here.
     search = NeighborList(cutoff=max(s.reach for s in shells), full_list=False)
     i, j, distances = search.compute(points=wrap(positions, box), box=np.diag(box), periodic=True, quantities="ijd")
-    i, j = i.astype(np.int64), j.astype(np.int64)
+    near = receives[i] | receives[j]
+    i, j, distances = i[near].astype(np.int64), j[near].astype(np.int64), distances[near]
     compiled = _compiled()
-    sums = []
+    found = []
     for each in shells:
-        sums.append(np.zeros((len(types), n_types, each.number)))
+        sums = np.zeros((len(types), n_types, each.number))
         if compiled is None:
-            _plain_sums(i, j, distances, types, each, sums[-1])
+            _plain_sums(i, j, distances, types, each, sums)
         else:
             arrays = _pointers(i, j, distances, types)
             n = ctypes.c_int64(len(i))
-            compiled.shell_sums(n, *arrays, ctypes.c_int64(n_types), *each._arguments, *_pointers(sums[-1]))
-    return sums
+            compiled.shell_sums(n, *arrays, ctypes.c_int64(n_types), *each._arguments, *_pointers(sums))
+        found.append(sums[receives])
+    return found
 
 
 def shell_norms(pairs: Pairs, types: NDArray[np.int64], n_types: int, shells: Shells, l_max: int) -> Float:
