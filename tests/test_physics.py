@@ -228,10 +228,13 @@ def test_what_is_wrong_is_found(name: str, change: dict[str, Any], said: str) ->
     assert said in checks[name].statement
 
 
-@pytest.mark.parametrize(("slower", "verdict"), [(1.2, "passed"), (1.4, "failed"), (0.7, "failed"), (50, "failed")])
+@pytest.mark.parametrize(
+    ("slower", "verdict"),
+    [(1.2, "passed"), (1.55, "passed"), (1.7, "failed"), (0.7, "passed"), (0.55, "failed"), (50, "failed")],
+)
 def test_the_published_relaxation_time(slower: float, verdict: str) -> None:
-    """F is linear in log t here, so that the time between the times, and beyond them, is exact."""
-    F = 0.27 - 0.1 * np.log(TIMES / (16.5 * slower))
+    """F is linear in log t here, so that times between and beyond are exact; two errors are a factor 1.3."""
+    F = 0.27 - 0.2 * np.log(TIMES / (16.5 * slower))
     checks = verdicts([configuration(k, scattering=np.stack([F, F], axis=1)) for k in range(3)])
     assert checks["published tau_alpha"].verdict == verdict
     if slower < 2:
