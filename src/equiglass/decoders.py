@@ -1,7 +1,7 @@
 """The linear decoders of a model, and their exact refit on other configurations while the rest is frozen.
 
 Eq. 23 of arXiv 2211.03226 has no offset: the network predicts y_i(t) = w_{t, type(i)} . |h_i|, and the propensity is
-m_i = mean + scale * y_i, and weights . averages_i of E_pot where the model takes them in. Here all is one line,
+m_i = mean + scale * y_i, and weights . averages_i where the model takes them in. Here all is one line,
 m_i = offset + weights . |h_i| + average_weights . averages_i. A refit standardises the targets anew,
 for each type and time, over the configurations that it sees: the scale becomes the standard deviation of the propensity
 measured there, the mean becomes the offset of least squares, and y_i is again a decoder without offset.
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from equiglass.errors import EquiglassError
-from equiglass.model.network import Network
+from equiglass.model.inputs import network_of
 from equiglass.model.trained import Trained
 from equiglass.prediction import Model
 from equiglass.regression import fit_line
@@ -175,8 +175,7 @@ def _with_decoder(
     trained: Trained, weights: Float, decoders: Decoders, times: Mapping[str, float], systems: Sequence[System]
 ) -> Trained:
     old = trained.network
-    n_scalars = trained.n_types + trained.inputs.n_energies
-    network = Network(old.architecture, n_scalars, trained.n_types, len(times)).to(old.decoder.dtype)
+    network = network_of(old.architecture, trained.inputs, trained.n_types, len(times)).to(old.decoder.dtype)
     state = dict(old.state_dict())
     state["decoder"] = torch.from_numpy(weights / decoders.scale[..., None]).to(old.decoder.dtype)
     network.load_state_dict(state)

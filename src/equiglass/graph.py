@@ -34,6 +34,7 @@ class Graph:
         vectors: a_ij, (E, 3).
         types: particle type of every node, int64, (N,).
         scalars: node scalars, the one-hot of the type first, (N, S).
+        displacements: node vectors, (N, 3, V); V is 0 or 1.
         nodes: the node of every particle, int64, (N,): ``x[nodes]`` brings values of nodes into the particles' order.
     """
 
@@ -43,6 +44,7 @@ class Graph:
     vectors: Tensor
     types: Tensor
     scalars: Tensor
+    displacements: Tensor
     nodes: Tensor
 
     @property
@@ -56,9 +58,10 @@ class Graph:
         return len(self.senders)
 
     def to(self, where: torch.dtype | torch.device) -> Graph:
-        """The same graph with vectors and scalars in another precision, or whole on another device."""
+        """The same graph with its real numbers in another precision, or whole on another device."""
         if isinstance(where, torch.dtype):
-            return replace(self, vectors=self.vectors.to(where), scalars=self.scalars.to(where))
+            real = {name: getattr(self, name).to(where) for name in ("vectors", "scalars", "displacements")}
+            return replace(self, **real)
         return Graph(**{field.name: getattr(self, field.name).to(where) for field in fields(self)})
 
 
@@ -81,6 +84,7 @@ def build_graph(
     structure: Structure = "thermal",
     n_types: int | None = None,
     extra_scalars: Sequence[np.ndarray] = (),
+    displacements: np.ndarray | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Graph:
     """Graph of one configuration.
@@ -91,7 +95,8 @@ def build_graph(
         structure: which positions make the graph.
         n_types: length of the one-hot; by default the number of types in ``system``.
         extra_scalars: further node scalars, each (N,), for instance the standardised energy.
-        dtype: precision of vectors and scalars.
+        displacements: a node vector, (N, 3), or none.
+        dtype: precision of the real numbers.
     """
     positions = wrap(structure_positions(system, structure), system.box)
     particles = spatial_order(positions, system.box, cutoff)
@@ -103,6 +108,7 @@ def build_graph(
         vectors.append(torch.from_numpy(pairs.vectors).to(dtype))
     one_hot = np.eye(n_types or system.n_types)[system.types]
     scalars = np.column_stack([one_hot, *extra_scalars])
+    displaced = np.zeros((n, 3, 0)) if displacements is None else displacements[..., None]
     nodes = np.empty(n, np.int64)
     nodes[particles] = np.arange(n)
     return Graph(
@@ -112,6 +118,7 @@ def build_graph(
         torch.cat(vectors),
         torch.from_numpy(system.types[particles]),
         torch.from_numpy(scalars[particles]).to(dtype),
+        torch.from_numpy(displaced[particles]).to(dtype),
         torch.from_numpy(nodes),
     )
 
@@ -128,5 +135,6 @@ def batch(graphs: Sequence[Graph]) -> Graph:
         torch.cat([g.vectors for g in graphs]),
         torch.cat([g.types for g in graphs]),
         torch.cat([g.scalars for g in graphs]),
+        torch.cat([g.displacements for g in graphs]),
         torch.cat([g.nodes + int(n) for g, n in zip(graphs, nodes, strict=False)]),
     )

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
 from equiglass.files import reading, replacing_hdf5, store
-from equiglass.model.inputs import input_averages, input_energy, input_graph
+from equiglass.model.inputs import Known, input_averages, input_graph, known_of
 from equiglass.model.trained import Trained
 from equiglass.prediction import Model
 from equiglass.system import Float, System
@@ -38,7 +38,7 @@ class Represented:
         system: the configuration, with its inherent structure where the model needed it.
         h: |h|, (N, F), without unit. F = (l_max + 1) * channels, degree by degree; of an ensemble the members' side
             by side.
-        averages: of E_pot, those that the model's line to propensities takes in, (N, G).
+        averages: those that the model's line to propensities takes in, (N, G).
     """
 
     system: System
@@ -63,15 +63,15 @@ def represent(model: Model, system: System) -> Represented:
     """
     system = model.prepared(system)
     first = model.networks[0]
-    energy = input_energy(system, first.inputs, first.data.potential)
-    h = np.concatenate([_invariants(member, system, energy) for member in model.networks], axis=1)
-    return Represented(system, h, input_averages(system, first.inputs, energy))
+    known = known_of(system, first.inputs, first.data.potential)
+    h = np.concatenate([_invariants(member, system, known) for member in model.networks], axis=1)
+    return Represented(system, h, input_averages(system, first.inputs, known))
 
 
-def _invariants(trained: Trained, system: System, energy: Float | None) -> Float:
+def _invariants(trained: Trained, system: System, known: Known) -> Float:
     network = trained.network.eval()
     cutoff, dtype = network.architecture.cutoff, network.decoder.dtype
-    graph = input_graph(system, trained.inputs, energy, trained.standardisation, cutoff, trained.n_types, dtype)
+    graph = input_graph(system, trained.inputs, known, trained.standardisation, cutoff, trained.n_types, dtype)
     with torch.no_grad():
         return network.representation(graph).double().numpy()
 

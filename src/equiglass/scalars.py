@@ -39,13 +39,23 @@ def particle_energy(system: System, structure: Structure = "inherent", potential
     return potential_energy(structure_positions(system, structure), system.types, system.box, potential)
 
 
-def inherent_distance(system: System) -> Float:
-    """d_i = |x_i(inherent) - x_i(thermal)|, (N,), LJ length.
+def inherent_displacement(system: System) -> Float:
+    """d_i = x_i(inherent) - x_i(thermal), of the nearest images, (N, 3), LJ length.
 
     Raises:
         EquiglassError: no inherent structure is there.
     """
-    distance: Float = np.linalg.norm(structure_positions(system, "inherent") - system.positions, axis=1)
+    displacement = structure_positions(system, "inherent") - system.positions
+    return displacement - system.box * np.round(displacement / system.box)
+
+
+def inherent_distance(system: System) -> Float:
+    """|d_i|, (N,), LJ length.
+
+    Raises:
+        EquiglassError: no inherent structure is there.
+    """
+    distance: Float = np.linalg.norm(inherent_displacement(system), axis=1)
     return distance
 
 

@@ -2,11 +2,15 @@
 
     h_1 = BN(conv(scalars)),   h_{k+1} = h_k + BN(conv(h_k, scalars)),   m_i(t) = w_{t, type(i)} . |h_i|
 
+Where a displacement is among the inputs, every conv(...) has it beside the scalars, and h_1 has a linear map of the
+particle's own inputs besides: a convolution shows them to its neighbours alone.
+
 ``|h|``, "the representation", holds the l = 0 channels as they are and the norm over m of every other channel (eq. 23).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -27,11 +31,14 @@ EDGES_OF_A_PART = 1_000_000
 class Network(nn.Module):
     """From a graph to standardised propensities at every time."""
 
-    def __init__(self, architecture: Architecture, n_scalars: int, n_types: int, n_times: int) -> None:
+    def __init__(
+        self, architecture: Architecture, n_scalars: int, n_types: int, n_times: int, n_vectors: int = 0
+    ) -> None:
         super().__init__()
         self.architecture = a = architecture
+        entering = (n_scalars, n_vectors) if n_vectors else (n_scalars,)
         self.convolutions = nn.ModuleList(
-            Convolution(a, Paths(a.l_max, a.channels if layer else 0, (n_scalars,))) for layer in range(a.layers)
+            Convolution(a, Paths(a.l_max, a.channels if layer else 0, entering)) for layer in range(a.layers)
         )
         self.norms = nn.ModuleList(
             EquivariantBatchNorm(a.l_max, a.channels, a.norm_momentum)
@@ -40,6 +47,7 @@ class Network(nn.Module):
             for layer in range(a.layers)
         )
         width = (a.l_max + 1) * a.channels
+        self.own = nn.ParameterList(torch.randn(n, a.channels) / n**0.5 for n in entering if n_vectors)
         self.decoder = nn.Parameter(torch.randn(n_types, n_times, width) * a.decoder_gain / width**0.5)
 
     def representation(self, graph: Graph) -> Tensor:
@@ -47,12 +55,13 @@ class Network(nn.Module):
 
         In evaluation without gradient the nodes are taken in parts, so that memory does not grow with the edges.
         """
-        a, inputs = self.architecture, [graph.scalars[:, None]]
+        a, inputs = self.architecture, self._inputs(graph)
         apart = not self.training and not torch.is_grad_enabled()
         starts = starts_of_parts(graph.row_start, EDGES_OF_A_PART) if apart else [0, graph.n_nodes]
         self._compile(graph.vectors)
         whole = edges_of(graph, a) if len(starts) == 2 else None
         h: Tensor | None = None
+        kept = self._own(inputs)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             assert isinstance(convolution, Convolution)
             parts = []
@@ -64,10 +73,25 @@ class Network(nn.Module):
                     new[:, 0] += shift
                 else:
                     new = norm(convolution(h, inputs, edges))
-                parts.append(new if h is None else h[first:last] + new)
-            h = torch.cat(parts) if len(parts) > 1 else parts[0]
+                parts.append(new if kept is None else kept[first:last] + new)
+            kept = h = torch.cat(parts) if len(parts) > 1 else parts[0]
         assert h is not None
         return invariants(h, a.l_max)[graph.nodes]
+
+    @staticmethod
+    def _inputs(graph: Graph) -> list[Tensor]:
+        """Node inputs by degree."""
+        vectors = [graph.displacements] if graph.displacements.shape[2] else []
+        return [graph.scalars[:, None], *vectors]
+
+    def _own(self, inputs: Sequence[Tensor]) -> Tensor | None:
+        """What h_1 has of the particle's own inputs, (N, (l_max + 1)^2, C)."""
+        if not self.own:
+            return None
+        n, a = len(inputs[0]), self.architecture
+        rest = (a.l_max + 1) ** 2 - sum(x.shape[1] for x in inputs)
+        parts = [x @ w for x, w in zip(inputs, self.own, strict=True)]
+        return torch.cat([*parts, inputs[0].new_zeros(n, rest, a.channels)], 1)
 
     def _compile(self, vectors: Tensor) -> None:
         """What this network needs of compiled code, side by side rather than one after another."""

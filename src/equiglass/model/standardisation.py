@@ -1,4 +1,4 @@
-"""Targets and energies brought to zero mean and unit variance, per particle type, over the training set.
+"""Targets, energies and displacements brought to zero mean and unit variance, per particle type, over the training set.
 
 A prediction is taken back to LJ units with the same numbers. They travel with the weights.
 """
@@ -23,13 +23,17 @@ class Standardisation:
         target_scale: (n_types, T).
         energy_mean: (n_types,), LJ energy.
         energy_scale: (n_types,).
-        average_weights: of the G averages of E_pot in the line to propensities, (n_types, T, G).
+        distance_mean: of the lengths of the displacements, (n_types,), LJ length.
+        distance_scale: (n_types,).
+        average_weights: of the G averages in the line to propensities, (n_types, T, G).
     """
 
     target_mean: Float
     target_scale: Float
     energy_mean: Float
     energy_scale: Float
+    distance_mean: Float
+    distance_scale: Float
     average_weights: Float
 
     def targets(self, measured: Float, types: NDArray[np.int64]) -> Float:
@@ -45,11 +49,20 @@ class Standardisation:
         """Standardised energy, (N,)."""
         return (energy - self.energy_mean[types]) / self.energy_scale[types]
 
+    def distance(self, displacement: Float, types: NDArray[np.int64]) -> Float:
+        """Standardised length of a displacement, (N,)."""
+        return (np.linalg.norm(displacement, axis=1) - self.distance_mean[types]) / self.distance_scale[types]
+
+    def direction(self, displacement: Float, types: NDArray[np.int64]) -> Float:
+        """A displacement in units of its root mean square length, (N, 3)."""
+        return displacement / np.hypot(self.distance_mean, self.distance_scale)[types][:, None]
+
 
 def measure(
     systems: Sequence[System],
     measured: Sequence[Float],
     energies: Sequence[Float | None],
+    distances: Sequence[Float | None],
     n_types: int,
     targets_by_type: bool = True,
     energy_by_type: bool = True,
@@ -61,6 +74,7 @@ def measure(
         systems: the training configurations.
         measured: their targets in the model's order of times, each (T, N), NaN where missing.
         energies: E_pot of every particle, each (N,), or None.
+        distances: length of every particle's displacement, each (N,), or None.
         n_types: number of types of the model.
         targets_by_type: each type apart, or all particles together.
         energy_by_type: the same for the energies.
@@ -68,20 +82,25 @@ def measure(
     """
     types = np.concatenate([s.types for s in systems])
     targets = np.concatenate(measured, axis=1)
-    energy = np.concatenate(
-        [np.zeros(s.n_particles) if e is None else e for s, e in zip(systems, energies, strict=True)]
+    energy, distance = (
+        np.concatenate([np.zeros(s.n_particles) if x is None else x for s, x in zip(systems, given, strict=True)])
+        for given in (energies, distances)
     )
     target_mean, target_scale = np.zeros((n_types, len(targets))), np.ones((n_types, len(targets)))
     energy_mean, energy_scale = np.zeros(n_types), np.ones(n_types)
+    distance_mean, distance_scale = np.zeros(n_types), np.ones(n_types)
     for kind in np.unique(types):
         of_kind = types == kind
         everyone = np.ones_like(of_kind)
         energy_mean[kind], energy_scale[kind] = _moments(energy[of_kind if energy_by_type else everyone])
+        distance_mean[kind], distance_scale[kind] = _moments(distance[of_kind])
         for time, values in enumerate(targets):
             chosen = values[of_kind if targets_by_type else everyone]
             target_mean[kind, time], target_scale[kind, time] = _moments(chosen)
     average_weights = np.zeros((n_types, len(targets), n_averages))
-    return Standardisation(target_mean, target_scale, energy_mean, energy_scale, average_weights)
+    return Standardisation(
+        target_mean, target_scale, energy_mean, energy_scale, distance_mean, distance_scale, average_weights
+    )
 
 
 def _moments(values: Float) -> tuple[float, float]:

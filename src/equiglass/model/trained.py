@@ -1,10 +1,11 @@
-"""A trained network with all that its use needs, and its file: safetensors with readable metadata, version 3.
+"""A trained network with all that its use needs, and its file: safetensors with readable metadata, version 4.
 
 Tensors are named ``network.*`` (the state of :class:`~equiglass.model.network.Network`) and
 ``standardisation.*``; a run's own state (optimiser) may lie beside them under other names. The metadata entry
 ``equiglass`` is JSON: format, version, architecture, inputs, target, times, and a description of the training data.
-Up to version 2 every target is the propensity, and no averages of E_pot are in the line to it. In version 1 the
-potential has no truncation: it is shifted.
+Up to version 3
+no displacement is an input. Up to version 2 every target is the propensity, and no averages are in the line to it. In
+version 1 the potential has no truncation: it is shifted.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from torch import Tensor
 from equiglass.errors import EquiglassError
 from equiglass.files import replacing
 from equiglass.model.architecture import Architecture
-from equiglass.model.inputs import Inputs, input_averages, input_energy, input_graph
+from equiglass.model.inputs import Inputs, input_averages, input_graph, known_of, network_of
 from equiglass.model.network import Network
 from equiglass.model.standardisation import Standardisation
 from equiglass.potential import LennardJones
 from equiglass.system import Float, System
 from equiglass.targets import Target
 
-FORMAT, VERSION = "equiglass-model", 3
+FORMAT, VERSION = "equiglass-model", 4
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,14 @@ class Trained:
 
     def predict(self, system: System) -> Float:
         """The target at every time of ``times``, LJ units, (T, N). The system carries what ``inputs`` needs."""
-        energy = input_energy(system, self.inputs, self.data.potential)
+        known = known_of(system, self.inputs, self.data.potential)
         cutoff = self.network.architecture.cutoff
         dtype = self.network.decoder.dtype
-        graph = input_graph(system, self.inputs, energy, self.standardisation, cutoff, self.n_types, dtype)
+        graph = input_graph(system, self.inputs, known, self.standardisation, cutoff, self.n_types, dtype)
         self.network.eval()
         with torch.no_grad():
             targets = self.network(graph).double().numpy().T
-        averages = input_averages(system, self.inputs, energy)
+        averages = input_averages(system, self.inputs, known)
         return self.standardisation.restored(targets, system.types, averages)
 
 
@@ -140,10 +141,13 @@ def read_trained(path: Path) -> tuple[Trained, dict[str, Tensor], dict[str, Any]
     inputs = Inputs(**description["inputs"])
     weights = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
     n_types, n_times, _ = weights["decoder"].shape
-    network = Network(architecture, n_types + inputs.n_energies, n_types, n_times).to(weights["decoder"].dtype)
+    network = network_of(architecture, inputs, n_types, n_times).to(weights["decoder"].dtype)
     network.load_state_dict(weights)
     if description["version"] < 3:
         tensors["standardisation.average_weights"] = torch.zeros(n_types, n_times, 0, dtype=torch.float64)
+    if description["version"] < 4:
+        tensors["standardisation.distance_mean"] = torch.zeros(n_types, dtype=torch.float64)
+        tensors["standardisation.distance_scale"] = torch.ones(n_types, dtype=torch.float64)
     numbers = {k: np.asarray(tensors[f"standardisation.{k}"]) for k in (f.name for f in fields(Standardisation))}
     trained = Trained(
         network,

@@ -61,8 +61,9 @@ class Gradient:
         """
 
         def step() -> Tensor:
-            # Every edge vector inverted is the mirror image, up to a rotation.
-            graph = replace(sample.graph, vectors=sample.graph.vectors * self._sign)
+            # Every vector inverted is the mirror image, up to a rotation.
+            vectors, displacements = sample.graph.vectors * self._sign, sample.graph.displacements * self._sign
+            graph = replace(sample.graph, vectors=vectors, displacements=displacements)
             loss = masked_loss(self.network(graph), sample.targets)
             (loss / self._share).backward()
             return loss.detach()

@@ -29,7 +29,7 @@ from equiglass.training.schedule import learning_rate
 CHECKPOINT_SECONDS = 60.0
 
 AVERAGES_PENALTY = 1e-4
-"""On the slopes of the averages of E_pot in `calibrate`, in units of the variance of the standardised averages."""
+"""On the slopes of the averages in `calibrate`, in units of the variance of the standardised averages."""
 
 
 @dataclass
@@ -153,7 +153,7 @@ def calibrate(network: Network, samples: Sequence[Sample], standardisation: Stan
 
     Without dropout the invariants are smaller than they were in training, so the outputs in evaluation mode are off
     by an offset and a factor. This takes both out; it leaves every correlation within a type as it is. Where there are
-    averages of E_pot, which reach further than the network, the line takes them in beside the output.
+    averages, which reach further than the network, the line takes them in beside the output.
     """
     network.eval()
     with torch.no_grad():

@@ -29,6 +29,7 @@ from equiglass.errors import EquiglassError
 from equiglass.files import write_text
 from equiglass.inherent import quench
 from equiglass.model import gpu
+from equiglass.model.inputs import network_of
 from equiglass.model.network import Network
 from equiglass.model.trained import Trained, read_trained, save_trained
 from equiglass.potential import MIXTURES
@@ -97,7 +98,7 @@ def train(
     )
     architecture = configuration.architecture
     torch.manual_seed(key(configuration.seed, 0))
-    network = Network(architecture, n_types + configuration.inputs.n_energies, n_types, len(labels)).to(device)
+    network = network_of(architecture, configuration.inputs, n_types, len(labels)).to(device)
     data = describe(training, n_types)
     trained = Trained(network, configuration.inputs, labels, standardisation, data, configuration.target)
     optimizer = make_optimizer(network, configuration)

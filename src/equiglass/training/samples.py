@@ -11,7 +11,7 @@ from torch import Tensor
 
 from equiglass.errors import EquiglassError
 from equiglass.graph import Graph
-from equiglass.model.inputs import Inputs, input_averages, input_energy, input_graph
+from equiglass.model.inputs import Inputs, input_averages, input_graph, known_of
 from equiglass.model.standardisation import Standardisation, measure
 from equiglass.model.trained import TrainingData
 from equiglass.system import Float, System
@@ -29,7 +29,7 @@ class Sample:
         targets: standardised, (N, T), NaN where missing.
         measured: the same in LJ units, (T, N).
         types: (N,).
-        averages: of E_pot, those that the line to propensities takes in, (N, G).
+        averages: those that the line to propensities takes in, (N, G).
     """
 
     name: str
@@ -88,10 +88,11 @@ def fit_standardisation(
     systems: Sequence[System], labels: Sequence[str], inputs: Inputs, n_types: int, choice: Standardise
 ) -> Standardisation:
     """Standardisation over the training configurations."""
-    energies = [input_energy(s, inputs) for s in systems]
+    known = [known_of(s, inputs) for s in systems]
     targets = [measured(s, labels) for s in systems]
+    energies, distances = [k.energy for k in known], [k.distance for k in known]
     by_type = (choice.targets == "type", choice.energy == "type")
-    return measure(systems, targets, energies, n_types, *by_type, n_averages=inputs.n_averages)
+    return measure(systems, targets, energies, distances, n_types, *by_type, n_averages=inputs.n_averages)
 
 
 def make_sample(
@@ -109,11 +110,11 @@ def make_sample(
     """
     if system.n_types > n_types:
         raise EquiglassError(f"{system.name} has {system.n_types} particle types; the training set has {n_types}.")
-    energy = input_energy(system, inputs)
-    graph = input_graph(system, inputs, energy, standardisation, cutoff, n_types)
+    known = known_of(system, inputs)
+    graph = input_graph(system, inputs, known, standardisation, cutoff, n_types)
     values = measured(system, labels)
     targets = torch.from_numpy(standardisation.targets(values, system.types).T.copy()).float()
-    return Sample(system.name, graph, targets, values, system.types, input_averages(system, inputs, energy))
+    return Sample(system.name, graph, targets, values, system.types, input_averages(system, inputs, known))
 
 
 def describe(systems: Sequence[System], n_types: int) -> TrainingData:
