@@ -25,7 +25,9 @@ from equiglass.model.norm import EquivariantBatchNorm
 from equiglass.model.operation import implementation
 from equiglass.model.paths import Paths
 from equiglass.model.radial import bessel_basis
+from equiglass.system import System
 
+REAL = torch.float64
 SMALL = Architecture(l_max=2, layers=3, channels=4, dropout=0.0)
 few = settings(deadline=None, max_examples=8)
 
@@ -42,19 +44,22 @@ def count(*modules: torch.nn.Module) -> int:
     return sum(p.numel() for module in modules for p in module.parameters())
 
 
-def graph_of(n: int = 60, seed: int = 0, n_scalars: int = 1) -> Graph:
-    energy = np.random.default_rng(seed).normal(size=(n_scalars, n))
-    return build_graph(random_liquid(n, seed=seed), 2.0, extra_scalars=list(energy), dtype=torch.float64)
+def graph_of(n: int = 60, seed: int = 0, n_scalars: int = 1, displaced: bool = False) -> Graph:
+    rng = np.random.default_rng(seed)
+    energy, d = rng.normal(size=(n_scalars, n)), rng.normal(size=(n, 3)) if displaced else None
+    return build_graph(random_liquid(n, seed=seed), 2.0, extra_scalars=list(energy), displacements=d, dtype=REAL)
 
 
-def trained_like(architecture: Architecture = SMALL, n_times: int = 3, seed: int = 0) -> Network:
+def trained_like(
+    architecture: Architecture = SMALL, n_times: int = 3, seed: int = 0, displaced: bool = False
+) -> Network:
     """A network in evaluation mode whose running averages are those of a liquid."""
     torch.manual_seed(seed)
-    network = Network(architecture, 3, 2, n_times).double()
+    network = Network(architecture, 3, 2, n_times, n_vectors=int(displaced)).double()
     network.train()
     with torch.no_grad():
         for _ in range(3):
-            network(graph_of())
+            network(graph_of(displaced=displaced))
     return network.eval()
 
 
@@ -148,18 +153,20 @@ def test_batch_norm_is_equivariant_and_normalises() -> None:
 
 
 @few
-@given(seed=st.integers(0, 2**31), axis=st.integers(1, 2))
-def test_prediction_is_invariant(seed: int, axis: int) -> None:
+@given(seed=st.integers(0, 2**31), axis=st.integers(1, 2), displaced=st.booleans())
+def test_prediction_is_invariant(seed: int, axis: int, displaced: bool) -> None:
     """Rotation, turns of the box, translation, permutation, lattice shifts of single particles."""
     rng = np.random.default_rng(seed)
-    network = trained_like()
+    network = trained_like(displaced=displaced)
     system = random_liquid(60)
-    energy = rng.normal(size=60)
+    energy, d = rng.normal(size=60), rng.normal(size=(60, 3)) if displaced else None
 
-    def predict(changed: object, energy: np.ndarray = energy) -> torch.Tensor:
-        graph = build_graph(changed, 2.0, extra_scalars=[energy], dtype=torch.float64)  # type: ignore[arg-type]
+    def graph_with(changed: System, energy: np.ndarray = energy, d: np.ndarray | None = d) -> Graph:
+        return build_graph(changed, 2.0, extra_scalars=[energy], displacements=d, dtype=REAL)
+
+    def predict(changed: System, energy: np.ndarray = energy, d: np.ndarray | None = d) -> torch.Tensor:
         with torch.no_grad():
-            return network(graph)
+            return network(graph_with(changed, energy, d))
 
     expected = predict(system)
     close = {"atol": 1e-9, "rtol": 0}
@@ -169,18 +176,33 @@ def test_prediction_is_invariant(seed: int, axis: int) -> None:
     torch.testing.assert_close(predict(replace(system, positions=system.positions + shifts)), expected, **close)
     order = rng.permutation(60)
     permuted = replace(system, positions=system.positions[order], types=system.types[order])
-    torch.testing.assert_close(predict(permuted, energy[order]), expected[order], **close)
+    of_permuted = predict(permuted, energy[order], None if d is None else d[order])
+    torch.testing.assert_close(of_permuted, expected[order], **close)
     cyclic = np.roll(np.eye(3), axis, axis=0)  # a turn about (1, 1, 1), which a cubic box survives
-    torch.testing.assert_close(predict(replace(system, positions=system.positions @ cyclic.T)), expected, **close)
-    graph = build_graph(system, 2.0, extra_scalars=[energy], dtype=torch.float64)
-    rotation = o3.rand_matrix(dtype=torch.float64)
+    turned = replace(system, positions=system.positions @ cyclic.T)
+    torch.testing.assert_close(predict(turned, d=None if d is None else d @ cyclic.T), expected, **close)
+    graph, rotation = graph_with(system), o3.rand_matrix(dtype=REAL)
+    turned_graph = replace(graph, vectors=graph.vectors @ rotation.T, displacements=rotation @ graph.displacements)
     with torch.no_grad():
-        torch.testing.assert_close(network(replace(graph, vectors=graph.vectors @ rotation.T)), expected, **close)
+        torch.testing.assert_close(network(turned_graph), expected, **close)
 
 
-def test_evaluation_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prediction_depends_on_the_direction_of_the_displacements_and_on_the_particle_s_own() -> None:
+    network, graph = trained_like(displaced=True), graph_of(displaced=True)
+    with torch.no_grad():
+        expected = network(graph)
+        along_others = replace(graph, displacements=graph.displacements.roll(1, dims=1))
+        assert float((network(along_others) - expected).abs().max()) > 1e-4
+        alone = replace(graph, row_start=torch.zeros_like(graph.row_start), receivers=graph.receivers[:0])
+        alone = replace(alone, senders=graph.senders[:0], vectors=graph.vectors[:0])
+        longer = replace(alone, displacements=2 * alone.displacements)
+        assert bool(((network(longer) - network(alone)).abs().sum(1) > 1e-6).all())
+
+
+@pytest.mark.parametrize("displaced", [False, True])
+def test_evaluation_in_parts_changes_nothing(displaced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without gradient the norms are folded into the mixing and the nodes are taken in parts."""
-    network, graph = trained_like(), graph_of()
+    network, graph = trained_like(displaced=displaced), graph_of(displaced=displaced)
     expected = network(graph).detach()
     monkeypatch.setattr("equiglass.model.network.EDGES_OF_A_PART", 64)
     with torch.no_grad():

@@ -22,10 +22,13 @@ from safetensors.torch import load_file, save_file
 import equiglass
 from equiglass.errors import EquiglassError
 from equiglass.graph import build_graph
+from equiglass.inherent import quench
 from equiglass.model.architecture import Architecture
-from equiglass.model.inputs import input_averages, input_energy
+from equiglass.model.inputs import input_averages, known_of
 from equiglass.model.network import Network
 from equiglass.model.trained import load_trained
+from equiglass.potential import KOB_ANDERSEN
+from equiglass.scalars import inherent_distance
 from equiglass.targets import measured
 from equiglass.training import Configuration, read_configuration, train
 from equiglass.training import loop as training_loop
@@ -102,8 +105,8 @@ def test_loss_sums_over_times_and_masks_missing_labels() -> None:
     assert torch.equal(prediction.grad, torch.zeros(2, 2))  # type: ignore[arg-type]
 
 
-def small_sample(seed: int) -> Sample:
-    graph = build_graph(labelled_liquid(seed), 1.3)
+def small_sample(seed: int, displacements: np.ndarray | None = None) -> Sample:
+    graph = build_graph(labelled_liquid(seed), 1.3, displacements=displacements)
     targets, nothing = torch.randn(graph.n_nodes, 2), np.zeros((0, 0))
     return Sample("liquid", graph, targets, np.zeros((2, graph.n_nodes)), np.zeros(0), nothing)
 
@@ -137,6 +140,34 @@ def test_a_recorded_gradient_is_the_plain_one() -> None:
         network.zero_grad()
     for plain, recorded in zip(*results, strict=True):
         assert torch.equal(plain, recorded)
+
+
+def test_a_mirrored_sample_is_the_sample_of_the_mirrored_configuration() -> None:
+    """Up to a rotation by half a turn, which changes no loss: every vector inverted is one axis inverted."""
+    system, d = labelled_liquid(1), np.random.default_rng(0).normal(size=(64, 3))
+    mirror = np.array([-1.0, 1.0, 1.0])
+    sample = small_sample(1, d)
+    mirrored = build_graph(replace(system, positions=system.positions * mirror), 1.3, displacements=d * mirror)
+    shape = Architecture(l_max=2, layers=2, channels=2, radial_width=3, basis_size=3, cutoff=1.3, dropout=0.0)
+    torch.manual_seed(0)
+    gradient = Gradient(Network(shape, 2, 2, 2, n_vectors=1))
+    there = replace(sample, graph=mirrored)
+    plain, inverted, axis = (
+        gradient.add(s, mirrored=m, share=1, seed=1) for s, m in ((sample, False), (sample, True), (there, False))
+    )
+    assert inverted == pytest.approx(axis, rel=1e-5)
+    assert abs(plain - inverted) > 1e-5
+
+
+def test_a_network_that_sees_displacements_predicts_the_same_of_a_turned_configuration(tmp_path: Path) -> None:
+    trained = train(liquids(3), tmp_path / "run", tiny("epochs=2", "inputs.displacement=true", "fold=0"))
+    system = quench(liquids(1)[0], potential=KOB_ANDERSEN)
+    turn = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
+    assert system.positions_inherent is not None
+    turned = replace(system, positions=system.positions @ turn, positions_inherent=system.positions_inherent @ turn)
+    np.testing.assert_allclose(trained.predict(turned), trained.predict(system), atol=1e-5)
+    still = replace(system, positions_inherent=system.positions)
+    assert np.abs(trained.predict(still) - trained.predict(system)).max() > 1e-3
 
 
 def test_a_sample_moves_whole() -> None:
@@ -211,25 +242,36 @@ def test_the_line_takes_in_averages_of_the_energy_and_its_errors_are_uncorrelate
     assert weights.shape == (2, 2, 4)
     assert np.all(weights[0, 1] != 0)
     errors = np.concatenate([(trained.predict(s) - s.propensity)[1, s.types == 0] for s in systems])
-    energies = [input_energy(s, trained.inputs) for s in systems]
-    averages = [input_averages(s, trained.inputs, e)[s.types == 0] for s, e in zip(systems, energies, strict=True)]
+    known = [known_of(s, trained.inputs) for s in systems]
+    averages = [input_averages(s, trained.inputs, k)[s.types == 0] for s, k in zip(systems, known, strict=True)]
     assert errors.mean() == pytest.approx(0, abs=1e-9)
     assert np.abs(np.corrcoef(errors, np.concatenate(averages).T)[0, 1:]).max() < 0.02
 
 
-def test_averages_need_an_energy() -> None:
+def test_averages_need_something_to_average() -> None:
     with pytest.raises(EquiglassError, match=r"inputs.*generations: 0"):
         tiny("inputs.generations=3", "inputs.energy=none")
+    inputs = tiny("inputs.generations=3", "inputs.displacement=true").inputs
+    assert inputs.n_averages == 8
+    system = quench(liquids(1)[0], potential=KOB_ANDERSEN)
+    averages = input_averages(system, inputs, known_of(system, inputs))
+    np.testing.assert_array_equal(averages[:, 1], inherent_distance(system))
+    assert averages.shape == (64, 8)
 
 
-def test_a_model_file_of_version_2_has_no_averages(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [2, 3])
+def test_older_model_files_have_no_displacement_and_no_averages(tmp_path: Path, version: int) -> None:
     trained = train(liquids(2), tmp_path / "run", tiny("epochs=1", "fold=0"))
     path = tmp_path / "run" / "last.safetensors"
     with safe_open(path, framework="pt") as file:
         description = json.loads(file.metadata()["equiglass"])
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-    del tensors["standardisation.average_weights"], description["inputs"]["generations"]
-    save_file(tensors, path, metadata={"equiglass": json.dumps(description | {"version": 2})})
+    for name in ("distance_mean", "distance_scale"):
+        del tensors[f"standardisation.{name}"]
+    del description["inputs"]["displacement"]
+    if version == 2:
+        del tensors["standardisation.average_weights"], description["inputs"]["generations"]
+    save_file(tensors, path, metadata={"equiglass": json.dumps(description | {"version": version})})
     system = liquids(1)[0]
     np.testing.assert_array_equal(load_trained(path).predict(system), trained.predict(system))
 
@@ -241,6 +283,7 @@ def test_a_model_file_of_version_2_has_no_averages(tmp_path: Path) -> None:
         "inputs.energy=none",
         "inputs.energy=thermal",
         "inputs.generations=2",
+        "inputs.displacement=true",
         "times=['7']",
         "fold=0",
     ],

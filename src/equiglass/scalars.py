@@ -40,13 +40,12 @@ def particle_energy(system: System, structure: Structure = "inherent", potential
 
 
 def inherent_displacement(system: System) -> Float:
-    """d_i = x_i(inherent) - x_i(thermal), of the nearest images, (N, 3), LJ length.
+    """d_i = x_i(inherent) - x_i(thermal), (N, 3), LJ length.
 
     Raises:
         EquiglassError: no inherent structure is there.
     """
-    displacement = structure_positions(system, "inherent") - system.positions
-    return displacement - system.box * np.round(displacement / system.box)
+    return structure_positions(system, "inherent") - system.positions
 
 
 def inherent_distance(system: System) -> Float:

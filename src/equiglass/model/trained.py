@@ -3,9 +3,8 @@
 Tensors are named ``network.*`` (the state of :class:`~equiglass.model.network.Network`) and
 ``standardisation.*``; a run's own state (optimiser) may lie beside them under other names. The metadata entry
 ``equiglass`` is JSON: format, version, architecture, inputs, target, times, and a description of the training data.
-Up to version 3
-no displacement is an input. Up to version 2 every target is the propensity, and no averages are in the line to it. In
-version 1 the potential has no truncation: it is shifted.
+Up to version 3 no displacement is an input. Up to version 2 every target is the propensity, and no averages are in the
+line to it. In version 1 the potential has no truncation: it is shifted.
 """
 
 from __future__ import annotations
