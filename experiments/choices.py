@@ -2,9 +2,9 @@
 
     python experiments/choices.py OUT [--epochs 20] [--seeds 1 2]
 
-Every line changes one setting of the demo's configuration and trains on its 16 training configurations. Printed is
-the mean over seeds of the validation rho, itself a mean over both types and all times, after the last epoch and at
-the best one. The test configurations are not touched. A stopped run goes on where it was.
+Every line changes one setting of the demo's configuration, without the displacement, and trains on its 16 training
+configurations. Printed is the mean over seeds of the validation rho, itself a mean over both types and all times,
+after the last epoch and at the best one. The test configurations are not touched. A stopped run goes on where it was.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from equiglass.training.run import train
 
 ALTERNATIVES = (
     "accumulate=1",
+    "inputs.displacement=true",
     "accumulate=4",
     "schedule=halving",
     "schedule=constant",
@@ -52,7 +53,7 @@ def main() -> None:
     for change in ALTERNATIVES:
         last, best = [], []
         for seed in options.seeds:
-            settings = [f"epochs={options.epochs}", f"seed={seed}", change]
+            settings = ["inputs.displacement=false", f"epochs={options.epochs}", f"seed={seed}", change]
             run = options.out / change.replace("=", "-") / f"seed-{seed}"
             configuration = read_configuration(CONFIGURATION, settings)
             train(training, run, configuration, validation=validation, resume=run.exists())

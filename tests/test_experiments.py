@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 import equiglass
-from equiglass.demo import DATASET, demo_configuration
+from equiglass.demo import DATASET
 from equiglass.errors import EquiglassError
 from equiglass.evaluation import evaluate_model
-from equiglass.experiments.declaration import Declaration, cases, declared_names, read_declaration
+from equiglass.experiments.declaration import Declaration, base_configuration, cases, declared_names, read_declaration
 from equiglass.experiments.experiment import carry_out
 from equiglass.experiments.measured import Measured, markdown, over_seeds, spread
 from equiglass.experiments.measures import measure_of
@@ -68,9 +68,9 @@ def test_the_experiments_of_the_package_are_valid() -> None:
         assert callable(measure_of(declaration))
 
 
-def test_experiments_share_the_network_of_the_demo() -> None:
+def test_experiments_share_a_network() -> None:
     for name in ("inputs", "multivariate", "l_max", "depth", "learning", "datasets", "loss"):
-        assert demo_configuration() in [case.configuration for case in cases(read_declaration(name))]
+        assert base_configuration() in [case.configuration for case in cases(read_declaration(name))]
 
 
 def test_parts_depend_on_names_alone() -> None:

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equiglass.demo import demo_configuration
 from equiglass.errors import EquiglassError
 from equiglass.evaluation import evaluate_model
 from equiglass.experiments.curves import PublishedCurves
-from equiglass.experiments.declaration import Declaration, cases, options_of, read_declaration
+from equiglass.experiments.declaration import Declaration, base_configuration, cases, options_of, read_declaration
 from equiglass.experiments.experiment import carry_out
 from equiglass.experiments.fields import MEASURED, Field, FieldOptions, check_fields, fields_of, medians
 from equiglass.experiments.fluctuations import fluctuation_rows
@@ -212,11 +211,11 @@ def test_published_curves_stand_beside_data_of_their_temperature() -> None:
 
 
 @pytest.mark.parametrize("name", ["chi4", "chi4_glassbench", "g4", "methods", "transfer"])
-def test_declarations_of_the_package_are_valid_and_share_the_network_of_the_demo(name: str) -> None:
+def test_declarations_of_the_package_are_valid_and_share_a_network(name: str) -> None:
     declaration = read_declaration(name)
     groups = [Group(f"T = {t}", tuple(at_temperature(t, 2)), ()) for t in (0.44, 0.64)]
     check_data(declaration, groups)
-    assert [case.configuration for case in cases(declaration)] == [demo_configuration()]
+    assert cases(declaration)[0].configuration == base_configuration()
 
 
 def test_published_numbers_of_the_package() -> None:
@@ -357,7 +356,7 @@ def test_a_baseline_on_the_energy_alone_finds_a_planted_line(monkeypatch: pytest
         return replace(system, propensity=np.stack([100.0 + 0.01 * energy, 100.0 - 0.01 * energy]))
 
     systems = [planted(s) for s in at_temperature(0.5, 3)]
-    predicted = baseline_predictions(systems[:2], systems[2:], demo_configuration())[ENERGY]
+    predicted = baseline_predictions(systems[:2], systems[2:], base_configuration())[ENERGY]
     for system, fields in zip(systems[2:], predicted, strict=True):
         for label in system.time_labels:
             assert pearson(system.propensity[system.at(label)], fields[label]) > 0.9999

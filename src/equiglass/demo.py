@@ -21,6 +21,7 @@ from equiglass.evaluation import Predicted, Row, as_json, evaluate, evaluate_mod
 from equiglass.files import write_text
 from equiglass.formats import load, propensity_column, write_xyz
 from equiglass.prediction import load_model
+from equiglass.scalars import inherent_distance
 from equiglass.system import System
 from equiglass.training.configuration import Configuration, read_configuration
 
@@ -44,13 +45,14 @@ def demo_configuration() -> Configuration:
 def ridge_predictions(
     training: Sequence[System], validation: Sequence[System], test: Sequence[System], l_max: int
 ) -> list[Predicted]:
-    """Baseline: ridge on the first-layer invariants and E_pot(IS), penalties chosen on the validation set.
+    """Baseline: ridge on first-layer invariants, E_pot(IS) and distance to the IS.
 
-    It sees what the network sees: types, thermal positions within the cutoff, the energy in the inherent structure.
+    It sees what the network sees: types, thermal positions within the cutoff, the energy in the inherent structure and
+    the way there. Penalties are chosen on the validation set.
     """
 
     def described(systems: Sequence[System]) -> list[tuple[np.ndarray, System]]:
-        return [(first_layer_invariants(s, l_max=l_max), s) for s in systems]
+        return [(np.column_stack([first_layer_invariants(s, l_max=l_max), inherent_distance(s)]), s) for s in systems]
 
     ridge = fit_ridge(described(training), described(validation))
     predictions = [ridge.predict(features, system.types) for features, system in described(test)]
@@ -104,8 +106,8 @@ def _print(rows: Sequence[Row], baseline: Sequence[Row], configurations: int) ->
     console.print(table)
     console.print(
         f"ridge: norms of the first convolution with {FIRST_LAYER.number} Gaussian shells "
-        f"({FIRST_LAYER.first:g} to {FIRST_LAYER.last:g}, width {FIRST_LAYER.width:g}) and E_pot(IS), "
-        "penalty chosen on the validation configurations"
+        f"({FIRST_LAYER.first:g} to {FIRST_LAYER.last:g}, width {FIRST_LAYER.width:g}), E_pot(IS) and distance to "
+        "the IS, penalty chosen on the validation configurations"
     )
     if behind:
         console.print(f"The network does not beat the ridge for A at {behind} of the times.")

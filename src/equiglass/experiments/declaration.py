@@ -67,7 +67,7 @@ class Declaration(BaseModel):
 
     title: str
     source: str = Field(description="figure or table that it repeats")
-    base: Settings = Field({}, description="changes to the configuration of the demo, for all variants")
+    base: Settings = Field({}, description="changes to `base_configuration`, for all variants")
     variants: dict[str, Settings] = Field(min_length=1, description="changes to the base by name")
     along: Along | None = None
     groups: Literal["temperature", "data"] = Field(
@@ -143,6 +143,11 @@ def options_of(declaration: Declaration, kind: type[Options]) -> Options:
     return validate(kind, dict(declaration.options), "options")
 
 
+def base_configuration() -> Configuration:
+    """The network of the demo with the paper's inputs, which all variants start from."""
+    return overridden(demo_configuration(), {"inputs.displacement": False}, "the demo")
+
+
 def cases(declaration: Declaration, changes: Settings | None = None) -> list[Case]:
     """All variants at all values.
 
@@ -159,7 +164,7 @@ def cases(declaration: Declaration, changes: Settings | None = None) -> list[Cas
     for key in changes:
         if key in varied or key == "seed":
             raise EquiglassError(f"--set {key}: this experiment itself varies {key!r}; leave it out.")
-    base = demo_configuration()
+    base = base_configuration()
     made = []
     for (variant, settings), at in itertools.product(declaration.variants.items(), along.values if along else (None,)):
         own = {**declaration.base, **changes, **settings, **({along.key: at} if along else {})}
