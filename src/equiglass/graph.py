@@ -10,17 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from equiglass.errors import EquiglassError
 from equiglass.neighbors import pair_blocks, spatial_order, wrap
-from equiglass.system import System
-
-Structure = Literal["thermal", "inherent"]
+from equiglass.system import Structure, System
 
 
 @dataclass(frozen=True)
@@ -65,19 +61,6 @@ class Graph:
         return Graph(**{field.name: getattr(self, field.name).to(where) for field in fields(self)})
 
 
-def structure_positions(system: System, structure: Structure) -> np.ndarray:
-    """Thermal or inherent positions, (N, 3).
-
-    Raises:
-        EquiglassError: inherent positions are asked for and not there.
-    """
-    if structure == "thermal":
-        return system.positions
-    if system.positions_inherent is None:
-        raise EquiglassError(f"{system.name} has no inherent structure; make it with equiglass.quench first.")
-    return system.positions_inherent
-
-
 def build_graph(
     system: System,
     cutoff: float,
@@ -98,7 +81,7 @@ def build_graph(
         displacements: a node vector, (N, 3), or none.
         dtype: precision of the real numbers.
     """
-    positions = wrap(structure_positions(system, structure), system.box)
+    positions = wrap(system.positions_in(structure), system.box)
     particles = spatial_order(positions, system.box, cutoff)
     n = system.n_particles
     edges, senders, vectors = np.zeros(n, np.int64), [], []

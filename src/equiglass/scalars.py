@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from equiglass.errors import EquiglassError
-from equiglass.graph import Structure, structure_positions
 from equiglass.neighbors import pair_blocks, spatial_order, wrap
 from equiglass.potential import LennardJones, potential_energy
-from equiglass.system import Float, System
+from equiglass.system import Float, Structure, System
 
 AVERAGING_RADIUS = 2.1
 """r_c of the averages, LJ length."""
@@ -36,7 +35,7 @@ def particle_energy(system: System, structure: Structure = "inherent", potential
             f"{system.name}: the potential energy is needed, but the file names no potential. Store the potential "
             "with the configuration, or choose a model without the energy (inputs.energy: none)."
         )
-    return potential_energy(structure_positions(system, structure), system.types, system.box, potential)
+    return potential_energy(system.positions_in(structure), system.types, system.box, potential)
 
 
 def inherent_displacement(system: System) -> Float:
@@ -45,7 +44,7 @@ def inherent_displacement(system: System) -> Float:
     Raises:
         EquiglassError: no inherent structure is there.
     """
-    return structure_positions(system, "inherent") - system.positions
+    return system.positions_in("inherent") - system.positions
 
 
 def inherent_distance(system: System) -> Float:
@@ -80,7 +79,7 @@ def neighbourhood_averages(
 
     Source: E. Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), doi 10.1103/PhysRevLett.127.088007.
     """
-    average = averaging(structure_positions(system, structure), system.box, radius)
+    average = averaging(system.positions_in(structure), system.box, radius)
     return generations_of(values, average, generations)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +26,8 @@ from equiglass.neighbors import minimum_image, wrap
 from equiglass.potential import LennardJones
 
 Float = NDArray[np.float64]
+
+Structure = Literal["thermal", "inherent"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +190,18 @@ class System:
     def composition(self) -> Float:
         """Share of every type, (n_types,)."""
         return np.bincount(self.types) / self.n_particles
+
+    def positions_in(self, structure: Structure) -> Float:
+        """Thermal or inherent positions, (N, 3).
+
+        Raises:
+            EquiglassError: inherent positions are asked for and not there.
+        """
+        if structure == "thermal":
+            return self.positions
+        if self.positions_inherent is None:
+            raise EquiglassError(f"{self.name} has no inherent structure; make it with equiglass.quench first.")
+        return self.positions_inherent
 
     def at(self, label: str) -> int:
         """Row of the time with that label.

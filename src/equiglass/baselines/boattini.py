@@ -34,7 +34,6 @@ from equiglass.baselines.ridge import Labelled, Ridge, fit_ridge_by_folds
 from equiglass.baselines.shells import Shells
 from equiglass.errors import EquiglassError
 from equiglass.files import replacing
-from equiglass.graph import Structure, structure_positions
 from equiglass.model.inputs import Inputs
 from equiglass.model.trained import TrainingData, read_described, training_data
 from equiglass.scalars import (
@@ -44,7 +43,7 @@ from equiglass.scalars import (
     particle_energy,
     sum_of_generations,
 )
-from equiglass.system import Float, System, type_name
+from equiglass.system import Float, Structure, System, type_name
 from equiglass.targets import Target
 from equiglass.training.samples import describe as describe_data
 from equiglass.training.samples import labels_of
@@ -164,14 +163,14 @@ def _described_products(
     terms = np.empty((len(weights), system.n_particles, weights.shape[2]))
     for particles, features in described_blocks(system, descriptors, positions, n_types):
         terms[:, particles] = features @ weights
-    average = averaging(structure_positions(system, positions), system.box, descriptors.averaging_radius)
+    average = averaging(system.positions_in(positions), system.box, descriptors.averaging_radius)
     return sum_of_generations(terms[::-1], average)
 
 
 def _scalar_products(system: System, descriptors: Descriptors, weights: Float) -> Float:
     """Scalars of all generations times weights (F, C): (N, C)."""
     scalars, weights = _scalars(system), weights.reshape(GENERATIONS + 1, 2, -1)
-    average = averaging(structure_positions(system, "inherent"), system.box, descriptors.averaging_radius)
+    average = averaging(system.positions_in("inherent"), system.box, descriptors.averaging_radius)
     return sum_of_generations((scalars @ of_generation for of_generation in weights[::-1]), average)
 
 

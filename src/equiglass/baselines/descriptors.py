@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.baselines.shells import Shells, radial_sums, shell_norms
-from equiglass.graph import Structure, structure_positions
 from equiglass.neighbors import neighbourhoods, pairs_among, periodic_pairs, wrap
 from equiglass.scalars import AVERAGING_RADIUS, averaging, generations_of, particle_energy
-from equiglass.system import System, type_name
+from equiglass.system import Structure, System, type_name
 
 Float = NDArray[np.float64]
 
@@ -99,7 +98,7 @@ def describe(
     bare = np.empty((system.n_particles, parameters.number(n_types)))
     for particles, features in described_blocks(system, parameters, positions, n_types):
         bare[particles] = features
-    average = averaging(structure_positions(system, positions), system.box, parameters.averaging_radius)
+    average = averaging(system.positions_in(positions), system.box, parameters.averaging_radius)
     return generations_of(bare, average, parameters.generations)
 
 
@@ -107,7 +106,7 @@ def described_blocks(
     system: System, parameters: Descriptors, positions: Structure, n_types: int
 ) -> Iterator[tuple[NDArray[np.int64], Float]]:
     """Generation 0 of `describe`, of some thousand particles at a time: which, (n,), and their features, (n, F)."""
-    where, box = wrap(structure_positions(system, positions), system.box), system.box
+    where, box = wrap(system.positions_in(positions), system.box), system.box
     for particles, receives in neighbourhoods(where, box, parameters.reach, PARTICLES_AT_ONCE):
         near, types = where[particles], system.types[particles]
         sums = radial_sums(near, types, box, n_types, parameters.radial, receives)
@@ -152,7 +151,7 @@ def first_layer_invariants(
 
     Source: F. S. Pezzicoli, G. Charpiat, F. P. Landes, SciPost Phys. (2024), arXiv 2211.03226, Appendix C.
     """
-    pairs = periodic_pairs(structure_positions(system, positions), system.box, cutoff)
+    pairs = periodic_pairs(system.positions_in(positions), system.box, cutoff)
     norms = shell_norms(pairs, system.types, _n_types(system), shells, l_max)
     features = norms.reshape(system.n_particles, -1)
     return np.concatenate([features, particle_energy(system)[:, None]], axis=1) if energy else features
