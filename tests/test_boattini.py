@@ -13,9 +13,9 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from command import run
 from conftest import random_liquid
 from equiglass import neighbors
-from equiglass.__main__ import main
 from equiglass.baselines import boattini, descriptors
 from equiglass.baselines.boattini import boattini_features, fit_boattini, load_boattini, save_boattini
 from equiglass.baselines.descriptors import Descriptors, describe
@@ -141,14 +141,6 @@ def test_commands_train_score_and_crossvalidate(
     few_choices: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("matplotlib")
-
-    def run(*words: object) -> int:
-        monkeypatch.setattr("sys.argv", ["equiglass", *map(str, words)])
-        try:
-            main()
-        except SystemExit as stop:
-            return int(stop.code or 0)
-        return 0
 
     monkeypatch.setattr(boattini, "Descriptors", partial(Descriptors, **vars(SMALL)))
     save([shaken(k) for k in range(5)], tmp_path / "data.h5")

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import equiglass
+from command import run
 from damaged import damaged_files
-from equiglass.__main__ import main
 from labelled import labelled_liquid
 
 TINY = ("architecture.l_max=1", "architecture.layers=2", "architecture.channels=2", "epochs=2", "folds=3")
@@ -28,18 +28,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     equiglass.save([labelled_liquid(seed) for seed in range(6)], folder / "data.h5")
     assert run("train", "--data", folder / "data.h5", "--out", folder / "run", *SETTINGS) == 0
     return folder
-
-
-def run(*words: object) -> int:
-    """Exit status of the command line, in this process."""
-    argv, sys.argv = sys.argv, ["equiglass", *map(str, words)]
-    try:
-        main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = argv
-    return 0
 
 
 def columns_of(path: Path) -> list[str]:

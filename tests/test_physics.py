@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import warnings
 from dataclasses import replace
 from importlib.util import find_spec
@@ -16,8 +15,8 @@ import pytest
 from scipy.special import eval_legendre
 
 import equiglass
+from command import run
 from conftest import random_liquid
-from equiglass.__main__ import main
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load, save
 from equiglass.inherent import quench
@@ -325,18 +324,6 @@ def test_the_report(tmp_path: Path) -> None:
     page = (tmp_path / "report.md").read_text()
     assert "No check failed." in page
     assert page.count("| passed |") == sum(each.verdict == "passed" for each in checks)
-
-
-def run(*words: object) -> int:
-    """Exit status of the command line, in this process."""
-    argv, sys.argv = sys.argv, ["equiglass", *map(str, words)]
-    try:
-        main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = argv
-    return 0
 
 
 @pytest.mark.lammps

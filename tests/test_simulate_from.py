@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
+from command import run
 from conftest import random_liquid
-from equiglass.__main__ import main
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load, save
 from equiglass.potential import KOB_ANDERSEN
@@ -175,18 +174,6 @@ def test_a_whole_protocol_may_serve(tmp_path: Path) -> None:
     (tmp_path / "wrong.yaml").write_text(yaml.safe_dump({**TINY, "color": "red"}))
     with pytest.raises(EquiglassError, match="color"):
         load_ensemble(tmp_path / "wrong.yaml")
-
-
-def run(*words: object) -> int:
-    """Exit status of the command line, in this process."""
-    argv, sys.argv = sys.argv, ["equiglass", *map(str, words)]
-    try:
-        main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = argv
-    return 0
 
 
 @pytest.mark.lammps

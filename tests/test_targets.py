@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import numpy as np
 import pytest
 
 import equiglass
+from command import run
 from conftest import random_liquid
-from equiglass.__main__ import main
 from equiglass.demo import DATASET
 from equiglass.errors import EquiglassError
 from equiglass.evaluation import evaluate_model
@@ -44,18 +43,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     equiglass.save(load(DATASET)[:8], folder / "data.h5")
     train(load(folder / "data.h5"), folder / "run", read_configuration(None, ENERGY))
     return folder
-
-
-def run(*words: object) -> int:
-    """Exit status of the command line, in this process."""
-    argv, sys.argv = sys.argv, ["equiglass", *map(str, words)]
-    try:
-        main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = argv
-    return 0
 
 
 def test_the_energy_is_the_full_sum_over_neighbours_in_the_inherent_structure() -> None:
