@@ -187,6 +187,14 @@ def test_prediction_is_invariant(seed: int, axis: int, displaced: bool) -> None:
         torch.testing.assert_close(network(turned_graph), expected, **close)
 
 
+def test_without_vectors_the_length_of_the_displacement_remains() -> None:
+    network, graph = trained_like(SMALL.model_copy(update={"l_max": 0}), displaced=True), graph_of(displaced=True)
+    with torch.no_grad():
+        expected = network(graph)
+        assert torch.equal(network(replace(graph, displacements=2 * graph.displacements)), expected)
+        assert not torch.allclose(network(replace(graph, scalars=2 * graph.scalars)), expected)
+
+
 def test_prediction_depends_on_the_direction_of_the_displacements_and_on_the_particle_s_own() -> None:
     network, graph = trained_like(displaced=True), graph_of(displaced=True)
     with torch.no_grad():

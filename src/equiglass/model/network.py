@@ -2,8 +2,8 @@
 
     h_1 = BN(conv(scalars)),   h_{k+1} = h_k + BN(conv(h_k, scalars)),   m_i(t) = w_{t, type(i)} . |h_i|
 
-Where a displacement is among the inputs, every conv(...) has it beside the scalars, and h_1 has a linear map of the
-particle's own inputs besides: a convolution shows them to its neighbours alone.
+Where a displacement is among the inputs, every conv(...) has it beside the scalars (unless l_max is 0), and h_1 has a
+linear map of the particle's own inputs besides: a convolution shows them to its neighbours alone.
 
 ``|h|``, "the representation", holds the l = 0 channels as they are and the norm over m of every other channel (eq. 23).
 """
@@ -36,7 +36,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.architecture = a = architecture
-        entering = (n_scalars, n_vectors) if n_vectors else (n_scalars,)
+        entering = (n_scalars, n_vectors) if n_vectors and a.l_max else (n_scalars,)
         self.convolutions = nn.ModuleList(
             Convolution(a, Paths(a.l_max, a.channels if layer else 0, entering)) for layer in range(a.layers)
         )
@@ -78,11 +78,10 @@ class Network(nn.Module):
         assert h is not None
         return invariants(h, a.l_max)[graph.nodes]
 
-    @staticmethod
-    def _inputs(graph: Graph) -> list[Tensor]:
-        """Node inputs by degree."""
+    def _inputs(self, graph: Graph) -> list[Tensor]:
+        """Node inputs by degree, up to l_max."""
         vectors = [graph.displacements] if graph.displacements.shape[2] else []
-        return [graph.scalars[:, None], *vectors]
+        return [graph.scalars[:, None], *vectors][: self.architecture.l_max + 1]
 
     def _own(self, inputs: Sequence[Tensor]) -> Tensor | None:
         """What h_1 has of the particle's own inputs, (N, (l_max + 1)^2, C)."""
