@@ -21,9 +21,11 @@ import yaml
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load
 from equiglass.observables import first_crossings
+from equiglass.physics.checks import NOT_IN_EQUILIBRIUM
 from equiglass.potential import KOB_ANDERSEN, KOB_ANDERSEN_WCA, energy_and_forces, potential_energy
 from equiglass.simulate import Protocol, ScatteringTimes, load_protocol, presets, run_protocol
 from equiglass.simulate.lammps import State, constant_energy
+from equiglass.simulate.trajectory import LARGEST_DIFFERENCE, equilibrium
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.system import System
 
@@ -329,3 +331,25 @@ def test_a_failure_of_lammps_is_reported(tmp_path: Path) -> None:
     impossible = {**TINY, "density": 60.0}
     with pytest.raises(EquiglassError, match=r"LAMMPS stopped.*ERROR"):
         run_protocol(Protocol(**impossible), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("energy_step", "temperature_step", "steady"),
+    [(0.0, 0.0, True), (0.0, 0.0006, True), (0.0, 0.01, False), (0.002, 0.0, False)],
+)
+def test_halves_of_the_trajectory(energy_step: float, temperature_step: float, steady: bool, tmp_path: Path) -> None:
+    """A step of ten standard errors counts; of the temperature, which a thermostat imposes, if it is 0.005 T too."""
+    (tmp_path / "trajectory").mkdir()
+    for index in (1, 2):
+        noise = np.random.default_rng(index).normal(0, 1e-3, (2, 500))
+        noise -= noise.mean(axis=1, keepdims=True)
+        np.savez(
+            tmp_path / "trajectory" / f"configuration-{index:04d}.npz",
+            energy=-7 + noise[0] + energy_step * (index - 1),
+            temperature=0.7 + noise[1] + temperature_step * (index - 1),
+        )
+    statement, halves = equilibrium(Protocol(**TINY), tmp_path)
+    assert statement.endswith(NOT_IN_EQUILIBRIUM) != steady
+    assert halves["temperature"]["second"] - halves["temperature"]["first"] == pytest.approx(temperature_step)
+    if temperature_step:
+        assert halves["temperature"]["difference"] > LARGEST_DIFFERENCE
