@@ -83,6 +83,13 @@ def test_parts_depend_on_names_alone() -> None:
     assert {s.name for s in one.training}.isdisjoint(s.name for s in one.test)
 
 
+def test_every_training_has_as_many_steps_as_one_on_the_largest_group() -> None:
+    groups = groups_of({"all": [*liquids(10, 0.6), *liquids(4, 0.5)]}, declared())
+    assert [len(group.training) for group in groups] == [2, 8]
+    made = trainings(declared(), cases(declared()), groups, 1)
+    assert {training.steps for training in made} == {8 * made[-1].configuration.epochs}
+
+
 def test_groups_are_temperatures_or_data() -> None:
     warm, cold = liquids(4, 0.6), liquids(4, 0.5)
     assert [g.name for g in groups_of({"all": warm + cold}, declared())] == ["T = 0.5", "T = 0.6"]

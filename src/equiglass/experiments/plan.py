@@ -147,13 +147,14 @@ def trainings(
 ) -> list[Training]:
     """All networks that the experiment asks for, those of the first seed first.
 
-    A training set of fewer configurations is seen in more epochs, so that the number of steps is that of the whole one.
-    Amounts that a group does not have are left out.
+    A training set of fewer configurations is seen in more epochs, so that every training makes as many steps as one on
+    the largest group. Amounts that a group does not have are left out.
 
     Raises:
         EquiglassError: none is left.
     """
     planned = []
+    largest = max(len(group.training) for group in groups)
     for seed in range(seeds):
         for group in groups:
             for case in made:
@@ -163,7 +164,7 @@ def trainings(
                 chosen = group.training[:amount]
                 first = case.configuration
                 epochs = QUICK_EPOCHS if quick else first.epochs
-                epochs = math.ceil(epochs * len(group.training) / amount)
+                epochs = math.ceil(epochs * largest / amount)
                 configuration = first.model_copy(update={"seed": first.seed + seed, "epochs": epochs})
                 scored = group.test if declaration.score_epochs else ()
                 labels = [(label,) for label in labels_of(chosen, first.times)] if case.each_time else [first.times]
