@@ -7,8 +7,19 @@ from dataclasses import replace
 import numpy as np
 
 from conftest import random_liquid
+from equiglass.baselines.descriptors import Descriptors
+from equiglass.baselines.shells import Shells
 from equiglass.neighbors import periodic_pairs
 from equiglass.system import System
+
+SMALL = Descriptors(
+    radial=(Shells(0.9, 1.5, 4, 0.05), Shells(1.7, 2.5, 3, 0.1)),
+    angular=Shells(1.0, 1.6, 3, 0.1),
+    l_max=6,
+    generations=2,
+    averaging_radius=1.6,
+)
+"""Descriptors of the tuned regression, few enough for a test."""
 
 
 def labelled_liquid(seed: int, n: int = 64, n_types: int = 2) -> System:

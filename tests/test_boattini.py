@@ -19,22 +19,13 @@ from equiglass import neighbors
 from equiglass.baselines import boattini, descriptors
 from equiglass.baselines.boattini import boattini_features, fit_boattini, load_boattini, save_boattini
 from equiglass.baselines.descriptors import Descriptors, describe
-from equiglass.baselines.shells import Shells
 from equiglass.errors import EquiglassError
 from equiglass.formats import save
 from equiglass.observables import correlation
 from equiglass.prediction import load_model
 from equiglass.scalars import inherent_distance, neighbourhood_averages, particle_energy
 from equiglass.system import System
-from labelled import labelled_liquid
-
-SMALL = Descriptors(
-    radial=(Shells(0.9, 1.5, 4, 0.05), Shells(1.7, 2.5, 3, 0.1)),
-    angular=Shells(1.0, 1.6, 3, 0.1),
-    l_max=6,
-    generations=2,
-    averaging_radius=1.6,
-)
+from labelled import SMALL, labelled_liquid
 
 
 @pytest.fixture

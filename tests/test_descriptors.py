@@ -16,19 +16,12 @@ from scipy.stats import ortho_group
 from conftest import random_liquid
 from equiglass import compiled
 from equiglass.baselines import shells as shell_sums
-from equiglass.baselines.descriptors import Descriptors, describe, first_layer_invariants
+from equiglass.baselines.descriptors import describe, first_layer_invariants
 from equiglass.baselines.shells import Shells, radial_sums, shell_norms, unit_harmonics
 from equiglass.errors import EquiglassError
 from equiglass.neighbors import periodic_pairs
 from equiglass.system import System
-
-SMALL = Descriptors(
-    radial=(Shells(0.9, 1.5, 4, 0.05), Shells(1.7, 2.5, 3, 0.1)),
-    angular=Shells(1.0, 1.6, 3, 0.1),
-    l_max=6,
-    generations=2,
-    averaging_radius=1.6,
-)
+from labelled import SMALL
 
 
 def images(system: System, reach: float) -> list[tuple[int, int, NDArray[np.float64], float]]:

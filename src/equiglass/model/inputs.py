@@ -124,7 +124,7 @@ def input_graph(
         scalars.append(standardisation.energy(known.energy, types))
     if known.displacement is not None:
         scalars.append(standardisation.distance(known.displacement, types))
-        displacements = standardisation.direction(known.displacement, types)
+        displacements = standardisation.displacement(known.displacement, types)
     return build_graph(system, cutoff, inputs.positions, n_types, scalars, displacements, dtype)
 
 

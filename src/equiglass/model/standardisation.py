@@ -53,7 +53,7 @@ class Standardisation:
         """Standardised length of a displacement, (N,)."""
         return (np.linalg.norm(displacement, axis=1) - self.distance_mean[types]) / self.distance_scale[types]
 
-    def direction(self, displacement: Float, types: NDArray[np.int64]) -> Float:
+    def displacement(self, displacement: Float, types: NDArray[np.int64]) -> Float:
         """A displacement in units of its root mean square length, (N, 3)."""
         return displacement / np.hypot(self.distance_mean, self.distance_scale)[types][:, None]
 
