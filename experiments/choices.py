@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from equiglass.demo import CONFIGURATION, demo_data
+from equiglass.experiments.demo import CONFIGURATION, demo_data
 from equiglass.training import read_configuration
 from equiglass.training.run import train
 

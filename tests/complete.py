@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 import numpy as np
 
 from conftest import random_liquid
-from equiglass.potential import LennardJones
-from equiglass.system import System
+from equiglass.liquid.potential import LennardJones
+from equiglass.liquid.system import System
 
 MIXTURE = LennardJones(
     "other",

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from equiglass.neighbors import periodic_pairs
-from equiglass.potential import KOB_ANDERSEN
-from equiglass.system import System
+from equiglass.liquid.neighbors import periodic_pairs
+from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.system import System
 
 
 def pytest_configure() -> None:

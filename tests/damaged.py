@@ -14,7 +14,7 @@ import numpy as np
 
 from conftest import random_liquid
 from equiglass.formats import save
-from equiglass.system import System
+from equiglass.liquid.system import System
 
 LIQUID = random_liquid(n=60)
 SHIBA_NAME = "isoconfig_N60T0.44_1_tc07.npz"

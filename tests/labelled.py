@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from conftest import random_liquid
-from equiglass.baselines.descriptors import Descriptors
-from equiglass.baselines.shells import Shells
-from equiglass.neighbors import periodic_pairs
-from equiglass.system import System
+from equiglass.liquid.neighbors import periodic_pairs
+from equiglass.liquid.system import System
+from equiglass.methods.linear.descriptors import Descriptors
+from equiglass.methods.linear.shells import Shells
 
 SMALL = Descriptors(
     radial=(Shells(0.9, 1.5, 4, 0.05), Shells(1.7, 2.5, 3, 0.1)),

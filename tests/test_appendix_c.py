@@ -11,12 +11,12 @@ from e3nn import o3
 from scipy.special import sph_harm_y
 
 from conftest import random_liquid
-from equiglass.graph import build_graph
-from equiglass.model.operation import Edges, Radial, convolve_reference
-from equiglass.model.paths import Paths
+from equiglass.liquid.neighbors import periodic_pairs
+from equiglass.liquid.system import System
+from equiglass.model.convolution.operation import Edges, Radial, convolve_reference
+from equiglass.model.convolution.paths import Paths
+from equiglass.model.graph import build_graph
 from equiglass.model.radial import gaussian_basis
-from equiglass.neighbors import periodic_pairs
-from equiglass.system import System
 
 CUTOFF, L_MAX, WIDTH = 5.0, 12, 0.1
 

@@ -19,10 +19,10 @@ from equiglass.benchmark.liquid import copies, liquid, repeated
 from equiglass.benchmark.measure import Setting, peak_bytes, relative_error
 from equiglass.benchmark.reference import E3nnNetwork, gradients
 from equiglass.errors import EquiglassError
-from equiglass.graph import build_graph
+from equiglass.methods.network.configuration import Configuration
 from equiglass.model.architecture import Architecture
+from equiglass.model.graph import build_graph
 from equiglass.model.network import Network
-from equiglass.training.configuration import Configuration
 
 BENCHMARKS = ("convolution", "step", "inference", "graph")
 

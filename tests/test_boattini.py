@@ -15,16 +15,16 @@ from safetensors.numpy import save_file
 
 from command import run
 from conftest import random_liquid
-from equiglass import neighbors
-from equiglass.baselines import boattini, descriptors
-from equiglass.baselines.boattini import boattini_features, fit_boattini, load_boattini, save_boattini
-from equiglass.baselines.descriptors import Descriptors, describe
 from equiglass.errors import EquiglassError
 from equiglass.formats import save
+from equiglass.liquid import neighbors
+from equiglass.liquid.surroundings import inherent_distance, neighbourhood_averages, particle_energy
+from equiglass.liquid.system import System
+from equiglass.methods.linear import boattini, descriptors
+from equiglass.methods.linear.boattini import boattini_features, fit_boattini, load_boattini, save_boattini
+from equiglass.methods.linear.descriptors import Descriptors, describe
+from equiglass.methods.loading import load_model
 from equiglass.observables import correlation
-from equiglass.prediction import load_model
-from equiglass.scalars import inherent_distance, neighbourhood_averages, particle_energy
-from equiglass.system import System
 from labelled import SMALL, labelled_liquid
 
 

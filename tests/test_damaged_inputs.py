@@ -22,7 +22,7 @@ from damaged import (
 )
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load, save
-from equiglass.system import System
+from equiglass.liquid.system import System
 
 with tempfile.TemporaryDirectory() as _folder:
     CASES = sorted(damaged_files(Path(_folder)))

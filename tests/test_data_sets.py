@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from equiglass.formats import load
-from equiglass.physics import check, collect, measure
+from equiglass.simulate.checks import check, collect, measure
 from equiglass.simulate.protocol import load_protocol
 
 FOLDER = Path(__file__).parents[1] / "data"

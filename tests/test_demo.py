@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equiglass import demo
-from equiglass.prediction import load_model
+from equiglass.experiments import demo
+from equiglass.methods.loading import load_model
 from equiglass.training import read_configuration
 from equiglass.training.run import train
 

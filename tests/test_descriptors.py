@@ -14,13 +14,13 @@ from scipy.special import sph_harm_y
 from scipy.stats import ortho_group
 
 from conftest import random_liquid
-from equiglass import compiled
-from equiglass.baselines import shells as shell_sums
-from equiglass.baselines.descriptors import describe, first_layer_invariants
-from equiglass.baselines.shells import Shells, radial_sums, shell_norms, unit_harmonics
 from equiglass.errors import EquiglassError
-from equiglass.neighbors import periodic_pairs
-from equiglass.system import System
+from equiglass.liquid.neighbors import periodic_pairs
+from equiglass.liquid.system import System
+from equiglass.machine import compiled
+from equiglass.methods.linear import shells as shell_sums
+from equiglass.methods.linear.descriptors import describe, first_layer_invariants
+from equiglass.methods.linear.shells import Shells, radial_sums, shell_norms, unit_harmonics
 from labelled import SMALL
 
 

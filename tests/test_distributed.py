@@ -16,9 +16,10 @@ from safetensors.torch import load_file
 
 import equiglass
 from equiglass.errors import EquiglassError
+from equiglass.machine import processes
+from equiglass.methods.descent.averages import RunningAverages
 from equiglass.model.network import Network
-from equiglass.training import distributed, read_configuration, train
-from equiglass.training.averages import RunningAverages
+from equiglass.training import read_configuration, train
 from labelled import labelled_liquid
 
 # Five training configurations, two a step: the last step of an epoch leaves one process without work.
@@ -31,7 +32,7 @@ MISHAP = """
 import os, signal, sys
 from equiglass.__main__ import main
 from equiglass.errors import EquiglassError
-from equiglass.training import loop
+from equiglass.methods.descent import loop
 
 loop.CHECKPOINT_SECONDS = 0.0
 steps = 0
@@ -164,7 +165,7 @@ def test_an_interrupt_ends_all(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_step_that_cannot_be_shared_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distributed, "size", lambda: 4)
+    monkeypatch.setattr(processes, "size", lambda: 4)
     with pytest.raises(EquiglassError, match="set 'accumulate' to a multiple of 4"):
         train([labelled_liquid(0)], tmp_path / "run", read_configuration(None, OVERRIDES))
     assert not (tmp_path / "run").exists()
@@ -177,7 +178,7 @@ def test_of_all_that_fail_one_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.distributed, "rendezvous", lambda url: iter([(store, 0, 2)]))
     monkeypatch.setattr(torch.distributed, "init_process_group", lambda *args, **kwargs: None)
     for expected in (EquiglassError, SystemExit, SystemExit):
-        with pytest.raises(expected), distributed.joined():
+        with pytest.raises(expected), processes.joined():
             raise EquiglassError("no such file.")
 
 
@@ -194,7 +195,7 @@ def test_an_incomplete_environment_is_a_sentence(monkeypatch: pytest.MonkeyPatch
     for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(EquiglassError, match="start them with torchrun"), distributed.joined():
+    with pytest.raises(EquiglassError, match="start them with torchrun"), processes.joined():
         pass
 
 

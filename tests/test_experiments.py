@@ -14,17 +14,17 @@ import pytest
 import yaml
 
 import equiglass
-from equiglass.demo import DATASET
 from equiglass.errors import EquiglassError
-from equiglass.evaluation import evaluate_model
 from equiglass.experiments.declaration import Declaration, base_configuration, cases, declared_names, read_declaration
+from equiglass.experiments.demo import DATASET
 from equiglass.experiments.experiment import carry_out
 from equiglass.experiments.measured import Measured, markdown, over_seeds, spread
 from equiglass.experiments.measures import measure_of
 from equiglass.experiments.plan import Group, Training, groups_of, trainings
 from equiglass.experiments.runs import train_missing
+from equiglass.liquid.system import System
+from equiglass.prediction.evaluation import evaluate_model
 from equiglass.report.results import results
-from equiglass.system import System
 from labelled import labelled_liquid
 from test_commands import run
 

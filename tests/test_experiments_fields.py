@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from equiglass.errors import EquiglassError
-from equiglass.evaluation import evaluate_model
 from equiglass.experiments.curves import PublishedCurves
 from equiglass.experiments.declaration import Declaration, base_configuration, cases, options_of, read_declaration
 from equiglass.experiments.experiment import carry_out
@@ -23,10 +22,11 @@ from equiglass.experiments.plan import Group, groups_of, trainings
 from equiglass.experiments.runs import Run, train_missing
 from equiglass.experiments.spatial import BIN, spatial_rows
 from equiglass.experiments.temperatures import Seeded, asymmetries, asymmetry, median_rows
+from equiglass.liquid.surroundings import particle_energy
+from equiglass.liquid.system import System
 from equiglass.observables import PAPER, Step, chi4, pearson
-from equiglass.scalars import particle_energy
-from equiglass.system import System
-from equiglass.transfer import ALL_TIMES, Measure, Row, Scores, Split, transfer
+from equiglass.prediction.evaluation import evaluate_model
+from equiglass.representation.transfer import ALL_TIMES, Measure, Row, Scores, Split, transfer
 from labelled import labelled_liquid
 from test_transfer import at_temperature
 
@@ -334,8 +334,8 @@ def test_methods_as_a_whole(
     data: dict[str, list[System]], out: Path, runs: list[Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("matplotlib")
-    monkeypatch.setattr("equiglass.baselines.boattini.CHOICES", ((0.3, 1.0),))
-    monkeypatch.setattr("equiglass.baselines.boattini.PENALTIES", (1.0,))
+    monkeypatch.setattr("equiglass.methods.linear.boattini.CHOICES", ((0.3, 1.0),))
+    monkeypatch.setattr("equiglass.methods.linear.boattini.PENALTIES", (1.0,))
     measured = carry_out("methods", declared("methods"), {"warm": data["warm"]}, out)
     names = {row["variant"] for row in measured.rows}
     assert names == {"network", BOATTINI, FIRST_LAYER, ENERGY}
@@ -348,8 +348,8 @@ def test_methods_as_a_whole(
 
 
 def test_a_baseline_on_the_energy_alone_finds_a_planted_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("equiglass.baselines.boattini.CHOICES", ((0.3, 1.0),))
-    monkeypatch.setattr("equiglass.baselines.boattini.PENALTIES", (1.0,))
+    monkeypatch.setattr("equiglass.methods.linear.boattini.CHOICES", ((0.3, 1.0),))
+    monkeypatch.setattr("equiglass.methods.linear.boattini.PENALTIES", (1.0,))
 
     def planted(system: System) -> System:
         energy = particle_energy(system)

@@ -20,7 +20,7 @@ from equiglass.figures import (
     scatter,
     training_curves,
 )
-from equiglass.system import System
+from equiglass.liquid.system import System
 
 pytest.importorskip("matplotlib", reason="figures need the extra equiglass[plot]")
 
@@ -123,7 +123,7 @@ def test_save_writes_the_whole_file_or_says_why_not(tmp_path: Path) -> None:
 
 
 def test_evaluation_figures(tmp_path: Path) -> None:
-    from equiglass.evaluation import evaluate
+    from equiglass.prediction.evaluation import evaluate
 
     systems, predicted = zip(*(labelled(seed) for seed in (0, 1)), strict=True)
     unknown = np.array(systems[0].propensity)

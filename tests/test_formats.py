@@ -25,7 +25,7 @@ from damaged import (
 )
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load, save, stream, write_xyz
-from equiglass.system import System
+from equiglass.liquid.system import System
 
 # --- our data set ---
 

@@ -21,9 +21,9 @@ from damaged import (
 )
 from equiglass.errors import EquiglassWarning
 from equiglass.formats import load, save
-from equiglass.neighbors import minimum_image
-from equiglass.potential import KOB_ANDERSEN
-from equiglass.system import System
+from equiglass.liquid.neighbors import minimum_image
+from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.system import System
 
 # --- Shiba ---
 

@@ -20,7 +20,7 @@ from damaged import (
 )
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load, propensity_column, save, write_xyz
-from equiglass.neighbors import minimum_image
+from equiglass.liquid.neighbors import minimum_image
 
 # --- species ---
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equiglass.compiled import attempt, compiler
 from equiglass.errors import EquiglassError
-from equiglass.inherent import quench
-from equiglass.potential import KOB_ANDERSEN, energy_and_forces, potential_energy
+from equiglass.liquid.inherent import quench
+from equiglass.liquid.potential import KOB_ANDERSEN, energy_and_forces, potential_energy
+from equiglass.liquid.system import System
+from equiglass.machine.compiled import attempt, compiler
 from equiglass.simulate.lammps import dump_positions, header, read_positions, run_lammps, write_state
-from equiglass.system import System
 
 
 def random_configuration(seed: int, n: int = 150) -> System:

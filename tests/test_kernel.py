@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from equiglass.compiled import compiler
 from equiglass.errors import EquiglassError
-from equiglass.model.kernel import available, convolve, edge_features, hidden_moments, unavailable
-from equiglass.model.operation import convolve_reference
+from equiglass.machine.compiled import compiler
+from equiglass.model.convolution.cpu import available, convolve, edge_features, hidden_moments, unavailable
+from equiglass.model.convolution.operation import convolve_reference
 from equiglass.model.radial import radial_basis
 from test_operation import Arguments, Shape, random_arguments
 
@@ -195,7 +195,7 @@ def test_moments_of_the_hidden_units(edges):
 @needs_compiler
 def test_two_processes_compile_at_once(tmp_path):
     script = (
-        "import torch; from equiglass.model.kernel import edge_features\n"
+        "import torch; from equiglass.model.convolution.cpu import edge_features\n"
         "print(float(edge_features(torch.ones(1, 3), 0, 'bessel', 1, 2.0)[0]))"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}

@@ -13,19 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import random_liquid
-from equiglass.compiled import CompilerError
 from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.graph import Graph, batch, build_graph
-from equiglass.model import kernel
+from equiglass.liquid.system import System
+from equiglass.machine.compiled import CompilerError
 from equiglass.model.architecture import Architecture
-from equiglass.model.convolution import Convolution
+from equiglass.model.convolution import cpu as kernel
+from equiglass.model.convolution.layer import Convolution
+from equiglass.model.convolution.operation import implementation
+from equiglass.model.convolution.paths import Paths
 from equiglass.model.geometry import edges_of
+from equiglass.model.graph import Graph, batch, build_graph
 from equiglass.model.network import Network
 from equiglass.model.norm import EquivariantBatchNorm
-from equiglass.model.operation import implementation
-from equiglass.model.paths import Paths
 from equiglass.model.radial import bessel_basis
-from equiglass.system import System
 
 REAL = torch.float64
 SMALL = Architecture(l_max=2, layers=3, channels=4, dropout=0.0)

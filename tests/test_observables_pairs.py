@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from equiglass import load
 from equiglass.errors import EquiglassError
-from equiglass.neighbors import periodic_pairs
+from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.observables import (
     chi4,
     correlation_length,

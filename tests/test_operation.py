@@ -8,7 +8,7 @@ import pytest
 import torch
 from e3nn import o3
 
-from equiglass.model.operation import (
+from equiglass.model.convolution.operation import (
     Dropout,
     Edges,
     Radial,
@@ -17,7 +17,7 @@ from equiglass.model.operation import (
     hidden_units,
     starts_of_parts,
 )
-from equiglass.model.paths import Paths
+from equiglass.model.convolution.paths import Paths
 
 
 class Shape(NamedTuple):
@@ -140,7 +140,7 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch, rate: float) -> 
     arguments = random_arguments(Shape(2, 2), [3, 0, 7, 12, 1, 40], rate)
     whole = convolve_reference(*arguments)
     slopes = torch.autograd.grad(whole.square().sum(), arguments.leaves())
-    monkeypatch.setattr("equiglass.model.operation.EDGES_AT_ONCE", 8)
+    monkeypatch.setattr("equiglass.model.convolution.operation.EDGES_AT_ONCE", 8)
     pieces = convolve_reference(*arguments)
     torch.testing.assert_close(pieces, whole)
     for got, expected in zip(torch.autograd.grad(pieces.square().sum(), arguments.leaves()), slopes, strict=True):

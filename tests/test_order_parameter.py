@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import equiglass
-from equiglass.decoders import decoders_of
 from equiglass.errors import EquiglassError
-from equiglass.order_parameter import Particles, Weight, energy_scores, measure, monotonic
-from equiglass.prediction import load_model
-from equiglass.representation import Described, read_representation, represent, write_representation
-from equiglass.structures import LARGEST_K, find_structures, populations
-from equiglass.system import System
+from equiglass.liquid.system import System
+from equiglass.methods.loading import load_model
+from equiglass.representation.clusters import LARGEST_K, find_structures, populations
+from equiglass.representation.decoders import decoders_of
+from equiglass.representation.order_parameter import Particles, Weight, energy_scores, measure, monotonic
+from equiglass.representation.represent import Described, read_representation, represent, write_representation
 from equiglass.training import read_configuration, train
 from labelled import labelled_liquid
 from test_commands import run

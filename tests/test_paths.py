@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from equiglass.model.paths import Path, Paths, clebsch_gordan
+from equiglass.model.convolution.paths import Path, Paths, clebsch_gordan
 
 # 3 node scalars; hidden and first layer.
 HIDDEN, FIRST = Paths(3, 8, (3,)), Paths(3, 0, (3,))

@@ -19,14 +19,14 @@ from command import run
 from conftest import random_liquid
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load, save
-from equiglass.inherent import quench
-from equiglass.neighbors import minimum_image
+from equiglass.liquid.inherent import quench
+from equiglass.liquid.neighbors import minimum_image
+from equiglass.liquid.potential import KOB_ANDERSEN, potential_energy
+from equiglass.liquid.system import System
 from equiglass.observables import crystal_like, self_scattering_by_type
-from equiglass.physics import Check, Measured, check, collect, failures, measure, write_report
-from equiglass.potential import KOB_ANDERSEN, potential_energy
 from equiglass.simulate import Ensemble, run_from
+from equiglass.simulate.checks import Check, Measured, check, collect, failures, measure, write_report
 from equiglass.simulate.joining import joined
-from equiglass.system import System
 
 PACKAGE = Path(equiglass.__file__).parent / "data" / "kalj-T0.64.h5"
 

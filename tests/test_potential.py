@@ -11,8 +11,8 @@ import pytest
 
 from conftest import random_liquid
 from equiglass.errors import EquiglassError
-from equiglass.inherent import quench
-from equiglass.potential import (
+from equiglass.liquid.inherent import quench
+from equiglass.liquid.potential import (
     KOB_ANDERSEN,
     KOB_ANDERSEN_WCA,
     TRUNCATIONS,
@@ -21,8 +21,8 @@ from equiglass.potential import (
     energy_and_forces,
     potential_energy,
 )
+from equiglass.liquid.system import System
 from equiglass.simulate.lammps import header, run_lammps, write_state
-from equiglass.system import System
 
 TERNARY = LennardJones(
     "ternary",

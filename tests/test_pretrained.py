@@ -9,11 +9,11 @@ import pytest
 
 import equiglass
 from conftest import random_liquid
-from equiglass.baselines.boattini import Boattini
-from equiglass.model.trained import Trained
+from equiglass.methods.linear.boattini import Boattini
+from equiglass.methods.loading import PRETRAINED, pretrained_names, save_model
+from equiglass.methods.network.trained import Trained
 from equiglass.observables import pearson
-from equiglass.prediction import PRETRAINED, pretrained_names, save_model
-from equiglass.transfer import trained_on
+from equiglass.representation.transfer import trained_on
 
 
 def test_it_predicts_straight_after_installation() -> None:

@@ -23,7 +23,7 @@ from conftest import random_liquid
 from equiglass.__main__ import main
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.figures import figure_png, training_curves
-from equiglass.prediction import Model
+from equiglass.methods.loading import Model
 from equiglass.report import write_report
 from equiglass.report.fields import view_data
 from equiglass.report.page import Table

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from equiglass.baselines.ridge import fit_ridge, fit_ridge_by_folds
 from equiglass.errors import EquiglassError
+from equiglass.liquid.system import System
+from equiglass.methods.linear.ridge import fit_ridge, fit_ridge_by_folds
 from equiglass.observables import correlation
-from equiglass.system import System
 
 
 def labelled(seed: int, n: int = 80, n_features: int = 6, noise: float = 0.1) -> tuple[NDArray[np.float64], System]:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from conftest import random_liquid
 from equiglass.errors import EquiglassError
-from equiglass.neighbors import minimum_image
-from equiglass.scalars import inherent_distance, neighbourhood_averages, particle_energy
+from equiglass.liquid.neighbors import minimum_image
+from equiglass.liquid.surroundings import inherent_distance, neighbourhood_averages, particle_energy
 
 few = settings(deadline=None, max_examples=6)
 

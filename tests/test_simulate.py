@@ -20,14 +20,14 @@ import yaml
 
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load
+from equiglass.liquid.potential import KOB_ANDERSEN, KOB_ANDERSEN_WCA, energy_and_forces, potential_energy
+from equiglass.liquid.system import System
 from equiglass.observables import first_crossings
-from equiglass.physics.checks import NOT_IN_EQUILIBRIUM
-from equiglass.potential import KOB_ANDERSEN, KOB_ANDERSEN_WCA, energy_and_forces, potential_energy
 from equiglass.simulate import Protocol, ScatteringTimes, load_protocol, presets, run_protocol
+from equiglass.simulate.checks.checks import NOT_IN_EQUILIBRIUM
 from equiglass.simulate.lammps import State, constant_energy
 from equiglass.simulate.trajectory import LARGEST_DIFFERENCE, equilibrium
 from equiglass.simulate.velocities import maxwell_boltzmann
-from equiglass.system import System
 
 TINY: dict[str, Any] = {
     "n_particles": 100,

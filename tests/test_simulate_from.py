@@ -16,12 +16,12 @@ from command import run
 from conftest import random_liquid
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load, save
-from equiglass.potential import KOB_ANDERSEN
+from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.system import System
 from equiglass.simulate import Ensemble, Protocol, load_ensemble, load_protocol, run_from, run_protocol
 from equiglass.simulate.joining import joined
 from equiglass.simulate.lammps import State, constant_energy
 from equiglass.simulate.velocities import maxwell_boltzmann
-from equiglass.system import System
 
 TINY: dict[str, Any] = {
     "n_particles": 100,

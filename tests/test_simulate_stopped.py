@@ -17,7 +17,7 @@ import yaml
 from conftest import random_liquid
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load
-from equiglass.potential import KOB_ANDERSEN
+from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.simulate import lammps as lammps_module
 from equiglass.simulate import load_protocol, run_protocol
 from equiglass.simulate.lammps import State, constant_temperature, find_lammps
@@ -156,10 +156,10 @@ def test_half_a_restart_file_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mon
 FULL = """
 import os, sys
 from pathlib import Path
-from equiglass.demo import DATASET
+from equiglass.experiments.demo import DATASET
 from equiglass.errors import EquiglassError
 from equiglass.formats import load, save
-from equiglass.prediction import load_model, save_model
+from equiglass.methods.loading import load_model, save_model
 
 folder = Path(sys.argv[1])
 model, systems = load_model("kalj-T0.44"), load(DATASET)[:4]

@@ -19,11 +19,11 @@ import yaml
 import equiglass
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load
-from equiglass.potential import KOB_ANDERSEN
+from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.system import System
 from equiglass.simulate.lammps import Run, State, constant_energy, find_lammps
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers, working
-from equiglass.system import System
 
 LOCAL = """
 from parsl import Config

@@ -13,12 +13,12 @@ import pytest
 import equiglass
 from command import run
 from conftest import random_liquid
-from equiglass.demo import DATASET
 from equiglass.errors import EquiglassError
-from equiglass.evaluation import evaluate_model
+from equiglass.experiments.demo import DATASET
 from equiglass.formats import load
-from equiglass.potential import potential_energy
-from equiglass.targets import E_POT, measured, times_of
+from equiglass.liquid.potential import potential_energy
+from equiglass.liquid.targets import E_POT, measured, times_of
+from equiglass.prediction.evaluation import evaluate_model
 from equiglass.training import read_configuration, train
 from labelled import labelled_liquid
 

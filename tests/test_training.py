@@ -21,21 +21,21 @@ from safetensors.torch import load_file, save_file
 
 import equiglass
 from equiglass.errors import EquiglassError
-from equiglass.graph import build_graph
-from equiglass.inherent import quench
+from equiglass.liquid.inherent import quench
+from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.surroundings import inherent_distance
+from equiglass.liquid.targets import measured
+from equiglass.methods.descent import loop as training_loop
+from equiglass.methods.descent.gradient import Gradient, masked_loss
+from equiglass.methods.descent.loop import EpochResult
+from equiglass.methods.descent.samples import Sample, labels_of, split
+from equiglass.methods.descent.schedule import learning_rate
+from equiglass.methods.network.trained import load_trained
 from equiglass.model.architecture import Architecture
+from equiglass.model.graph import build_graph
 from equiglass.model.inputs import input_averages, known_of
 from equiglass.model.network import Network
-from equiglass.model.trained import load_trained
-from equiglass.potential import KOB_ANDERSEN
-from equiglass.scalars import inherent_distance
-from equiglass.targets import measured
 from equiglass.training import Configuration, read_configuration, train
-from equiglass.training import loop as training_loop
-from equiglass.training.gradient import Gradient, masked_loss
-from equiglass.training.loop import EpochResult
-from equiglass.training.samples import Sample, labels_of, split
-from equiglass.training.schedule import learning_rate
 from labelled import labelled_liquid
 
 TINY = ["architecture.l_max=1", "architecture.layers=2", "architecture.channels=2", "epochs=3", "folds=3"]

@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import equiglass
-from equiglass.decoders import decoders_of, refit, with_decoders
 from equiglass.errors import EquiglassError
-from equiglass.evaluation import evaluate
+from equiglass.liquid.system import System
+from equiglass.methods.loading import Model, load_model
+from equiglass.methods.regression import PENALTIES, fit_line
 from equiglass.observables import bootstrap, correlation
-from equiglass.prediction import Model, load_model
-from equiglass.regression import PENALTIES, fit_line
-from equiglass.representation import Represented, represent
-from equiglass.system import System
+from equiglass.prediction.evaluation import evaluate
+from equiglass.representation.decoders import decoders_of, refit, with_decoders
+from equiglass.representation.represent import Represented, represent
+from equiglass.representation.transfer import ALL_TIMES, Split, by_temperature, split, tau_alpha, trained_on, transfer
 from equiglass.training import read_configuration, train
-from equiglass.transfer import ALL_TIMES, Split, by_temperature, split, tau_alpha, trained_on, transfer
 from labelled import labelled_liquid
 from test_commands import run
 

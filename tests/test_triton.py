@@ -12,16 +12,16 @@ import torch
 
 from conftest import random_liquid
 from equiglass.errors import EquiglassError
-from equiglass.graph import build_graph
-from equiglass.model import gpu
 from equiglass.model.architecture import Architecture
+from equiglass.model.convolution import triton as gpu
+from equiglass.model.convolution.operation import Dropout, Edges, Radial, convolve, convolve_reference, implementation
+from equiglass.model.convolution.paths import Paths
+from equiglass.model.graph import build_graph
 from equiglass.model.network import Network
-from equiglass.model.operation import Dropout, Edges, Radial, convolve, convolve_reference, implementation
-from equiglass.model.paths import Paths
 
 pytest.importorskip("triton", reason="triton is not installed (pip install 'equiglass[gpu]')")
-from equiglass.model.gpu.convolution import convolve as convolve_triton
-from equiglass.model.gpu.convolution import edges_by_sender
+from equiglass.model.convolution.triton.convolution import convolve as convolve_triton
+from equiglass.model.convolution.triton.convolution import edges_by_sender
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -191,9 +191,9 @@ COMPILE = """
 from triton import compile
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from equiglass.model.gpu import convolution, kernels
-from equiglass.model.gpu.source import backward_source, forward_source, groups
-from equiglass.model.paths import Paths
+from equiglass.model.convolution.triton import convolution, kernels
+from equiglass.model.convolution.triton.source import backward_source, forward_source, groups
+from equiglass.model.convolution.paths import Paths
 
 whole = {"begins": "*i64", "senders": "*i64", "order": "*i64", "key": "*i64", "n": "i32", "E": "i32"}
 paths = Paths(1, 4, (2, 1))

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from equiglass.errors import EquiglassError, EquiglassWarning
-    from equiglass.evaluation import evaluate
     from equiglass.formats import load, save
-    from equiglass.graph import build_graph
-    from equiglass.inherent import quench
-    from equiglass.potential import KOB_ANDERSEN, LennardJones
-    from equiglass.prediction import load_model
-    from equiglass.system import System
+    from equiglass.liquid.inherent import quench
+    from equiglass.liquid.potential import KOB_ANDERSEN, LennardJones
+    from equiglass.liquid.system import System
+    from equiglass.methods.loading import load_model
+    from equiglass.model.graph import build_graph
+    from equiglass.prediction.evaluation import evaluate
     from equiglass.training import Configuration, train
 
 __version__ = _version("equiglass")
@@ -29,17 +29,17 @@ __version__ = _version("equiglass")
 _HOME = {
     "EquiglassError": "errors",
     "EquiglassWarning": "errors",
-    "System": "system",
-    "KOB_ANDERSEN": "potential",
-    "LennardJones": "potential",
+    "System": "liquid.system",
+    "KOB_ANDERSEN": "liquid.potential",
+    "LennardJones": "liquid.potential",
     "load": "formats",
     "save": "formats",
-    "quench": "inherent",
-    "build_graph": "graph",
+    "quench": "liquid.inherent",
+    "build_graph": "model.graph",
     "Configuration": "training",
     "train": "training",
-    "load_model": "prediction",
-    "evaluate": "evaluation",
+    "load_model": "methods.loading",
+    "evaluate": "prediction.evaluation",
 }
 
 __all__ = [

@@ -24,11 +24,11 @@ from equiglass.benchmark.reference import (
     links_of,
     require_memory,
 )
-from equiglass.graph import Graph
 from equiglass.model.architecture import Architecture
-from equiglass.model.convolution import Convolution
+from equiglass.model.convolution.layer import Convolution
+from equiglass.model.convolution.paths import Paths
 from equiglass.model.geometry import edges_of
-from equiglass.model.paths import Paths
+from equiglass.model.graph import Graph
 
 ARCHITECTURE = Architecture(dropout=0.0)
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from equiglass.benchmark.measure import Result, Setting, Side, by_turns, peak_bytes, relative_error
 from equiglass.errors import EquiglassError
-from equiglass.graph import build_graph
+from equiglass.liquid.neighbors import minimum_image
+from equiglass.liquid.system import System
 from equiglass.model.architecture import Architecture
-from equiglass.neighbors import minimum_image
-from equiglass.system import System
+from equiglass.model.graph import build_graph
 
 CUTOFF = Architecture().cutoff
 

@@ -28,9 +28,9 @@ from equiglass.benchmark.measure import (
 )
 from equiglass.benchmark.reference import E3nnNetwork, require_memory
 from equiglass.benchmark.step import TRAINING, network_of, output_error
+from equiglass.liquid.system import System
+from equiglass.machine.memory import keep_freed_memory
 from equiglass.model.network import Network
-from equiglass.system import System
-from equiglass.training.memory import keep_freed_memory
 
 PARTICLES = 1_000_000
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from equiglass.formats import load
-from equiglass.graph import Graph, build_graph
-from equiglass.inherent import quench
+from equiglass.liquid.inherent import quench
+from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.system import System
 from equiglass.model.architecture import Architecture
-from equiglass.potential import KOB_ANDERSEN
-from equiglass.system import System
+from equiglass.model.graph import Graph, build_graph
 
 NOISE = 0.02
 

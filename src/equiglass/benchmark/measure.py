@@ -3,7 +3,7 @@
 Times: both sides run by turns in one process, after one run of each that does not count; the median counts. Memory:
 each side runs once in a process of its own; what counts is the highest resident memory above that before the run
 (libraries, weights, input). On a GPU it is torch's allocated memory. Both sides have the same threads, and the C
-library keeps freed memory on both (:mod:`equiglass.training.memory`), without which e3nn would be several times slower.
+library keeps freed memory on both (:mod:`equiglass.machine.memory`), without which e3nn would be several times slower.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from equiglass.compiled import compiler
 from equiglass.errors import EquiglassError
-from equiglass.model.operation import implementation
-from equiglass.system import System
-from equiglass.training.memory import keep_freed_memory
+from equiglass.liquid.system import System
+from equiglass.machine.compiled import compiler
+from equiglass.machine.memory import keep_freed_memory
+from equiglass.model.convolution.operation import implementation
 
 R = TypeVar("R")
 

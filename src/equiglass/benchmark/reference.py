@@ -21,13 +21,13 @@ from torch import Tensor, nn
 
 from equiglass.benchmark.measure import free_memory
 from equiglass.errors import EquiglassError
-from equiglass.graph import Graph
 from equiglass.model.architecture import Architecture
-from equiglass.model.convolution import Convolution
+from equiglass.model.convolution.layer import Convolution
+from equiglass.model.convolution.paths import Paths
 from equiglass.model.geometry import edges_of
+from equiglass.model.graph import Graph
 from equiglass.model.network import Network
 from equiglass.model.norm import EquivariantBatchNorm
-from equiglass.model.paths import Paths
 
 
 class Links(NamedTuple):

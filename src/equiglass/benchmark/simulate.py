@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from equiglass.liquid.system import System
 from equiglass.simulate.ensemble import run_ensembles
 from equiglass.simulate.lammps import State, prepare_constant_energy, run_lammps, steps_of
 from equiglass.simulate.protocol import Ensemble
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import working
-from equiglass.system import System
 
 TIMES = (0.13, 1.3, 13.0)
 TEMPERATURE = 0.44

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from equiglass.benchmark.liquid import graph_of, liquid
 from equiglass.benchmark.measure import Result, Setting, Side, by_turns, free_memory, peak_bytes, relative_error
 from equiglass.benchmark.reference import E3nnNetwork, gradients, links_of, require_memory
-from equiglass.graph import Graph
+from equiglass.methods.descent.gradient import masked_loss
+from equiglass.methods.network.configuration import Configuration
+from equiglass.model.graph import Graph
 from equiglass.model.network import Network
-from equiglass.training.configuration import Configuration
-from equiglass.training.gradient import masked_loss
 
 TIMES = 10
 TRAINING = Configuration()
@@ -101,7 +101,7 @@ def reference(setting: Setting) -> Callable[[], None]:
 
 
 def step(network: nn.Module, graph: Graph) -> Callable[[], None]:
-    """A training step as :func:`equiglass.training.loop.fit` makes it."""
+    """A training step as :func:`equiglass.methods.descent.loop.fit` makes it."""
     optimizer = torch.optim.Adam(network.parameters(), lr=TRAINING.learning_rate, weight_decay=TRAINING.weight_decay)
     targets = targets_of(graph)
 

@@ -31,14 +31,14 @@ def boattini(
     """Linear regression on the descriptors of Boattini et al.; every choice by cross-validation within the data."""
     from rich.progress import track
 
-    from equiglass.baselines.boattini import boattini_features, fit_boattini, save_boattini
     from equiglass.commands.evaluate import report
     from equiglass.commands.train import quench_with_progress
     from equiglass.errors import EquiglassError
     from equiglass.formats import load
-    from equiglass.prediction import BASELINE, load_model
+    from equiglass.methods.descent.samples import split
+    from equiglass.methods.linear.boattini import boattini_features, fit_boattini, save_boattini
+    from equiglass.methods.loading import BASELINE, load_model
     from equiglass.training import read_configuration
-    from equiglass.training.samples import split
 
     if (json_file or figures) and not crossvalidate:
         raise EquiglassError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from equiglass.system import System
+    from equiglass.liquid.system import System
 
 
 def check(
@@ -31,9 +31,9 @@ def check(
 
     from equiglass.errors import EquiglassError
     from equiglass.formats import stream
-    from equiglass.physics import check as check_state
-    from equiglass.physics import collect, failures, measure, write_report
-    from equiglass.potential import MIXTURES
+    from equiglass.liquid.potential import MIXTURES
+    from equiglass.simulate.checks import check as check_state
+    from equiglass.simulate.checks import collect, failures, measure, write_report
 
     if potential is not None and potential not in MIXTURES:
         raise EquiglassError(f"the potential {potential!r} is not known; known: {', '.join(MIXTURES)}.")

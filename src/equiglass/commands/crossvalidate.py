@@ -24,26 +24,27 @@ def crossvalidate(
     from equiglass.commands.evaluate import report
     from equiglass.commands.train import quench_with_progress, train_members
     from equiglass.formats import load
-    from equiglass.prediction import load_model
-    from equiglass.training import distributed, read_configuration
-    from equiglass.training.samples import split
+    from equiglass.machine import processes
+    from equiglass.methods.descent.samples import split
+    from equiglass.methods.loading import load_model
+    from equiglass.training import read_configuration
 
-    with distributed.joined():
-        configuration = distributed.same(lambda: read_configuration(config, set_ or []))
+    with processes.joined():
+        configuration = processes.same(lambda: read_configuration(config, set_ or []))
         systems = quench_with_progress(load(data), configuration)
         held_out, predicted = [], []
         for fold in range(1, configuration.folds + 1):
             run = out / f"fold-{fold}"
             here = configuration.model_copy(update={"fold": fold})
             train_members(systems, run, here, members, resume=run.exists())
-            if distributed.rank() > 0:
+            if processes.rank() > 0:
                 continue
             model = load_model(run)
             for system in split(systems, here.folds, fold)[1]:
                 prediction = model.predict(system)
                 held_out.append(system)
                 predicted.append({label: prediction.at(label) for label in prediction.times})
-        if distributed.rank() > 0:
+        if processes.rank() > 0:
             return
         title = f"{len(held_out)} configurations, each predicted by a model that has not seen it"
         report(held_out, predicted, title, json_file, figures)

@@ -13,7 +13,7 @@ def demo(
 ) -> None:
     """Train on 16 configurations, validate on 4, test on 4; compare with a ridge regression."""
     from equiglass.commands.train import run_with_progress
-    from equiglass.demo import demo_configuration, demo_data, report
+    from equiglass.experiments.demo import demo_configuration, demo_data, report
 
     training, validation, _ = demo_data()
     run = out / "run"

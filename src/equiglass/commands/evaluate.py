@@ -12,8 +12,8 @@ import typer
 from equiglass.commands.train import DataOption
 
 if TYPE_CHECKING:
-    from equiglass.evaluation import Predicted, Row
-    from equiglass.system import System
+    from equiglass.liquid.system import System
+    from equiglass.prediction.evaluation import Predicted, Row
 
 RunArgument = Annotated[str, typer.Argument(help="Run folder, folder of run folders, or name of a shipped model.")]
 CheckpointOption = Annotated[str, typer.Option("--checkpoint", help="last, or best: of the highest validation rho.")]
@@ -32,7 +32,7 @@ def evaluate(
     from rich.progress import track
 
     from equiglass.formats import load
-    from equiglass.prediction import load_model
+    from equiglass.methods.loading import load_model
 
     model = load_model(run, checkpoint)
     systems = load(data)
@@ -50,8 +50,8 @@ def report(
     figures: Path | None = None,
 ) -> None:
     """Score predictions: a table on the screen, and the files that are asked for."""
-    from equiglass.evaluation import as_json, evaluate
     from equiglass.files import write_text
+    from equiglass.prediction.evaluation import as_json, evaluate
 
     rows = evaluate(systems, predicted)
     print_rows(rows, title)
@@ -68,7 +68,7 @@ def print_rows(rows: Sequence[Row], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from equiglass.evaluation import with_error
+    from equiglass.prediction.evaluation import with_error
 
     table = Table(title=title)
     for column in (

@@ -35,12 +35,12 @@ def experiment(
     """Repeat an experiment of the paper; the same command goes on where it was stopped."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from equiglass.demo import DATASET
     from equiglass.errors import EquiglassError
     from equiglass.experiments.declaration import declared_names, read_declaration
+    from equiglass.experiments.demo import DATASET
     from equiglass.experiments.experiment import carry_out
     from equiglass.formats import load
-    from equiglass.training.configuration import parse_override
+    from equiglass.methods.network.configuration import parse_override
 
     if list_:
         return list_experiments()

@@ -17,7 +17,7 @@ def export(
 ) -> None:
     """Write the weights of a model, without the optimiser's state, to a folder that the other commands take as RUN."""
     from equiglass.errors import EquiglassError
-    from equiglass.prediction import load_model, save_model
+    from equiglass.methods.loading import load_model, save_model
 
     model = load_model(run, checkpoint)
     if out.exists() and any(out.iterdir()):

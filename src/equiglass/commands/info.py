@@ -9,9 +9,9 @@ def info() -> None:
     """Show versions, shipped models and optional parts."""
     from importlib.util import find_spec
 
-    from equiglass.model import gpu
-    from equiglass.model.operation import implementation
-    from equiglass.prediction import pretrained_names
+    from equiglass.methods.loading import pretrained_names
+    from equiglass.model.convolution import triton as gpu
+    from equiglass.model.convolution.operation import implementation
     from equiglass.training.run import environment
 
     facts = environment()

@@ -10,7 +10,7 @@ import typer
 from equiglass.commands.evaluate import CheckpointOption, RunArgument
 
 if TYPE_CHECKING:
-    from equiglass.prediction import Prediction
+    from equiglass.methods.loading import Prediction
 
 
 def predict(
@@ -27,7 +27,7 @@ def predict(
 
     from equiglass.errors import EquiglassError
     from equiglass.formats import load
-    from equiglass.prediction import load_model
+    from equiglass.methods.loading import load_model
 
     model = load_model(run, checkpoint)
     species = types.split(",") if types else None
@@ -53,7 +53,7 @@ def predict(
 def write_predictions(path: Path, predictions: list[Prediction]) -> None:
     """Extended XYZ with one column propensity_<label> a time, or E_pot, and the inherent positions if there are any."""
     from equiglass.formats import propensity_column, write_xyz
-    from equiglass.targets import E_POT
+    from equiglass.liquid.targets import E_POT
 
     frames = []
     for prediction in predictions:

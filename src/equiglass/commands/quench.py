@@ -23,8 +23,8 @@ def quench(
 
     from equiglass.errors import EquiglassError
     from equiglass.formats import load, save
-    from equiglass.inherent import quench as quench_one
-    from equiglass.potential import MIXTURES
+    from equiglass.liquid.inherent import quench as quench_one
+    from equiglass.liquid.potential import MIXTURES
 
     if potential not in MIXTURES:
         raise EquiglassError(f"the potential {potential!r} is not known; known: {', '.join(MIXTURES)}.")

@@ -31,7 +31,7 @@ def report(
     from rich.progress import track
 
     from equiglass.formats import load
-    from equiglass.prediction import model_files
+    from equiglass.methods.loading import model_files
     from equiglass.report import write_report
 
     systems = load(data) if data else []

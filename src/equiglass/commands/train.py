@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from equiglass.system import System
+    from equiglass.liquid.system import System
     from equiglass.training import Configuration
 
 DataOption = Annotated[list[Path], typer.Option("--data", help="File or folder of configurations; may be repeated.")]
@@ -38,16 +38,17 @@ def train(
 ) -> None:
     """Train a model on labelled configurations."""
     from equiglass.formats import load
-    from equiglass.training import distributed, read_configuration
+    from equiglass.machine import processes
+    from equiglass.training import read_configuration
 
-    with distributed.joined():
+    with processes.joined():
         if resume and config is None and not set_ and (out / "configuration.yaml").is_file():
             config = out / "configuration.yaml"
-        configuration = distributed.same(lambda: read_configuration(config, set_ or []))
+        configuration = processes.same(lambda: read_configuration(config, set_ or []))
         systems = quench_with_progress(load(data), configuration)
         held_out = quench_with_progress(load(validation), configuration) if validation else None
         train_members(systems, out, configuration, members, held_out, resume)
-        if distributed.rank() == 0:
+        if processes.rank() == 0:
             typer.echo(f"{out}: trained; 'equiglass evaluate {out} --data DIR' scores it")
 
 
@@ -55,11 +56,11 @@ def quench_with_progress(systems: Sequence[System], configuration: Configuration
     """The configurations with all that training needs, their quenches under a progress bar."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from equiglass.training import distributed
+    from equiglass.machine import processes
     from equiglass.training.run import completed
 
     columns = (TextColumn("quenching"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, transient=True, disable=distributed.rank() > 0) as bar:
+    with Progress(*columns, transient=True, disable=processes.rank() > 0) as bar:
         task = bar.add_task("quenching", total=None, visible=False)
 
         def progress(done: int, total: int, name: str) -> None:
@@ -95,11 +96,11 @@ def run_with_progress(
     """Train under a progress bar with loss and validation rho per time."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    from equiglass.training import distributed
-    from equiglass.training.loop import EpochResult
-    from equiglass.training.loop import Progress as Stand
+    from equiglass.machine import processes
+    from equiglass.methods.descent.loop import EpochResult
+    from equiglass.methods.descent.loop import Progress as Stand
+    from equiglass.methods.descent.samples import split
     from equiglass.training.run import train as train_run
-    from equiglass.training.samples import split
 
     n = len(systems) if validation is not None else len(split(systems, configuration.folds, configuration.fold)[0])
     columns = (
@@ -109,7 +110,7 @@ def run_with_progress(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, disable=distributed.rank() > 0) as bar:
+    with Progress(*columns, disable=processes.rank() > 0) as bar:
         task = bar.add_task(
             "train",
             total=configuration.epochs * n,

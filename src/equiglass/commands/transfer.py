@@ -18,8 +18,8 @@ from equiglass.commands.train import DataOption
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from equiglass.prediction import Model
-    from equiglass.transfer import Row, Scores, Split
+    from equiglass.methods.loading import Model
+    from equiglass.representation.transfer import Row, Scores, Split
 
 RunsArgument = Annotated[list[str], typer.Argument(help="Run folders, or names of shipped models; one a temperature.")]
 
@@ -35,14 +35,22 @@ def transfer(
     from rich.console import Console
     from rich.progress import Progress, track
 
-    from equiglass.decoders import decoders_of
     from equiglass.errors import EquiglassError
     from equiglass.figures.temperature import save_transfer_figures
     from equiglass.files import write_text
     from equiglass.formats import load
-    from equiglass.prediction import load_model
-    from equiglass.transfer import ALL_TIMES, as_csv, as_json, by_temperature, split, tau_alpha, trained_on
-    from equiglass.transfer import transfer as transferred
+    from equiglass.methods.loading import load_model
+    from equiglass.representation.decoders import decoders_of
+    from equiglass.representation.transfer import (
+        ALL_TIMES,
+        as_csv,
+        as_json,
+        by_temperature,
+        split,
+        tau_alpha,
+        trained_on,
+    )
+    from equiglass.representation.transfer import transfer as transferred
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise EquiglassError(f"{out} is not empty; choose another folder.")
@@ -110,7 +118,7 @@ def matrix(rows: Sequence[Row]) -> Table:
 
 
 def _cell(row: Row, method: str) -> str:
-    from equiglass.evaluation import with_error
+    from equiglass.prediction.evaluation import with_error
 
     scores: Scores = getattr(row, method)
     return f"{with_error(*scores.per_configuration)} ({scores.pooled.value:.3f}){'' if row.unseen else ' ?'}"
@@ -126,7 +134,7 @@ def save_refitted(refitted: Mapping[Path, tuple[Model, Split]], seen: set[str]) 
     import yaml
 
     from equiglass.files import write_text
-    from equiglass.prediction import save_model
+    from equiglass.methods.loading import save_model
 
     for folder, (model, part) in refitted.items():
         save_model(model, folder)

@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from equiglass.demo import demo_configuration
 from equiglass.errors import EquiglassError
-from equiglass.training.configuration import Configuration, overridden, validate
+from equiglass.experiments.demo import demo_configuration
+from equiglass.methods.network.configuration import Configuration, overridden, validate
 
 DECLARED = Path(__file__).parent / "declared"
 Scalar = bool | int | float | str

@@ -12,7 +12,7 @@ from equiglass.experiments.measures import check_data, measure_of
 from equiglass.experiments.plan import Training, groups_of, quenched, trainings
 from equiglass.experiments.results import refuse_to_replace, write_results
 from equiglass.experiments.runs import missing, train_missing
-from equiglass.system import System
+from equiglass.liquid.system import System
 
 RUNS = "runs"
 """Folder of the trainings of all experiments."""

@@ -14,18 +14,18 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Option
 
-from equiglass.decoders import decoders_of, refit
 from equiglass.errors import EquiglassError
-from equiglass.evaluation import Predicted
 from equiglass.experiments.curves import PublishedCurves
 from equiglass.experiments.declaration import Declaration, options_of
 from equiglass.experiments.measured import Line, apart, markdown, number
 from equiglass.experiments.plan import Group
 from equiglass.experiments.runs import Run, groups_of_runs
+from equiglass.liquid.system import Float, System, type_name
+from equiglass.liquid.targets import measured
 from equiglass.observables import GLASSBENCH, PAPER, Step
-from equiglass.representation import represent
-from equiglass.system import Float, System, type_name
-from equiglass.targets import measured
+from equiglass.prediction.evaluation import Predicted
+from equiglass.representation.decoders import decoders_of, refit
+from equiglass.representation.represent import represent
 
 MEASURED = "MD"
 COLUMNS = ("group", "temperature", "field", "type", "label", "time", "configurations", "threshold", "softness")

@@ -22,8 +22,8 @@ from equiglass.experiments.fields import (
 )
 from equiglass.experiments.measured import Line, Measured, plain
 from equiglass.experiments.runs import Run
+from equiglass.liquid.system import Float
 from equiglass.observables import Step, bootstrap, chi4, self_overlap
-from equiglass.system import Float
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from equiglass.baselines.boattini import FOLDS, Boattini, boattini_features, fit_boattini
-from equiglass.baselines.descriptors import first_layer_invariants
-from equiglass.baselines.ridge import PENALTIES, fit_ridge_by_folds
 from equiglass.errors import EquiglassError
-from equiglass.evaluation import Predicted, Row, as_line, evaluate, evaluate_model
 from equiglass.experiments.curves import PublishedCurves
 from equiglass.experiments.declaration import Declaration, options_of
 from equiglass.experiments.measured import Line, Measured, over_seeds
 from equiglass.experiments.plan import Group
 from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.experiments.scores import table
-from equiglass.scalars import particle_energy
-from equiglass.system import Float, System
-from equiglass.training.configuration import Configuration
+from equiglass.liquid.surroundings import particle_energy
+from equiglass.liquid.system import Float, System
+from equiglass.methods.linear.boattini import FOLDS, Boattini, boattini_features, fit_boattini
+from equiglass.methods.linear.descriptors import first_layer_invariants
+from equiglass.methods.linear.ridge import PENALTIES, fit_ridge_by_folds
+from equiglass.methods.network.configuration import Configuration
+from equiglass.prediction.evaluation import Predicted, Row, as_line, evaluate, evaluate_model
 from equiglass.training.run import completed
 
 if TYPE_CHECKING:

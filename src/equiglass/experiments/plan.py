@@ -14,12 +14,12 @@ import numpy as np
 
 from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Case, Declaration, Scalar
-from equiglass.potential import MIXTURES
-from equiglass.system import System
-from equiglass.training.configuration import Configuration
+from equiglass.liquid.potential import MIXTURES
+from equiglass.liquid.system import System
+from equiglass.methods.descent.samples import labels_of
+from equiglass.methods.network.configuration import Configuration
+from equiglass.representation.transfer import by_temperature, drawn
 from equiglass.training.run import completed
-from equiglass.training.samples import labels_of
-from equiglass.transfer import by_temperature, drawn
 
 TEST_SHARE = 4
 """One configuration in so many is for the test, and at least two."""

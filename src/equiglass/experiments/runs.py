@@ -12,9 +12,9 @@ from pathlib import Path
 from equiglass.errors import EquiglassError
 from equiglass.experiments.plan import Group, Training
 from equiglass.files import write_text
-from equiglass.prediction import Model, load_model
-from equiglass.training.configuration import read_configuration
-from equiglass.training.loop import Progress
+from equiglass.methods.descent.loop import Progress
+from equiglass.methods.loading import Model, load_model
+from equiglass.methods.network.configuration import read_configuration
 from equiglass.training.run import train
 
 SETTINGS, FINISHED = "configuration.yaml", "finished.json"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from equiglass.evaluation import as_line, evaluate_model
 from equiglass.experiments.declaration import AMOUNT, Along, Declaration, Number
 from equiglass.experiments.measured import Cell, Line, Measured, markdown, number, over_seeds, spread
 from equiglass.experiments.runs import Run, groups_of_runs
-from equiglass.transfer import tau_alpha
+from equiglass.prediction.evaluation import as_line, evaluate_model
+from equiglass.representation.transfer import tau_alpha
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

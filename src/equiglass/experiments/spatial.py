@@ -22,7 +22,7 @@ from equiglass.experiments.fields import (
 from equiglass.experiments.measured import Line, Measured, plain
 from equiglass.experiments.runs import Run
 from equiglass.observables import Step, correlation_length, four_point, overlap, pair_sums
-from equiglass.transfer import tau_alpha
+from equiglass.representation.transfer import tau_alpha
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

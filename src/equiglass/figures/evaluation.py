@@ -14,15 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from equiglass.errors import EquiglassError
 from equiglass.figures.field import propensity_slice
 from equiglass.figures.style import COLOURS, FIELD, MARKERS, figure_of, new_axes, save_figure, style
+from equiglass.liquid.system import System, type_name
+from equiglass.liquid.targets import Target, measured, target_of, times_of
 from equiglass.observables import correlation
-from equiglass.system import System, type_name
-from equiglass.targets import Target, measured, target_of, times_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from equiglass.evaluation import Row
+    from equiglass.prediction.evaluation import Row
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from equiglass.figures.style import CEILING, COLOURS, COLUMN, CROSS, FIELD, MARKERS, Lines, style
 from equiglass.figures.training import training_curves
-from equiglass.targets import target_of
+from equiglass.liquid.targets import target_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

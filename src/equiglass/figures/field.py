@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
 from equiglass.figures.style import COLUMN, FIELD, STYLE, figure_of, style
-from equiglass.system import System
-from equiglass.targets import Target
+from equiglass.liquid.system import System
+from equiglass.liquid.targets import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

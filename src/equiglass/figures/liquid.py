@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equiglass.figures.style import COLOURS, COLUMN, MARKERS, figure_of, new_axes, style
-from equiglass.system import type_name
+from equiglass.liquid.system import type_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from equiglass.figures.style import COLOURS, COLUMN, CROSS, MARKERS, figure_of, new_axes, save_figure, style
-from equiglass.system import type_name
+from equiglass.liquid.system import type_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from equiglass.order_parameter import OrderParameter, Population, Weight
-    from equiglass.representation import Described
-    from equiglass.transfer import Row
+    from equiglass.representation.order_parameter import OrderParameter, Population, Weight
+    from equiglass.representation.represent import Described
+    from equiglass.representation.transfer import Row
 
 Convention = Literal["per_configuration", "pooled"]
 DRAWN = 4000
@@ -82,7 +82,7 @@ def transfer_panels(rows: Sequence[Row], label: str, published: Mapping[float, M
         published: pooled rho of transfer test at that time, by temperature of use, by temperature of training; drawn
             as crosses where there is a model of the same temperature.
     """
-    from equiglass.transfer import ALL_TIMES
+    from equiglass.representation.transfer import ALL_TIMES
 
     with style():
         from matplotlib.figure import Figure
@@ -183,7 +183,7 @@ def weights_figure(rows: Sequence[Weight], *, title: str = "", ax: Axes | None =
 
 def save_transfer_figures(folder: Path, rows: Sequence[Row], label: str) -> None:
     """Write transfer_<type>_<label>.png, and the same for the mean over times, for every particle type."""
-    from equiglass.transfer import ALL_TIMES
+    from equiglass.representation.transfer import ALL_TIMES
 
     for kind in dict.fromkeys(row.type for row in rows):
         for name in dict.fromkeys((label, ALL_TIMES)):

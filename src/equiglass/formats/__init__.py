@@ -31,7 +31,7 @@ from equiglass.formats.lammps_dump import read_lammps_dump
 from equiglass.formats.npz import read_npz
 from equiglass.formats.shiba import configuration_in, is_shiba, read_shiba
 from equiglass.formats.xyz import propensity_column, read_xyz, save_xyz, write_xyz
-from equiglass.system import System
+from equiglass.liquid.system import System
 
 __all__ = ["load", "propensity_column", "save", "stream", "write_xyz"]
 

@@ -22,8 +22,8 @@ from numpy._core import multiarray
 
 from equiglass.errors import EquiglassError
 from equiglass.formats.replicas import labels_from_runs
-from equiglass.potential import KOB_ANDERSEN
-from equiglass.system import System
+from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.system import System
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from equiglass.errors import EquiglassError
-from equiglass.neighbors import periodic_pairs
-from equiglass.system import System
+from equiglass.liquid.neighbors import periodic_pairs
+from equiglass.liquid.system import System
 
 MOST_TYPES = 100
 """More particle types than this is taken for a damaged file."""

@@ -36,8 +36,8 @@ import numpy as np
 
 from equiglass.errors import EquiglassError
 from equiglass.files import replacing_hdf5, store
-from equiglass.potential import LennardJones
-from equiglass.system import System
+from equiglass.liquid.potential import LennardJones
+from equiglass.liquid.system import System
 
 FORMAT = "equiglass-dataset"
 VERSION = 2

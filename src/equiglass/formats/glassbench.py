@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
 from equiglass.formats.npz import Arrays, require
-from equiglass.potential import KOB_ANDERSEN
-from equiglass.system import System
+from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.system import System
 
 TIMES = {
     0.44: (0.13, 1.3, 13, 130, 412, 1300, 4120, 13000, 41200, 130000),

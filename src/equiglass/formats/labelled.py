@@ -19,8 +19,8 @@ import numpy as np
 from equiglass.errors import EquiglassError
 from equiglass.formats.mixture import potential_named
 from equiglass.formats.npz import Arrays, require
-from equiglass.potential import LennardJones
-from equiglass.system import System
+from equiglass.liquid.potential import LennardJones
+from equiglass.liquid.system import System
 
 _LABELS = (
     "propensity",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
 from equiglass.formats.mixture import types_of_species
-from equiglass.system import System
+from equiglass.liquid.system import System
 
 _COORDINATES = (("xu", "yu", "zu"), ("x", "y", "z"), ("xsu", "ysu", "zsu"), ("xs", "ys", "zs"))
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.potential import MIXTURES, LennardJones
-from equiglass.system import type_name
+from equiglass.liquid.potential import MIXTURES, LennardJones
+from equiglass.liquid.system import type_name
 
 
 def types_of_species(frames: Sequence[Sequence[str]], order: Sequence[str] | None) -> list[NDArray[np.int64]]:

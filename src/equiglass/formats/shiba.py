@@ -21,8 +21,8 @@ from equiglass.files import reading
 from equiglass.formats.glassbench import cubic_box, times_at
 from equiglass.formats.npz import Arrays, read_npz, require
 from equiglass.formats.replicas import labels_from_runs
-from equiglass.potential import KOB_ANDERSEN
-from equiglass.system import System
+from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.system import System
 
 _NAME = re.compile(r"isoconfig_N(\d+)T(\d+(?:\.\d+)?)_(\d+)_tc(\d+)\.npz")
 _EXPECTED = "isoconfig_N4096T0.44_1_tc07.npz (number of particles, temperature, configuration, time index)"

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.files import replacing
 from equiglass.formats.mixture import potential_named, types_of_species
-from equiglass.potential import KOB_ANDERSEN
-from equiglass.system import System, type_name
+from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.system import System, type_name
 
 Columns = Mapping[str, NDArray[np.floating]]
 

@@ -6,10 +6,10 @@ import torch
 from e3nn import o3
 from torch import Tensor
 
-from equiglass.graph import Graph
-from equiglass.model import kernel
 from equiglass.model.architecture import Architecture
-from equiglass.model.operation import Edges, fastest
+from equiglass.model.convolution import cpu as kernel
+from equiglass.model.convolution.operation import Edges, fastest
+from equiglass.model.graph import Graph
 from equiglass.model.radial import radial_basis
 
 

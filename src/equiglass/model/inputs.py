@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from equiglass.graph import Graph, build_graph
+from equiglass.liquid.potential import LennardJones
+from equiglass.liquid.surroundings import inherent_displacement, neighbourhood_averages, particle_energy
+from equiglass.liquid.system import Float, Structure, System
 from equiglass.model.architecture import Architecture
+from equiglass.model.graph import Graph, build_graph
 from equiglass.model.network import Network
 from equiglass.model.standardisation import Standardisation
-from equiglass.potential import LennardJones
-from equiglass.scalars import inherent_displacement, neighbourhood_averages, particle_energy
-from equiglass.system import Float, Structure, System
 
 
 class Inputs(BaseModel):

@@ -16,14 +16,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from equiglass.graph import Graph
-from equiglass.model import kernel
 from equiglass.model.architecture import Architecture
-from equiglass.model.convolution import Convolution
+from equiglass.model.convolution import cpu as kernel
+from equiglass.model.convolution.layer import Convolution
+from equiglass.model.convolution.operation import implementation, starts_of_parts
+from equiglass.model.convolution.paths import Paths
 from equiglass.model.geometry import edges_of
+from equiglass.model.graph import Graph
 from equiglass.model.norm import EquivariantBatchNorm
-from equiglass.model.operation import implementation, starts_of_parts
-from equiglass.model.paths import Paths
 
 EDGES_OF_A_PART = 1_000_000
 

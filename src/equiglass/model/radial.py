@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from equiglass.model.operation import hidden_moments
+from equiglass.model.convolution.operation import hidden_moments
 
 
 def bessel_basis(distances: Tensor, size: int, cutoff: float) -> Tensor:
@@ -57,7 +57,7 @@ class RadialTrunk(nn.Module):
         self.norm = nn.BatchNorm1d(width)
 
     def forward(self, basis: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """W1, b1, scale and shift of :class:`equiglass.model.operation.Radial` for these edges, (E, basis_size).
+        """W1, b1, scale and shift of `equiglass.model.convolution.operation.Radial` for these edges, (E, B).
 
         In training the batch is the edges; a batch of fewer than two has no variance, and the averages so far serve.
         """

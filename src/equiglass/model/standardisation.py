@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.system import Float, System
+from equiglass.liquid.system import Float, System
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.neighbors import minimum_image, wrap
+from equiglass.liquid.neighbors import minimum_image, wrap
 
 NEIGHBOURS = 12
 """Of every particle, the nearest."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.neighbors import minimum_image
+from equiglass.liquid.neighbors import minimum_image
 from equiglass.observables.fields import Float
 
 _BLOCK = 2**18

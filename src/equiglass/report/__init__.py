@@ -15,13 +15,13 @@ from pathlib import Path
 
 from equiglass.errors import EquiglassError
 from equiglass.files import write_text
-from equiglass.prediction import load_model, model_files, pretrained_names
+from equiglass.liquid.system import System
+from equiglass.methods.loading import load_model, model_files, pretrained_names
 from equiglass.report.card import card_blocks, curve_blocks, split_of, training_commands
 from equiglass.report.fields import view_data
 from equiglass.report.page import Code, Heading, Section, View, render
 from equiglass.report.results import result_files, results
 from equiglass.report.scores import Scored, comparison_blocks, score, score_blocks
-from equiglass.system import System
 
 SHOWN = 4
 """Configurations in the interactive view: a megabyte each, for 4096 particles at ten times by three models."""

@@ -14,11 +14,11 @@ from pydantic import BaseModel
 from equiglass.errors import EquiglassError
 from equiglass.figures import figure_png, training_curves
 from equiglass.files import reading
-from equiglass.model.operation import implementation
-from equiglass.model.trained import Trained
-from equiglass.prediction import Model
+from equiglass.liquid.system import type_name
+from equiglass.methods.loading import Model
+from equiglass.methods.network.trained import Trained
+from equiglass.model.convolution.operation import implementation
 from equiglass.report.page import Block, Code, Fold, Picture, Table, Text
-from equiglass.system import type_name
 from equiglass.training.run import LOG
 
 CONFIGURATION, SPLIT, ENVIRONMENT = "configuration.yaml", "split.yaml", "environment.yaml"

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from equiglass.liquid.system import type_name
+from equiglass.liquid.targets import measured
 from equiglass.report.scores import Scored
-from equiglass.system import type_name
-from equiglass.targets import measured
 
 UNITS = {"propensity": "σ", "energy": "ε"}
 

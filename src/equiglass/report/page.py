@@ -7,10 +7,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
-
-from equiglass import __version__
 
 HERE = Path(__file__).parent
 SCRIPTS = ("spheres.js", "view.js")
@@ -135,7 +134,7 @@ def render(title: str, sections: Sequence[Section]) -> str:
         policy=policy,
         style=Markup(style),
         scripts=[Markup(script) for script in scripts],
-        version=__version__,
+        version=version("equiglass"),
     )
     return page.lstrip()
 

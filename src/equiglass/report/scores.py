@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from equiglass.errors import EquiglassWarning
-from equiglass.evaluation import Predicted, Row, evaluate, with_error
 from equiglass.figures import Curve, figure_png, propensity_slice, rho_against_time, rho_of_rows, scatter
-from equiglass.prediction import Model
+from equiglass.liquid.system import System, type_name
+from equiglass.liquid.targets import measured, times_of
+from equiglass.methods.loading import Model
+from equiglass.prediction.evaluation import Predicted, Row, evaluate, with_error
 from equiglass.report.page import Block, Fold, Picture, Pictures, Table, Text
-from equiglass.system import System, type_name
-from equiglass.targets import measured, times_of
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ import numpy as np
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.files import write_text
 from equiglass.formats import load, save
-from equiglass.inherent import quench
-from equiglass.physics import check, collect, failures, measure, write_report
+from equiglass.liquid.inherent import quench
+from equiglass.liquid.system import System
+from equiglass.simulate.checks import check, collect, failures, measure, write_report
 from equiglass.simulate.ensemble import run_ensembles
 from equiglass.simulate.joining import check_joinable, joined
 from equiglass.simulate.lammps import SCRATCH, about_lammps
@@ -27,7 +28,6 @@ from equiglass.simulate.pilot import find_times
 from equiglass.simulate.protocol import Ensemble, Protocol, ScatteringTimes
 from equiglass.simulate.trajectory import configuration_of, equilibrium, run_trajectory, stages
 from equiglass.simulate.workers import Workers, working
-from equiglass.system import System
 
 LARGEST_FORCE = 1e-5
 """On any particle of an inherent structure."""

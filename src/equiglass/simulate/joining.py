@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
+from equiglass.liquid.system import System
 from equiglass.observables import self_scattering_by_type
-from equiglass.system import System
 
 _AXIS_OF_TIMES = {
     "propensity": 0,

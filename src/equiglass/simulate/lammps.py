@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.potential import LennardJones
+from equiglass.liquid.potential import LennardJones
 
 Float = NDArray[np.float64]
 

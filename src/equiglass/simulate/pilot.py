@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
 from equiglass.files import write_text
+from equiglass.liquid.system import System
 from equiglass.observables import first_crossings, self_scattering
 from equiglass.simulate.lammps import State, constant_energy
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble, ScatteringTimes
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
-from equiglass.system import System
 
 Float = NDArray[np.float64]
 

@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from equiglass.errors import EquiglassError
-from equiglass.potential import KOB_ANDERSEN, MIXTURES, WCA, LennardJones
+from equiglass.liquid.potential import KOB_ANDERSEN, MIXTURES, WCA, LennardJones
 
 PRESETS = Path(__file__).with_name("presets")
 """Protocols that come with the package."""

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.files import replacing
-from equiglass.neighbors import wrap
-from equiglass.physics.checks import NOT_IN_EQUILIBRIUM
+from equiglass.liquid.neighbors import wrap
+from equiglass.liquid.system import System
+from equiglass.simulate.checks.checks import NOT_IN_EQUILIBRIUM
 from equiglass.simulate.lammps import State, constant_temperature
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Protocol
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
-from equiglass.system import System
 
 Float = NDArray[np.float64]
 

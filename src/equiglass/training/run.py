@@ -27,18 +27,18 @@ import yaml
 
 from equiglass.errors import EquiglassError
 from equiglass.files import write_text
-from equiglass.inherent import quench
-from equiglass.model import gpu
+from equiglass.liquid.inherent import quench
+from equiglass.liquid.potential import MIXTURES
+from equiglass.liquid.system import System, type_name
+from equiglass.machine import processes
+from equiglass.machine.memory import keep_freed_memory
+from equiglass.methods.descent.loop import EpochResult, Progress, calibrate, fit, key, make_optimizer
+from equiglass.methods.descent.samples import describe, fit_standardisation, labels_of, make_sample, split
+from equiglass.methods.network.configuration import Configuration
+from equiglass.methods.network.trained import Trained, read_trained, save_trained
+from equiglass.model.convolution import triton as gpu
 from equiglass.model.inputs import network_of
 from equiglass.model.network import Network
-from equiglass.model.trained import Trained, read_trained, save_trained
-from equiglass.potential import MIXTURES
-from equiglass.system import System, type_name
-from equiglass.training import distributed
-from equiglass.training.configuration import Configuration
-from equiglass.training.loop import EpochResult, Progress, calibrate, fit, key, make_optimizer
-from equiglass.training.memory import keep_freed_memory
-from equiglass.training.samples import describe, fit_standardisation, labels_of, make_sample, split
 
 LAST, BEST, LOG = "last.safetensors", "best.safetensors", "log.csv"
 
@@ -75,10 +75,10 @@ def train(
     """
     out = Path(out)
     configuration = configuration or Configuration()
-    if configuration.accumulate % distributed.size():
+    if configuration.accumulate % processes.size():
         raise EquiglassError(
             f"the {configuration.accumulate} configurations of an optimiser step cannot be shared evenly by "
-            f"{distributed.size()} processes; set 'accumulate' to a multiple of {distributed.size()}."
+            f"{processes.size()} processes; set 'accumulate' to a multiple of {processes.size()}."
         )
     if validation is None:
         training, held_out = split(systems, configuration.folds, configuration.fold)
@@ -90,9 +90,9 @@ def train(
 
     n_types = max(s.n_types for s in training)
     names = {"training": [s.name for s in training], "validation": [s.name for s in held_out]}
-    if distributed.same(lambda: names) != names:
+    if processes.same(lambda: names) != names:
         raise EquiglassError("the processes read different configurations; give every machine the same data.")
-    log = distributed.same(lambda: _open_folder(out, configuration, names, resume, command))
+    log = processes.same(lambda: _open_folder(out, configuration, names, resume, command))
     standardisation = fit_standardisation(
         training, list(labels), configuration.inputs, n_types, configuration.standardise
     )
@@ -103,12 +103,12 @@ def train(
     trained = Trained(network, configuration.inputs, labels, standardisation, data, configuration.target)
     optimizer = make_optimizer(network, configuration)
     progress = Progress()
-    stopped = distributed.same(lambda: read_trained(out / LAST) if resume and (out / LAST).exists() else None)
+    stopped = processes.same(lambda: read_trained(out / LAST) if resume and (out / LAST).exists() else None)
     if stopped:
         progress = _restore(*stopped, network, optimizer)
         log.keep(progress.step // len(training))
 
-    writes = distributed.rank() == 0
+    writes = processes.rank() == 0
 
     def samples(chosen: Sequence[System]) -> list:
         return [
@@ -153,7 +153,7 @@ def train(
                 save_trained(model, path, extra, state)
         return model
 
-    return distributed.same(calibrated)
+    return processes.same(calibrated)
 
 
 def training_device(choice: str) -> torch.device:
@@ -186,7 +186,7 @@ def completed(
     if not configuration.needs_quench:
         return list(systems)
     warm = [s for s in systems if s.positions_inherent is None]
-    quenched = iter(distributed.shared(lambda some: quench(some, progress=progress), warm))
+    quenched = iter(processes.shared(lambda some: quench(some, progress=progress), warm))
     return [s if s.positions_inherent is not None else next(quenched) for s in systems]
 
 
@@ -226,7 +226,7 @@ def environment() -> dict[str, Any]:
         "packages": {name: version(name) for name in packages},
         "processor": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
-        "processes": distributed.size(),
+        "processes": processes.size(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
 

@@ -1,0 +1,212 @@
+"""Inherent structures: the local minimum of the potential energy downhill from a configuration, by FIRE."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equiglass.errors import EquiglassError
+from equiglass.liquid.neighbors import wrap
+from equiglass.liquid.potential import LennardJones, pair_force, potential_energy
+from equiglass.liquid.system import System
+from equiglass.machine.compiled import library
+
+Float = NDArray[np.float64]
+
+# FIRE parameters, the usual ones; a first step of 0.005 and a longest of 0.05 suit masses of 1 in LJ units.
+FIRST_STEP, LONGEST_STEP, SHORTEST_STEP = 0.005, 0.05, 0.0001
+LONGEST_MOVE = 0.1
+DELAY = 20
+GROW, SHRINK = 1.1, 0.5
+MIXING, MIXING_SHRINK = 0.25, 0.99
+
+HIGHEST_ENERGY = 1e30
+"""Of one particle; beyond it the squares of forces overflow."""
+
+
+@overload
+def quench(
+    systems: System,
+    *,
+    potential: LennardJones | None = None,
+    tolerance: float = 1e-5,
+    max_steps: int = 50_000,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> System: ...
+
+
+@overload
+def quench(
+    systems: Sequence[System],
+    *,
+    potential: LennardJones | None = None,
+    tolerance: float = 1e-5,
+    max_steps: int = 50_000,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> list[System]: ...
+
+
+def quench(
+    systems: System | Sequence[System],
+    *,
+    potential: LennardJones | None = None,
+    tolerance: float = 1e-5,
+    max_steps: int = 50_000,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> System | list[System]:
+    """Argmin E downhill from the thermal positions: the same configurations with ``positions_inherent``.
+
+    Args:
+        systems: one configuration, or several.
+        potential: pair potential, for systems that do not know theirs.
+        tolerance: largest force left on any particle, |F_i| in LJ units.
+        max_steps: steps after which to give up.
+        progress: called after every configuration with (done, total, its name).
+
+    Returns:
+        A system for a system, a list for a list; ``potential`` and provenance are filled in.
+
+    Raises:
+        EquiglassError: no potential is known, particles overlap, or the tolerance is not reached.
+
+    Source: FIRE 2.0 with semi-implicit Euler steps, Guenole et al., Comput. Mater. Sci. 175, 109584 (2020),
+    doi 10.1016/j.commatsci.2020.109584; after Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006),
+    doi 10.1103/PhysRevLett.97.170201.
+    """
+    if isinstance(systems, System):
+        return quench([systems], potential=potential, tolerance=tolerance, max_steps=max_steps, progress=progress)[0]
+    quenched = []
+    for system in systems:
+        quenched.append(_quench(system, system.potential or potential, tolerance, max_steps))
+        if progress is not None:
+            progress(len(quenched), len(systems), system.name)
+    return quenched
+
+
+def _quench(system: System, potential: LennardJones | None, tolerance: float, max_steps: int) -> System:
+    if potential is None:
+        raise EquiglassError(
+            f"{system.name}: a quench needs the pair potential, which this configuration lacks; name it."
+        )
+    known = replace(system, potential=potential)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        energy = potential_energy(system.positions, system.types, system.box, potential)
+    if not np.all(energy < HIGHEST_ENERGY):
+        raise EquiglassError(f"{system.name}: particles overlap, the potential energy is as good as infinite.")
+    inherent = _fire(known, potential, tolerance, max_steps)
+    told = f"FIRE, largest force {tolerance:g}, potential {potential}"
+    return replace(known, positions_inherent=inherent, provenance={**system.provenance, "inherent structure": told})
+
+
+def _fire(system: System, potential: LennardJones, tolerance: float, max_steps: int) -> Float:
+    """Positions of the minimum, unwrapped, (N, 3). Arrays inside are (3, N)."""
+    x = np.array(system.positions.T, order="C")
+    v = np.zeros_like(x)
+    forces = _Forces(system, potential)
+    force = forces(x)
+    step, mixing = FIRST_STEP, MIXING
+    last_uphill = 0
+    for iteration in range(1, max_steps + 1):
+        if _largest(force) <= tolerance:
+            return x.T
+        downhill = np.vdot(v, force) > 0
+        if downhill:
+            along = mixing * np.sqrt(np.vdot(v, v) / np.vdot(force, force))
+            keep = 1 - mixing
+            if iteration - last_uphill > DELAY:
+                step, mixing = min(step * GROW, LONGEST_STEP), mixing * MIXING_SHRINK
+        else:
+            last_uphill = iteration
+            if iteration > DELAY:
+                step, mixing = max(step * SHRINK, SHORTEST_STEP), MIXING
+            # Half a step back to the valley that was overshot, then from rest.
+            x -= 0.5 * step * v
+            v[:] = 0
+            force = forces(x)
+        v += step * force
+        if downhill:
+            v *= keep
+            v += along * force
+        longest = step * _largest(v)
+        if longest > LONGEST_MOVE:
+            v *= LONGEST_MOVE / longest
+        x += step * v
+        force = forces(x)
+    raise EquiglassError(
+        f"{system.name}: the quench left a force of {_largest(force):.2g} after {max_steps} steps, "
+        f"more than {tolerance:g}; allow more steps or a larger force."
+    )
+
+
+def _largest(force: Float) -> float:
+    """Largest |F_i|."""
+    return float(np.sqrt(np.einsum("ai,ai->i", force, force).max()))
+
+
+class _Forces:
+    """Forces from a Verlet list: each pair once, within the cutoff and a skin, renewed when particles left it."""
+
+    SKIN = 0.2
+
+    def __init__(self, system: System, potential: LennardJones) -> None:
+        self.types, self.box, self.potential = system.types, system.box, potential
+        self.cutoff = potential.tables[2]
+        self.origin: Float | None = None
+        self.library: ctypes.CDLL | None = None
+        # Without a compiler, the plain sums give the same, more slowly.
+        with contextlib.suppress(EquiglassError):
+            self.library = library(Path(__file__).with_name("pair_forces.cpp"), wished=("-fno-math-errno",))
+
+    def __call__(self, x: Float) -> Float:
+        """Forces at x, both (3, N)."""
+        if self.origin is None or _largest(x - self.origin) > self.SKIN / 2:
+            self._renew(x)
+        return self._plain(x) if self.library is None else self._compiled(x, self.library)
+
+    def _renew(self, x: Float) -> None:
+        from vesin import NeighborList
+
+        search = NeighborList(cutoff=float(self.cutoff.max()) + self.SKIN, full_list=False)
+        i, j, vectors, distances = search.compute(
+            points=wrap(np.ascontiguousarray(x.T), self.box), box=np.diag(self.box), periodic=True, quantities="ijDd"
+        )
+        i, j = i.astype(np.int32), j.astype(np.int32)
+        near = np.flatnonzero(distances < self.cutoff[self.types[i], self.types[j]] + self.SKIN)
+        order = near[np.argsort(i[near], kind="stable")]
+        self.i, self.j = i[order], j[order]
+        self.lattice = np.ascontiguousarray(vectors[order].T - (x[:, self.j] - x[:, self.i]))
+        self.pair = self.potential.of_pairs(self.types[self.i], self.types[self.j])
+        self.first = np.flatnonzero(np.diff(self.i, prepend=-1))
+        self.origin = x.copy()
+
+    def _plain(self, x: Float) -> Float:
+        vectors = np.take(x, self.j, axis=1)
+        vectors -= np.take(x, self.i, axis=1)
+        vectors += self.lattice
+        squared = vectors[0] * vectors[0]
+        squared += vectors[1] * vectors[1]
+        squared += vectors[2] * vectors[2]
+        vectors *= pair_force(squared, self.pair)
+        forces: Float = np.zeros_like(x)
+        for axis, component in enumerate(vectors):
+            forces[axis] = np.bincount(self.j, component, x.shape[1])
+        # The pairs are sorted by i, so the sums over equal i are sums over runs.
+        forces[:, self.i[self.first]] -= np.add.reduceat(vectors, self.first, axis=1)
+        return forces
+
+    def _compiled(self, x: Float, library: ctypes.CDLL) -> Float:
+        forces = np.zeros_like(x)
+        p = self.pair
+        parameters = (p.epsilon, p.sigma_squared, p.cutoff_squared, p.slope)
+        arrays = (x, self.i, self.j, self.lattice, *parameters, forces)
+        library.pair_forces(
+            ctypes.c_int64(x.shape[1]), ctypes.c_int64(len(self.i)), *(ctypes.c_void_p(a.ctypes.data) for a in arrays)
+        )
+        return forces

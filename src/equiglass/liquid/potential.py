@@ -1,0 +1,191 @@
+"""Lennard-Jones mixtures: pair energy, forces, and the energy of every particle.
+
+    U_ab(r) = 4 eps_ab [(sigma_ab / r)^12 - (sigma_ab / r)^6]
+
+    cut             V(r) = U(r)
+    shifted         V(r) = U(r) - U(r_cut)
+    force-shifted   V(r) = U(r) - U(r_cut) - (r - r_cut) U'(r_cut)
+
+for r < r_cut, a multiple of sigma_ab, and zero beyond. Shifted, the energy is continuous at the cutoff; force-shifted,
+the force too. Masses are 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equiglass.errors import EquiglassError
+from equiglass.liquid.neighbors import pair_blocks
+
+Float = NDArray[np.float64]
+
+TRUNCATIONS = ("cut", "shifted", "force-shifted")
+"""What is done at the cutoff. Cut and shifted differ in the energy alone, force-shifted in the forces too."""
+
+WCA = 2 ** (1 / 6)
+"""The cutoff at the minimum, which leaves the repulsion alone: Weeks, Chandler and Andersen, J. Chem. Phys. 54, 5237
+(1971), doi 10.1063/1.1674820."""
+
+
+class PairParameters(NamedTuple):
+    """V(r) = 4 epsilon [(sigma / r)^12 - (sigma / r)^6] - constant - slope r within the cutoff; each (E,)."""
+
+    epsilon: Float
+    sigma_squared: Float
+    cutoff_squared: Float
+    constant: Float
+    slope: Float
+
+
+@dataclass(frozen=True)
+class LennardJones:
+    """Parameters of a Lennard-Jones mixture of any number of types.
+
+    Attributes:
+        name: what the mixture is called, for instance "kob-andersen".
+        epsilon: well depths, nested tuple (n_types, n_types), symmetric.
+        sigma: diameters, the same shape.
+        cutoff: distance, in units of sigma_ab, beyond which the potential is zero; ``WCA`` keeps the repulsion alone.
+        truncation: what is done at the cutoff, "cut", "shifted" or "force-shifted".
+    """
+
+    name: str
+    epsilon: tuple[tuple[float, ...], ...]
+    sigma: tuple[tuple[float, ...], ...]
+    cutoff: float = 2.5
+    truncation: str = "shifted"
+
+    def __post_init__(self) -> None:
+        """Check that the tables are square, symmetric and positive, and the cutoff and the truncation."""
+        for key in ("epsilon", "sigma"):
+            table = np.asarray(getattr(self, key), dtype=np.float64)
+            object.__setattr__(self, key, tuple(tuple(float(x) for x in row) for row in table))
+            if table.ndim != 2 or table.shape[0] != table.shape[1] or not np.allclose(table, table.T):
+                raise EquiglassError(f"potential {self.name!r}: {key} must be a symmetric square table.")
+            if not np.all(np.isfinite(table)) or np.any(table <= 0):
+                raise EquiglassError(f"potential {self.name!r}: every {key} must be positive.")
+        if len(self.epsilon) != len(self.sigma):
+            raise EquiglassError(f"potential {self.name!r}: epsilon and sigma have different numbers of types.")
+        if not (np.isfinite(self.cutoff) and self.cutoff > 0):
+            raise EquiglassError(f"potential {self.name!r}: the cutoff must be positive; got {self.cutoff}.")
+        object.__setattr__(self, "cutoff", float(self.cutoff))
+        if self.truncation not in TRUNCATIONS:
+            raise EquiglassError(
+                f"potential {self.name!r}: the truncation must be one of {', '.join(TRUNCATIONS)}; "
+                f"got {self.truncation!r}."
+            )
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.truncation} at {self.cutoff:.4g} sigma"
+
+    @property
+    def n_types(self) -> int:
+        """Number of particle types."""
+        return len(self.epsilon)
+
+    @property
+    def tables(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """(epsilon, sigma, cutoff distance), each (n_types, n_types)."""
+        sigma = np.asarray(self.sigma)
+        return np.asarray(self.epsilon), sigma, self.cutoff * sigma
+
+    def of_pairs(self, first: NDArray[np.integer], second: NDArray[np.integer]) -> PairParameters:
+        """The parameters of pairs of particles of these types, each (E,)."""
+        epsilon, sigma, cutoff = self.tables
+        power = (sigma / cutoff) ** 6
+        constant = slope = np.zeros_like(epsilon)
+        if self.truncation != "cut":
+            constant = 4 * epsilon * power * (power - 1)
+        if self.truncation == "force-shifted":
+            slope = 24 * epsilon * power * (1 - 2 * power) / cutoff
+            constant = constant - slope * cutoff
+        tables = epsilon, sigma**2, cutoff**2, constant, slope
+        return PairParameters(*(table[first, second] for table in tables))
+
+
+KOB_ANDERSEN = LennardJones(
+    name="kob-andersen",
+    epsilon=((1.0, 1.5), (1.5, 0.5)),
+    sigma=((1.0, 0.8), (0.8, 0.88)),
+)
+"""The 80:20 mixture of Kob and Andersen, Phys. Rev. E 51, 4626 (1995), doi 10.1103/PhysRevE.51.4626."""
+
+KOB_ANDERSEN_WCA = replace(KOB_ANDERSEN, name="kob-andersen-wca", cutoff=WCA)
+"""The same without attraction, Berthier and Tarjus, Phys. Rev. Lett. 103, 170601 (2009),
+doi 10.1103/PhysRevLett.103.170601."""
+
+MIXTURES = {mixture.name: mixture for mixture in (KOB_ANDERSEN, KOB_ANDERSEN_WCA)}
+"""The mixtures known by name."""
+
+
+def potential_energy(
+    positions: NDArray[np.float64], types: NDArray[np.integer], box: NDArray[np.float64], potential: LennardJones
+) -> NDArray[np.float64]:
+    """E_i = sum_{j != i} V(r_ij): the full sum over neighbours, all images; half of its sum is the total energy.
+
+    The usual energy per particle is therefore half the mean of what is returned.
+
+    Args:
+        positions: (N, 3), wrapped or not, LJ length units.
+        types: (N,), from 0.
+        box: (3,) edge lengths of the periodic box; may be smaller than the cutoff.
+        potential: pair potential of these types.
+
+    Returns:
+        Energies, LJ units, (N,).
+    """
+    return energy_and_forces(positions, types, box, potential)[0]
+
+
+def energy_and_forces(
+    positions: NDArray[np.float64], types: NDArray[np.integer], box: NDArray[np.float64], potential: LennardJones
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """E_i = sum_{j != i} V(r_ij) and F_i = sum_{j != i} V'(r_ij) (x_j - x_i) / r_ij, all images.
+
+    Args:
+        positions: (N, 3), wrapped or not, LJ length units.
+        types: (N,), from 0.
+        box: (3,) edge lengths of the periodic box; may be smaller than the cutoff.
+        potential: pair potential of these types.
+
+    Returns:
+        Energies (N,), as in ``potential_energy``, and forces (N, 3), LJ units.
+    """
+    types = np.asarray(types)
+    n = len(types)
+    energy, forces = np.zeros(n), np.zeros((n, 3))
+    for pairs in pair_blocks(positions, box, float(potential.tables[2].max())):
+        parameters = potential.of_pairs(types[pairs.receivers], types[pairs.senders])
+        squared = pairs.distances**2
+        energy += np.bincount(pairs.receivers, pair_energy(squared, parameters), n)
+        pull = -pair_force(squared, parameters)[:, None] * pairs.vectors
+        for axis in range(3):
+            forces[:, axis] += np.bincount(pairs.receivers, pull[:, axis], n)
+    return energy, forces
+
+
+def pair_energy(squared: Float, parameters: PairParameters) -> Float:
+    """V(r) from r^2, (E,), and the parameters of every pair."""
+    power = (parameters.sigma_squared / squared) ** 3
+    energy = 4 * parameters.epsilon * power * (power - 1) - parameters.constant - parameters.slope * np.sqrt(squared)
+    return np.where(squared < parameters.cutoff_squared, energy, 0.0)
+
+
+def pair_force(squared: Float, parameters: PairParameters) -> Float:
+    """-V'(r) / r, positive where the pair repels, from r^2, (E,), and the parameters of every pair."""
+    power = parameters.sigma_squared / squared
+    power = power * power * power
+    force = 2 * power
+    force -= 1
+    force *= power
+    force *= parameters.epsilon
+    force /= squared
+    force *= 24
+    force += parameters.slope / np.sqrt(squared)
+    # A product, not a choice: it is the quicker, and the force within the cutoff keeps its NaN.
+    force *= squared < parameters.cutoff_squared
+    return force

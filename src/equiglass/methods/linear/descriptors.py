@@ -1,0 +1,162 @@
+"""Rotation-invariant descriptors of the neighbourhood of a particle, with Gaussian radial shells.
+
+Everything here comes from one sum, the first equivariant convolution with fixed radial functions (`shells`). Its
+l = 0 part is the radial descriptor G of Boattini et al.; summed over types, the norm over m divided by the l = 0
+part is their angular descriptor q.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equiglass.liquid.neighbors import neighbourhoods, pairs_among, periodic_pairs, wrap
+from equiglass.liquid.surroundings import AVERAGING_RADIUS, averaging, generations_of, particle_energy
+from equiglass.liquid.system import Structure, System, type_name
+from equiglass.methods.linear.shells import Shells, radial_sums, shell_norms
+
+Float = NDArray[np.float64]
+
+RADIAL = (Shells(0.75, 2.0, 51, 0.025), Shells(2.1, 5.0, 30, 0.05))
+ANGULAR = Shells(1.0, 2.5, 16, 0.1)
+
+PARTICLES_AT_ONCE = 4096
+"""Described at a time: some hundred MB of pairs."""
+
+
+@dataclass(frozen=True)
+class Descriptors:
+    """Which descriptors to compute: those of Boattini et al. with parameters close to theirs.
+
+    E. Boattini, F. Smallenburg, L. Filion, Phys. Rev. Lett. 127, 088007 (2021),
+    doi 10.1103/PhysRevLett.127.088007.
+
+    Attributes:
+        radial: shells of G; narrow ones over the first neighbours, wider ones beyond.
+        angular: shells of q.
+        l_max: q has the degrees l = 1 ... l_max.
+        generations: how many times to average over the neighbourhood; 0 keeps the bare descriptors.
+        averaging_radius: r_c of the averages.
+    """
+
+    radial: tuple[Shells, ...] = RADIAL
+    angular: Shells = ANGULAR
+    l_max: int = 12
+    generations: int = 2
+    averaging_radius: float = AVERAGING_RADIUS
+
+    @property
+    def reach(self) -> float:
+        """Distance beyond which no neighbour counts in generation 0."""
+        return max(shells.reach for shells in (*self.radial, self.angular))
+
+    def number(self, n_types: int) -> int:
+        """Features of one generation."""
+        return n_types * sum(shells.number for shells in self.radial) + self.angular.number * self.l_max
+
+    def names(self, n_types: int = 2) -> list[str]:
+        """Names of the features in the order of the columns of `describe`, for instance "q3(r=1.20) n=1"."""
+        types = [type_name(s) for s in range(n_types)]
+        bare = [f"G_{s}(r={r:.3f})" for shells in self.radial for s in types for r in shells.centres]
+        bare += [f"q{l}(r={r:.2f})" for r in self.angular.centres for l in range(1, self.l_max + 1)]
+        return [f"{name} n={n}" for n in range(self.generations + 1) for name in bare]
+
+
+def describe(
+    system: System,
+    parameters: Descriptors | None = None,
+    *,
+    positions: Structure = "inherent",
+    n_types: int | None = None,
+) -> Float:
+    """Descriptors of Boattini et al. of every particle, generations 0 ... n.
+
+        G_i(r, s) = sum_{j of type s} exp(-(r_ij - r)^2 / (2 w^2))
+        q_i(l, r) = sqrt(4 pi / (2l+1) sum_m |q_lm|^2),   q_lm = sum_j exp(-(r_ij - r)^2 / (2 w^2)) Y_lm / Z_i
+
+    with orthonormal Y_lm and Z_i the sum of the same Gaussians over all neighbours; q is 0 where there is no
+    neighbour within `REACH` widths of the shell. The generations are those of `neighbourhood_averages`.
+
+    Args:
+        system: the configuration.
+        parameters: which descriptors; the defaults of `Descriptors` if not given.
+        positions: the state whose structure is described.
+        n_types: number of types to tell apart; that of the system if not given.
+
+    Returns:
+        Features, shape (N, n_features); `Descriptors.names` names the columns.
+
+    Raises:
+        EquiglassError: inherent-structure positions are not there.
+
+    Source: E. Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), doi 10.1103/PhysRevLett.127.088007.
+    """
+    parameters, n_types = parameters or Descriptors(), n_types or _n_types(system)
+    bare = np.empty((system.n_particles, parameters.number(n_types)))
+    for particles, features in described_blocks(system, parameters, positions, n_types):
+        bare[particles] = features
+    average = averaging(system.positions_in(positions), system.box, parameters.averaging_radius)
+    return generations_of(bare, average, parameters.generations)
+
+
+def described_blocks(
+    system: System, parameters: Descriptors, positions: Structure, n_types: int
+) -> Iterator[tuple[NDArray[np.int64], Float]]:
+    """Generation 0 of `describe`, of some thousand particles at a time: which, (n,), and their features, (n, F)."""
+    where, box = wrap(system.positions_in(positions), system.box), system.box
+    for particles, receives in neighbourhoods(where, box, parameters.reach, PARTICLES_AT_ONCE):
+        near, types = where[particles], system.types[particles]
+        sums = radial_sums(near, types, box, n_types, parameters.radial, receives)
+        pairs = pairs_among(near, receives, box, parameters.angular.reach)
+        norms = shell_norms(pairs, np.zeros_like(types), 1, parameters.angular, parameters.l_max)[receives]
+        weight, norms = norms[..., :1], norms[..., 1:]
+        q = np.divide(norms, weight, out=np.zeros_like(norms), where=weight > 0)
+        n = np.count_nonzero(receives)
+        yield particles[receives], np.concatenate([features.reshape(n, -1) for features in (*sums, q)], axis=1)
+
+
+FIRST_LAYER = Shells(0.8, 2.0, 12, 0.15)
+"""Radial shells of `first_layer_invariants`; this width did best on validation configurations at T = 0.64."""
+
+
+def first_layer_invariants(
+    system: System,
+    shells: Shells = FIRST_LAYER,
+    *,
+    l_max: int = 3,
+    cutoff: float = 2.0,
+    positions: Structure = "thermal",
+    energy: bool = True,
+) -> Float:
+    """|C_i(s, k, l)|, the norm over m of sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2)) Y_lm.
+
+    What one convolution of the equivariant network could make with a Gaussian radial basis, unmixed.
+
+    Args:
+        system: the configuration.
+        shells: centres and width of the radial functions.
+        l_max: highest degree.
+        cutoff: neighbours beyond do not count, whatever the shells.
+        positions: the state whose structure is described.
+        energy: append the potential energy in the inherent structure, E_i = sum_j V(r_ij).
+
+    Returns:
+        Features, shape (N, n_types * shells * (l_max + 1) [+ 1]), in the order (type, shell, l).
+
+    Raises:
+        EquiglassError: inherent-structure positions, or the potential for the energy, are not there.
+
+    Source: F. S. Pezzicoli, G. Charpiat, F. P. Landes, SciPost Phys. (2024), arXiv 2211.03226, Appendix C.
+    """
+    pairs = periodic_pairs(system.positions_in(positions), system.box, cutoff)
+    norms = shell_norms(pairs, system.types, _n_types(system), shells, l_max)
+    features = norms.reshape(system.n_particles, -1)
+    return np.concatenate([features, particle_energy(system)[:, None]], axis=1) if energy else features
+
+
+def _n_types(system: System) -> int:
+    """Number of types of the mixture, whether or not all occur in this configuration."""
+    return system.n_types if system.potential is None else system.potential.n_types

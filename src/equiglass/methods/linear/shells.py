@@ -1,0 +1,231 @@
+"""Moments of the neighbourhood of a particle in Gaussian radial shells: radial sums and rotation-invariant norms.
+
+    C_i(s, k, l, m) = sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2)) Y_lm(a_ij / r_ij),   |Y_l| = 1
+
+Y_l are real spherical harmonics of unit norm: sum_m Y_lm^2 = 1, that is sqrt(4 pi / (2l+1)) times the
+orthonormal ones. A neighbour counts up to `REACH` widths from a shell. The sums are compiled on first use
+(shells.cpp); without a compiler, the plain ones here give the same, more slowly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equiglass.errors import EquiglassError
+from equiglass.liquid.neighbors import Pairs, wrap
+from equiglass.machine.compiled import CompilerError, library
+
+Float = NDArray[np.float64]
+
+REACH = 6.0
+"""Neighbours count up to this many widths from a shell; exp(-18) = 2e-8 is left out."""
+
+
+@dataclass(frozen=True)
+class Shells:
+    """Gaussian shells at equal spacing.
+
+    Attributes:
+        first: centre of the first shell, LJ length units.
+        last: centre of the last shell.
+        number: how many.
+        width: standard deviation of each.
+    """
+
+    first: float
+    last: float
+    number: int
+    width: float
+
+    def __post_init__(self) -> None:
+        """Check that the shells are in order; raises EquiglassError."""
+        several = self.first < self.last if self.number > 1 else self.number == 1
+        if not (0 < self.first <= self.last and several and self.width > 0):
+            raise EquiglassError(f"Shells need 0 < first <= last, number >= 1 and width > 0; got {self}.")
+
+    @property
+    def centres(self) -> Float:
+        """r_k, shape (number,)."""
+        return np.linspace(self.first, self.last, self.number)
+
+    @property
+    def reach(self) -> float:
+        """Distance beyond which no neighbour counts."""
+        return self.last + REACH * self.width
+
+    @property
+    def _arguments(self) -> tuple[ctypes.c_int64 | ctypes.c_double, ...]:
+        spacing = (self.last - self.first) / max(self.number - 1, 1)
+        numbers = (self.first, spacing, self.width, REACH)
+        return ctypes.c_int64(self.number), *(ctypes.c_double(x) for x in numbers)
+
+
+def radial_sums(
+    positions: Float,
+    types: NDArray[np.int64],
+    box: Float,
+    n_types: int,
+    shells: tuple[Shells, ...],
+    receives: NDArray[np.bool_],
+) -> list[Float]:
+    """C_i(s, k, 0, 0) = sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2)).
+
+    Args:
+        positions: (N, 3), wrapped or not, LJ length units.
+        types: (N,).
+        box: (3,) edge lengths of the periodic box; may be smaller than the reach of the shells.
+        n_types: number of types.
+        shells: any number of sets of shells.
+        receives: the n particles whose sums are asked for, (N,).
+
+    Returns:
+        For each set, (n, n_types, number of shells).
+    """
+    from vesin import NeighborList
+
+    # Each pair once: half the work, and the order of the pairs does not matter here.
+    search = NeighborList(cutoff=max(s.reach for s in shells), full_list=False)
+    i, j, distances = search.compute(points=wrap(positions, box), box=np.diag(box), periodic=True, quantities="ijd")
+    near = receives[i] | receives[j]
+    i, j, distances = i[near].astype(np.int64), j[near].astype(np.int64), distances[near]
+    compiled = _compiled()
+    found = []
+    for each in shells:
+        sums = np.zeros((len(types), n_types, each.number))
+        if compiled is None:
+            _plain_sums(i, j, distances, types, each, sums)
+        else:
+            arrays = _pointers(i, j, distances, types)
+            n = ctypes.c_int64(len(i))
+            compiled.shell_sums(n, *arrays, ctypes.c_int64(n_types), *each._arguments, *_pointers(sums))
+        found.append(sums[receives])
+    return found
+
+
+def shell_norms(pairs: Pairs, types: NDArray[np.int64], n_types: int, shells: Shells, l_max: int) -> Float:
+    """|C_i(s, k, l)|, the norm over m, from both directions of every pair.
+
+    Args:
+        pairs: sorted by receiver; what lies beyond the reach of the shells does not count.
+        types: (N,).
+        n_types: number of types.
+        shells: the radial shells.
+        l_max: highest degree.
+
+    Returns:
+        (N, n_types, number of shells, l_max + 1).
+    """
+    norms = np.empty((len(types), n_types, shells.number, l_max + 1))
+    first = np.searchsorted(pairs.receivers, np.arange(len(types) + 1))
+    compiled = _compiled()
+    if compiled is None:
+        _plain_norms(pairs, first, types, shells, norms)
+        return norms
+    arrays = [np.ascontiguousarray(a) for a in (first, types[pairs.senders], pairs.vectors, pairs.distances)]
+    compiled.shell_norms(
+        ctypes.c_int64(len(types)),
+        *_pointers(*arrays),
+        ctypes.c_int64(n_types),
+        *shells._arguments,
+        ctypes.c_int64(l_max),
+        *_pointers(norms),
+    )
+    return norms
+
+
+def _compiled() -> ctypes.CDLL | None:
+    try:
+        return library(Path(__file__).with_name("shells.cpp"))
+    except CompilerError:
+        return None
+
+
+def _pointers(*arrays: NDArray) -> list[ctypes.c_void_p]:
+    return [ctypes.c_void_p(array.ctypes.data) for array in arrays]
+
+
+def _gaussians(distances: Float, shells: Shells) -> Float:
+    """(E, number of shells)."""
+    offsets = (distances[:, None] - shells.centres) / shells.width
+    return np.where(np.abs(offsets) < REACH, np.exp(-0.5 * offsets**2), 0.0)
+
+
+def _plain_sums(
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+    distances: Float,
+    types: NDArray[np.int64],
+    shells: Shells,
+    sums: Float,
+) -> None:
+    near = distances < shells.reach
+    i, j = i[near], j[near]
+    n, n_types, _ = sums.shape
+    for k, weights in enumerate(_gaussians(distances[near], shells).T):
+        rows = np.concatenate([i * n_types + types[j], j * n_types + types[i]])
+        sums[..., k] = np.bincount(rows, np.tile(weights, 2), n * n_types).reshape(n, n_types)
+
+
+BLOCK = 64
+"""Particles in one matrix product: small enough for its factors to stay in the cache."""
+
+
+def _plain_norms(
+    pairs: Pairs, first: NDArray[np.int64], types: NDArray[np.int64], shells: Shells, norms: Float
+) -> None:
+    n, n_types, _, degrees = norms.shape
+    l_max, n_harmonics = degrees - 1, degrees**2
+    for block in range(0, n, BLOCK):
+        end = min(block + BLOCK, n)
+        edges = slice(first[block], first[end])
+        size, width = end - block, int(np.diff(first[block : end + 1]).max())
+        # One padded matrix product for each particle: (shells, neighbours) x (neighbours, types x harmonics).
+        row = pairs.receivers[edges] - block
+        slot = np.arange(first[block], first[end]) - first[pairs.receivers[edges]]
+        radial = np.zeros((size, width, shells.number))
+        radial[row, slot] = _gaussians(pairs.distances[edges], shells)
+        angular = np.zeros((size, width, n_types, n_harmonics))
+        angular[row, slot, types[pairs.senders[edges]]] = unit_harmonics(pairs.vectors[edges], l_max)
+        moments = np.matmul(radial.transpose(0, 2, 1), angular.reshape(size, width, -1))
+        squares = np.square(moments).reshape(size, shells.number, n_types, n_harmonics)
+        summed = np.add.reduceat(squares, np.arange(degrees) ** 2, axis=-1)
+        norms[block:end] = np.sqrt(summed).transpose(0, 2, 1, 3)
+
+
+def unit_harmonics(vectors: Float, l_max: int) -> Float:
+    """Real spherical harmonics of the directions with sum_m Y_lm^2 = 1.
+
+    Y_l0 = P_l(z); for m > 0, sqrt(2) times the semi-normalised P_lm(z) times cos(m phi) and sin(m phi).
+
+    Args:
+        vectors: (E, 3), not zero.
+        l_max: highest degree.
+
+    Returns:
+        (E, (l_max + 1)^2), degree by degree; in each m = 0, then cos and sin of m = 1, 2, ...
+    """
+    x, y, z = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).T
+    harmonics = np.empty(((l_max + 1) ** 2, len(vectors)))
+    # Legendre functions divided by sin(theta)^m, times (x + iy)^m: no division at the poles.
+    plane = np.full(len(vectors), 1.0 + 0.0j)
+    sectoral = 1.0
+    for m in range(l_max + 1):
+        if m > 0:
+            plane = plane * (x + 1j * y)
+            sectoral *= np.sqrt((2 * m - 1) / (2 * m))
+        below, legendre = np.zeros_like(z), np.full_like(z, sectoral)
+        for l in range(m, l_max + 1):
+            if l > m:
+                step = (2 * l - 1) * z * legendre - np.sqrt((l - 1) ** 2 - m**2) * below
+                below, legendre = legendre, step / np.sqrt(l**2 - m**2)
+            if m == 0:
+                harmonics[l**2] = legendre
+            else:
+                harmonics[l**2 + 2 * m - 1] = np.sqrt(2) * legendre * plane.real
+                harmonics[l**2 + 2 * m] = np.sqrt(2) * legendre * plane.imag
+    return harmonics.T

@@ -1,0 +1,100 @@
+"""Ridge regression towards a given line, its penalty chosen by leaving out one configuration at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from equiglass.errors import EquiglassError
+from equiglass.liquid.system import Float
+
+PENALTIES: tuple[float, ...] = tuple(float(p) for p in np.logspace(-6, 2, 17))
+"""Penalties tried, in units of the variance of the standardised features."""
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """y = offset + weights . x, and the same without each configuration in turn.
+
+    Attributes:
+        weights: (F,).
+        offset: of the line.
+        penalty: the one chosen.
+        weights_without: fitted without configuration c, with the same penalty, (C, F).
+        offset_without: (C,).
+    """
+
+    weights: Float
+    offset: float
+    penalty: float
+    weights_without: Float
+    offset_without: Float
+
+    @property
+    def error(self) -> Float:
+        """Jackknife standard error of the weights over configurations, (F,)."""
+        n = len(self.weights_without)
+        return np.sqrt((n - 1) * np.var(self.weights_without, axis=0))
+
+
+def fit_line(x: Sequence[Float], y: Sequence[Float], prior: Float, penalties: Sequence[float] = PENALTIES) -> Line:
+    """Minimum over a and w of <(y - a - w . x)^2> + penalty |D (w - prior)|^2, solved exactly.
+
+    D are the standard deviations of x over all given particles, so the penalty has no unit; the offset a is free.
+    Whatever the penalty, the line is at least as good on what it is fitted to as any with the weights ``prior``. The
+    penalty is the one with the smallest mean squared error on the configuration left out, averaged over
+    configurations.
+
+    Args:
+        x: features of each configuration, (n_c, F).
+        y: targets of each configuration, (n_c,), all known.
+        prior: the weights that the penalty draws towards, (F,).
+        penalties: those to choose from, positive.
+
+    Raises:
+        EquiglassError: fewer than two configurations.
+    """
+    if len(x) < 2:
+        raise EquiglassError("A ridge regression that chooses its penalty needs two configurations or more.")
+    everything = np.concatenate(x)
+    mean, deviation = everything.mean(axis=0), everything.std(axis=0)
+    varies = deviation > 1e-6 * deviation.max(initial=0)
+    scale = np.where(varies, deviation, np.inf)
+    z = [(part - mean) / scale for part in x]
+    rest = [targets - part @ prior for part, targets in zip(x, y, strict=True)]
+    sums = [np.array([len(part) for part in z]), *(np.array(s) for s in zip(*map(_sums, z, rest), strict=True))]
+    total = [s.sum(axis=0) for s in sums]
+
+    without = [_path([t - s[c] for t, s in zip(total, sums, strict=True)], penalties) for c in range(len(x))]
+    errors = [
+        np.mean((targets[:, None] - part @ slopes.T - offsets) ** 2, axis=0)
+        for part, targets, (slopes, offsets) in zip(z, rest, without, strict=True)
+    ]
+    best = int(np.argmin(np.mean(errors, axis=0)))
+    slopes, offsets = _path(total, penalties)
+    weights_without = prior + np.array([path[best] for path, _ in without]) / scale
+    weights = prior + slopes[best] / scale
+    return Line(
+        weights,
+        float(offsets[best] - mean @ (weights - prior)),
+        penalties[best],
+        weights_without,
+        np.array([path[best] for _, path in without]) - (weights_without - prior) @ mean,
+    )
+
+
+def _sums(x: Float, y: Float) -> tuple[Float, Float, Float, Float]:
+    return x.sum(axis=0), np.asarray(y.sum()), x.T @ x, x.T @ y
+
+
+def _path(sums: Sequence[Float], penalties: Sequence[float]) -> tuple[Float, Float]:
+    """Slopes (P, F) and offsets (P,) from n, sum x, sum y, sum x x^T, sum x y."""
+    n, x, y, xx, xy = sums
+    x, y = x / n, y / n
+    eigenvalues, vectors = np.linalg.eigh(xx / n - np.outer(x, x))
+    # Rounding leaves small negative eigenvalues where features are collinear.
+    damping = np.clip(eigenvalues, 0, None) + np.asarray(penalties)[:, None]
+    slopes = ((xy / n - y * x) @ vectors / damping) @ vectors.T
+    return slopes, y - slopes @ x

@@ -1,0 +1,53 @@
+"""One convolution layer: the weights of the operation in :mod:`equiglass.model.convolution.operation`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from equiglass.model.architecture import Architecture
+from equiglass.model.convolution.operation import Dropout, Edges, Radial, convolve
+from equiglass.model.convolution.paths import Paths
+from equiglass.model.radial import RadialTrunk
+
+
+class Convolution(nn.Module):
+    """Radial functions, tensor product, neighbour sum, mixing."""
+
+    def __init__(self, architecture: Architecture, paths: Paths) -> None:
+        super().__init__()
+        a = architecture
+        self.paths = paths
+        self.norm = a.neighbors**-0.5
+        self.dropout = a.dropout
+        self.trunk = RadialTrunk(a.basis_size, a.radial_width)
+        self.radial = nn.Linear(a.radial_width, paths.combinations)
+        self.mixing = nn.ParameterList()
+        for l_out in range(a.l_max + 1):
+            rows = paths.combinations_to(l_out)
+            self.mixing.append(nn.Parameter(torch.randn(rows, a.channels) / max(rows, 1) ** 0.5))
+
+    def forward(
+        self, h: Tensor | None, inputs: Sequence[Tensor], edges: Edges, mixing: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """Convolve.
+
+        Args:
+            h: (N, (l_max + 1)^2, C), or None in the first layer.
+            inputs: node inputs by degree: (N, 1, S), (N, 3, V), ...
+            edges: received by n of the nodes. Batch-norm statistics and dropout are those of these edges.
+            mixing: used in the place of the layer's own.
+
+        Returns:
+            (n, (l_max + 1)^2, C).
+        """
+        weight, bias, scale, shift = self.trunk(edges.basis)
+        weights = Radial(weight, bias, scale, shift, self.radial.weight, self.radial.bias)
+        dropout = None
+        if self.training and self.dropout > 0:
+            # From torch's generator, so that its seed fixes the dropout.
+            key = torch.randint(-(2**63), 2**63 - 1, (), device=edges.basis.device)
+            dropout = Dropout(self.dropout, key)
+        return convolve(h, inputs, edges, weights, mixing or list(self.mixing), self.norm, self.paths, dropout)

@@ -1,0 +1,191 @@
+"""Triton source of the neighbour sum and of its gradient, written out for one degree l_in of a path table.
+
+    A_p[m_in, m_edge, c] = sum_j phi_{p,c}(r_ij) x_{j,c}[m_in] Y_ij[m_edge]         S_p = CG A_p, once a receiver
+    q_p[m_in, c] = sum_{m_edge} D_p[m_in, m_edge, c] Y_ij[m_edge]                   D_p = CG dS_p, once a receiver
+    dphi_{p,c} = sum_{m_in} q_p[m_in, c] x_{j,c}[m_in]            dx_{ij,c}[m_in] = sum_p phi_{p,c}(r_ij) q_p[m_in, c]
+
+A lane is one channel of one receiver, a program a few receivers with all channels of one l_in. A lane goes through its
+neighbours with the A_p or D_p of a group of paths in registers; paths, components and hidden units are written out, so
+that nothing but the number of neighbours is known only at run time. Lanes that stand for no channel, no receiver or no
+neighbour compute zeros.
+
+Arguments of the kernels (n receivers, E edges, W channels entering at l_in, H hidden units, K harmonics):
+    begins (n + 1,), senders (E,), u (E, H), y (E, K), x (N, 2 l_in + 1, W), weight (n_comb, H), bias (n_comb,);
+    s0, s1, ...: S or dS by l_out, (n, 2 l_out + 1, n_comb to l_out);
+    du (E, H) is added to; dx (E, 2 l_in + 1, C) is written by the first group of an l_in and added to by the others;
+    partial (programs, rows of the group, H + 1) is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from textwrap import indent
+from typing import NamedTuple
+
+import numpy as np
+
+from equiglass.model.convolution.paths import Path, Paths, clebsch_gordan
+
+# A thread has 255 registers; addresses, the edge and the sums of one path take the rest.
+REGISTERS = 170
+
+
+class Member(NamedTuple):
+    """A path, its first row in weight and bias, and its first column in the S of its l_out."""
+
+    path: Path
+    row: int
+    column: int
+
+
+Group = tuple[Member, ...]
+
+
+def members(paths: Paths) -> list[Member]:
+    """All paths with their places."""
+    found, row, columns = [], 0, [0] * (paths.l_max + 1)
+    for path, width in zip(paths.triplets, paths.widths, strict=True):
+        found.append(Member(path, row, columns[path.l_out]))
+        row += width
+        columns[path.l_out] += width
+    return found
+
+
+def groups(paths: Paths, hidden: int) -> list[Group]:
+    """The paths in groups of one l_in and one l_edge each, as many paths as a lane has registers for."""
+    found: list[Group] = []
+    for (l_in, l_edge), same in groupby(members(paths), lambda member: member.path[:2]):
+        at_once = max(1, REGISTERS // ((2 * l_in + 1) * (2 * l_edge + 1) + 2 * (hidden + 1)))
+        chosen = tuple(same)
+        found += [chosen[first : first + at_once] for first in range(0, len(chosen), at_once)]
+    return found
+
+
+def lanes_of(paths: Paths, group: Group) -> int:
+    """Lanes of one receiver: its channels, made up to a power of two."""
+    return 1 << (paths.entering(group[0].path.l_in) - 1).bit_length()
+
+
+def forward_source(paths: Paths, group: Group, hidden: int) -> str:
+    """The kernel ``forward``: S of a group of paths."""
+    degree = group[0].path.l_in
+    before = [f"a{p}_{a}_{b} = zero" for p, a, b in _components(group)]
+    loop = [*_edge(paths, group, hidden)]
+    for p, member in enumerate(group):
+        loop.append(f"phi = tl.maximum(z{p}, 0.0)")
+        for a in range(2 * degree + 1):
+            loop.append(f"message = phi * x{a}")
+            loop += [f"a{p}_{a}_{b} += message * y{b}" for b in range(2 * member.path.l_edge + 1)]
+    after = []
+    for p, member in enumerate(group):
+        for m in range(2 * member.path.l_out + 1):
+            coupled = _combination(clebsch_gordan(member.path)[:, :, m], f"a{p}_{{}}_{{}}")
+            after.append(f"tl.store({_place(paths, member, m)}, {coupled}, mine)")
+    return _kernel("forward", "", paths, group, hidden, before, loop, after)
+
+
+def backward_source(paths: Paths, group: Group, hidden: int) -> str:
+    """The kernel ``backward``: from dS of a group of paths du, dx, and the gradients to weight and bias by program."""
+    degree, field, lanes = group[0].path.l_in, paths.field, lanes_of(paths, group)
+    size, width = 2 * degree + 1, paths.entering(degree)
+    before = []
+    for p, member in enumerate(group):
+        orders = range(2 * member.path.l_out + 1)
+        before += [f"s{p}_{m} = tl.load({_place(paths, member, m)}, mine, 0.0)" for m in orders]
+        for a, b in np.ndindex(size, 2 * member.path.l_edge + 1):
+            before.append(f"d{p}_{a}_{b} = {_combination(clebsch_gordan(member.path)[a, b], f's{p}_{{}}')}")
+        before += [f"gb{p} = zero", *(f"gw{p}_{k} = zero" for k in range(hidden))]
+
+    loop = [*_edge(paths, group, hidden), *(f"dx{a} = zero" for a in range(size))]
+    for p, member in enumerate(group):
+        loop += [f"phi = tl.maximum(z{p}, 0.0)", "dphi = zero"]
+        for a in range(size):
+            terms = [f"d{p}_{a}_{b} * y{b}" for b in range(2 * member.path.l_edge + 1)]
+            loop += [f"q = {' + '.join(terms)}", f"dphi += q * x{a}", f"dx{a} += q * phi"]
+        loop += [f"dz{p} = tl.where(z{p} > 0, dphi, 0.0)", f"gb{p} += dz{p}"]
+        loop += [f"gw{p}_{k} += dz{p} * u{k}" for k in range(hidden)]
+    for k in range(hidden):
+        of_lane = " + ".join(f"dz{p} * w{p}_{k}" for p in range(len(group)))
+        loop.append(f"at = du + (begin_of_row + k) * {hidden} + {k}")
+        loop.append(f"sum_over_channels = tl.sum(tl.reshape({of_lane}, (R, {lanes})), 1)")
+        loop.append("tl.store(at, tl.load(at, k < count_of_row, 0.0) + sum_over_channels, k < count_of_row)")
+    for a in range(size if field else 0):
+        # Of the groups with one l_in the first, that of l_edge = 0, writes and the others add.
+        earlier = f"tl.load(at, here & (c < {field}), 0.0) + " if group[0].path.l_edge else ""
+        loop.append(f"at = dx + (edge * {size} + {a}) * {field} + c")
+        loop.append(f"tl.store(at, {earlier}dx{a}, here & (c < {field}))")
+
+    after = []
+    for p in range(len(group)):
+        after.append(f"at = partial + ((program * {len(group)} + {p}) * {width} + channels) * {hidden + 1}")
+        for k, name in enumerate([*(f"gw{p}_{k}" for k in range(hidden)), f"gb{p}"]):
+            sum_over_receivers = f"tl.sum(tl.reshape({name}, (R, {lanes})), 0)"
+            after.append(f"tl.store(at + {k}, {sum_over_receivers}, channels < {width})")
+    return _kernel("backward", "du, dx, partial, ", paths, group, hidden, before, loop, after)
+
+
+def _kernel(
+    name: str,
+    results: str,
+    paths: Paths,
+    group: Group,
+    hidden: int,
+    before: list[str],
+    loop: list[str],
+    after: list[str],
+) -> str:
+    """The whole kernel from what is done before, for every neighbour, and after."""
+    width, lanes = paths.entering(group[0].path.l_in), lanes_of(paths, group)
+    by_order = ", ".join(f"s{l}" for l in range(paths.l_max + 1))
+    body = f"""program = tl.program_id(0).to(tl.int64)
+row = program * R + tl.arange(0, R)
+begin_of_row = tl.load(begins + row, row < n, 0)
+count_of_row = tl.load(begins + row + 1, row < n, 0) - begin_of_row
+channels = tl.arange(0, {lanes})
+lane = tl.arange(0, R * {lanes})
+c = lane % {lanes}
+node = program * R + lane // {lanes}
+mine = (node < n) & (c < {width})
+begin = tl.load(begins + node, mine, 0)
+count = tl.load(begins + node + 1, mine, 0) - begin
+zero = tl.zeros((R * {lanes},), u.dtype.element_ty)
+"""
+    for p, member in enumerate(group):
+        at = f"({member.row} + c)"
+        body += f"b{p} = tl.load(bias + {at}, c < {width}, 0.0)\n"
+        for k in range(hidden):
+            body += f"w{p}_{k} = tl.load(weight + {at} * {hidden} + {k}, c < {width}, 0.0)\n"
+    body += "\n".join([*before, "for k in range(tl.max(count_of_row, 0)):", indent("\n".join(loop), "    "), *after])
+    arguments = f"begins, senders, u, y, x, weight, bias, {by_order}, {results}n, R: tl.constexpr"
+    return f"@triton.jit\ndef {name}({arguments}):\n" + indent(body, "    ") + "\n"
+
+
+def _edge(paths: Paths, group: Group, hidden: int) -> Iterator[str]:
+    """Neighbour number k: u, y and x of the edge, and the radial functions before their ReLU, z."""
+    l_in, l_edge, _ = group[0].path
+    yield from ("edge = begin + k", "here = k < count", "sender = tl.load(senders + edge, here, 0)")
+    yield from (f"u{k} = tl.load(u + edge * {hidden} + {k}, here, 0.0)" for k in range(hidden))
+    for b in range(2 * l_edge + 1):
+        yield f"y{b} = tl.load(y + edge * {paths.components} + {l_edge**2 + b}, here, 0.0)"
+    for a in range(2 * l_in + 1):
+        yield f"x{a} = tl.load(x + (sender * {2 * l_in + 1} + {a}) * {paths.entering(l_in)} + c, here, 0.0)"
+    for p in range(len(group)):
+        yield " + ".join([f"z{p} = b{p}", *(f"w{p}_{k} * u{k}" for k in range(hidden))])
+
+
+def _components(group: Group) -> Iterator[tuple[int, int, int]]:
+    for p, member in enumerate(group):
+        for a, b in np.ndindex(2 * member.path.l_in + 1, 2 * member.path.l_edge + 1):
+            yield p, a, b
+
+
+def _place(paths: Paths, member: Member, m: int) -> str:
+    l_out = member.path.l_out
+    return f"s{l_out} + (node * {2 * l_out + 1} + {m}) * {paths.combinations_to(l_out)} + {member.column} + c"
+
+
+def _combination(coefficients: np.ndarray, name: str) -> str:
+    """The sum of coefficient times variable over the coefficients that do not vanish."""
+    terms = [f"{float(coefficients[at])!r} * {name.format(*at)}" for at in zip(*np.nonzero(coefficients), strict=True)]
+    return " + ".join(terms) or "zero"

@@ -1,7 +1,0 @@
-"""Is a data set what it says: a liquid in equilibrium, not a crystal, and runs that conserve what they must?"""
-
-from equiglass.physics.checks import Check, check, failures
-from equiglass.physics.measurement import Measured, StatePoint, collect, measure
-from equiglass.physics.report import write_report
-
-__all__ = ["Check", "Measured", "StatePoint", "check", "collect", "failures", "measure", "write_report"]
