@@ -18,7 +18,9 @@ from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.formats import save
 from equiglass.liquid import neighbors
-from equiglass.liquid.surroundings import inherent_distance, neighbourhood_averages, particle_energy
+from equiglass.liquid.energy import particle_energy
+from equiglass.liquid.inherent import inherent_distance
+from equiglass.liquid.surroundings import neighbourhood_averages
 from equiglass.liquid.system import System
 from equiglass.methods.linear import boattini, descriptors
 from equiglass.methods.linear.boattini import boattini_features, fit_boattini, load_boattini, save_boattini

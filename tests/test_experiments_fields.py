@@ -22,7 +22,7 @@ from equiglass.experiments.plan import Group, groups_of, trainings
 from equiglass.experiments.runs import Run, train_missing
 from equiglass.experiments.spatial import BIN, spatial_rows
 from equiglass.experiments.temperatures import Seeded, asymmetries, asymmetry, median_rows
-from equiglass.liquid.surroundings import particle_energy
+from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.system import System
 from equiglass.observables import PAPER, Step, chi4, pearson
 from equiglass.prediction.evaluation import evaluate_model
@@ -131,7 +131,7 @@ def test_fields_are_measured_predicted_and_learned_anew(runs: list[Run]) -> None
     rows, _ = transfer(warm.model, {0.4: Split(list(group.training), list(group.test))}, set())
     for kind, _, values in got.by_type():
         for t, label in enumerate(got.labels):
-            truth = [s.propensity[s.at(label), s.types == "AB".index(kind)] for s in group.test]
+            truth = [s.propensity[s.row(label), s.types == "AB".index(kind)] for s in group.test]
             row = next(row for row in rows if (row.type, row.label) == (kind, label))
             each = [pearson(x, y[t]) for x, y in zip(truth, values, strict=True)]
             np.testing.assert_allclose(each, row.learn.each, atol=1e-9)
@@ -359,4 +359,4 @@ def test_a_baseline_on_the_energy_alone_finds_a_planted_line(monkeypatch: pytest
     predicted = baseline_predictions(systems[:2], systems[2:], base_configuration())[ENERGY]
     for system, fields in zip(systems[2:], predicted, strict=True):
         for label in system.time_labels:
-            assert pearson(system.propensity[system.at(label)], fields[label]) > 0.9999
+            assert pearson(system.propensity[system.row(label)], fields[label]) > 0.9999

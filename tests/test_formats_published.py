@@ -173,7 +173,7 @@ def test_real_bapst_file(data_folder: Path) -> None:
     assert system.time_labels == tuple(
         "F=" + f for f in ["0.9", "0.8", "0.7", "0.6", "0.5", "0.4", "1/e", "0.3", "0.2", "0.1"]
     )
-    assert system.times[system.at("F=1/e")] == pytest.approx(5375.112)
+    assert system.times[system.row("F=1/e")] == pytest.approx(5375.112)
     assert system.times[0] == pytest.approx(0.132)
     assert system.box[0] == pytest.approx(15.0442, abs=1e-4)
     assert np.all(np.diff(system.propensity.mean(axis=1))[4:] > 0)
@@ -194,7 +194,7 @@ def test_glassbench(tmp_path: Path) -> None:
     (system,) = load(tmp_path)
     assert (system.name, system.temperature, system.runs) == ("T0.56_401", 0.56, 32)
     assert system.time_labels == tuple(str(k) for k in range(1, 11))
-    assert system.times[system.at("7")] == 52
+    assert system.times[system.row("7")] == 52
     np.testing.assert_array_equal(system.types, LIQUID.types)
     np.testing.assert_array_equal(system.propensity, arrays["md_prop"])
     assert sorted(system.predictions) == ["BOTAN", "SE3"]
@@ -291,7 +291,7 @@ def test_unknown_potential_is_left_out_with_a_warning(tmp_path: Path) -> None:
 def test_real_labelled_npz(data_folder: Path) -> None:
     (system,) = load(data_folder / "ka_T0.56" / "ka_N4096_T0.56_2001.npz")
     assert (system.temperature, system.runs, system.n_particles) == (0.56, 32, 4096)
-    assert system.times[system.at("7")] == 52
+    assert system.times[system.row("7")] == 52
     a = system.types == 0
     distance = np.linalg.norm(system.positions_inherent - system.positions, axis=1).mean()
     assert 0.1 < distance < 0.2

@@ -28,7 +28,7 @@ from equiglass.simulate import Ensemble, run_from
 from equiglass.simulate.checks import Check, Measured, check, collect, failures, measure, write_report
 from equiglass.simulate.joining import joined
 
-PACKAGE = Path(equiglass.__file__).parent / "data" / "kalj-T0.64.h5"
+PACKAGE = Path(equiglass.__file__).parent / "experiments" / "data" / "kalj-T0.64.h5"
 
 
 @pytest.fixture(scope="module")

@@ -197,7 +197,7 @@ def test_a_file_that_is_no_protocol(tmp_path: Path, content: bytes) -> None:
 def test_the_protocol_of_the_data_set_of_the_package() -> None:
     import equiglass
 
-    protocol = load_protocol(Path(equiglass.__file__).parent / "data" / "kalj-T0.64.yaml")
+    protocol = load_protocol(Path(equiglass.__file__).parent / "experiments" / "data" / "kalj-T0.64.yaml")
     assert protocol.counts.tolist() == [1032, 258]
     assert isinstance(protocol.times, dict)
     assert protocol.times["7"] == 16.5

@@ -163,7 +163,7 @@ def test_lammps_with_mpi(liquid: System, tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_benchmark() -> None:
     from equiglass.benchmark.simulate import simulate
 
-    system = load(Path(equiglass.__file__).parent / "data" / "kalj-T0.64.h5")[0]
+    system = load(Path(equiglass.__file__).parent / "experiments" / "data" / "kalj-T0.64.h5")[0]
     found = simulate(system, runs=2, repeats=1, times=(0.013, 0.1))
     # 3 and 18 steps.
     assert found["ours_particle_steps_per_s"] * found["ours_s"] == pytest.approx(21 * 2 * system.n_particles)

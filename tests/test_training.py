@@ -21,9 +21,8 @@ from safetensors.torch import load_file, save_file
 
 import equiglass
 from equiglass.errors import EquiglassError
-from equiglass.liquid.inherent import quench
+from equiglass.liquid.inherent import inherent_distance, quench
 from equiglass.liquid.potential import KOB_ANDERSEN
-from equiglass.liquid.surroundings import inherent_distance
 from equiglass.liquid.targets import measured
 from equiglass.methods.descent import loop as training_loop
 from equiglass.methods.descent.gradient import Gradient, masked_loss

@@ -17,7 +17,7 @@ from rich.table import Table
 from equiglass.errors import EquiglassError
 from equiglass.files import write_text
 from equiglass.formats import load, propensity_column, write_xyz
-from equiglass.liquid.surroundings import inherent_distance
+from equiglass.liquid.inherent import inherent_distance
 from equiglass.liquid.system import System
 from equiglass.methods.linear.descriptors import FIRST_LAYER, first_layer_invariants
 from equiglass.methods.linear.ridge import fit_ridge
@@ -85,7 +85,7 @@ def report(out: Path, run: Path) -> list[Row]:
 def _columns(system: System, predicted: Predicted) -> dict[str, np.ndarray]:
     assert system.propensity is not None
     columns = {propensity_column(label): np.asarray(values) for label, values in predicted.items()}
-    return columns | {f"measured_{label}": system.propensity[system.at(label)] for label in predicted}
+    return columns | {f"measured_{label}": system.propensity[system.row(label)] for label in predicted}
 
 
 def _print(rows: Sequence[Row], baseline: Sequence[Row], configurations: int) -> None:
@@ -128,7 +128,7 @@ def _draw(out: Path, rows: Sequence[Row], baseline: Sequence[Row], system: Syste
     last = of_a[-1].label
     if system.propensity is None:
         raise EquiglassError(f"{system.name} has no propensities to draw.")
-    truth = system.propensity[system.at(last)]
+    truth = system.propensity[system.row(last)]
     title = f"t = {of_a[-1].time:g}"
     save_figure(propensity_slice(system, truth, predicted[last], title=title), out / "slice.png")
     save_figure(scatter(truth, predicted[last], title=title), out / "scatter.png")

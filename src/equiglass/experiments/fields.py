@@ -20,7 +20,8 @@ from equiglass.experiments.declaration import Declaration, options_of
 from equiglass.experiments.measured import Line, apart, markdown, number
 from equiglass.experiments.plan import Group
 from equiglass.experiments.runs import Run, groups_of_runs
-from equiglass.liquid.system import Float, System, type_name
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import measured
 from equiglass.observables import GLASSBENCH, PAPER, Step
 from equiglass.prediction.evaluation import Predicted
@@ -91,7 +92,7 @@ class Field:
 
     def time(self, label: str) -> float:
         """Value of a time in the first configuration."""
-        return float(self.group.test[0].times[self.group.test[0].at(label)])
+        return float(self.group.test[0].times[self.group.test[0].row(label)])
 
     def line(self, kind: str, label: str, step: Step) -> Line:
         """What a row of results begins with: `COLUMNS` and the seed."""
@@ -168,7 +169,7 @@ def _predicted(name: str, run: Run, group: Group, labels: Sequence[str], predict
 
 
 def _transferred(name: str, run: Run, group: Group, labels: Sequence[str]) -> Field:
-    fit = refit(decoders_of(run.model).at(labels), [represent(run.model, system) for system in group.training])
+    fit = refit(decoders_of(run.model).select(labels), [represent(run.model, system) for system in group.training])
 
     def predicted(system: System) -> Predicted:
         return fit.decoders.predict(represent(run.model, system))

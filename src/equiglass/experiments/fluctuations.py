@@ -22,7 +22,7 @@ from equiglass.experiments.fields import (
 )
 from equiglass.experiments.measured import Line, Measured, plain
 from equiglass.experiments.runs import Run
-from equiglass.liquid.system import Float
+from equiglass.liquid.arrays import Float
 from equiglass.observables import Step, bootstrap, chi4, self_overlap
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from equiglass.experiments.measured import Line, Measured, over_seeds
 from equiglass.experiments.plan import Group
 from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.experiments.scores import table
-from equiglass.liquid.surroundings import particle_energy
-from equiglass.liquid.system import Float, System
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.energy import particle_energy
+from equiglass.liquid.system import System
 from equiglass.methods.linear.boattini import FOLDS, Boattini, boattini_features, fit_boattini
 from equiglass.methods.linear.descriptors import first_layer_invariants
 from equiglass.methods.linear.ridge import PENALTIES, fit_ridge_by_folds

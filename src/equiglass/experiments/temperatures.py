@@ -22,7 +22,7 @@ from equiglass.experiments.declaration import Declaration, options_of
 from equiglass.experiments.measured import Cell, Line, Measured, markdown, number, over_seeds, plain, spread
 from equiglass.experiments.plan import Group
 from equiglass.experiments.runs import Run, groups_of_runs
-from equiglass.liquid.system import Float
+from equiglass.liquid.arrays import Float
 from equiglass.observables import bootstrap
 from equiglass.representation.transfer import ALL_TIMES, Measure, Row, Scores, Split, as_line, tau_alpha, transfer
 

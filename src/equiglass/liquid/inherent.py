@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.potential import LennardJones, pair_force, potential_energy
 from equiglass.liquid.system import System
 from equiglass.machine.compiled import library
-
-Float = NDArray[np.float64]
 
 # FIRE parameters, the usual ones; a first step of 0.005 and a longest of 0.05 suit masses of 1 in LJ units.
 FIRST_STEP, LONGEST_STEP, SHORTEST_STEP = 0.005, 0.05, 0.0001
@@ -210,3 +208,22 @@ class _Forces:
             ctypes.c_int64(x.shape[1]), ctypes.c_int64(len(self.i)), *(ctypes.c_void_p(a.ctypes.data) for a in arrays)
         )
         return forces
+
+
+def inherent_displacement(system: System) -> Float:
+    """d_i = x_i(inherent) - x_i(thermal), (N, 3), LJ length.
+
+    Raises:
+        EquiglassError: no inherent structure is there.
+    """
+    return system.positions_in("inherent") - system.positions
+
+
+def inherent_distance(system: System) -> Float:
+    """|d_i|, (N,), LJ length.
+
+    Raises:
+        EquiglassError: no inherent structure is there.
+    """
+    distance: Float = np.linalg.norm(inherent_displacement(system), axis=1)
+    return distance

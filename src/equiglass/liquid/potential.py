@@ -19,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import pair_blocks
-
-Float = NDArray[np.float64]
 
 TRUNCATIONS = ("cut", "shifted", "force-shifted")
 """What is done at the cutoff. Cut and shifted differ in the energy alone, force-shifted in the forces too."""

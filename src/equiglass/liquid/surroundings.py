@@ -6,55 +6,15 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from equiglass.errors import EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import pair_blocks, spatial_order, wrap
-from equiglass.liquid.potential import LennardJones, potential_energy
-from equiglass.liquid.system import Float, Structure, System
+from equiglass.liquid.system import Structure, System
 
 AVERAGING_RADIUS = 2.1
 """r_c of the averages, LJ length."""
 
 Average = Callable[[Float], Float]
 """Of values (N, F) over the neighbourhood of every particle."""
-
-
-def particle_energy(system: System, structure: Structure = "inherent", potential: LennardJones | None = None) -> Float:
-    """E_i = sum_{j != i} V(r_ij), (N,), LJ energy.
-
-    Args:
-        system: the configuration.
-        structure: thermal or inherent positions.
-        potential: used where the system does not know its own.
-
-    Raises:
-        EquiglassError: no potential is known, or no inherent structure is there.
-    """
-    potential = system.potential or potential
-    if potential is None:
-        raise EquiglassError(
-            f"{system.name}: the potential energy is needed, but the file names no potential. Store the potential "
-            "with the configuration, or choose a model without the energy (inputs.energy: none)."
-        )
-    return potential_energy(system.positions_in(structure), system.types, system.box, potential)
-
-
-def inherent_displacement(system: System) -> Float:
-    """d_i = x_i(inherent) - x_i(thermal), (N, 3), LJ length.
-
-    Raises:
-        EquiglassError: no inherent structure is there.
-    """
-    return system.positions_in("inherent") - system.positions
-
-
-def inherent_distance(system: System) -> Float:
-    """|d_i|, (N,), LJ length.
-
-    Raises:
-        EquiglassError: no inherent structure is there.
-    """
-    distance: Float = np.linalg.norm(inherent_displacement(system), axis=1)
-    return distance
 
 
 def neighbourhood_averages(

@@ -22,10 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import minimum_image, wrap
 from equiglass.liquid.potential import LennardJones
-
-Float = NDArray[np.float64]
 
 Structure = Literal["thermal", "inherent"]
 
@@ -203,7 +202,7 @@ class System:
             raise EquiglassError(f"{self.name} has no inherent structure; make it with equiglass.quench first.")
         return self.positions_inherent
 
-    def at(self, label: str) -> int:
+    def row(self, label: str) -> int:
         """Row of the time with that label.
 
         Raises:

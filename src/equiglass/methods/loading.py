@@ -11,8 +11,9 @@ from typing import Protocol
 import numpy as np
 
 from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.inherent import quench
-from equiglass.liquid.system import Float, System, type_name
+from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import Target
 from equiglass.methods.linear.boattini import Boattini, load_boattini, save_boattini
 from equiglass.methods.network.trained import Trained, TrainingData, load_trained, save_trained

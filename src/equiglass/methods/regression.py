@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from equiglass.errors import EquiglassError
-from equiglass.liquid.system import Float
+from equiglass.liquid.arrays import Float
 
 PENALTIES: tuple[float, ...] = tuple(float(p) for p in np.logspace(-6, 2, 17))
 """Penalties tried, in units of the variance of the standardised features."""

@@ -8,9 +8,12 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.energy import particle_energy
+from equiglass.liquid.inherent import inherent_displacement
 from equiglass.liquid.potential import LennardJones
-from equiglass.liquid.surroundings import inherent_displacement, neighbourhood_averages, particle_energy
-from equiglass.liquid.system import Float, Structure, System
+from equiglass.liquid.surroundings import neighbourhood_averages
+from equiglass.liquid.system import Structure, System
 from equiglass.model.architecture import Architecture
 from equiglass.model.graph import Graph, build_graph
 from equiglass.model.network import Network

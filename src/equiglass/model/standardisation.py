@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.liquid.system import Float, System
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Lengths, times and wave numbers are in LJ units. Averages over configurations come as an `Estimate`, value and error.
 """
 
-from equiglass.observables.ceiling import noise_ceiling, noise_ceiling_halves, noise_ceilings
+from equiglass.observables.ceiling import ceilings_of_noise, noise_ceiling, noise_ceiling_halves, noise_ceilings
 from equiglass.observables.correlation import Score, correlation, correlation_error, pearson
 from equiglass.observables.crystal import crystal_like
 from equiglass.observables.dynamics import (
@@ -38,6 +38,7 @@ __all__ = [
     "Score",
     "Step",
     "bootstrap",
+    "ceilings_of_noise",
     "chi4",
     "chi4_of_runs",
     "correlation",

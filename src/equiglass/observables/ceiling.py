@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equiglass.errors import EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.observables.correlation import Score, pearson
-from equiglass.observables.fields import Float, centred, known_in_both, pooled, same_number
+from equiglass.observables.fields import centred, known_in_both, pooled, same_number
 
 
 def noise_ceiling(propensity: ArrayLike, replica_variance: ArrayLike, runs: int) -> float:
@@ -48,9 +49,22 @@ def noise_ceilings(
         runs: M of each configuration.
     """
     same_number(propensity, replica_variance, runs)
-    each = [noise_ceiling(*item) for item in zip(propensity, replica_variance, runs, strict=True)]
+    if min(runs, default=2) < 2:
+        raise EquiglassError(f"A noise ceiling needs at least two runs; there are {min(runs)}.")
     noise = [np.asarray(s2, dtype=np.float64) / m for s2, m in zip(replica_variance, runs, strict=True)]
-    return Score.over(each, _ceiling(*known_in_both(pooled(propensity), pooled(noise))))
+    return ceilings_of_noise(propensity, noise)
+
+
+def ceilings_of_noise(truth: Sequence[ArrayLike], noise: Sequence[ArrayLike]) -> Score:
+    """rho_max = sqrt(1 - <noise_i> / Var(truth)) of a set of configurations, in both conventions.
+
+    Args:
+        truth: the measured values, one array for each configuration; NaN where unknown.
+        noise: variance of the error of each value, the same shapes; s_i^2 / M of a propensity.
+    """
+    same_number(truth, noise)
+    each = [_ceiling(*known_in_both(*item)) for item in zip(truth, noise, strict=True)]
+    return Score.over(each, _ceiling(*known_in_both(pooled(truth), pooled(noise))))
 
 
 def noise_ceiling_halves(half1: ArrayLike, half2: ArrayLike) -> float:

@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from equiglass.liquid.arrays import Float
 from equiglass.observables.estimate import bootstrap
-from equiglass.observables.fields import Float, centred, known_in_both, pooled, same_number
+from equiglass.observables.fields import centred, known_in_both, pooled, same_number
 
 ROUNDING = 1e-12
 """A variance below this share of the mean square is rounding."""

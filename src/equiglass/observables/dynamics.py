@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from equiglass.liquid.arrays import Float
 from equiglass.observables.estimate import Estimate, bootstrap
-from equiglass.observables.fields import Float, complete
+from equiglass.observables.fields import complete
 
 WAVE_NUMBER = 7.25
 """The first peak of the structure factor of A in the Kob-Andersen mixture, inverse LJ length."""

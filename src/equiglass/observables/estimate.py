@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.observables.fields import Float
+from equiglass.liquid.arrays import Float
 
 
 class Estimate(NamedTuple):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from equiglass.errors import EquiglassError
-
-Float = NDArray[np.float64]
+from equiglass.liquid.arrays import Float
 
 
 def same_number(*sequences: Sequence[object]) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import minimum_image
-from equiglass.observables.fields import Float
 
 _BLOCK = 2**18
 """Pairs worked on at once: 6 MB for each array of vectors."""

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.observables.estimate import Estimate, bootstrap
-from equiglass.observables.fields import Float, same_number
+from equiglass.observables.fields import same_number
 from equiglass.observables.pairs import binned_pairs, checked_edges, shell_volumes
 
 

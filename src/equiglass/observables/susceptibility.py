@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.observables.estimate import Estimate, bootstrap
-from equiglass.observables.fields import Float, complete
+from equiglass.observables.fields import complete
 
 
 class Step(NamedTuple):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.liquid.system import Float
+from equiglass.liquid.arrays import Float
 from equiglass.observables import Estimate, bootstrap, pearson
 
 VARIANCE = 0.95

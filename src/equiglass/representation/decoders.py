@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from equiglass.errors import EquiglassError
-from equiglass.liquid.system import Float, System
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System
 from equiglass.liquid.targets import measured
 from equiglass.methods.descent.samples import describe, labels_of
 from equiglass.methods.loading import Model
@@ -54,7 +55,7 @@ class Decoders:
             predicted[:, types == kind] = np.maximum(line, 0.0)
         return dict(zip(self.labels, predicted, strict=True))
 
-    def at(self, labels: Sequence[str]) -> Decoders:
+    def select(self, labels: Sequence[str]) -> Decoders:
         """Those of some times."""
         rows = [self.labels.index(label) for label in labels]
         parts = (self.offset, self.weights, self.average_weights, self.scale)
@@ -123,7 +124,7 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
             f"the model predicts the times labelled {list(decoders.labels)}, the configurations to refit on have "
             f"propensities at {sorted(known)}: there is nothing to refit."
         )
-    decoders = decoders.at(labels)
+    decoders = decoders.select(labels)
     offset, scale = decoders.offset.copy(), decoders.scale.copy()
     weights = np.concatenate([decoders.weights, decoders.average_weights], axis=-1)
     error = np.full_like(weights, np.nan)
@@ -158,7 +159,7 @@ def with_decoders(model: Model, decoders: Decoders, systems: Sequence[System]) -
     """The model with other decoders for some of its times; times and description are those of ``systems``."""
     times = labels_of(systems, "all")
     times = {label: times[label] for label in times if label in decoders.labels}
-    decoders = decoders.at(list(times))
+    decoders = decoders.select(list(times))
     parts = np.split(decoders.weights, np.cumsum([_width(m) for m in model.networks])[:-1], axis=-1)
     members = tuple(
         _with_decoder(member, part * len(model.networks), decoders, times, systems)

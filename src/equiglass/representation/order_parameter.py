@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.files import write_text
-from equiglass.liquid.system import Float, System, type_name
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import E_POT, measured
 from equiglass.methods.loading import Model
 from equiglass.methods.regression import fit_line

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
 from equiglass.files import reading, replacing_hdf5, store
-from equiglass.liquid.system import Float, System
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System
 from equiglass.methods.loading import Model
 from equiglass.methods.network.trained import Trained
 from equiglass.model.inputs import Known, input_averages, input_graph, known_of

@@ -22,7 +22,8 @@ import numpy as np
 import yaml
 
 from equiglass.errors import EquiglassError
-from equiglass.liquid.system import Float, System, type_name
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import measured
 from equiglass.methods.loading import PRETRAINED, Model, pretrained_names
 from equiglass.observables import bootstrap
@@ -211,11 +212,13 @@ def transfer(
 
     rows: list[Row] = []
     refitted = {}
-    own = decoders_of(model) if labels is None else decoders_of(model).at(labels)
+    own = decoders_of(model) if labels is None else decoders_of(model).select(labels)
     for temperature, (to_refit, to_test) in data.items():
         fit = refit(own, [represented(s) for s in to_refit])
         kept = [represented(s) for s in to_test]
-        test, learn = ([decoders.predict(c) for c in kept] for decoders in (own.at(fit.decoders.labels), fit.decoders))
+        test, learn = (
+            [decoders.predict(c) for c in kept] for decoders in (own.select(fit.decoders.labels), fit.decoders)
+        )
         unseen = seen is not None or temperature not in model.data.temperatures
         rows += _rows(model, temperature, len(to_refit), unseen, to_test, fit, test, learn)
         refitted[temperature] = with_decoders(model, fit.decoders, to_refit)

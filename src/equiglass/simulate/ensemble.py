@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
 from equiglass.observables import self_scattering_by_type
 from equiglass.simulate.lammps import State, constant_energy
@@ -16,8 +17,6 @@ from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
-
-Float = NDArray[np.float64]
 
 
 def run_ensembles(

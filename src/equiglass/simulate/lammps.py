@@ -27,9 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones
-
-Float = NDArray[np.float64]
 
 
 class State(NamedTuple):

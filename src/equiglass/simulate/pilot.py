@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
 from equiglass.files import write_text
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
 from equiglass.observables import first_crossings, self_scattering
 from equiglass.simulate.lammps import State, constant_energy
@@ -23,8 +23,6 @@ from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble, ScatteringTimes
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
-
-Float = NDArray[np.float64]
 
 PER_OCTAVE = 8
 """Times of the pilot runs in a factor of 2; in between, F is linear in the logarithm of the time."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equiglass.files import replacing
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.system import System
 from equiglass.simulate.checks.checks import NOT_IN_EQUILIBRIUM
@@ -17,8 +17,6 @@ from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Protocol
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
-
-Float = NDArray[np.float64]
 
 LARGEST_DIFFERENCE = 3.36
 """Between the halves of a trajectory, in standard errors: Student's t at 1 %, two-sided, five blocks against five."""

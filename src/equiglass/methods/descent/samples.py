@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from equiglass.errors import EquiglassError
-from equiglass.liquid.system import Float, System
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System
 from equiglass.liquid.targets import Target, measured, times_of
 from equiglass.methods.network.configuration import Standardise
 from equiglass.methods.network.trained import TrainingData

@@ -31,14 +31,11 @@ from safetensors.numpy import save
 
 from equiglass.errors import EquiglassError
 from equiglass.files import replacing
-from equiglass.liquid.surroundings import (
-    averaging,
-    inherent_distance,
-    neighbourhood_averages,
-    particle_energy,
-    sum_of_generations,
-)
-from equiglass.liquid.system import Float, Structure, System, type_name
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.energy import particle_energy
+from equiglass.liquid.inherent import inherent_distance
+from equiglass.liquid.surroundings import averaging, neighbourhood_averages, sum_of_generations
+from equiglass.liquid.system import Structure, System, type_name
 from equiglass.liquid.targets import Target
 from equiglass.methods.descent.samples import describe as describe_data
 from equiglass.methods.descent.samples import labels_of

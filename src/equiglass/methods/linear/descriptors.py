@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.neighbors import neighbourhoods, pairs_among, periodic_pairs, wrap
-from equiglass.liquid.surroundings import AVERAGING_RADIUS, averaging, generations_of, particle_energy
+from equiglass.liquid.surroundings import AVERAGING_RADIUS, averaging, generations_of
 from equiglass.liquid.system import Structure, System, type_name
 from equiglass.methods.linear.shells import Shells, radial_sums, shell_norms
-
-Float = NDArray[np.float64]
 
 RADIAL = (Shells(0.75, 2.0, 51, 0.025), Shells(2.1, 5.0, 30, 0.05))
 ANGULAR = Shells(1.0, 2.5, 16, 0.1)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System, type_name
 from equiglass.observables import pearson
 
-Float = NDArray[np.float64]
 Labelled = Sequence[tuple[NDArray[np.floating], System]]
 
 PENALTIES: tuple[float, ...] = tuple(float(p) for p in np.logspace(-8, 2, 21))
@@ -206,7 +206,7 @@ def _targets(system: System, labels: tuple[str, ...], s: int) -> Float:
     y = np.full((len(labels), int(of_type.sum())), np.nan)
     for row, label in enumerate(labels):
         if system.propensity is not None and label in system.time_labels:
-            y[row] = system.propensity[system.at(label), of_type]
+            y[row] = system.propensity[system.row(label), of_type]
     return y
 
 

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import Pairs, wrap
 from equiglass.machine.compiled import CompilerError, library
-
-Float = NDArray[np.float64]
 
 REACH = 6.0
 """Neighbours count up to this many widths from a shell; exp(-18) = 2e-8 is left out."""

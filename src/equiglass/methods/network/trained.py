@@ -23,8 +23,9 @@ from torch import Tensor
 
 from equiglass.errors import EquiglassError
 from equiglass.files import replacing
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones
-from equiglass.liquid.system import Float, System
+from equiglass.liquid.system import System
 from equiglass.liquid.targets import Target
 from equiglass.model.architecture import Architecture
 from equiglass.model.inputs import Inputs, input_averages, input_graph, known_of, network_of

@@ -8,8 +8,8 @@
 and of the node inputs; their order and that of paths and components is stated in `equiglass.model.convolution.paths`.
 scale and shift are a batch normalisation of the hidden radial units; kept is 0 or 1 for every edge and hidden unit.
 
-``convolve`` and ``hidden_moments`` choose the implementation: compiled C++ (`equiglass.model.convolution.cpu`) on a CPU,
-Triton (`equiglass.model.convolution.triton`) on a CUDA GPU, or the reference.
+``convolve`` and ``hidden_moments`` choose the implementation: compiled C++ (`convolution.cpu`) on a CPU,
+Triton (`convolution.triton`) on a CUDA GPU, or the reference.
 """
 
 from __future__ import annotations

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.formats.glassbench import TIMES
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.liquid.system import type_name
 from equiglass.simulate.checks.measurement import StatePoint, mean, radii
-
-Float = NDArray[np.float64]
 
 LARGEST_DRIFT = 0.01
 """Of the total energy per particle in a run, in units of the temperature."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones, potential_energy
 from equiglass.liquid.system import System, type_name
 from equiglass.observables import (
@@ -22,8 +23,6 @@ from equiglass.observables import (
     radial_distribution,
     self_scattering_by_type,
 )
-
-Float = NDArray[np.float64]
 
 BIN = 0.02
 """Width of the bins of g(r), LJ length."""

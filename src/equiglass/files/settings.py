@@ -1,0 +1,120 @@
+"""Settings from YAML files and the command line: read, changed by ``key=value``, validated."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from equiglass.errors import ConfigurationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Keys and values of a YAML file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, is not YAML, or holds something else.
+    """
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(settings, dict | None):
+        raise ConfigurationError(f"{path} must hold keys and values, like 'epochs: 40'.")
+    return settings or {}
+
+
+def parse_override(override: str) -> tuple[str, Any]:
+    """Key and value of ``key=value``; the value is YAML.
+
+    Raises:
+        ConfigurationError: there is no "=", or the value is not YAML.
+    """
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise ConfigurationError(f"--set takes key=value; got {override!r}.")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigurationError(f"--set {override}: the value is not valid YAML.") from None
+
+
+def changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with other values of some keys; dots separate the keys of nested sections.
+
+    Raises:
+        ConfigurationError: a key leads through a value that is no section.
+    """
+    result = dict(settings)
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        inner = result
+        for section in sections:
+            below = inner.get(section, {})
+            if not isinstance(below, dict):
+                raise ConfigurationError(f"{key}={value}: {section!r} is a value, not a section.")
+            inner[section] = inner = dict(below)
+        inner[last] = value
+    return result
+
+
+def validate(model: type[Model], settings: Any, where: str) -> Model:
+    """An instance of a pydantic model from plain settings.
+
+    Args:
+        model: the class.
+        settings: keys and values.
+        where: what the settings are of, for messages.
+
+    Raises:
+        ConfigurationError: the first problem as a sentence; for an unknown key, with the nearest known one.
+    """
+    try:
+        return model.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = known_keys(model)
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.4) or difflib.get_close_matches(
+                key.rsplit(".", 1)[-1], known, n=1, cutoff=0.4
+            )
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
+            raise ConfigurationError(f"{where}: unknown key {key!r}. {hint}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        message = message[0].lower() + message[1:]
+        got = "" if isinstance(first["input"], dict) else f" (got {first['input']!r})"
+        raise ConfigurationError(f"{where}: {key + ': ' if key else ''}{message}{got}.") from None
+
+
+def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """All keys of a pydantic model, nested ones with dots."""
+    keys: list[str] = []
+    for name, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            keys += known_keys(info.annotation, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys
+
+
+def overridden(model: Model, changes: Mapping[str, Any], where: str) -> Model:
+    """The settings of a model with other values of some keys, validated anew.
+
+    Raises:
+        ConfigurationError: an unknown key or a wrong value.
+    """
+    return validate(type(model), changed(model.model_dump(mode="json"), changes), where)
+
+
+def from_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """Values by key from ``key=value`` words."""
+    return dict(map(parse_override, overrides))

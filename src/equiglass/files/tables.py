@@ -1,0 +1,86 @@
+"""Rows of results as data frames: medians over seeds, and CSV, JSON and Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Cell = str | int | float | bool | None
+
+
+def over_seeds(
+    frame: DataFrame,
+    by: Sequence[str],
+    scored: Sequence[str],
+    same: Sequence[str] = (),
+    lowest: Collection[str] = (),
+) -> DataFrame:
+    """Median, best and worst over the seeds, as columns ``x_median``, ``x_best``, ``x_worst``.
+
+    Args:
+        frame: one row per seed and combination of the columns ``by``.
+        by: columns that tell apart what is summarised; a missing value is a value of its own.
+        scored: columns that are summarised; missing values are left out.
+        same: columns that do not depend on the seed.
+        lowest: those of ``scored`` whose lowest value is the best.
+
+    Returns:
+        One row per combination, in the order of the frame, with its number of rows as ``seeds``.
+    """
+    groups = frame.groupby(list(by), sort=False, dropna=False)
+    summary = groups[list(same)].first() if same else groups.size().to_frame()[[]]
+    summary["seeds"] = groups.size()
+    for column in scored:
+        values = groups[column]
+        best, worst = ("min", "max") if column in lowest else ("max", "min")
+        for name, how in (("median", "median"), ("best", best), ("worst", worst)):
+            summary[f"{column}_{name}"] = values.agg(how)
+    return summary.reset_index()
+
+
+def records(frame: DataFrame) -> list[dict[str, Any]]:
+    """The rows as plain values for a JSON file; what is missing is None."""
+    return [plain(row) for row in frame.to_dict("records")]
+
+
+def plain(value: Any) -> Any:
+    """The same for JSON: lists for arrays and tuples, plain numbers for numpy's, None for NaN and infinity."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def csv(frame: DataFrame) -> str:
+    """The frame as CSV, numbers to six digits."""
+    return str(frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+
+
+def markdown(frame: DataFrame) -> str:
+    """The frame as a Markdown table; numbers as `number` writes them."""
+    return frame.map(number).to_markdown(index=False, disable_numparse=True) + "\n"
+
+
+def number(value: Cell, error: float = math.nan) -> str:
+    """Three digits after the point, of large numbers three in all; "-" for nothing; "0.783 ± 0.011" with an error."""
+    if value is None or value != value:
+        return "-"
+    if not isinstance(value, float):
+        return str(value)
+    text = f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
+    return text if error is None or error != error else f"{text} ± {number(float(error))}"
+
+
+def spread(row: Mapping[str, Any], column: str) -> str:
+    """``median (best, worst)``; the median alone where all three are the same, "-" where there is none."""
+    median, best, worst = (row.get(f"{column}_{which}") for which in ("median", "best", "worst"))
+    if best is None or best != best or (best == median == worst):
+        return number(median)
+    return f"{number(median)} ({number(best)}, {number(worst)})"
