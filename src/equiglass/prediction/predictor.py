@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from pydantic import BaseModel
 
 from equiglass.liquid.system import System
 from equiglass.prediction.configuration import MethodConfiguration
@@ -90,6 +93,11 @@ class Predictor(Model):
             watch: is called in the course of the training.
         """
 
+    @classmethod
+    def sharing(cls) -> AbstractContextManager[object]:
+        """In this block several trainings on the same configurations may share what they compute of these."""
+        return nullcontext()
+
     @abstractmethod
     def save(self, path: Path) -> None:
         """Write the model file at once or not at all."""
@@ -102,3 +110,13 @@ class Predictor(Model):
     def card(self) -> list[Card]:
         """What this method adds to the model card of a report."""
         return []
+
+
+def settings_frame(settings: BaseModel) -> DataFrame:
+    """Name, value and meaning of every setting, for a card."""
+    from pandas import DataFrame
+
+    return DataFrame(
+        {"name": name, "value": str(getattr(settings, name)), "meaning": field.description or ""}
+        for name, field in type(settings).model_fields.items()
+    )
