@@ -98,7 +98,8 @@ class Training:
         for array in (system.positions, system.types, system.box, system.times, system.propensity):
             digest.update(np.ascontiguousarray(array).tobytes())
         if self.configuration.needs_potential:
-            digest.update(repr(system.potential or MIXTURES[self.configuration.potential]).encode())
+            potential = system.potential or MIXTURES[self.configuration.potential]
+            digest.update(potential.parameters().encode())
         return [system.name, *system.time_labels, digest.hexdigest()]
 
     def __str__(self) -> str:
