@@ -53,6 +53,8 @@ class System:
         energy_drift: largest change of the total energy per particle since the start of any run, (T,).
         momentum: largest momentum per particle of any run on the way to that time, (T,).
         runs: number of iso-configurational runs behind the propensity.
+        equilibrated: whether the trajectory that it comes from is in equilibrium; None where this is not known.
+        failures: statements of the physics checks that its data set failed.
         predictions: published or computed predictions by name, each (T, N).
         provenance: where this came from, as readable text by key.
     """
@@ -76,6 +78,8 @@ class System:
     energy_drift: Float | None = None
     momentum: Float | None = None
     runs: int | None = None
+    equilibrated: bool | None = None
+    failures: tuple[str, ...] = ()
     predictions: Mapping[str, Float] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
 

@@ -184,11 +184,8 @@ def _over_time(systems: Iterable[System], of: Callable[[System], Float | None], 
         found = of(system)
         if found is None:
             raise DataError(f"{system.name}: {what} needs {source}, which the configuration does not have.")
-        known = np.isfinite(found)
         names.append(system.name)
-        values.append(
-            {label: x for label, x, is_known in zip(system.time_labels, found, known, strict=True) if is_known}
-        )
+        values.append({label: x for label, x in zip(system.time_labels, found, strict=True) if np.isfinite(x)})
         times.append(dict(zip(system.time_labels, system.times.tolist(), strict=True)))
     labels = tuple(label for label in (values[0] if values else ()) if all(label in one for one in values))
     if names and not labels:

@@ -145,24 +145,24 @@ def pair_sums(
         ConfigurationError: the edges do not ascend from zero.
     """
     same_number(positions, boxes, fields)
-    edges, fields = checked_edges(edges), list(complete(fields))
+    edges, indicators = checked_edges(edges), list(complete(fields))
     where = [np.asarray(x, dtype=np.float64) for x in positions]
-    for number, (x, field) in enumerate(zip(where, fields, strict=True), start=1):
+    for number, (x, field) in enumerate(zip(where, indicators, strict=True), start=1):
         if x.shape != (field.shape[-1], 3):
             raise DataError(
                 f"Configuration {number} has positions of shape {x.shape} for {field.shape[-1]} values of the field."
             )
-    reference = np.mean([field.mean(axis=-1) for field in fields], axis=0)
-    fields = [field - reference[..., None] for field in fields]
-    sums = [_sums(x, np.asarray(box), field, edges) for x, box, field in zip(where, boxes, fields, strict=True)]
+    reference = np.mean([field.mean(axis=-1) for field in indicators], axis=0)
+    indicators = [field - reference[..., None] for field in indicators]
+    sums = [_sums(x, np.asarray(box), field, edges) for x, box, field in zip(where, boxes, indicators, strict=True)]
     pairs, singles, products = (np.stack(each) for each in zip(*sums, strict=True))
     return PairSums(
         edges=edges,
         boxes=np.array(boxes, dtype=np.float64),
-        particles=np.array([field.shape[-1] for field in fields], dtype=np.float64),
+        particles=np.array([field.shape[-1] for field in indicators], dtype=np.float64),
         reference=reference,
-        mean=np.stack([field.mean(axis=-1) for field in fields]),
-        squares=np.stack([(field**2).sum(axis=-1) for field in fields]),
+        mean=np.stack([field.mean(axis=-1) for field in indicators]),
+        squares=np.stack([(field**2).sum(axis=-1) for field in indicators]),
         pairs=pairs,
         singles=singles,
         products=products,

@@ -88,7 +88,7 @@ def radial_distribution_of_positions(
 def _of_one(positions: Float, types: NDArray[np.int64], box: Float, edges: Float, n_types: int) -> Float:
     if edges[-1] > box.min() / 2 * (1 + 1e-12):
         raise ConfigurationError(
-            f"g(r) reaches to half the box at most, {box.min() / 2:g}; the bins end at {edges[-1]:g}."
+            f"g(r) is defined up to half the box, {box.min() / 2:g}; the bins end at {edges[-1]:g}. Take fewer bins."
         )
     if positions.shape != (len(types), 3):
         raise DataError(f"g(r) needs one type per particle; positions {positions.shape}, types {types.shape}.")
