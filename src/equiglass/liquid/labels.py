@@ -17,6 +17,7 @@ from equiglass.errors import DataError
 
 Stored = Literal["i8", "f8", "f4", "f2"]
 
+
 @dataclass(frozen=True)
 class Quantity:
     """One array of a configuration.
@@ -126,9 +127,7 @@ def quantity(axes: str, *, unit: str, stored: Stored, meaning: str, negative: bo
     return field(**given, metadata={"quantity": {**entry, "memory": "i8" if stored == "i8" else "f8", "label": False}})
 
 
-def label(
-    axes: str, *, unit: str, stored: Stored, meaning: str, negative: bool = True, memory: Stored = "f8"
-) -> Any:
+def label(axes: str, *, unit: str, stored: Stored, meaning: str, negative: bool = True, memory: Stored = "f8") -> Any:
     """A field of System that is a result of the runs, None where it is not known; one of its axes is "T"."""
     entry = {"axes": axes, "unit": unit, "stored": stored, "negative": negative, "meaning": meaning}
     return field(default=None, metadata={"quantity": {**entry, "memory": memory, "label": True}})

@@ -44,8 +44,6 @@ class System:
         energy_drift: largest change of the total energy per particle since the start of any run, (T,).
         momentum: largest momentum per particle of any run until that time, (T,).
         runs: number of iso-configurational runs behind the propensity.
-        equilibrated: whether the trajectory that it comes from is in equilibrium; None where this is not known.
-        failures: statements of the physics checks that its data set failed.
         predictions: published or computed predictions by name, each (T, N).
         failures: statements of the physics checks that the configuration or its data set failed.
         equilibrated: whether the trajectory it comes from shows no sign of ageing; None where that is not known.
@@ -93,8 +91,6 @@ class System:
         "T", unit="velocity", stored="f8", negative=False, meaning="largest momentum per particle of any run"
     )
     runs: int | None = None
-    equilibrated: bool | None = None
-    failures: tuple[str, ...] = ()
     predictions: Mapping[str, Float] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
     equilibrated: bool | None = None

@@ -55,6 +55,10 @@ class Watch:
     epoch: Callable[[Any], object] = lambda result: None
 
 
+SILENT = Watch()
+"""Nobody is called."""
+
+
 class Predictor(Model):
     """A model of one method. A method is a subclass in a module of its own, added to `equiglass.methods.METHODS`.
 
@@ -81,7 +85,7 @@ class Predictor(Model):
         *,
         validation: Sequence[System] = (),
         folder: RunFolder | None = None,
-        watch: Watch = Watch(),
+        watch: Watch = SILENT,
     ) -> Self:
         """Learn from configurations that have all they need.
 

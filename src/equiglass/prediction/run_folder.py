@@ -176,7 +176,8 @@ class RunFolder:
                 raise ConfigurationError(f"{self.path} holds no run to resume; start one without --resume.")
             if before != split:
                 raise ConfigurationError(
-                    f"{self.path} was started with another data or split; resume with the same, or choose another --out."
+                    f"{self.path} was started with another data or split; resume with the same, or choose "
+                    "another --out."
                 )
             return
         refuse_used(self.path, "choose another folder, or continue with --resume")

@@ -14,7 +14,7 @@ from equiglass.methods.network.configuration import Configuration
 from equiglass.prediction.configuration import MethodConfiguration
 from equiglass.prediction.evaluation import Scores, evaluate
 from equiglass.prediction.model import Prediction
-from equiglass.prediction.predictor import Watch
+from equiglass.prediction.predictor import SILENT, Watch
 from equiglass.training.supply import supply
 from equiglass.training.train import train
 
@@ -27,7 +27,7 @@ def crossvalidate(
     folds: int | None = None,
     members: int = 1,
     command: str = "",
-    watch: Watch = Watch(),
+    watch: Watch = SILENT,
 ) -> Scores:
     """Score a method on configurations that its models have not seen; continues where it was stopped.
 
@@ -57,7 +57,7 @@ def held_out_predictions(
     *,
     members: int = 1,
     command: str = "",
-    watch: Watch = Watch(),
+    watch: Watch = SILENT,
     before_fold: Callable[[int, int], object] = lambda number, training: None,
 ) -> list[Prediction]:
     """The prediction of every configuration by a model that has not seen it, fold by fold.

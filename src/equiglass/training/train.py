@@ -16,7 +16,7 @@ from equiglass.methods.loading import load_model, read_configuration
 from equiglass.methods.network.configuration import Configuration
 from equiglass.prediction.configuration import MethodConfiguration
 from equiglass.prediction.model import Model
-from equiglass.prediction.predictor import Watch
+from equiglass.prediction.predictor import SILENT, Watch
 from equiglass.prediction.run_folder import RunFolder, Split
 from equiglass.training.supply import supply
 
@@ -30,7 +30,7 @@ def train(
     members: int = 1,
     resume: bool = False,
     command: str = "",
-    watch: Watch = Watch(),
+    watch: Watch = SILENT,
 ) -> Model:
     """Train a model and leave a run folder.
 

@@ -9,7 +9,7 @@ from equiglass.model.convolution import triton
 
 
 def training_device(choice: str) -> torch.device:
-    """The device that a configuration names: "cpu", "cuda", or "auto", a GPU where there is one and Triton is installed.
+    """The device that a configuration names; "auto" is a GPU where there is one and Triton is installed.
 
     Raises:
         SetupError: "cuda" without them.

@@ -26,7 +26,7 @@ from equiglass.methods.descent.samples import labels_of
 from equiglass.methods.linear.ridge import PENALTIES, Example, Ridge, fit_ridge, fit_ridge_by_folds
 from equiglass.prediction.configuration import MethodConfiguration
 from equiglass.prediction.model_file import check_version, read_model, write_model
-from equiglass.prediction.predictor import Card, Predictor, Watch, settings_frame
+from equiglass.prediction.predictor import SILENT, Card, Predictor, Watch, settings_frame
 from equiglass.prediction.run_folder import RunFolder
 from equiglass.prediction.training_data import TrainingData
 
@@ -115,7 +115,7 @@ class LinearPredictor(Predictor):
         *,
         validation: Sequence[System] = (),
         folder: RunFolder | None = None,
-        watch: Watch = Watch(),
+        watch: Watch = SILENT,
     ) -> Self:
         """Choose penalty and emphasis, then fit; see `Predictor.fit`.
 

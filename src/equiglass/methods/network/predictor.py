@@ -37,7 +37,7 @@ from equiglass.model.inputs.standardisation import InputStandardisation
 from equiglass.model.inputs.standardisation import fit as fit_inputs
 from equiglass.model.network import Network
 from equiglass.prediction.model_file import check_version, read_model, write_model
-from equiglass.prediction.predictor import About, Card, Predictor, Watch, settings_frame
+from equiglass.prediction.predictor import SILENT, About, Card, Predictor, Watch, settings_frame
 from equiglass.prediction.run_folder import RunFolder
 from equiglass.prediction.training_data import TrainingData
 
@@ -108,7 +108,7 @@ class NetworkPredictor(Predictor):
         *,
         validation: Sequence[System] = (),
         folder: RunFolder | None = None,
-        watch: Watch = Watch(),
+        watch: Watch = SILENT,
     ) -> Self:
         """Train; the validation configurations are scored after every epoch. See `Predictor.fit`."""
         device = training_device(configuration.device)
