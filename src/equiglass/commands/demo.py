@@ -9,7 +9,9 @@ import typer
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for runs, table, figures and extended XYZ.")] = Path("demo"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for runs, table, figures and extended XYZ.")] = Path(
+        "demo"
+    ),
 ) -> None:
     """Train on 16 configurations, validate on 4, test on 4; compare with a ridge regression."""
     from equiglass.commands.train import train_with_progress
