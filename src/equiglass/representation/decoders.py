@@ -18,8 +18,7 @@ import torch
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
-from equiglass.liquid.targets import measured
-from equiglass.methods.descent.samples import labels_of
+from equiglass.liquid.targets import measured, times_to_learn
 from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.linear.line import fit_line
 from equiglass.methods.network.predictor import NetworkPredictor
@@ -159,7 +158,7 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
 def with_decoders(model: Model, decoders: Decoders, systems: Sequence[System]) -> Model:
     """The networks of a model with another read-out for some of its times; the times are those of ``systems``."""
     networks = networks_of(model)
-    times = labels_of(systems, "all")
+    times = times_to_learn(systems, "all")
     times = {label: times[label] for label in times if label in decoders.labels}
     decoders = decoders.select(list(times))
     widths = [member.network.decoder.shape[-1] for member in networks]

@@ -21,8 +21,7 @@ from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
 from equiglass.liquid.splits import folds_of
 from equiglass.liquid.system import System, type_name
-from equiglass.liquid.targets import measured
-from equiglass.methods.descent.samples import labels_of
+from equiglass.liquid.targets import measured, times_to_learn
 from equiglass.methods.linear.ridge import PENALTIES, Example, Ridge, fit_ridge, fit_ridge_by_folds
 from equiglass.prediction.configuration import MethodConfiguration
 from equiglass.prediction.model_file import check_version, read_model, write_model
@@ -123,7 +122,7 @@ class LinearPredictor(Predictor):
         cross-validation over the training configurations.
         """
         n_types = max(system.n_types for system in training)
-        times = labels_of(training, configuration.times, configuration.target)
+        times = times_to_learn(training, configuration.times, configuration.target)
         total = len(training) + len(validation)
 
         def example(number: int, system: System) -> Example:

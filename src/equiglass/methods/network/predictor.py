@@ -20,11 +20,11 @@ from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
 from equiglass.liquid.system import System, type_name
-from equiglass.liquid.targets import TARGETS, measured
+from equiglass.liquid.targets import TARGETS, measured, times_to_learn
 from equiglass.methods.descent.course import Course
 from equiglass.methods.descent.device import training_device
 from equiglass.methods.descent.loop import key
-from equiglass.methods.descent.samples import Sample, labels_of
+from equiglass.methods.descent.samples import Sample
 from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.network.configuration import Configuration
 from equiglass.methods.network.former import upgraded
@@ -113,7 +113,7 @@ class NetworkPredictor(Predictor):
         """Train; the validation configurations are scored after every epoch. See `Predictor.fit`."""
         device = training_device(configuration.device)
         inputs, architecture, advanced = configuration.inputs, configuration.architecture, configuration.advanced
-        times = labels_of(training, configuration.times, configuration.target)
+        times = times_to_learn(training, configuration.times, configuration.target)
         n_types = max(system.n_types for system in training)
         known = [compute(system, inputs) for system in training]
         types = [system.types for system in training]
