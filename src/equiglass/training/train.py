@@ -50,9 +50,11 @@ def train(
     Raises:
         DataError: nothing to learn from.
         ConfigurationError: a folder in use, or a resumed training with another configuration or split.
+        SetupError: a device that is missing.
     """
     out = Path(out)
     configuration = configuration or Configuration()
+    configuration.check()
     if members > 1:
         for number in range(members):
             here = configuration.model_copy(update={"seed": configuration.seed + number})

@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from equiglass.errors import ConfigurationError
+from equiglass.machine import processes
+from equiglass.methods.descent.device import training_device
 from equiglass.prediction.configuration import MethodConfiguration
 
 
@@ -48,3 +51,12 @@ class DescentConfiguration(MethodConfiguration):
         for key, value in dict(settings.pop("standardise", {})).items():
             advanced[f"standardise_{key}"] = value
         return settings | {"advanced": advanced}
+
+    def check(self) -> None:
+        """Refuse a missing device, and configurations of a step that the processes cannot share evenly."""
+        training_device(self.device)
+        if self.accumulate % processes.size():
+            raise ConfigurationError(
+                f"the {self.accumulate} configurations of an optimiser step cannot be shared evenly by "
+                f"{processes.size()} processes; set 'accumulate' to a multiple of {processes.size()}."
+            )

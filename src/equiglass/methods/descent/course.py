@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from equiglass.errors import ConfigurationError
 from equiglass.files import write_text
 from equiglass.liquid.system import type_name
 from equiglass.machine import processes
@@ -62,16 +61,8 @@ class Course:
 
         Returns:
             The calibrated line from outputs to targets; checkpoints in the folder are calibrated too.
-
-        Raises:
-            ConfigurationError: the configurations of a step cannot be shared evenly by the processes.
         """
         configuration, network = self.configuration, self.network
-        if configuration.accumulate % processes.size():
-            raise ConfigurationError(
-                f"the {configuration.accumulate} configurations of an optimiser step cannot be shared evenly by "
-                f"{processes.size()} processes; set 'accumulate' to a multiple of {processes.size()}."
-            )
         optimizer = make_optimizer(network, configuration)
         stopped = processes.same(self._stopped)
         progress = self._restore(*stopped, optimizer) if stopped else Progress()
