@@ -17,7 +17,7 @@ from equiglass.liquid.system import System
 from equiglass.methods import METHODS
 from equiglass.methods.linear.descriptors import first_layer_invariants
 from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor
-from equiglass.model.inputs import INPUTS, scalars
+from equiglass.model.inputs import INPUTS
 from equiglass.prediction.predictor import About
 
 
@@ -50,7 +50,8 @@ class FirstLayer(LinearPredictor):
     def features(cls, system: System, settings: Any, n_types: int) -> NDArray[np.floating]:
         """Invariants of each type, shell and degree, then the scalars, (N, F)."""
         invariants = first_layer_invariants(system, l_max=settings.l_max, n_types=n_types)
-        return np.column_stack([invariants, *scalars(system, settings.nodes)])
+        scalars = [INPUTS[name].compute(system)[0] for name in settings.nodes if 0 in INPUTS[name].degrees]
+        return np.column_stack([invariants, *scalars])
 
 
 METHODS.add("ridge", FirstLayer)

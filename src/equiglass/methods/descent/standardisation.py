@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.liquid.arrays import Float
+from equiglass.model.inputs.standardisation import moments_of
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,10 @@ class TargetStandardisation:
             by_type: each type apart, or all particles together.
             n_averages: G; the weights are 0 until the trained network is calibrated.
         """
-        kinds, targets = np.concatenate(types), np.concatenate(measured, axis=1)
-        mean, scale = np.zeros((n_types, len(targets))), np.ones((n_types, len(targets)))
-        for kind in np.unique(kinds):
-            chosen = kinds == kind if by_type else np.ones(len(kinds), bool)
-            for time, values in enumerate(targets):
-                mean[kind, time], scale[kind, time] = mean_and_deviation(values[chosen])
+        every_type = np.concatenate(types)
+        targets = np.concatenate(measured, axis=1)
+        moments = [moments_of(values, every_type, n_types, pooled=not by_type) for values in targets]
+        mean, scale = (np.stack([of_time[k] for of_time in moments], axis=1) for k in (0, 1))
         return cls(mean, scale, np.zeros((n_types, len(targets), n_averages)))
 
     def targets(self, measured: Float, types: NDArray[np.int64]) -> Float:
@@ -60,10 +59,3 @@ class TargetStandardisation:
         line = outputs * self.scale[types].T + self.mean[types].T
         return np.asarray(line + np.einsum("ntg,ng->tn", self.average_weights[types], averages))
 
-
-def mean_and_deviation(values: Float) -> tuple[float, float]:
-    """Mean and standard deviation of what is finite; the latter 1 where nothing varies."""
-    known = values[np.isfinite(values)]
-    if known.size < 2 or known.std() == 0:
-        return (float(known.mean()) if known.size else 0.0), 1.0
-    return float(known.mean()), float(known.std())
