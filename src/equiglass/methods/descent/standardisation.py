@@ -58,4 +58,3 @@ class TargetStandardisation:
         """The line, back in LJ units, (T, N), from outputs (T, N) and averages (N, G)."""
         line = outputs * self.scale[types].T + self.mean[types].T
         return np.asarray(line + np.einsum("ntg,ng->tn", self.average_weights[types], averages))
-
