@@ -202,7 +202,7 @@ def test_a_data_set_of_the_next_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_stored_representation_loads() -> None:
-    from equiglass.representation.represent import read_representation
+    from equiglass.representation.file import read_representation
 
     with np.load(STORED / "representation-1-205e5e7.golden.npz") as arrays:
         stored, rest = dict(arrays), json.loads(str(arrays["rest"]))
@@ -214,7 +214,7 @@ def test_a_stored_representation_loads() -> None:
 
 
 def test_a_representation_of_the_next_version_is_refused(tmp_path: Path) -> None:
-    from equiglass.representation.represent import read_representation
+    from equiglass.representation.file import read_representation
 
     path = shutil.copy(STORED / "representation-1-205e5e7.h5", tmp_path)
     with h5py.File(path, "r+") as file:
