@@ -23,11 +23,12 @@ import equiglass
 from equiglass.errors import EquiglassError
 from equiglass.liquid.inherent import inherent_distance, quench
 from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.splits import validation_fold
 from equiglass.liquid.targets import measured
 from equiglass.methods.descent import loop as training_loop
 from equiglass.methods.descent.gradient import Gradient, masked_loss
 from equiglass.methods.descent.loop import EpochResult
-from equiglass.methods.descent.samples import Sample, labels_of, split
+from equiglass.methods.descent.samples import Sample, labels_of
 from equiglass.methods.descent.schedule import learning_rate
 from equiglass.methods.network.trained import load_trained
 from equiglass.model.architecture import Architecture
@@ -85,11 +86,11 @@ def test_configuration_file_and_overrides(tmp_path: Path) -> None:
 
 def test_folds_cover_every_configuration_once() -> None:
     systems = liquids(5)
-    held_out = [s.name for fold in range(1, 4) for s in split(systems, 3, fold)[1]]
+    held_out = [s.name for fold in range(1, 4) for s in validation_fold(systems, 3, fold)[1]]
     assert sorted(held_out) == sorted(s.name for s in systems)
-    assert split(systems, 3, 0) == (systems, [])
+    assert validation_fold(systems, 3, 0) == (systems, [])
     with pytest.raises(EquiglassError, match="fold 4 of 3"):
-        split(systems, 3, 4)
+        validation_fold(systems, 3, 4)
 
 
 def test_loss_sums_over_times_and_masks_missing_labels() -> None:

@@ -35,7 +35,7 @@ def boattini(
     from equiglass.commands.train import quench_with_progress
     from equiglass.errors import EquiglassError
     from equiglass.formats import load
-    from equiglass.methods.descent.samples import split
+    from equiglass.liquid.splits import validation_fold
     from equiglass.methods.linear.boattini import boattini_features, fit_boattini, save_boattini
     from equiglass.methods.loading import BASELINE, load_model
     from equiglass.training import read_configuration
@@ -53,7 +53,7 @@ def boattini(
     described = {id(system): (x, system) for x, system in zip(features, systems, strict=True)}
     held_out, predicted = [], []
     for fold in range(1, configuration.folds + 1) if crossvalidate else [0]:
-        training, held = split(systems, configuration.folds, fold)
+        training, held = validation_fold(systems, configuration.folds, fold)
         run = out / f"fold-{fold}" if crossvalidate else out
         model = fit_boattini([described[id(system)] for system in training])
         run.mkdir(parents=True, exist_ok=True)

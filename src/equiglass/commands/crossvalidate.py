@@ -24,8 +24,8 @@ def crossvalidate(
     from equiglass.commands.evaluate import report
     from equiglass.commands.train import quench_with_progress, train_members
     from equiglass.formats import load
+    from equiglass.liquid.splits import validation_fold
     from equiglass.machine import processes
-    from equiglass.methods.descent.samples import split
     from equiglass.methods.loading import load_model
     from equiglass.training import read_configuration
 
@@ -40,7 +40,7 @@ def crossvalidate(
             if processes.rank() > 0:
                 continue
             model = load_model(run)
-            for system in split(systems, here.folds, fold)[1]:
+            for system in validation_fold(systems, here.folds, fold)[1]:
                 prediction = model.predict(system)
                 held_out.append(system)
                 predicted.append({label: prediction.at(label) for label in prediction.times})

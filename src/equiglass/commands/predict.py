@@ -52,12 +52,13 @@ def predict(
 
 def write_predictions(path: Path, predictions: list[Prediction]) -> None:
     """Extended XYZ with one column propensity_<label> a time, or E_pot, and the inherent positions if there are any."""
-    from equiglass.formats import propensity_column, write_xyz
+    from equiglass.formats.xyz import write_xyz
     from equiglass.liquid.targets import E_POT
+    from equiglass.liquid.targets.propensity import column
 
     frames = []
     for prediction in predictions:
-        names = {label: E_POT if label == E_POT else propensity_column(label) for label in prediction.times}
+        names = {label: E_POT if label == E_POT else column(label) for label in prediction.times}
         columns = {name: prediction.at(label) for label, name in names.items()}
         if prediction.system.positions_inherent is not None:
             columns["pos_inherent"] = prediction.system.positions_inherent

@@ -96,13 +96,13 @@ def run_with_progress(
     """Train under a progress bar with loss and validation rho per time."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+    from equiglass.liquid.splits import validation_fold
     from equiglass.machine import processes
     from equiglass.methods.descent.loop import EpochResult
     from equiglass.methods.descent.loop import Progress as Stand
-    from equiglass.methods.descent.samples import split
     from equiglass.training.run import train as train_run
 
-    n = len(systems) if validation is not None else len(split(systems, configuration.folds, configuration.fold)[0])
+    n = len(systems) if validation is not None else len(validation_fold(systems, configuration.folds, configuration.fold)[0])
     columns = (
         TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
         BarColumn(bar_width=24),

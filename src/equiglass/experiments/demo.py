@@ -16,9 +16,11 @@ from rich.table import Table
 
 from equiglass.errors import EquiglassError
 from equiglass.files import write_text
-from equiglass.formats import load, propensity_column, write_xyz
+from equiglass.formats import load
+from equiglass.formats.xyz import write_xyz
 from equiglass.liquid.inherent import inherent_distance
 from equiglass.liquid.system import System
+from equiglass.liquid.targets.propensity import column
 from equiglass.methods.linear.descriptors import FIRST_LAYER, first_layer_invariants
 from equiglass.methods.linear.ridge import fit_ridge
 from equiglass.methods.loading import load_model
@@ -84,14 +86,14 @@ def report(out: Path, run: Path) -> list[Row]:
 
 def _columns(system: System, predicted: Predicted) -> dict[str, np.ndarray]:
     assert system.propensity is not None
-    columns = {propensity_column(label): np.asarray(values) for label, values in predicted.items()}
+    columns = {column(label): np.asarray(values) for label, values in predicted.items()}
     return columns | {f"measured_{label}": system.propensity[system.row(label)] for label in predicted}
 
 
 def _print(rows: Sequence[Row], baseline: Sequence[Row], configurations: int) -> None:
     table = Table(title=f"rho on {configurations} test configurations: mean per configuration (pooled)")
-    for column in ("type", "time", "network", "ridge", "noise ceiling"):
-        table.add_column(column, justify="left" if column == "type" else "right")
+    for title in ("type", "time", "network", "ridge", "noise ceiling"):
+        table.add_column(title, justify="left" if title == "type" else "right")
     behind = 0
     for row, other in zip(rows, baseline, strict=True):
         behind += row.type == "A" and row.per_configuration <= other.per_configuration

@@ -90,9 +90,7 @@ def quench(
 
 def _quench(system: System, potential: LennardJones | None, tolerance: float, max_steps: int) -> System:
     if potential is None:
-        raise DataError(
-            f"{system.name}: a quench needs the pair potential, which this configuration lacks; name it."
-        )
+        raise DataError(f"{system.name}: a quench needs the pair potential, which this configuration lacks; name it.")
     known = replace(system, potential=potential)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         energy = potential_energy(system.positions, system.types, system.box, potential)

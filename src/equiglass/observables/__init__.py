@@ -7,7 +7,6 @@ from equiglass.observables.ceiling import ceilings_of_noise, noise_ceiling, nois
 from equiglass.observables.correlation import Score, correlation, correlation_error, pearson
 from equiglass.observables.crystal import crystal_like
 from equiglass.observables.dynamics import (
-    WAVE_NUMBER,
     first_crossings,
     mean_squared_displacement,
     self_scattering,
@@ -30,7 +29,6 @@ from equiglass.observables.susceptibility import (
 __all__ = [
     "GLASSBENCH",
     "PAPER",
-    "WAVE_NUMBER",
     "Estimate",
     "FourPoint",
     "PairSums",

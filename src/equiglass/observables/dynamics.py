@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.state_points import WAVE_NUMBER
 from equiglass.observables.estimate import Estimate, bootstrap
 from equiglass.observables.fields import complete
-
-WAVE_NUMBER = 7.25
-"""The first peak of the structure factor of A in the Kob-Andersen mixture, inverse LJ length."""
 
 
 def self_scattering(displacements: Iterable[ArrayLike], k: float = WAVE_NUMBER) -> Estimate:

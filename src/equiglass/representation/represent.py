@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.files import reading, replacing_hdf5, store
+from equiglass.files import decoding, reading, replacing_hdf5, store
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
 from equiglass.methods.loading import Model
@@ -121,7 +121,7 @@ def read_representation(path: Path | str) -> list[Described]:
     """
     import h5py
 
-    with reading(Path(path)), h5py.File(path, "r") as file:
+    with reading(Path(path)), decoding(), h5py.File(path, "r") as file:
         if file.attrs.get("format") != FORMAT or file.attrs["version"] > VERSION:
             raise EquiglassError(f"this is not a file of format {FORMAT!r} up to version {VERSION}.")
         groups = [file["configurations"][key] for key in sorted(file["configurations"])]

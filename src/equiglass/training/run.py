@@ -29,11 +29,12 @@ from equiglass.errors import EquiglassError
 from equiglass.files import write_text
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.potential import MIXTURES
+from equiglass.liquid.splits import validation_fold
 from equiglass.liquid.system import System, type_name
 from equiglass.machine import processes
 from equiglass.machine.memory import keep_freed_memory
 from equiglass.methods.descent.loop import EpochResult, Progress, calibrate, fit, key, make_optimizer
-from equiglass.methods.descent.samples import describe, fit_standardisation, labels_of, make_sample, split
+from equiglass.methods.descent.samples import describe, fit_standardisation, labels_of, make_sample
 from equiglass.methods.network.configuration import Configuration
 from equiglass.methods.network.trained import Trained, read_trained, save_trained
 from equiglass.model.convolution import triton as gpu
@@ -81,7 +82,7 @@ def train(
             f"{processes.size()} processes; set 'accumulate' to a multiple of {processes.size()}."
         )
     if validation is None:
-        training, held_out = split(systems, configuration.folds, configuration.fold)
+        training, held_out = validation_fold(systems, configuration.folds, configuration.fold)
     else:
         training, held_out = list(systems), list(validation)
     device = training_device(configuration.device)

@@ -67,24 +67,6 @@ def labels_of(
     return dict(sorted(times.items(), key=lambda item: item[1]))
 
 
-def split(systems: Sequence[System], folds: int, fold: int) -> tuple[list[System], list[System]]:
-    """Deal the configurations into folds and keep one: (training, validation). Fold 0 keeps none.
-
-    Raises:
-        EquiglassError: a fold that does not exist or leaves nothing to train on.
-    """
-    if fold > folds:
-        raise EquiglassError(
-            f"fold {fold} of {folds} folds: the fold must lie between 1 and {folds}, or be 0 for none."
-        )
-    if fold and len(systems) < folds:
-        raise EquiglassError(
-            f"{len(systems)} configurations cannot be dealt into {folds} folds; set a smaller 'folds'."
-        )
-    kept = [s for k, s in enumerate(systems) if fold and k % folds == fold - 1]
-    return [s for k, s in enumerate(systems) if not fold or k % folds != fold - 1], kept
-
-
 def fit_standardisation(
     systems: Sequence[System], labels: Sequence[str], inputs: Inputs, n_types: int, choice: Standardise
 ) -> Standardisation:

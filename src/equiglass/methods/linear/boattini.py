@@ -34,6 +34,7 @@ from equiglass.files import replacing
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.inherent import inherent_distance
+from equiglass.liquid.splits import folds_of
 from equiglass.liquid.surroundings import averaging, neighbourhood_averages, sum_of_generations
 from equiglass.liquid.system import Structure, System, type_name
 from equiglass.liquid.targets import Target
@@ -48,7 +49,7 @@ from equiglass.model.inputs import Inputs
 FORMAT, VERSION = "equiglass-boattini", 1
 
 FOLDS = 4
-"""Of the training configurations, to choose by."""
+"""Number of folds of the training configurations; the choice is the best in cross-validation over them."""
 
 GENERATIONS = 24
 """Of the scalars."""
@@ -183,7 +184,7 @@ def fit_boattini(data: Labelled, descriptors: Descriptors | None = None) -> Boat
     """
     descriptors = descriptors or Descriptors()
     systems = [system for _, system in data]
-    folds = [list(data[k::FOLDS]) for k in range(min(FOLDS, len(data)))]
+    folds = folds_of(data, FOLDS)
     n_types = max(system.n_types for system in systems)
     ridge = fit_ridge_by_folds(folds, PENALTIES, _emphases(descriptors, n_types))
     return Boattini(ridge, descriptors, labels_of(systems, "all"), describe_data(systems, n_types))

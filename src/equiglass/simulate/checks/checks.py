@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.formats.glassbench import TIMES
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.state_points import F_AT_TAU_ALPHA, F_AT_TAU_ALPHA_ERROR, TAU_ALPHA_BY_TEMPERATURE
 from equiglass.liquid.system import type_name
 from equiglass.simulate.checks.measurement import StatePoint, mean, radii
 
@@ -36,12 +36,6 @@ SIGNIFICANCE = 0.01
 
 NOT_IN_EQUILIBRIUM = "NOT in equilibrium."
 """How the statement on the trajectory ends if it is not."""
-
-AT_RELAXATION = 0.27
-"""F_s(7.25, t) of A at the published tau_alpha, which are later than the times of 1/e (measured at T = 0.44)."""
-
-AT_RELAXATION_ERROR = 0.026
-"""Standard error of this value over the ten configurations in which it was measured; they lie between 0.12 and 0.38."""
 
 PUBLISHED_WITHIN = 0.25
 """How far the time where F_s has this value, give or take two errors, may be from the published tau_alpha."""
@@ -237,31 +231,31 @@ def _published(state: StatePoint) -> Check | None:
     """For the state points of GlassBench: F_s at the published tau_alpha, and the time where it is 0.27."""
     shares = state.counts / state.counts.sum()
     is_known = (
-        state.temperature in TIMES
+        state.temperature in TAU_ALPHA_BY_TEMPERATURE
         and state.potential == KOB_ANDERSEN
         and abs(state.density - 1.2) < 0.005
         and abs(shares[0] - 0.8) < 0.01
     )
     if not is_known or state.temperature is None:
         return None
-    name, published = "published tau_alpha", TIMES[state.temperature][6]
+    name, published = "published tau_alpha", TAU_ALPHA_BY_TEMPERATURE[state.temperature]
     F = mean(state.scattering[:, :, 0])
     known = ~np.isnan(F)
     times, F = state.times[known], F[known]
     at = np.flatnonzero(np.isclose(times, published, rtol=1e-3))
     said = f"F_s(7.25, t) of A is {F[at[0]]:.3f} at the published tau_alpha, {published:g}" if at.size else ""
-    time = _time_where(times, F, AT_RELAXATION)
+    time = _time_where(times, F, F_AT_TAU_ALPHA)
     if np.isnan(time) or (time > (1 + 2 * PUBLISHED_WITHIN) * times[-1] and times[-1] < 0.999 * published):
         return Check(
             name, "not computed", f"{said or 'F_s is not known there'}; the times do not tell where it is 0.27."
         )
     said = f"{said}; it" if said else "F_s(7.25, t) of A"
-    said += f" is {AT_RELAXATION} at {time:.3g}, {time / published:.2f} of {published:g}"
-    early, late = (_time_where(times, F, AT_RELAXATION + sign * 2 * AT_RELAXATION_ERROR) for sign in (1, -1))
+    said += f" is {F_AT_TAU_ALPHA} at {time:.3g}, {time / published:.2f} of {published:g}"
+    early, late = (_time_where(times, F, F_AT_TAU_ALPHA + sign * 2 * F_AT_TAU_ALPHA_ERROR) for sign in (1, -1))
     # Each is the time itself where F_s does not have that value.
     nearest = min(max(published, np.fmin(early, time)), np.fmax(late, time))
     ratio = nearest / published
-    said += f"; {AT_RELAXATION} is known to {AT_RELAXATION_ERROR}, and within twice that it is {ratio:.2f} of it."
+    said += f"; {F_AT_TAU_ALPHA} is known to {F_AT_TAU_ALPHA_ERROR}, and within twice that it is {ratio:.2f} of it."
     return Check(name, "passed" if abs(ratio - 1) <= PUBLISHED_WITHIN else "failed", said)
 
 
