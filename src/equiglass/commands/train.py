@@ -102,7 +102,9 @@ def run_with_progress(
     from equiglass.methods.descent.loop import Progress as Stand
     from equiglass.training.run import train as train_run
 
-    n = len(systems) if validation is not None else len(validation_fold(systems, configuration.folds, configuration.fold)[0])
+    n = len(systems)
+    if validation is None:
+        n = len(validation_fold(systems, configuration.folds, configuration.fold)[0])
     columns = (
         TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
         BarColumn(bar_width=24),

@@ -63,8 +63,7 @@ class Format:
     Attributes:
         name: a word.
         title: name with the source or the kind of data, for lists.
-        suffixes: extensions in lower case, ".xyz". A file with a suffix that only this format has is read without a look
-            at its content.
+        suffixes: extensions in lower case, ".xyz". Where no other format has the suffix, the content is not looked at.
         recognise: whether a file has this format, by its name and content.
         read: the configurations, from the files of one group and the species names of types 0, 1, 2, ... where given.
         write: writes configurations to a file; None where the format is only read.

@@ -4,8 +4,8 @@ Published with the repository deepmind-research, folder glassy_dynamics.
 
 One pickle per configuration, a dict: ``positions`` (N, 3), ``types`` (N,) 0 = A, 1 = B, ``box`` (3,), ``time``,
 ``time_indices`` and ``is_values`` (10: the value of the self-intermediate scattering function F at each of the selected
-times, 1/e last), ``trajectory_target_positions`` (10, 30, N, 3) unwrapped, ``metadata``; in some files ``targets`` (10, N)
-instead.
+times, 1/e last), ``trajectory_target_positions`` (10, 30, N, 3) unwrapped, ``metadata``; in some files ``targets``
+(10, N) instead.
 
 A pickle can run any code. The unpickler here admits numpy arrays and builtin containers and nothing else.
 """

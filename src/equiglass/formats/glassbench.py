@@ -1,9 +1,9 @@
 """The Kob-Andersen configurations of GlassBench, arXiv 2311.14752, data doi 10.5281/zenodo.10118191.
 
-One npz per configuration, ``T{T}/{train,test}/N4096T{T}_{i}.npz``: ``types`` (N,) **1 = A, 2 = B**; ``initial_positions``
-(N, 3) in [-L/2, L/2); ``initial_positions_inherent``; ``md_prop`` (10, N), the propensity over 32 runs; in test files the
-published predictions of other methods, (10, N) each. The box is not stored: L = (N / 1.2)^(1/3). The ten times are the
-published ones (`liquid.state_points`), labelled "1" to "10".
+One npz per configuration, ``T{T}/{train,test}/N4096T{T}_{i}.npz``: ``types`` (N,) **1 = A, 2 = B**;
+``initial_positions`` (N, 3) in [-L/2, L/2); ``initial_positions_inherent``; ``md_prop`` (10, N), the propensity over 32
+runs; in test files the published predictions of other methods, (10, N) each. The box is not stored:
+L = (N / 1.2)^(1/3). The ten times are the published ones (`liquid.state_points`), labelled "1" to "10".
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ what it means in System:
 
 - ``name``, ``temperature``, ``runs``, and every array of `liquid.system.QUANTITIES`;
 - ``time_labels`` (T,) strings, by default "1", "2", ...;
-- ``potential``, a name, with the tables ``epsilon`` and ``sigma`` (types, types) for any mixture but the known ones, the
-  ``cutoff`` and the ``truncation``;
+- ``potential``, a name, with the tables ``epsilon`` and ``sigma`` (types, types) for any mixture but the known ones,
+  the ``cutoff`` and the ``truncation``;
 - ``prediction_NAME`` (T, N) for a prediction called NAME.
 
 Other keys are not read.

@@ -1,7 +1,7 @@
 """LAMMPS text dumps (docs.lammps.org/dump.html), any number of frames.
 
-Columns needed: ``id``; ``type`` or ``element``; one of ``x y z``, ``xs ys zs``, ``xu yu zu``, ``xsu ysu zsu``. Particles are sorted by id, and the origin of the box is subtracted. The box must be orthorhombic and
-periodic.
+Columns needed: ``id``; ``type`` or ``element``; one of ``x y z``, ``xs ys zs``, ``xu yu zu``, ``xsu ysu zsu``.
+Particles are sorted by id, and the origin of the box is subtracted. The box must be orthorhombic and periodic.
 """
 
 from __future__ import annotations

@@ -103,6 +103,9 @@ def checked(
     if array.ndim != len(axes) or any(w is not None and w != n for w, n in zip(wanted, array.shape, strict=True)):
         shape = ", ".join(axis if size is None else str(size) for axis, size in zip(axes, wanted, strict=True))
         raise DataError(f"{what} has shape {array.shape}, not ({shape}{',' if len(axes) == 1 else ''}).")
+    if "runs" in axes and not array.flags.writeable:
+        # Large, and checked already when the System that it comes from was made.
+        return array
     bad = np.isinf(array) if may_miss else ~np.isfinite(array)
     if np.any(bad):
         raise DataError(f"{what} holds {int(bad.sum())} values that are not finite numbers.")

@@ -184,7 +184,7 @@ class System:
 
     def __repr__(self) -> str:
         counts = np.bincount(self.types)
-        said = [" + ".join(f"{counts[kind]} {type_name(kind)}" for kind in np.flatnonzero(counts))]
+        said = [" + ".join(f"{counts[kind]} {type_name(kind)}" for kind in np.flatnonzero(counts).tolist())]
         if self.temperature is not None:
             said.append(f"T = {self.temperature:g}")
         if len(self.times):
