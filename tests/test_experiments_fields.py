@@ -23,10 +23,11 @@ from equiglass.experiments.runs import Run, train_missing
 from equiglass.experiments.spatial import BIN, spatial_rows
 from equiglass.experiments.temperatures import Seeded, asymmetries, asymmetry, median_rows
 from equiglass.liquid.energy import particle_energy
+from equiglass.liquid.splits import Split
 from equiglass.liquid.system import System
 from equiglass.observables import PAPER, Step, chi4_of_fields, pearson
 from equiglass.prediction.evaluation import evaluate_model
-from equiglass.representation.transfer import ALL_TIMES, Measure, Row, Scores, Split, transfer
+from equiglass.representation.transfer import ALL_TIMES, Measure, Row, Scores, transfer
 from labelled import labelled_liquid
 from test_transfer import at_temperature
 

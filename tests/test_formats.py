@@ -24,7 +24,8 @@ from damaged import (
     xyz_lines,
 )
 from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.formats import load, save, stream, write_xyz
+from equiglass.formats import load, save, stream
+from equiglass.formats.xyz import write_xyz
 from equiglass.liquid.system import System
 
 # --- our data set ---

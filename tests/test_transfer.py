@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 import equiglass
 from equiglass.errors import EquiglassError
+from equiglass.liquid.splits import Split, by_temperature, halves
+from equiglass.liquid.state_points import tau_alpha
 from equiglass.liquid.system import System
 from equiglass.methods.loading import Model, load_model
 from equiglass.methods.regression import PENALTIES, fit_line
@@ -21,7 +23,7 @@ from equiglass.observables import bootstrap, correlation
 from equiglass.prediction.evaluation import evaluate
 from equiglass.representation.decoders import decoders_of, refit, with_decoders
 from equiglass.representation.represent import Represented, represent
-from equiglass.representation.transfer import ALL_TIMES, Split, by_temperature, split, tau_alpha, trained_on, transfer
+from equiglass.representation.transfer import ALL_TIMES, trained_on, transfer
 from equiglass.training import read_configuration, train
 from labelled import labelled_liquid
 from test_commands import run
@@ -163,18 +165,18 @@ def test_refit_on_the_training_data_reproduces_the_models_own_rho(trained: Path)
 
 def test_split_depends_on_names_and_never_scores_what_was_seen() -> None:
     systems = at_temperature(0.4, 9)
-    first = split(systems, set())
+    first = halves(systems, set())
     assert [len(part) for part in first] == [4, 5]
-    again = split(systems[::-1], set())
+    again = halves(systems[::-1], set())
     assert [[s.name for s in part] for part in again] == [[s.name for s in part] for part in first]
     seen = {s.name for s in first.test} | {"another"}
-    refitted, scored = split(systems, seen)
+    refitted, scored = halves(systems, seen)
     assert seen - {"another"} == {s.name for s in refitted}
     assert len(scored) == 4
     with pytest.raises(EquiglassError, match="of 9 configurations 0 were not used"):
-        split(systems, {s.name for s in systems})
+        halves(systems, {s.name for s in systems})
     with pytest.raises(EquiglassError, match="two to refit"):
-        split(systems[:2], set())
+        halves(systems[:2], set())
 
 
 def test_configurations_are_grouped_by_temperature_and_given_once() -> None:
@@ -286,7 +288,7 @@ def test_figure_shows_every_model_test_and_learn(trained: Path) -> None:
     from equiglass.figures.temperature import transfer_figure
 
     model = load_model(trained / "run")
-    data = {t: split(at_temperature(t, 4, 40), set()) for t in (0.4, 0.5)}
+    data = {t: halves(at_temperature(t, 4, 40), set()) for t in (0.4, 0.5)}
     rows, _ = transfer(model, data, set())
     chosen = [row for row in rows if (row.type, row.label) == ("A", "7")]
     (ax,) = transfer_figure(chosen).axes

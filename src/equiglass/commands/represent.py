@@ -32,9 +32,9 @@ def represent(
     from equiglass.errors import EquiglassError
     from equiglass.figures.temperature import save_order_parameter_figures
     from equiglass.formats import load
+    from equiglass.liquid.state_points import tau_alpha
     from equiglass.methods.loading import load_model
     from equiglass.representation.order_parameter import measure, save
-    from equiglass.representation.transfer import tau_alpha
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise EquiglassError(f"{out} is not empty; choose another folder.")

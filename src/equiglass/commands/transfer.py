@@ -18,8 +18,9 @@ from equiglass.commands.train import DataOption
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from equiglass.liquid.splits import Split
     from equiglass.methods.loading import Model
-    from equiglass.representation.transfer import Row, Scores, Split
+    from equiglass.representation.transfer import Row, Scores
 
 RunsArgument = Annotated[list[str], typer.Argument(help="Run folders, or names of shipped models; one a temperature.")]
 
@@ -39,15 +40,14 @@ def transfer(
     from equiglass.figures.temperature import save_transfer_figures
     from equiglass.files import write_text
     from equiglass.formats import load
+    from equiglass.liquid.splits import by_temperature, halves
+    from equiglass.liquid.state_points import tau_alpha
     from equiglass.methods.loading import load_model
     from equiglass.representation.decoders import decoders_of
     from equiglass.representation.transfer import (
         ALL_TIMES,
         as_csv,
         as_json,
-        by_temperature,
-        split,
-        tau_alpha,
         trained_on,
     )
     from equiglass.representation.transfer import transfer as transferred
@@ -70,7 +70,7 @@ def transfer(
     if needing:
         # Once for all models.
         systems = [needing[0].prepared(system) for system in track(systems, "quenching", transient=True)]
-    parts = {temperature: split(group, seen) for temperature, group in by_temperature(systems).items()}
+    parts = {temperature: halves(group, seen) for temperature, group in by_temperature(systems).items()}
     rows: list[Row] = []
     refitted: dict[Path, tuple[Model, Split]] = {}
     with Progress(transient=True) as bar:

@@ -17,6 +17,7 @@ from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.experiments.scores import table
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.energy import particle_energy
+from equiglass.liquid.splits import folds_of
 from equiglass.liquid.system import System
 from equiglass.methods.linear.boattini import FOLDS, Boattini, boattini_features, fit_boattini
 from equiglass.methods.linear.descriptors import first_layer_invariants
@@ -118,7 +119,7 @@ def baseline_predictions(
 
 def _ridge(training: Sequence[System], test: Sequence[System], features: Callable[[System], Float]) -> list[Predicted]:
     described = [(features(system), system) for system in training]
-    folds = [described[k::FOLDS] for k in range(min(FOLDS, len(described)))]
+    folds = folds_of(described, FOLDS)
     ridge = fit_ridge_by_folds(folds, PENALTIES, np.ones((1, described[0][0].shape[1])))
     return [dict(zip(ridge.time_labels, ridge.predict(features(s), s.types), strict=True)) for s in test]
 

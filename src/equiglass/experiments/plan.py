@@ -15,10 +15,10 @@ import numpy as np
 from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Case, Declaration, Scalar
 from equiglass.liquid.potential import MIXTURES
+from equiglass.liquid.splits import by_temperature, training_and_test
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import times_to_learn
 from equiglass.methods.network.configuration import Configuration
-from equiglass.representation.transfer import by_temperature, drawn
 from equiglass.training.run import completed
 
 TEST_SHARE = 4
@@ -134,13 +134,8 @@ def groups_of(systems: Mapping[str, Sequence[System]], declaration: Declaration,
 
 
 def _dealt(name: str, systems: Iterable[System], quick: bool) -> Group:
-    order = sorted(systems, key=drawn)
-    if quick:
-        order = order[:QUICK_CONFIGURATIONS]
-    n = len(order) - max(2, len(order) // TEST_SHARE)
-    if n < 1:
-        raise EquiglassError(f"{name}: of {len(order)} configurations two are for the test; give three or more.")
-    return Group(name, tuple(order[:n]), tuple(order[n:]))
+    training, test = training_and_test(name, systems, TEST_SHARE, QUICK_CONFIGURATIONS if quick else None)
+    return Group(name, tuple(training), tuple(test))
 
 
 def trainings(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from equiglass.experiments.declaration import AMOUNT, Along, Declaration, Number
 from equiglass.experiments.measured import Cell, Line, Measured, markdown, number, over_seeds, spread
 from equiglass.experiments.runs import Run, groups_of_runs
+from equiglass.liquid.state_points import tau_alpha
 from equiglass.prediction.evaluation import as_line, evaluate_model
-from equiglass.representation.transfer import tau_alpha
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -21,6 +21,7 @@ from equiglass.experiments.fields import (
 )
 from equiglass.experiments.measured import Line, Measured, plain
 from equiglass.experiments.runs import Run
+from equiglass.liquid.state_points import tau_alpha
 from equiglass.observables import (
     Step,
     correlation_length_of_sums,
@@ -28,7 +29,6 @@ from equiglass.observables import (
     mobility_indicator,
     pair_sums,
 )
-from equiglass.representation.transfer import tau_alpha
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

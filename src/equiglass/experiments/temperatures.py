@@ -23,8 +23,10 @@ from equiglass.experiments.measured import Cell, Line, Measured, markdown, numbe
 from equiglass.experiments.plan import Group
 from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.splits import Split
+from equiglass.liquid.state_points import tau_alpha
 from equiglass.observables import bootstrap
-from equiglass.representation.transfer import ALL_TIMES, Measure, Row, Scores, Split, as_line, tau_alpha, transfer
+from equiglass.representation.transfer import ALL_TIMES, Measure, Row, Scores, as_line, transfer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from equiglass.errors import EquiglassError
 from equiglass.figures import figure_png, training_curves
-from equiglass.files import reading
+from equiglass.files import decoding, reading
 from equiglass.liquid.system import type_name
 from equiglass.methods.loading import Model
 from equiglass.methods.network.trained import Trained
@@ -76,7 +76,7 @@ def split_of(files: Sequence[Path]) -> dict[str, str]:
         path = file.parent / SPLIT
         if not path.is_file():
             continue
-        with reading(path):
+        with reading(path), decoding():
             names = yaml.safe_load(path.read_text(encoding="utf-8"))
             roles = dict.fromkeys(names["validation"], "validation") | roles
             roles |= dict.fromkeys(names["training"], "training")
@@ -98,7 +98,7 @@ def _command(folder: Path) -> str | None:
     path = folder / ENVIRONMENT
     if not path.is_file():
         return None
-    with reading(path):
+    with reading(path), decoding():
         told = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("command")
     return told if isinstance(told, str) else None
 

@@ -10,10 +10,9 @@ model was trained on is never scored.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ import yaml
 
 from equiglass.errors import EquiglassError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.splits import Split
 from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import measured
 from equiglass.methods.loading import PRETRAINED, Model, pretrained_names
@@ -34,18 +34,6 @@ from equiglass.representation.represent import Represented, represent
 
 ALL_TIMES = "mean"
 """In place of a label: the mean over the times."""
-
-
-def tau_alpha(labels: Sequence[str]) -> str:
-    """The label of the relaxation time: "7" (GlassBench's lists and data like them), "F=1/e" (Bapst); else the last."""
-    return next((label for label in ("7", "F=1/e") if label in labels), labels[-1])
-
-
-class Split(NamedTuple):
-    """The configurations of one temperature: to refit on, and to score."""
-
-    refit: list[System]
-    test: list[System]
 
 
 class Measure(NamedTuple):
@@ -114,30 +102,6 @@ class Row:
     refit_mse_learn: float
 
 
-def by_temperature(systems: Iterable[System]) -> dict[float, list[System]]:
-    """The configurations by temperature, ascending.
-
-    Raises:
-        EquiglassError: a configuration without temperature or propensity, or two of one name at one temperature.
-    """
-    groups: dict[float, list[System]] = {}
-    for system in systems:
-        if system.temperature is None:
-            raise EquiglassError(
-                f"{system.name} does not say its temperature, by which configurations are grouped here."
-            )
-        if system.propensity is None:
-            raise EquiglassError(f"{system.name} has no propensities to learn and to score.")
-        group = groups.setdefault(system.temperature, [])
-        if any(system.name == other.name for other in group):
-            raise EquiglassError(
-                f"two configurations of temperature {system.temperature:g} are called {system.name}; give each "
-                "configuration once, so that none is refitted on and scored."
-            )
-        group.append(system)
-    return dict(sorted(groups.items()))
-
-
 def trained_on(run: Path | str, checkpoint: str = "last") -> set[str] | None:
     """Names of the configurations that a model has learned from or, for "best", was chosen on; None if it tells none.
 
@@ -154,32 +118,6 @@ def trained_on(run: Path | str, checkpoint: str = "last") -> set[str] | None:
         except (OSError, yaml.YAMLError, KeyError, TypeError):
             raise EquiglassError(f"{file} does not hold the names of training and validation configurations.") from None
     return names if files else None
-
-
-def drawn(system: System) -> bytes:
-    """The SHA-256 sum of the name: an order of configurations that depends on their names alone."""
-    return hashlib.sha256(system.name.encode()).digest()
-
-
-def split(systems: Sequence[System], seen: Collection[str]) -> Split:
-    """Half of the configurations to refit on, half to score; those that a model has seen are never scored.
-
-    The order is that of the SHA-256 sums of the names, those seen first; the first half, and all that are seen, are
-    refitted on. So the split depends on the names alone.
-
-    Raises:
-        EquiglassError: fewer than two configurations to refit on, or none left to score.
-    """
-    order = sorted(systems, key=lambda s: (s.name not in seen, drawn(s)))
-    unseen = sum(s.name not in seen for s in systems)
-    n = max(len(systems) // 2, len(systems) - unseen, 2)
-    if n >= len(systems):
-        at = f"temperature {systems[0].temperature:g}"
-        raise EquiglassError(
-            f"{at}: of {len(systems)} configurations {unseen} were not used in training; transfer needs two to refit "
-            "on and another to score, which no model has seen."
-        )
-    return Split(order[:n], order[n:])
 
 
 def transfer(

@@ -20,6 +20,7 @@ from equiglass.formats import load, save
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.system import System
 from equiglass.simulate.checks import check, collect, failures, measure, write_report
+from equiglass.simulate.checks.checks import NOT_IN_EQUILIBRIUM
 from equiglass.simulate.ensemble import run_ensembles
 from equiglass.simulate.joining import check_joinable, joined
 from equiglass.simulate.lammps import SCRATCH, about_lammps
@@ -69,7 +70,10 @@ def run_protocol(
         run_trajectory(protocol, parts, workers, finished)
         statement, halves = equilibrium(protocol, parts)
         starts = [configuration_of(protocol, parts, index) for index in range(1, protocol.configurations + 1)]
-        starts = [replace(s, provenance={**s.provenance, "equilibration": statement}) for s in starts]
+        steady = not statement.endswith(NOT_IN_EQUILIBRIUM)
+        starts = [
+            replace(s, equilibrated=steady, provenance={**s.provenance, "equilibration": statement}) for s in starts
+        ]
         return _finish(protocol, starts, None, out, parts, halves, finished, workers)
 
 
@@ -142,8 +146,9 @@ def _start(system: System, ensemble: Ensemble) -> System:
         system.box,
         name=system.name,
         positions_inherent=system.positions_inherent,
-        # Whether its labels fail will be seen again.
-        provenance={key: text for key, text in system.provenance.items() if key != "failed"},
+        # Not its failures: the new labels are checked anew.
+        equilibrated=system.equilibrated,
+        provenance=system.provenance,
         **known,
     )
 
@@ -218,7 +223,7 @@ def _finish(
     run_ensembles(ensemble, values, starts, parts, workers, finished)
     starts = _with_inherent(starts, parts, workers, finished)
 
-    def labelled(told: Mapping[str, str]) -> Iterator[System]:
+    def labelled(failed: Sequence[str] = ()) -> Iterator[System]:
         for index, start in enumerate(starts, start=1):
             with np.load(parts / f"configuration-{index:04d}.npz") as saved:
                 labels = {key: saved[key] for key in saved.files}
@@ -226,16 +231,16 @@ def _finish(
             if carried is not None:
                 system = joined(carried[index - 1], system)
             made = {"protocol": ensemble.to_yaml(), "engine": str(about_lammps())}
-            yield replace(system, provenance={**system.provenance, **made, **told})
+            yield replace(system, failures=tuple(failed), provenance={**system.provenance, **made})
 
-    state = collect([measure(system) for system in labelled({})])
+    state = collect([measure(system) for system in labelled()])
     checks = check(state)
     failed = failures(checks)
     write_report(out, state, checks, {"trajectory": trajectory})
     systems: list[System] = []
 
     def stored() -> Iterator[System]:
-        for system in labelled({"failed": " ".join(failed)} if failed else {}):
+        for system in labelled(failed):
             systems.append(replace(system, replica_displacements=None))
             yield system
 

@@ -27,6 +27,7 @@ from pydantic import (
 
 from equiglass.errors import EquiglassError
 from equiglass.liquid.potential import KOB_ANDERSEN, MIXTURES, WCA, LennardJones
+from equiglass.liquid.state_points import WAVE_NUMBER
 
 PRESETS = Path(__file__).with_name("presets")
 """Protocols that come with the package."""
@@ -96,7 +97,7 @@ class ScatteringTimes(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     F: Annotated[tuple[float | str, ...], Field(min_length=1)]
-    k: PositiveFloat = 7.25
+    k: PositiveFloat = WAVE_NUMBER
     longest: PositiveFloat
 
     @field_validator("F")
