@@ -16,8 +16,8 @@ from equiglass.machine.compiled import CompilerError
 from equiglass.model.architecture import Architecture
 from equiglass.model.convolution import chunked, cpu, triton
 from equiglass.model.convolution.cpu import build
-from equiglass.model.convolution.cpu import edges as compiled_edges
 from equiglass.model.convolution.cpu import convolution as compiled_convolution
+from equiglass.model.convolution.cpu import edges as compiled_edges
 from equiglass.model.convolution.operation import Dropout, Edges, Radial
 from equiglass.model.convolution.paths import Paths
 

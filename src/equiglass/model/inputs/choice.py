@@ -21,8 +21,8 @@ class Inputs(BaseModel):
     generations: int = Field(
         0,
         ge=0,
-        description="the target is a line in the network's output and in the scalar node inputs averaged over this many "
-        "generations of neighbours",
+        description="the line from the network's output to the target includes the scalar node inputs averaged over "
+        "this many generations of neighbours",
     )
 
     @model_validator(mode="before")
