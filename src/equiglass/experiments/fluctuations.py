@@ -23,7 +23,7 @@ from equiglass.experiments.fields import (
 from equiglass.experiments.measured import Line, Measured, plain
 from equiglass.experiments.runs import Run
 from equiglass.liquid.arrays import Float
-from equiglass.observables import Step, bootstrap, chi4, self_overlap
+from equiglass.observables import Step, bootstrap, chi4_of_fields, mean_mobility_of_field
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,8 +56,8 @@ def fluctuation_rows(field: Field, step: Step) -> list[Line]:
     """One row a type and time."""
     rows = []
     for kind, _, moved in field.by_type():
-        susceptibility = chi4(moved, step)
-        each = np.stack([self_overlap(values, step) for values in moved])
+        susceptibility = chi4_of_fields(moved, step)
+        each = np.stack([mean_mobility_of_field(values, step) for values in moved])
         q = bootstrap(partial(_mean, each), len(each))
         for t, label in enumerate(field.labels):
             numbers = (q.value[t], q.error[t], susceptibility.value[t], susceptibility.error[t])

@@ -16,7 +16,7 @@ from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Case, Declaration, Scalar
 from equiglass.liquid.potential import MIXTURES
 from equiglass.liquid.system import System
-from equiglass.methods.descent.samples import labels_of
+from equiglass.liquid.targets import times_to_learn
 from equiglass.methods.network.configuration import Configuration
 from equiglass.representation.transfer import by_temperature, drawn
 from equiglass.training.run import completed
@@ -98,7 +98,8 @@ class Training:
         for array in (system.positions, system.types, system.box, system.times, system.propensity):
             digest.update(np.ascontiguousarray(array).tobytes())
         if self.configuration.needs_potential:
-            digest.update(repr(system.potential or MIXTURES[self.configuration.potential]).encode())
+            potential = system.potential or MIXTURES[self.configuration.potential]
+            digest.update(potential.parameters().encode())
         return [system.name, *system.time_labels, digest.hexdigest()]
 
     def __str__(self) -> str:
@@ -167,7 +168,9 @@ def trainings(
                 epochs = math.ceil(epochs * largest / amount)
                 configuration = first.model_copy(update={"seed": first.seed + seed, "epochs": epochs})
                 scored = group.test if declaration.score_epochs else ()
-                labels = [(label,) for label in labels_of(chosen, first.times)] if case.each_time else [first.times]
+                labels = (
+                    [(label,) for label in times_to_learn(chosen, first.times)] if case.each_time else [first.times]
+                )
                 for times in labels:
                     here = configuration.model_copy(update={"times": times})
                     planned.append(Training(case.variant, case.at, group, chosen, here, scored))

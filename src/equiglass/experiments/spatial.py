@@ -21,7 +21,13 @@ from equiglass.experiments.fields import (
 )
 from equiglass.experiments.measured import Line, Measured, plain
 from equiglass.experiments.runs import Run
-from equiglass.observables import Step, correlation_length, four_point, overlap, pair_sums
+from equiglass.observables import (
+    Step,
+    correlation_length_of_sums,
+    four_point_of_sums,
+    mobility_indicator,
+    pair_sums,
+)
 from equiglass.representation.transfer import tau_alpha
 
 if TYPE_CHECKING:
@@ -58,9 +64,9 @@ def spatial_rows(field: Field, label: str, step: Step) -> list[Line]:
     edges = np.arange(0, min(system.box.min() for system in systems) / 2 + BIN / 2, BIN)
     for kind, masks, moved in field.by_type():
         positions = [system.positions[mask] for system, mask in zip(systems, masks, strict=True)]
-        fields = [overlap(values[field.labels.index(label)], step) for values in moved]
+        fields = [mobility_indicator(values[field.labels.index(label)], step) for values in moved]
         sums = pair_sums(positions, [system.box for system in systems], fields, edges)
-        found, length = four_point(sums), correlation_length(sums)
+        found, length = four_point_of_sums(sums), correlation_length_of_sums(sums)
         for k, r in enumerate(found.r):
             numbers = {
                 "g4": found.g4.value[k],
