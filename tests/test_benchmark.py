@@ -60,7 +60,8 @@ def run(*words: object) -> int:
 def test_e3nn_network_equals_ours(l_max: int, channels: int, last_norm: bool, training: bool) -> None:
     """Outputs, gradients and running averages, in float64."""
     torch.manual_seed(0)
-    architecture = Architecture(l_max=l_max, layers=3, channels=channels, dropout=0.0, advanced=Advanced(last_norm=last_norm))
+    advanced = Advanced(last_norm=last_norm)
+    architecture = Architecture(l_max=l_max, layers=3, channels=channels, dropout=0.0, advanced=advanced)
     network = Network(architecture, (3,), 2, 4).double()
     graph = build_graph(random_liquid(70), 2.0, inputs={0: np.linspace(-1, 1, 70)[:, None, None]}, dtype=torch.float64)
     with torch.no_grad():

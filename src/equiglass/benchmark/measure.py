@@ -30,7 +30,7 @@ from equiglass.errors import EquiglassError
 from equiglass.liquid.system import System
 from equiglass.machine.environment import installed_memory, machine, versions
 from equiglass.machine.memory import keep_freed_memory
-from equiglass.model.convolution.operation import implementation
+from equiglass.model.convolution.backend import implementation
 
 R = TypeVar("R")
 

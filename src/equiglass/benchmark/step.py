@@ -108,7 +108,7 @@ def step(network: nn.Module, graph: Graph) -> Callable[[], None]:
     def run() -> None:
         optimizer.zero_grad(set_to_none=True)
         masked_loss(network(graph), targets).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), TRAINING.clip)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), TRAINING.advanced.clip)
         optimizer.step()
 
     return run
