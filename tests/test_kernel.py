@@ -33,7 +33,7 @@ SHAPES = [
     PAPER,
     PAPER._replace(channels=0),
     SMALL,
-    # The lanes of a row fill part of a vector; no size is a power of two; vectors enter beside scalars.
+    # The lanes of a row fill part of a vector; no size is a power of two; vectors enter with the scalars.
     Shape(1, 4, (2, 1), 5, 3, 4, single),
     # Inputs of degree 2 and none of degree 1.
     Shape(2, 4, (3, 0, 2), 4, 5, 4, single),

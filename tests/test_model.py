@@ -93,7 +93,7 @@ def test_parameter_counts_are_those_of_the_paper() -> None:
 
 
 def test_keys_of_older_files_move_under_advanced() -> None:
-    """Configurations and model files of version 0.1 have them beside the others."""
+    """Configurations and model files of version 0.1 have them at the top level."""
     old = {"channels": 4, "norm_momentum": 0.1, "last_norm": False, "decoder_gain": 0.2, "neighbors": 30.0}
     architecture = Architecture(**old)
     advanced = {"neighbors": 30.0, "last_norm": False, "norm_momentum": 0.1, "prior_scale": 0.2}

@@ -136,9 +136,9 @@ def _grads(weights: nn.Module | nn.Parameter) -> list[Tensor]:
 
 
 def tensor_product(paths: Paths) -> tuple[o3.TensorProduct, o3.Irreps]:
-    """All paths as one tensor product with a weight for every edge, path and channel, and what it gives.
+    """All paths as one tensor product with a weight for every edge, path and channel, and the irreps of its output.
 
-    Its weights are in the order of ``paths``; what it gives is sorted by degree, then path, so that one matrix a degree
+    The weights are in the order of ``paths``. The output is sorted by degree, then path, so that one matrix per degree
     mixes it.
     """
     degrees = [l for l in range(paths.l_max + 1) if paths.entering(l)]

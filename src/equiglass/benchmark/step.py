@@ -129,7 +129,7 @@ def reference_bytes(setting: Setting) -> int:
 
 
 def _layer(setting: Setting, which: int) -> tuple[Callable[[], Tensor], tuple[int, int]]:
-    """A layer of the network on e3nn with its norm, ready to run, and the shape of what it returns."""
+    """A layer of the network on e3nn with its norm, ready to run, and the shape of its output."""
     architecture = TRAINING.architecture
     graph = graph_of(setting.system, architecture, setting.device)
     network = E3nnNetwork(network_of(graph, architecture.dropout))
@@ -140,7 +140,7 @@ def _layer(setting: Setting, which: int) -> tuple[Callable[[], Tensor], tuple[in
 
 
 def _kept(forward: Callable[[], Tensor]) -> int:
-    """Bytes of all arrays that are kept for the gradient."""
+    """Bytes of all arrays that autograd stores for the gradient."""
     sizes: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:

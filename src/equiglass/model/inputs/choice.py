@@ -17,7 +17,7 @@ class Inputs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     positions: Structure = Field("thermal", description="positions that make the graph")
-    nodes: tuple[str, ...] = Field(("energy_inherent",), description="names of the node inputs beside the type")
+    nodes: tuple[str, ...] = Field(("energy_inherent",), description="names of the node inputs; the type is always one")
     generations: int = Field(
         0,
         ge=0,
@@ -70,7 +70,7 @@ class Inputs(BaseModel):
 
     @property
     def n_scalars(self) -> int:
-        """Number of scalar node inputs beside the one-hot of the type."""
+        """Number of scalar node inputs without the one-hot of the type."""
         return sum(0 in x.degrees for x in self.chosen)
 
     @property
