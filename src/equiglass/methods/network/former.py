@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,7 +35,7 @@ def upgraded(tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> t
         new[f"inputs.{name}.0.mean"], new[f"inputs.{name}.0.scale"] = mean, scale
         if name == "displacement_inherent":
             new[f"inputs.{name}.1.mean"] = torch.zeros_like(mean)
-            new[f"inputs.{name}.1.scale"] = torch.hypot(mean, scale)
+            new[f"inputs.{name}.1.scale"] = torch.from_numpy(np.hypot(mean.numpy(), scale.numpy()))
     return new, {"target": "propensity", **description, "inputs": inputs.model_dump()}
 
 
