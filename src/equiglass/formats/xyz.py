@@ -68,7 +68,6 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
         tables = _values(comment, "epsilon"), _values(comment, "sigma")
         cutoff = float(comment["cutoff"]) if "cutoff" in comment else None
         potential = potential_named(comment["potential"], *tables, cutoff, comment.get("truncation"))
-    failed = {"failed": comment["failed"]} if "failed" in comment else {}
     return System(
         columns["pos"],
         types,
@@ -80,7 +79,8 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
         time_labels=labels,
         times=times,
         propensity=propensity,
-        provenance={"format": "extended XYZ", "source": path.name, **failed},
+        failures=(comment["failed"],) if "failed" in comment else (),
+        provenance={"format": "extended XYZ", "source": path.name},
     )
 
 
@@ -217,7 +217,7 @@ def _write(path: Path, frames: Iterable[tuple[System, Columns, dict[str, str]]])
                 "name": system.name,
                 **_physics(system),
                 **comment,
-                **{key: text for key, text in system.provenance.items() if key == "failed"},
+                **({"failed": " ".join(system.failures)} if system.failures else {}),
             }
             words = (f"{key}={_quoted(value)}" for key, value in header.items())
             stream.write(f"{system.n_particles}\n{' '.join(words)}\n")

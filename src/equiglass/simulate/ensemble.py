@@ -1,4 +1,4 @@
-"""The iso-configurational ensembles: NVE runs of every configuration that differ in their first velocities."""
+"""The iso-configurational ensembles: NVE runs of every configuration from different initial velocities."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def run_ensembles(
     workers: Workers,
     finished: Callable[[str], None],
 ) -> None:
-    """All runs of all configurations: leaves configuration-NNNN.npz, the averages, for each of them.
+    """Do all runs of all configurations; write the averages of each to configuration-NNNN.npz.
 
     Args:
         ensemble: number of runs, seed, timestep.
         times: (T,), ascending.
         starts: the configurations, with their temperature and potential.
         parts: folder of the pieces of work.
-        workers: who runs.
+        workers: for the runs.
         finished: called after every run, and after the averages of every configuration.
     """
 
@@ -67,9 +67,9 @@ def run_ensembles(
 def _run_replica(
     ensemble: Ensemble, times: Float, start: System, rng: np.random.Generator, parts: Path, result: Path
 ) -> None:
-    """One NVE run with fresh Maxwell-Boltzmann velocities: displacements (T, N, 3), energies and temperatures (T + 1,).
+    """One NVE run from new Maxwell-Boltzmann velocities: displacements (T, N, 3), energies and temperatures (T + 1,).
 
-    The file is written here, by the worker, so that nothing large travels.
+    The worker writes the file, so that no large array travels between processes.
     """
     assert start.potential is not None
     assert start.temperature is not None
@@ -83,10 +83,10 @@ def _run_replica(
 def _averages(
     times: Float, types: NDArray[np.int64], runs: list[Path], keep_displacements: bool
 ) -> dict[str, NDArray[np.floating]]:
-    """The labels of a `System` and what it tells of the runs, by name.
+    """The labels of a `System` from its runs, by name.
 
-    The halves of the propensity are those over runs 1, 3, ... and 2, 4, ...; the momentum is what the displacement of
-    the centre of mass shows.
+    The halves of the propensity are those over runs 1, 3, ... and 2, 4, ...; the momentum follows from the displacement
+    of the centre of mass.
     """
     distances, scattering, temperatures, drifts, momenta, kept = [], [], [], [], [], []
     mean: Float = np.zeros(())

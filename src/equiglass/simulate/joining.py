@@ -1,4 +1,4 @@
-"""Two sets of labels of one configuration become one."""
+"""Join two sets of labels of one configuration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
 from equiglass.liquid.system import System
 from equiglass.observables import self_scattering_by_type
 
@@ -27,46 +27,46 @@ _AXIS_OF_TIMES = {
 
 
 def check_joinable(system: System, labels: Sequence[str], times: ArrayLike, runs: int | None) -> None:
-    """Refuse times that occur already, and another number of runs, of which a configuration has one only.
+    """Check that new labels fit: new times, and the number of runs that the configuration has.
 
     Args:
         system: with labels or without.
         labels: of the new times.
-        times: their values, as far as they are known.
+        times: the values of these times that are known.
         runs: behind the new labels.
 
     Raises:
-        EquiglassError: the new labels cannot stand beside those of the system.
+        DataError: the new labels cannot be joined with those of the system.
     """
     twice = [label for label in labels if label in system.time_labels]
     if twice:
-        raise EquiglassError(
+        raise DataError(
             f"{system.name} is labelled at a time {twice[0]!r} already; leave this time out or label it otherwise, "
             'times: {"label": time}.'
         )
     again = np.intersect1d(system.times, times)
     if again.size:
-        raise EquiglassError(f"{system.name} is labelled at the time {again[0]:g} already; leave it out.")
+        raise DataError(f"{system.name} is labelled at the time {again[0]:g} already; leave it out.")
     known = system.runs
     if known is None and system.replica_displacements is not None:
         known = system.replica_displacements.shape[1]
     if system.time_labels and known not in (None, runs):
-        raise EquiglassError(f"the labels of {system.name} come from {known} runs; take as many, runs: {known}.")
+        raise DataError(f"the labels of {system.name} come from {known} runs; take as many, runs: {known}.")
 
 
 def joined(first: System, second: System) -> System:
-    """The second system with the labels of the first beside its own, times ascending.
+    """The second system with its own labels and those of the first, times ascending.
 
     Args:
         first: labelled at other times.
         second: the same particles.
 
     Returns:
-        ``second`` with more times; NaN where one of the two does not have a quantity that the other has. The
-        displacements of every run are kept if ``second`` has them; F_s is made of those of the first in any case.
+        ``second`` with more times; NaN where only one of the two has a quantity. It has the displacements of every
+        run if ``second`` has them. F_s always includes the displacements of the first.
 
     Raises:
-        EquiglassError: a time or a label occurs in both, or the numbers of runs differ.
+        DataError: a time or a label occurs in both, or the numbers of runs differ.
     """
     check_joinable(first, second.time_labels, second.times, second.runs)
     if first.replica_displacements is not None:
@@ -94,7 +94,7 @@ def joined(first: System, second: System) -> System:
 def _beside(
     first: NDArray[Any] | None, second: NDArray[Any] | None, n_first: int, n_second: int, axis: int
 ) -> NDArray[Any]:
-    """Both along the axis of the times; one that is absent becomes NaN."""
+    """Both, joined along the axis of times; NaN for one that is absent."""
     if first is None:
         assert second is not None
         first = _unknown(second, n_first, axis)

@@ -97,7 +97,9 @@ def _energy(state: StatePoint) -> Check:
     if state.temperature is None or np.all(np.isnan(state.energy_drift)):
         return Check("energy", "not computed", "The data set does not contain the total energy of the runs.")
     drift = float(np.nanmax(state.energy_drift)) / state.temperature
-    statement = f"The total energy per particle drifts by up to {drift:.2g} of the temperature in the constant-energy runs"
+    statement = (
+        f"The total energy per particle drifts by up to {drift:.2g} of the temperature in the constant-energy runs"
+    )
     if drift <= LARGEST_DRIFT:
         return Check("energy", "passed", f"{statement}.")
     return Check("energy", "failed", f"{statement}, more than {LARGEST_DRIFT:g}; take a shorter timestep.")
@@ -109,7 +111,9 @@ def _momentum(state: StatePoint) -> Check:
     momentum = float(np.nanmax(state.momentum)) / state.temperature**0.5
     verdict: Verdict = "passed" if momentum <= LARGEST_MOMENTUM else "failed"
     statement = f"The centre of mass moves with up to {momentum:.2g} of the thermal velocity in the runs"
-    return Check("momentum", verdict, f"{statement}." if verdict == "passed" else f"{statement}, more than {LARGEST_MOMENTUM:g}.")
+    return Check(
+        "momentum", verdict, f"{statement}." if verdict == "passed" else f"{statement}, more than {LARGEST_MOMENTUM:g}."
+    )
 
 
 def _temperature(state: StatePoint) -> Check:
@@ -224,11 +228,15 @@ def _relaxation(state: StatePoint) -> Check:
     """Tau_alpha is the time when F_s(7.25, t) of A, the mean over configurations, falls to 1/e."""
     name, F = "relaxation", known_mean(state.scattering[:, :, 0])
     if np.all(np.isnan(F)):
-        return Check(name, "not computed", "F_s needs the displacements of every run, or must be stored in the data set.")
+        return Check(
+            name, "not computed", "F_s needs the displacements of every run, or must be stored in the data set."
+        )
     time, error = state.time_at(np.exp(-1))
     if np.isnan(time):
         last = int(np.flatnonzero(~np.isnan(F))[-1])
-        statement = f"F_s(7.25, t) of A does not cross 1/e between the times; it is {F[last]:.3f} at {state.times[last]:g}."
+        statement = (
+            f"F_s(7.25, t) of A does not cross 1/e between the times; it is {F[last]:.3f} at {state.times[last]:g}."
+        )
         return Check(name, "reported", statement)
     bar = "" if np.isnan(error) else f" +- {error:.2g}"
     statement = f"F_s(7.25, t) of A falls to 1/e at tau_alpha = {time:.4g}{bar}, linear in log t between the times."
@@ -263,7 +271,9 @@ def _published(state: StatePoint) -> Check | None:
     # Where F_s does not have one of these values, fmin and fmax give the time itself.
     nearest = min(max(published, np.fmin(early, time)), np.fmax(late, time))
     ratio = nearest / published
-    statement += f". {AT_RELAXATION} has the error {AT_RELAXATION_ERROR}; within twice the error the ratio is {ratio:.2f}."
+    statement += (
+        f". {AT_RELAXATION} has the error {AT_RELAXATION_ERROR}; within twice the error the ratio is {ratio:.2f}."
+    )
     return Check(name, "passed" if abs(ratio - 1) <= PUBLISHED_WITHIN else "failed", statement)
 
 
