@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from conftest import random_liquid
-from equiglass.errors import DataError, EquiglassError
+from equiglass.errors import DataError, EquiglassError, EquiglassWarning
 from equiglass.formats import load, save
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.potential import KOB_ANDERSEN, potential_energy
@@ -119,3 +119,13 @@ def test_scattering_of_the_real_configurations(data_folder: Path) -> None:
     F = collect([measure(s) for s in load(data_folder / "shiba_T0.44_train")]).scattering[:, 0, 0]
     assert F.mean() == pytest.approx(0.27, abs=0.01)
     assert (F.min(), F.max()) == pytest.approx((0.12, 0.38), abs=0.02)
+
+
+def test_verdicts_survive_the_file(tmp_path: Path) -> None:
+    failing = replace(random_liquid(), equilibrated=False, failures=("It ages.", "It is a crystal."))
+    save(failing, tmp_path / "a.h5")
+    with pytest.warns(EquiglassWarning, match=r"It ages\. It is a crystal\."):
+        (read,) = load(tmp_path / "a.h5")
+    assert read.equilibrated is False
+    assert read.failures == failing.failures
+    assert "failed" not in read.provenance

@@ -149,13 +149,14 @@ def test_half_a_restart_file_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mon
 FULL = """
 import os, sys
 from pathlib import Path
-from equiglass.experiments.demo import DATASET
+import equiglass
 from equiglass.errors import EquiglassError
 from equiglass.formats import load, save
 from equiglass.methods.loading import load_model, save_model
 
 folder = Path(sys.argv[1])
-model, systems = load_model("kalj-T0.44"), load(DATASET)[:4]
+data = Path(equiglass.__file__).parent / "experiments" / "data" / "kalj-T0.64.h5"
+model, systems = load_model("kalj-T0.44"), load(data)[:4]
 for write in (lambda: save(systems, folder / "data.h5"), lambda: save_model(model, folder / "model")):
     try:
         write()
