@@ -1,4 +1,4 @@
-"""The iso-configurational ensembles: NVE runs of every configuration that differ in their first velocities."""
+"""The iso-configurational ensembles: NVE runs of every configuration from different initial velocities."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def run_ensembles(
     workers: Workers,
     finished: Callable[[str], None],
 ) -> None:
-    """All runs of all configurations: leaves configuration-NNNN.npz, the averages, for each of them.
+    """Do all runs of all configurations; write the averages of each to configuration-NNNN.npz.
 
     Args:
         ensemble: number of runs, seed, timestep.
         times: (T,), ascending.
         starts: the configurations, with their temperature and potential.
         parts: folder of the pieces of work.
-        workers: who runs.
+        workers: for the runs.
         finished: called after every run, and after the averages of every configuration.
     """
 
@@ -68,9 +68,9 @@ def run_ensembles(
 def _run_replica(
     ensemble: Ensemble, times: Float, start: System, rng: np.random.Generator, parts: Path, result: Path
 ) -> None:
-    """One NVE run with fresh Maxwell-Boltzmann velocities: displacements (T, N, 3), energies and temperatures (T + 1,).
+    """One NVE run from new Maxwell-Boltzmann velocities: displacements (T, N, 3), energies and temperatures (T + 1,).
 
-    The file is written here, by the worker, so that nothing large travels.
+    The worker writes the file, so that no large array travels between processes.
     """
     assert start.potential is not None
     assert start.temperature is not None

@@ -1,4 +1,4 @@
-"""Two sets of labels of one configuration become one."""
+"""Join two sets of labels of one configuration."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def joined(first: System, second: System) -> System:
 def _along_times(
     first: NDArray[Any] | None, second: NDArray[Any] | None, n_first: int, n_second: int, axis: int
 ) -> NDArray[Any]:
-    """Both along the axis of the times; one that is absent becomes NaN."""
+    """Both, joined along the axis of times; NaN for one that is absent."""
     if first is None:
         assert second is not None
         first = _unknown(second, n_first, axis)
