@@ -24,7 +24,7 @@ from equiglass.experiments.spatial import BIN, spatial_rows
 from equiglass.experiments.temperatures import Seeded, asymmetries, asymmetry, median_rows
 from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.system import System
-from equiglass.observables import PAPER, Step, chi4, pearson
+from equiglass.observables import PAPER, Step, chi4_of_fields, pearson
 from equiglass.prediction.evaluation import evaluate_model
 from equiglass.representation.transfer import ALL_TIMES, Measure, Row, Scores, Split, transfer
 from labelled import labelled_liquid
@@ -281,7 +281,7 @@ def test_chi4_and_g4_as_a_whole(data: dict[str, list[System]], out: Path) -> Non
     measured = carry_out("chi4", declared("chi4", step="glassbench"), data, out)
     held = json.loads((out / "chi4" / "chi4.json").read_text(), parse_constant=lambda name: pytest.fail(name))
     cold = groups_of(data, declared("chi4"))[0]
-    expected = chi4([s.propensity[:, s.types == 0] for s in cold.test], Step(0.3, 0.0))
+    expected = chi4_of_fields([s.propensity[:, s.types == 0] for s in cold.test], Step(0.3, 0.0))
     rows = [row for row in held["rows"] if (row["group"], row["field"], row["type"]) == ("T = 0.4", MEASURED, "A")]
     np.testing.assert_allclose([row["chi4"] for row in rows], expected.value)
     np.testing.assert_allclose([row["chi4_error"] for row in rows], expected.error)

@@ -27,7 +27,8 @@ from equiglass.liquid.targets import measured
 from equiglass.methods.descent import loop as training_loop
 from equiglass.methods.descent.gradient import Gradient, masked_loss
 from equiglass.methods.descent.loop import EpochResult
-from equiglass.methods.descent.samples import Sample, labels_of, split
+from equiglass.methods.descent.samples import Sample, split
+from equiglass.liquid.targets import times_to_learn
 from equiglass.methods.descent.schedule import learning_rate
 from equiglass.methods.network.trained import load_trained
 from equiglass.model.architecture import Architecture
@@ -184,12 +185,12 @@ def test_times_match_by_label_not_by_value() -> None:
     a, b = labelled_liquid(0), labelled_liquid(1)
     later = replace(b, times=np.array([0.2, 20.0]))
     alone = replace(b, time_labels=("7",), times=np.array([18.0]), propensity=b.propensity[1:], replica_variance=None)
-    assert labels_of([a, later], "all") == {"1": 0.1, "7": 16.5}
+    assert times_to_learn([a, later], "all") == {"1": 0.1, "7": 16.5}
     rows = measured(alone, ["1", "7"])
     assert np.isnan(rows[0]).all()
     np.testing.assert_array_equal(rows[1], b.propensity[1])
     with pytest.raises(EquiglassError, match="no configuration has times"):
-        labels_of([a], ["9"])
+        times_to_learn([a], ["9"])
 
 
 def test_schedules() -> None:

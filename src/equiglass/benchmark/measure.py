@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import platform
 import resource
 import shlex
 import statistics
@@ -21,7 +20,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +28,7 @@ from torch import Tensor
 
 from equiglass.errors import EquiglassError
 from equiglass.liquid.system import System
-from equiglass.machine.compiled import compiler
+from equiglass.machine.environment import installed_memory, machine, versions
 from equiglass.machine.memory import keep_freed_memory
 from equiglass.model.convolution.operation import implementation
 
@@ -215,43 +213,13 @@ def free_memory(device: str) -> int:
     if device != "cpu":
         return torch.cuda.mem_get_info()[0]
     memory = _kilobytes("/proc/meminfo")
-    return memory["MemAvailable"] * 1024 if "MemAvailable" in memory else _installed_memory() // 2
+    return memory["MemAvailable"] * 1024 if "MemAvailable" in memory else installed_memory() // 2
 
 
 def relative_error(ours: Sequence[Tensor], reference: Sequence[Tensor]) -> float:
     """Largest difference over largest value of the reference, the worst of all arrays."""
     pairs = zip(ours, reference, strict=True)
     return max(float((a.reshape(b.shape) - b).abs().max() / b.abs().max()) for a, b in pairs)
-
-
-def machine() -> dict[str, Any]:
-    """Processor, cores that may be used, memory, GPU."""
-    name = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
-    return {
-        "processor": name,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_bytes": _installed_memory(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "system": platform.platform(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Of what was measured and of what made it."""
-    found = compiler()
-    packages = ("equiglass", "torch", "e3nn", "numpy", "scipy", "vesin")
-    return {
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-        "compiler": "none" if isinstance(found, str) else found.version.splitlines()[0],
-    }
-
-
-def _installed_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _kilobytes(path: str) -> dict[str, int]:

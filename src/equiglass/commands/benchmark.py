@@ -89,7 +89,7 @@ def print_result(result: Result, setting: Setting) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from equiglass.benchmark.measure import machine
+    from equiglass.machine.environment import machine
 
     ours, reference, numbers = result.ours, result.reference, result.as_json(setting)
     where = machine()

@@ -18,7 +18,7 @@ from equiglass.experiments.published import Scalar
 from equiglass.liquid.potential import MIXTURES
 from equiglass.liquid.splits import by_temperature, training_and_test
 from equiglass.liquid.system import System
-from equiglass.liquid.targets import times_of
+from equiglass.liquid.targets import times_to_learn
 from equiglass.prediction.configuration import MethodConfiguration
 from equiglass.training.supply import supply
 
@@ -105,7 +105,8 @@ class Training:
         for array in (system.positions, system.types, system.box, system.times, system.propensity):
             digest.update(np.ascontiguousarray(array).tobytes())
         if "potential" in self.configuration.needs:
-            digest.update(repr(system.potential or MIXTURES[self.configuration.potential]).encode())
+            potential = system.potential or MIXTURES[self.configuration.potential]
+            digest.update(potential.parameters().encode())
         return [system.name, *system.time_labels, digest.hexdigest()]
 
     def __str__(self) -> str:
@@ -174,7 +175,7 @@ def trainings(
                 scored = group.test if declaration.score_epochs else ()
                 labels = [first.times]
                 if case.each_time:
-                    labels = [(label,) for label in dict.fromkeys(k for s in chosen for k in times_of(s, first.target))]
+                    labels = [(label,) for label in times_to_learn(chosen, first.times, first.target)]
                 for times in labels:
                     here = configuration.model_copy(update={"times": times})
                     planned.append(Training(case.variant, case.at, group, chosen, here, scored))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -100,6 +100,18 @@ def scatter(
         return figure_of(ax)
 
 
+class Predicted(Protocol):
+    """What is read of a prediction: the configuration, what is predicted, and its values (N,) by label."""
+
+    @property
+    def system(self) -> System: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def times(self) -> Mapping[str, float]: ...
+    def at(self, label: str, /) -> Float: ...
+
+
 class Compared(NamedTuple):
     """A configuration with measured and predicted values of one label, each (N,)."""
 
@@ -108,21 +120,12 @@ class Compared(NamedTuple):
     predicted: Float
 
 
-def compared(
-    systems: Sequence[System], predicted: Sequence[Mapping[str, Float]], label: str, target: str = "propensity"
-) -> list[Compared]:
-    """The configurations that have the label, with what was measured and predicted.
-
-    Args:
-        systems: the configurations.
-        predicted: values (N,) by label, one mapping per configuration.
-        label: of the time, or of the energy.
-        target: name of the quantity.
-    """
+def compared(predictions: Sequence[Predicted], label: str) -> list[Compared]:
+    """The configurations where a label is both known and predicted."""
     return [
-        Compared(system, measured(system, [label], target)[0], np.asarray(values[label]))
-        for system, values in zip(systems, predicted, strict=True)
-        if label in times_of(system, target) and label in values
+        Compared(p.system, measured(p.system, [label], p.target)[0], p.at(label))
+        for p in predictions
+        if label in times_of(p.system, p.target) and label in p.times
     ]
 
 
@@ -140,21 +143,13 @@ def slice_of_first(those: Sequence[Compared], time: str, target: str = "propensi
     return title, propensity_slice(*first, target=target, title=title)
 
 
-def save_evaluation_figures(
-    folder: Path | str,
-    scores: DataFrame,
-    systems: Sequence[System],
-    predicted: Sequence[Mapping[str, Float]],
-    target: str = "propensity",
-) -> list[Path]:
+def save_evaluation_figures(folder: Path | str, scores: DataFrame, predictions: Sequence[Predicted]) -> list[Path]:
     """Write rho.png where there are times, and per label scatter_TYPE_LABEL.png and slice_LABEL.png.
 
     Args:
         folder: is made if it is not there.
         scores: the frame of `Scores`; rows that no configuration defines are not drawn.
-        systems: the configurations; the first that has a label is sliced.
-        predicted: values (N,) by label, one mapping per configuration.
-        target: name of the quantity.
+        predictions: of one target; the first configuration that has a label is sliced.
 
     Returns:
         The files written.
@@ -164,7 +159,7 @@ def save_evaluation_figures(
     if len(of_times):
         figures["rho"] = rho_against_time(of_times, title="mean per configuration")
     for (label, time), rows in scores[scores["configurations"] > 0].groupby(["label", "time"], sort=False):
-        those = compared(systems, predicted, label, target)
+        those, target = compared(predictions, label), predictions[0].target
         when = rf"$t$ = {time:g}" if time > 0 else target
         for kind in rows["type"]:
             title = f"{kind}, {when}"

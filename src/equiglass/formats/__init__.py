@@ -80,8 +80,8 @@ def stream(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool =
         told: set[str] = set()
         with reading(files[0]):
             for system in _read(files, types):
-                failed = system.provenance.get("failed")
-                if failed is not None and failed not in told:
+                failed = " ".join(system.failures)
+                if failed and failed not in told:
                     told.add(failed)
                     warnings.warn(f"{files[0]}: FAILED its physics checks. {failed}", EquiglassWarning, stacklevel=2)
                 yield checked(system if replicas else replace(system, replica_displacements=None))

@@ -22,7 +22,7 @@
 
 What a configuration does not have is absent. Displacements beyond 1000 are stored as float32. Arrays are
 compressed (gzip with shuffle) and carry check sums. Version 1 has no truncation: its potentials are shifted.
-The attribute "failed" gathers what the configurations say under "failed" in their provenance.
+The attribute "failed" gathers the failures of the configurations.
 """
 
 from __future__ import annotations
@@ -60,8 +60,7 @@ def write_dataset(systems: Iterable[System], path: Path) -> None:
         failed: dict[str, None] = {}
         for k, system in enumerate(systems):
             _write(configurations.create_group(f"{k:06d}"), system)
-            if "failed" in system.provenance:
-                failed[system.provenance["failed"]] = None
+            failed |= dict.fromkeys(system.failures)
         _write_texts(file, "failed", tuple(failed))
 
 
@@ -97,6 +96,9 @@ def _write(group: Any, system: System) -> None:
         group.attrs["temperature"] = float(system.temperature)
     if system.runs is not None:
         group.attrs["runs"] = int(system.runs)
+    if system.equilibrated is not None:
+        group.attrs["equilibrated"] = system.equilibrated
+    _write_texts(group, "failures", system.failures)
     _write_texts(group, "time_labels", system.time_labels)
     _write_texts(group, "prediction_names", tuple(system.predictions))
     store(group, "types", system.types)
@@ -128,6 +130,14 @@ def _read(group: Any) -> System:
         attributes = group["potential"].attrs
         potential = LennardJones(**{key: attributes[key] for key in _POTENTIAL if key in attributes})
     names = _read_texts(group, "prediction_names")
+    provenance = dict(group["provenance"].asstr()[()].tolist()) if "provenance" in group else {}
+    equilibrated = bool(group.attrs["equilibrated"]) if "equilibrated" in group.attrs else None
+    failures = _read_texts(group, "failures")
+    # Older files have both verdicts in their provenance.
+    if equilibrated is None and "equilibration" in provenance:
+        equilibrated = not provenance["equilibration"].endswith("NOT in equilibrium.")
+    if "failed" in provenance:
+        failures = (provenance.pop("failed"),)
     return System(
         **arrays,
         name=str(group.attrs["name"]),
@@ -136,7 +146,9 @@ def _read(group: Any) -> System:
         time_labels=_read_texts(group, "time_labels"),
         potential=potential,
         predictions=dict(zip(names, group["predictions"][()], strict=True)) if names else {},
-        provenance=dict(group["provenance"].asstr()[()].tolist()) if "provenance" in group else {},
+        equilibrated=equilibrated,
+        failures=failures,
+        provenance=provenance,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import DataError, EquiglassWarning
 from equiglass.liquid.potential import MIXTURES, LennardJones
 from equiglass.liquid.system import type_name
 
@@ -27,7 +27,7 @@ def types_of_species(frames: Sequence[Sequence[str]], order: Sequence[str] | Non
         One (N,) array of types a frame.
 
     Raises:
-        EquiglassError: names without an agreed order and no ``order``, or a name that is not in ``order``.
+        DataError: names without an agreed order and no ``order``, or a name that is not in ``order``.
     """
     type_of = _type_of(set().union(*frames), order)
     return [np.array([type_of[name] for name in names], dtype=np.int64) for names in frames]
@@ -39,7 +39,7 @@ def _type_of(names: Iterable[str], order: Sequence[str] | None) -> dict[str, int
     if order is not None:
         unknown = [name for name in names if name not in order]
         if unknown:
-            raise EquiglassError(
+            raise DataError(
                 f"species {unknown[0]!r} is not in the given order of types {list(order)}; the species are {shown}."
             )
         return {name: order.index(name) for name in names}
@@ -49,7 +49,7 @@ def _type_of(names: Iterable[str], order: Sequence[str] | None) -> dict[str, int
     letters = [type_name(index) for index in range(len(names))]
     if set(names) == set(letters):
         return {name: index for index, name in enumerate(letters)}
-    raise EquiglassError(
+    raise DataError(
         f"the species {shown} have no agreed order; say which is type 0, 1, ... with "
         f'types=["{names[0]}", ...] or --types {names[0]},... (the majority species usually comes first).'
     )
@@ -75,10 +75,10 @@ def potential_named(
         None, with an EquiglassWarning, for an unknown name without tables.
 
     Raises:
-        EquiglassError: only one of the tables is given, or they are not a mixture's.
+        DataError: only one of the tables is given, or they are not a mixture's.
     """
     if (epsilon is None) != (sigma is None):
-        raise EquiglassError(f"potential {name!r}: epsilon and sigma come together; only one of them is given.")
+        raise DataError(f"potential {name!r}: epsilon and sigma come together; only one of them is given.")
     ending = {"cutoff": cutoff, "truncation": truncation}
     given: dict[str, Any] = {key: value for key, value in ending.items() if value is not None}
     if epsilon is not None and sigma is not None:
@@ -98,5 +98,5 @@ def _table(values: ArrayLike) -> tuple[tuple[float, ...], ...]:
     flat = np.asarray(values, dtype=np.float64).ravel()
     side = round(np.sqrt(flat.size))
     if side * side != flat.size:
-        raise EquiglassError(f"a table of a potential must be square; got {flat.size} numbers.")
+        raise DataError(f"a table of a potential must be square; got {flat.size} numbers.")
     return tuple(tuple(float(x) for x in row) for row in flat.reshape(side, side))

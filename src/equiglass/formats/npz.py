@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -19,10 +19,10 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """Every array of the archive by key.
 
     Raises:
-        EquiglassError: not an archive, or it holds Python objects (reading these could run code).
+        DataError: not an archive, or it holds Python objects (reading these could run code).
     """
     if not zipfile.is_zipfile(path):
-        raise EquiglassError("this is not an npz archive, or only the beginning of one; fetch or write it again.")
+        raise DataError("this is not an npz archive, or only the beginning of one; fetch or write it again.")
     arrays = {}
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         for key in archive.files:
@@ -31,7 +31,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
             except ValueError as error:
                 if "Object arrays" not in str(error):
                     raise
-                raise EquiglassError(
+                raise DataError(
                     f"key {key!r} holds Python objects, which are refused because reading them can run code; "
                     "save plain arrays of numbers."
                 ) from None
@@ -39,10 +39,10 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def require(arrays: Arrays, *keys: str) -> None:
-    """Raise an EquiglassError unless all these keys are there and the positions are in three dimensions."""
+    """Raise an DataError unless all these keys are there and the positions are in three dimensions."""
     missing = [key for key in keys if key not in arrays]
     if missing:
-        raise EquiglassError(f"key {missing[0]!r} is missing; the keys are {', '.join(sorted(arrays)) or 'none'}.")
+        raise DataError(f"key {missing[0]!r} is missing; the keys are {', '.join(sorted(arrays)) or 'none'}.")
     for key in keys:
         if "positions" in key and arrays[key].shape[-1:] == (2,):
-            raise EquiglassError(f"{key!r} are two-dimensional; only configurations in three dimensions are read.")
+            raise DataError(f"{key!r} are two-dimensional; only configurations in three dimensions are read.")

@@ -11,14 +11,14 @@ from typing import overload
 
 import numpy as np
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError, EquiglassError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.potential import LennardJones, pair_force, potential_energy
 from equiglass.liquid.system import System
 from equiglass.machine.compiled import library
 
-# FIRE parameters, the usual ones; a first step of 0.005 and a longest of 0.05 suit masses of 1 in LJ units.
+# The usual parameters of FIRE. A first step of 0.005 and a longest step of 0.05 suit masses of 1 in LJ units.
 FIRST_STEP, LONGEST_STEP, SHORTEST_STEP = 0.005, 0.05, 0.0001
 LONGEST_MOVE = 0.1
 DELAY = 20
@@ -59,7 +59,7 @@ def quench(
     max_steps: int = 50_000,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> System | list[System]:
-    """Argmin E downhill from the thermal positions: the same configurations with ``positions_inherent``.
+    """Return the configurations with ``positions_inherent``, the minimum of E downhill from the thermal positions.
 
     Args:
         systems: one configuration, or several.
@@ -69,10 +69,10 @@ def quench(
         progress: called after every configuration with (done, total, its name).
 
     Returns:
-        A system for a system, a list for a list; ``potential`` and provenance are filled in.
+        One system for one system, a list for a list. ``potential`` and provenance are filled in.
 
     Raises:
-        EquiglassError: no potential is known, particles overlap, or the tolerance is not reached.
+        DataError: no potential is known, particles overlap, or the tolerance is not reached.
 
     Source: FIRE 2.0 with semi-implicit Euler steps, Guenole et al., Comput. Mater. Sci. 175, 109584 (2020),
     doi 10.1016/j.commatsci.2020.109584; after Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006),
@@ -90,17 +90,15 @@ def quench(
 
 def _quench(system: System, potential: LennardJones | None, tolerance: float, max_steps: int) -> System:
     if potential is None:
-        raise EquiglassError(
-            f"{system.name}: a quench needs the pair potential, which this configuration lacks; name it."
-        )
+        raise DataError(f"{system.name}: a quench needs the pair potential, which this configuration lacks; name it.")
     known = replace(system, potential=potential)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         energy = potential_energy(system.positions, system.types, system.box, potential)
     if not np.all(energy < HIGHEST_ENERGY):
-        raise EquiglassError(f"{system.name}: particles overlap, the potential energy is as good as infinite.")
+        raise DataError(f"{system.name}: particles overlap, the potential energy is as good as infinite.")
     inherent = _fire(known, potential, tolerance, max_steps)
-    told = f"FIRE, largest force {tolerance:g}, potential {potential}"
-    return replace(known, positions_inherent=inherent, provenance={**system.provenance, "inherent structure": told})
+    how = {"inherent structure": f"FIRE, largest force {tolerance:g}, potential {potential}"}
+    return replace(known, positions_inherent=inherent, provenance={**system.provenance, **how})
 
 
 def _fire(system: System, potential: LennardJones, tolerance: float, max_steps: int) -> Float:
@@ -137,7 +135,7 @@ def _fire(system: System, potential: LennardJones, tolerance: float, max_steps: 
             v *= LONGEST_MOVE / longest
         x += step * v
         force = forces(x)
-    raise EquiglassError(
+    raise DataError(
         f"{system.name}: the quench left a force of {_largest(force):.2g} after {max_steps} steps, "
         f"more than {tolerance:g}; allow more steps or a larger force."
     )
@@ -158,7 +156,7 @@ class _Forces:
         self.cutoff = potential.tables[2]
         self.origin: Float | None = None
         self.library: ctypes.CDLL | None = None
-        # Without a compiler, the plain sums give the same, more slowly.
+        # Without a compiler the plain sums give the same result, only slower.
         with contextlib.suppress(EquiglassError):
             self.library = library(Path(__file__).with_name("pair_forces.cpp"), wished=("-fno-math-errno",))
 
@@ -214,7 +212,7 @@ def inherent_displacement(system: System) -> Float:
     """d_i = x_i(inherent) - x_i(thermal), (N, 3), LJ length.
 
     Raises:
-        EquiglassError: no inherent structure is there.
+        DataError: no inherent structure is there.
     """
     return system.positions_in("inherent") - system.positions
 
@@ -223,7 +221,7 @@ def inherent_distance(system: System) -> Float:
     """|d_i|, (N,), LJ length.
 
     Raises:
-        EquiglassError: no inherent structure is there.
+        DataError: no inherent structure is there.
     """
     distance: Float = np.linalg.norm(inherent_displacement(system), axis=1)
     return distance

@@ -12,18 +12,18 @@ the force too. Masses are 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import pair_blocks
 
 TRUNCATIONS = ("cut", "shifted", "force-shifted")
-"""What is done at the cutoff. Cut and shifted differ in the energy alone, force-shifted in the forces too."""
+"""What is done at the cutoff: "cut" and "shifted" differ in the energy alone, "force-shifted" in the forces too."""
 
 WCA = 2 ** (1 / 6)
 """The cutoff at the minimum, which leaves the repulsion alone: Weeks, Chandler and Andersen, J. Chem. Phys. 54, 5237
@@ -40,7 +40,7 @@ class PairParameters(NamedTuple):
     slope: Float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LennardJones:
     """Parameters of a Lennard-Jones mixture of any number of types.
 
@@ -64,19 +64,26 @@ class LennardJones:
             table = np.asarray(getattr(self, key), dtype=np.float64)
             object.__setattr__(self, key, tuple(tuple(float(x) for x in row) for row in table))
             if table.ndim != 2 or table.shape[0] != table.shape[1] or not np.allclose(table, table.T):
-                raise EquiglassError(f"potential {self.name!r}: {key} must be a symmetric square table.")
+                raise DataError(f"potential {self.name!r}: {key} must be a symmetric square table.")
             if not np.all(np.isfinite(table)) or np.any(table <= 0):
-                raise EquiglassError(f"potential {self.name!r}: every {key} must be positive.")
+                raise DataError(f"potential {self.name!r}: every {key} must be positive.")
         if len(self.epsilon) != len(self.sigma):
-            raise EquiglassError(f"potential {self.name!r}: epsilon and sigma have different numbers of types.")
+            raise DataError(f"potential {self.name!r}: epsilon and sigma have different numbers of types.")
         if not (np.isfinite(self.cutoff) and self.cutoff > 0):
-            raise EquiglassError(f"potential {self.name!r}: the cutoff must be positive; got {self.cutoff}.")
+            raise DataError(f"potential {self.name!r}: the cutoff must be positive; got {self.cutoff}.")
         object.__setattr__(self, "cutoff", float(self.cutoff))
         if self.truncation not in TRUNCATIONS:
-            raise EquiglassError(
+            raise DataError(
                 f"potential {self.name!r}: the truncation must be one of {', '.join(TRUNCATIONS)}; "
                 f"got {self.truncation!r}."
             )
+
+    def __repr__(self) -> str:
+        return f"LennardJones({self.name!r}, {self.n_types} types, {self.truncation} at {self.cutoff:.4g} sigma)"
+
+    def parameters(self) -> str:
+        """All parameters as one text. Digests that name folders are made from it, so it never changes."""
+        return "LennardJones(" + ", ".join(f"{each.name}={getattr(self, each.name)!r}" for each in fields(self)) + ")"
 
     def __str__(self) -> str:
         return f"{self.name}, {self.truncation} at {self.cutoff:.4g} sigma"

@@ -1,10 +1,29 @@
-"""The numbers that fix the network: one source for defaults, validation and documentation."""
+"""The numbers that fix the network: one place for defaults, validation and documentation."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+OLD_KEYS = {
+    "neighbors": "neighbors",
+    "last_norm": "last_norm",
+    "norm_momentum": "norm_momentum",
+    "decoder_gain": "prior_scale",
+}
+"""Keys that older configurations and model files have beside the others, and their names under ``advanced``."""
+
+
+class Advanced(BaseModel):
+    """Numbers that nobody needs to change: they do not matter, or other values are worse (docs/choices.md)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    neighbors: float = Field(40.0, gt=0, description="the neighbour sum is divided by the square root of this")
+    last_norm: bool = Field(True, description="whether a batch norm follows the last convolution")
+    norm_momentum: float = Field(0.5, gt=0, le=1, description="momentum of the batch averages")
+    prior_scale: float = Field(0.1, gt=0, description="initial size of the weights of the linear read-out")
 
 
 class Architecture(BaseModel):
@@ -17,10 +36,22 @@ class Architecture(BaseModel):
     channels: int = Field(8, ge=1, description="channels of every degree l between layers")
     radial_basis: Literal["bessel", "gaussian"] = Field("bessel", description="functions of the distance")
     basis_size: int = Field(10, ge=1, description="number of radial basis functions")
-    radial_width: int = Field(16, ge=1, description="hidden width of the radial networks")
-    cutoff: float = Field(2.0, gt=0, description="d_c, the length where edges end")
-    dropout: float = Field(0.3, ge=0, lt=1, description="dropout in the radial networks")
-    norm_momentum: float = Field(0.5, gt=0, le=1, description="momentum of the batch averages")
-    last_norm: bool = Field(True, description="whether a batch norm follows the last convolution")
-    decoder_gain: float = Field(0.1, gt=0, description="initial size of the decoders' weights")
-    neighbors: float = Field(40.0, gt=0, description="the neighbour sum is divided by the square root of this")
+    radial_width: int = Field(16, ge=1, description="hidden width of the radial MLP")
+    cutoff: float = Field(2.0, gt=0, description="d_c, the length that edges stay below")
+    dropout: float = Field(0.3, ge=0, lt=1, description="dropout in the radial MLP")
+    advanced: Advanced = Advanced()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_keys(cls, given: Any) -> Any:
+        """Older files have the advanced keys beside the others; such a key replaces one under ``advanced``."""
+        if not isinstance(given, dict) or not OLD_KEYS.keys() & given.keys():
+            return given
+        advanced = given.get("advanced", {})
+        if isinstance(advanced, Advanced):
+            advanced = advanced.model_dump()
+        if not isinstance(advanced, dict):
+            return given
+        moved = {new: given[old] for old, new in OLD_KEYS.items() if old in given}
+        rest = {key: value for key, value in given.items() if key not in OLD_KEYS}
+        return {**rest, "advanced": {**advanced, **moved}}

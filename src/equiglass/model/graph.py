@@ -1,27 +1,29 @@
 """The input graph: a directed edge i <- j for every pair of particles closer than the cutoff, images included.
 
 Conventions: edges are sorted by receiver i and carry ``a_ij = x_j - x_i`` (see :mod:`equiglass.liquid.neighbors`);
-``row_start[i] : row_start[i + 1]`` are the edges that node i receives. Nodes are the particles in another order, along
-a curve through space, so that neighbours are near one another in memory too. A batch of configurations is one graph
+``row_start[i] : row_start[i + 1]`` are the edges that node i receives. The nodes are the particles in the order of a
+curve through space, so that neighbours are near one another in memory too. A batch of configurations is one graph
 whose parts do not touch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from equiglass.errors import DataError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import pair_blocks, spatial_order, wrap
 from equiglass.liquid.system import Structure, System
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes, directed edges, node types and node scalars.
+    """Nodes, directed edges, types and node inputs.
 
     Attributes:
         row_start: first edge of every node, int64, (N + 1,).
@@ -29,8 +31,9 @@ class Graph:
         senders: j of every edge, int64, (E,).
         vectors: a_ij, (E, 3).
         types: particle type of every node, int64, (N,).
-        scalars: node scalars, the one-hot of the type first, (N, S).
-        displacements: node vectors, (N, 3, V); V is 0 or 1.
+        inputs: node inputs by degree l, each (N, 2 l + 1, channels); the scalars begin with the one-hot of the type.
+            Components are in the order of e3nn: x, y, z for l = 1. Parity is (-1)^l: these are tensors, not
+            pseudotensors.
         nodes: the node of every particle, int64, (N,): ``x[nodes]`` brings values of nodes into the particles' order.
     """
 
@@ -39,8 +42,7 @@ class Graph:
     senders: Tensor
     vectors: Tensor
     types: Tensor
-    scalars: Tensor
-    displacements: Tensor
+    inputs: tuple[Tensor, ...]
     nodes: Tensor
 
     @property
@@ -53,12 +55,27 @@ class Graph:
         """E."""
         return len(self.senders)
 
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of the node inputs by degree."""
+        return tuple(x.shape[2] for x in self.inputs)
+
     def to(self, where: torch.dtype | torch.device) -> Graph:
-        """The same graph with its real numbers in another precision, or whole on another device."""
+        """The graph with its real numbers in another precision, or on another device."""
+        inputs = tuple(x.to(where) for x in self.inputs)
         if isinstance(where, torch.dtype):
-            real = {name: getattr(self, name).to(where) for name in ("vectors", "scalars", "displacements")}
-            return replace(self, **real)
-        return Graph(**{field.name: getattr(self, field.name).to(where) for field in fields(self)})
+            return replace(self, vectors=self.vectors.to(where), inputs=inputs)
+        others = {f.name: getattr(self, f.name).to(where) for f in fields(self) if f.name != "inputs"}
+        return Graph(inputs=inputs, **others)
+
+    def mirrored(self, sign: float | Tensor = -1.0) -> Graph:
+        """The graph of the configuration inverted at a point: its mirror image, up to a rotation.
+
+        Args:
+            sign: -1; or +1, which changes nothing.
+        """
+        inputs = tuple(x * sign if l % 2 else x for l, x in enumerate(self.inputs))
+        return replace(self, vectors=self.vectors * sign, inputs=inputs)
 
 
 def build_graph(
@@ -66,20 +83,21 @@ def build_graph(
     cutoff: float,
     structure: Structure = "thermal",
     n_types: int | None = None,
-    extra_scalars: Sequence[np.ndarray] = (),
-    displacements: np.ndarray | None = None,
+    inputs: Mapping[int, Float] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Graph:
     """Graph of one configuration.
 
     Args:
         system: the configuration.
-        cutoff: d_c, the largest length of an edge, exclusive.
-        structure: which positions make the graph.
+        cutoff: d_c, the length that edges stay below, LJ length.
+        structure: the positions that make the graph.
         n_types: length of the one-hot; by default the number of types in ``system``.
-        extra_scalars: further node scalars, each (N,), for instance the standardised energy.
-        displacements: a node vector, (N, 3), or none.
+        inputs: node inputs by degree l beside the one-hot of the type, each (N, 2 l + 1, channels).
         dtype: precision of the real numbers.
+
+    Raises:
+        DataError: there is no inherent structure, or a node input has another shape.
     """
     positions = wrap(system.positions_in(structure), system.box)
     particles = spatial_order(positions, system.box, cutoff)
@@ -89,9 +107,6 @@ def build_graph(
         edges += np.bincount(pairs.receivers, minlength=n)
         senders.append(torch.from_numpy(pairs.senders))
         vectors.append(torch.from_numpy(pairs.vectors).to(dtype))
-    one_hot = np.eye(n_types or system.n_types)[system.types]
-    scalars = np.column_stack([one_hot, *extra_scalars])
-    displaced = np.zeros((n, 3, 0)) if displacements is None else displacements[..., None]
     nodes = np.empty(n, np.int64)
     nodes[particles] = np.arange(n)
     return Graph(
@@ -100,10 +115,23 @@ def build_graph(
         torch.cat(senders),
         torch.cat(vectors),
         torch.from_numpy(system.types[particles]),
-        torch.from_numpy(scalars[particles]).to(dtype),
-        torch.from_numpy(displaced[particles]).to(dtype),
+        tuple(torch.from_numpy(x[particles]).to(dtype) for x in _node_inputs(system, n_types, inputs or {})),
         torch.from_numpy(nodes),
     )
+
+
+def _node_inputs(system: System, n_types: int | None, given: Mapping[int, Float]) -> list[Float]:
+    """The one-hot of the type and the given inputs, by degree; degrees between them have no channels."""
+    n = system.n_particles
+    for degree, x in given.items():
+        if x.ndim != 3 or x.shape[:2] != (n, 2 * degree + 1):
+            raise DataError(
+                f"{system.name}: the node inputs of degree {degree} have shape {x.shape}, not "
+                f"({n}, {2 * degree + 1}, channels)."
+            )
+    one_hot = np.eye(n_types or system.n_types)[system.types][:, None]
+    by_degree = [given.get(l, np.empty((n, 2 * l + 1, 0))) for l in range(max(given, default=0) + 1)]
+    return [np.concatenate([one_hot, by_degree[0]], axis=2), *by_degree[1:]]
 
 
 def batch(graphs: Sequence[Graph]) -> Graph:
@@ -117,7 +145,6 @@ def batch(graphs: Sequence[Graph]) -> Graph:
         torch.cat([g.senders + int(n) for g, n in zip(graphs, nodes, strict=False)]),
         torch.cat([g.vectors for g in graphs]),
         torch.cat([g.types for g in graphs]),
-        torch.cat([g.scalars for g in graphs]),
-        torch.cat([g.displacements for g in graphs]),
+        tuple(torch.cat(same) for same in zip(*(g.inputs for g in graphs), strict=True)),
         torch.cat([g.nodes + int(n) for g, n in zip(graphs, nodes, strict=False)]),
     )

@@ -1,4 +1,4 @@
-"""Functions of the distance: bases, and the trunk of the radial networks (eqs 24, 25)."""
+"""Functions of the distance: bases, and the hidden layer of the radial MLP (eqs 24, 25)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from equiglass.model.convolution.operation import hidden_moments
+from equiglass.model.convolution.backend import hidden_moments
 
 
 def bessel_basis(distances: Tensor, size: int, cutoff: float) -> Tensor:
@@ -49,7 +49,7 @@ def radial_basis(name: str, distances: Tensor, size: int, cutoff: float) -> Tens
 
 
 class RadialTrunk(nn.Module):
-    """Linear, ReLU, BatchNorm: the hidden units of eq. 25, shared by all paths and channels of a layer."""
+    """Hidden layer of the radial MLP (eq. 25): linear, ReLU, batch norm; all paths and channels of a layer share it."""
 
     def __init__(self, basis_size: int, width: int) -> None:
         super().__init__()
@@ -59,7 +59,8 @@ class RadialTrunk(nn.Module):
     def forward(self, basis: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """W1, b1, scale and shift of `equiglass.model.convolution.operation.Radial` for these edges, (E, B).
 
-        In training the batch is the edges; a batch of fewer than two has no variance, and the averages so far serve.
+        In training the batch is the edges. A batch of fewer than two edges has no variance; it is normalised with the
+        running averages.
         """
         weight, bias, norm, edges = self.linear.weight, self.linear.bias, self.norm, len(basis)
         assert norm.running_mean is not None
@@ -71,7 +72,7 @@ class RadialTrunk(nn.Module):
             with torch.no_grad():
                 assert norm.momentum is not None
                 norm.running_mean.lerp_(mean, norm.momentum)
-                # As torch has it: biased in the batch, unbiased in the average.
+                # As in torch: the biased variance normalises the batch, the unbiased one enters the average.
                 norm.running_var.lerp_(variance * (edges / (edges - 1)), norm.momentum)
                 norm.num_batches_tracked += 1
         scale = norm.weight * torch.rsqrt(variance + norm.eps)

@@ -1,6 +1,7 @@
 """How well a field can be predicted: the noise ceiling of the correlation, from the spread over runs.
 
-Each function here sees one particle type at one time; NaN marks a value that is not known.
+`noise_ceiling` and `noise_ceiling_of_halves` take systems. The array forms below them see one particle type at one
+time; NaN marks a value that is not known.
 """
 
 from __future__ import annotations
@@ -10,65 +11,82 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System
 from equiglass.observables.correlation import Score, pearson
 from equiglass.observables.fields import centred, known_in_both, pooled, same_number
+from equiglass.observables.selection import ParticleType, labelled, masks_of
 
 
-def noise_ceiling(propensity: ArrayLike, replica_variance: ArrayLike, runs: int) -> float:
+def noise_ceiling(systems: Sequence[System], label: str = "7", type: ParticleType = "A") -> Score:
     """rho_max = sqrt(1 - <s_i^2> / (M Var p)): the correlation of the measured propensity with the exact one.
 
-    The measured propensity p_i is a mean over M runs and carries a noise of variance s_i^2 / M. No prediction
-    from structure can be expected to correlate with it better than the exact propensity does.
+    The measured propensity p_i is a mean over M runs, so it carries a noise of variance s_i^2 / M. No prediction from
+    structure can be expected to correlate with it better than the exact propensity does.
 
     Args:
-        propensity: p_i, any shape; NaN where unknown.
-        replica_variance: s_i^2, the unbiased variance over runs, the same shape.
-        runs: M.
+        systems: configurations with the propensity, its variance s_i^2 over runs, and the number M of runs.
+        label: of the time.
+        type: of the particles, "A" or 0.
 
     Returns:
-        The ceiling; NaN where it is undefined: fewer than two particles, or Var p zero or below the noise.
+        The ceiling in both conventions. It is NaN where it is undefined: fewer than two particles, or Var p zero or
+        below the noise.
 
     Raises:
-        EquiglassError: the shapes differ, or there are fewer than two runs.
+        DataError: a configuration lacks the type, the time or the variance, or has fewer than two runs.
     """
-    if runs < 2:
-        raise EquiglassError(f"A noise ceiling needs at least two runs; there are {runs}.")
-    return _ceiling(*known_in_both(propensity, np.asarray(replica_variance, dtype=np.float64) / runs))
+    truth, noise = [], []
+    for system, mask in zip(systems, masks_of(systems, type), strict=True):
+        if system.runs is None or system.runs < 2:
+            raise DataError(f"{system.name}: a noise ceiling needs at least two runs; there are {system.runs or 0}.")
+        truth.append(labelled(system, "propensity", label)[mask])
+        noise.append(labelled(system, "replica_variance", label)[mask] / system.runs)
+    return ceilings_of_noise(truth, noise)
 
 
-def noise_ceilings(
-    propensity: Sequence[ArrayLike], replica_variance: Sequence[ArrayLike], runs: Sequence[int]
-) -> Score:
-    """The noise ceiling of a set of configurations, in both conventions; see `noise_ceiling`.
+def noise_ceiling_of_halves(systems: Sequence[System], label: str = "7", type: ParticleType = "A") -> Score:
+    """rho_max = sqrt(2 r / (1 + r)), with r the correlation between the propensities of two halves of the runs.
 
     Args:
-        propensity: p_i, one array for each configuration.
-        replica_variance: s_i^2, the same shapes.
-        runs: M of each configuration.
+        systems: configurations with ``propensity_halves``.
+        label: of the time.
+        type: of the particles, "A" or 0.
+
+    Returns:
+        The ceiling in both conventions; see `ceiling_of_halves`.
+
+    Raises:
+        DataError: a configuration lacks the type, the time or the halves.
     """
-    same_number(propensity, replica_variance, runs)
-    if min(runs, default=2) < 2:
-        raise EquiglassError(f"A noise ceiling needs at least two runs; there are {min(runs)}.")
-    noise = [np.asarray(s2, dtype=np.float64) / m for s2, m in zip(replica_variance, runs, strict=True)]
-    return ceilings_of_noise(propensity, noise)
+    masks = masks_of(systems, type)
+    halves = [labelled(s, "propensity_halves", label)[:, mask] for s, mask in zip(systems, masks, strict=True)]
+    first, second = ([pair[half] for pair in halves] for half in range(2))
+    each = [ceiling_of_halves(*pair) for pair in halves]
+    return Score.over(each, ceiling_of_halves(pooled(first), pooled(second)))
 
 
 def ceilings_of_noise(truth: Sequence[ArrayLike], noise: Sequence[ArrayLike]) -> Score:
-    """rho_max = sqrt(1 - <noise_i> / Var(truth)) of a set of configurations, in both conventions.
+    """rho_max = sqrt(1 - <noise_i> / Var(truth)) over configurations, in both conventions.
 
     Args:
-        truth: the measured values, one array for each configuration; NaN where unknown.
-        noise: variance of the error of each value, the same shapes; s_i^2 / M of a propensity.
+        truth: the measured values, one array per configuration; NaN where unknown.
+        noise: variance of the error of each value, the same shapes; s_i^2 / M for a propensity.
+
+    Returns:
+        The ceiling; NaN where it is undefined.
+
+    Raises:
+        DataError: the numbers of configurations or the shapes differ.
     """
     same_number(truth, noise)
     each = [_ceiling(*known_in_both(*item)) for item in zip(truth, noise, strict=True)]
     return Score.over(each, _ceiling(*known_in_both(pooled(truth), pooled(noise))))
 
 
-def noise_ceiling_halves(half1: ArrayLike, half2: ArrayLike) -> float:
-    """rho_max = sqrt(2 r / (1 + r)), r the correlation between two disjoint halves of the runs.
+def ceiling_of_halves(half1: ArrayLike, half2: ArrayLike) -> float:
+    """rho_max = sqrt(2 r / (1 + r)), with r the correlation between two disjoint halves of the runs.
 
     The reliability of the mean of both halves is 2 r / (1 + r) (Spearman-Brown).
 

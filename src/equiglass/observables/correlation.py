@@ -1,7 +1,7 @@
 """How well a field is predicted: its Pearson correlation with the truth.
 
-Two conventions of the correlation are in use and rank methods differently where configurations differ in mean
-mobility; both are always reported:
+Two conventions of the correlation are in use. They rank methods differently where configurations differ in mean
+mobility, so both are always reported:
 
 - per configuration: the mean over configurations of the Pearson correlation of each;
 - pooled: one Pearson correlation over the particles of all configurations.
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from equiglass.liquid.arrays import Float
 from equiglass.observables.estimate import bootstrap
-from equiglass.observables.fields import centred, known_in_both, pooled, same_number
+from equiglass.observables.fields import centred, known_in_both, known_mean, pooled, same_number
 
 ROUNDING = 1e-12
 """A variance below this share of the mean square is rounding."""
@@ -66,7 +66,7 @@ def pearson(x: ArrayLike, y: ArrayLike) -> float:
         rho, or NaN where it is undefined: fewer than two known pairs, or one of the two constant.
 
     Raises:
-        EquiglassError: the shapes differ.
+        DataError: the shapes differ.
     """
     x, y = known_in_both(x, y)
     dx, dy = centred(x), centred(y)
@@ -79,11 +79,11 @@ def correlation(truth: Sequence[ArrayLike], predicted: Sequence[ArrayLike]) -> S
     """The Pearson correlation of a prediction with the truth over configurations, in both conventions.
 
     Args:
-        truth: one array for each configuration; NaN where unknown.
+        truth: one array per configuration; NaN where unknown.
         predicted: the same shapes.
 
     Raises:
-        EquiglassError: the numbers of configurations or the shapes differ.
+        DataError: the numbers of configurations or the shapes differ.
     """
     same_number(truth, predicted)
     each = [pearson(x, y) for x, y in zip(truth, predicted, strict=True)]
@@ -109,7 +109,7 @@ def correlation_error(truth: Sequence[ArrayLike], predicted: Sequence[ArrayLike]
 def moments(truth: ArrayLike, predicted: ArrayLike) -> Float:
     """Count and sums of y, p, y^2, p^2 and y p over the last axis where y and p are known, (..., 6).
 
-    What is averaged over draws of configurations is made from these sums of every configuration.
+    Averages over draws of configurations need only these sums of each configuration.
 
     Args:
         truth: y, NaN where unknown; broadcast against p.
@@ -134,10 +134,3 @@ def rho_of(sums: Float) -> Float:
 def both_conventions(sums: Float) -> tuple[Float, Float]:
     """(mean of the rho of every configuration, pooled rho) from `moments` of C configurations, (C, ..., 6)."""
     return known_mean(rho_of(sums)), rho_of(sums.sum(axis=0))
-
-
-def known_mean(values: Float) -> Float:
-    """Mean over the first axis of what is finite; NaN where nothing is."""
-    known = np.isfinite(values)
-    total = np.where(known, values, 0.0).sum(axis=0)
-    return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)

@@ -1,4 +1,4 @@
-"""Error bars: how far a statistic of the configurations would be off with other configurations of the same liquid."""
+"""Error bars: how much a statistic would vary with other configurations of the same liquid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
 
 
@@ -30,21 +30,24 @@ def bootstrap(
 ) -> Estimate:
     """Standard error = sqrt(n / (n - 1)) std of the statistic over resamples of n configurations with replacement.
 
-    The factor makes the error of a mean s / sqrt(n) with s the unbiased standard deviation. Particles of one
-    configuration are not independent, so whole configurations are drawn. The draws depend on n and the seed alone:
-    two statistics of the same configurations see the same ones. A draw where the statistic is NaN is left out.
+    With the factor, the error of a mean is s / sqrt(n), where s is the unbiased standard deviation. The particles of
+    one configuration are not independent, so whole configurations are drawn. The draws depend only on n and the seed:
+    two statistics of the same configurations see the same draws. A draw where the statistic is NaN is left out.
 
     Args:
-        statistic: value, any shape, for the configurations with these indices, (n,), which may repeat.
+        statistic: its value, any shape, for the configurations with the indices (n,); indices may repeat.
         configurations: n.
-        resamples: number of draws; the error is itself uncertain by 1 / sqrt(2 resamples).
+        resamples: number of draws; the relative uncertainty of the error is 1 / sqrt(2 resamples).
         seed: of the draws.
 
+    Returns:
+        The statistic of all configurations and its standard error.
+
     Raises:
-        EquiglassError: there is no configuration.
+        DataError: there is no configuration.
     """
     if configurations < 1:
-        raise EquiglassError("There are no configurations to average over.")
+        raise DataError("There are no configurations to average over.")
     value = np.asarray(statistic(np.arange(configurations)), dtype=np.float64)
     if configurations == 1:
         return Estimate(value, np.full_like(value, np.nan))

@@ -1,4 +1,4 @@
-"""Fields of several configurations: one array each, the last axis over particles of one type."""
+"""Fields of several configurations: one array per configuration, with the particles of one type on the last axis."""
 
 from __future__ import annotations
 
@@ -7,22 +7,30 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
 
 
 def same_number(*sequences: Sequence[object]) -> None:
-    """Refuse sequences over configurations that differ in length."""
+    """Check that sequences over configurations have the same length.
+
+    Raises:
+        DataError: the lengths differ.
+    """
     if len({len(s) for s in sequences}) > 1:
         numbers = ", ".join(str(len(s)) for s in sequences)
-        raise EquiglassError(f"The numbers of configurations to compare differ: {numbers}.")
+        raise DataError(f"The numbers of configurations to compare differ: {numbers}.")
 
 
 def known_in_both(x: ArrayLike, y: ArrayLike) -> tuple[Float, Float]:
-    """The elements that are NaN in neither of two fields of one shape, each (n,)."""
+    """The elements where neither of two fields is NaN, each (n,).
+
+    Raises:
+        DataError: the shapes differ.
+    """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if x.shape != y.shape:
-        raise EquiglassError(f"Two fields to compare have different shapes, {x.shape} and {y.shape}.")
+        raise DataError(f"Two fields to compare have different shapes, {x.shape} and {y.shape}.")
     known = ~(np.isnan(x) | np.isnan(y))
     return x[known], y[known]
 
@@ -42,29 +50,42 @@ def pooled(arrays: Sequence[ArrayLike]) -> Float:
 
 
 def complete(fields: Iterable[ArrayLike], trailing: int = 1) -> Iterator[Float]:
-    """The fields as float64, one at a time, checked: no NaN, axes but the last ``trailing`` as in the first field.
+    """The fields as float64, one at a time, after a check: no NaN, and the same leading axes in all fields.
+
+    Args:
+        fields: one array per configuration.
+        trailing: number of last axes that may differ between configurations, such as particles.
 
     Raises:
-        EquiglassError: one of these does not hold, or there is no field.
+        DataError: one of these does not hold, or there is no field.
     """
     leading = None
     for number, field in enumerate(fields, start=1):
         array = np.asarray(field, dtype=np.float64)
         if array.ndim < trailing or 0 in array.shape:
-            raise EquiglassError(
-                f"The field of configuration {number} has shape {array.shape}: it holds no particle, or lacks an axis."
+            raise DataError(
+                f"The field of configuration {number} has shape {array.shape}: it has no particle, or lacks an axis."
             )
         leading = array.shape[:-trailing] if leading is None else leading
         if array.shape[:-trailing] != leading:
-            raise EquiglassError(
+            raise DataError(
                 f"The fields of configurations 1 and {number} differ in the axes before runs and particles, {leading} "
                 f"and {array.shape[:-trailing]}; all configurations need the same times."
             )
         if not np.all(np.isfinite(array)):
-            raise EquiglassError(
-                f"The field of configuration {number} holds values that are not known (NaN); leave out these particles "
+            raise DataError(
+                f"The field of configuration {number} has values that are not known (NaN); leave out these particles "
                 "or times."
             )
         yield array
     if leading is None:
-        raise EquiglassError("There are no configurations to average over.")
+        raise DataError("There are no configurations to average over.")
+
+
+def known_mean(values: ArrayLike) -> Float:
+    """Mean over the first axis of the finite values; NaN where there is none."""
+    values = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(values)
+    number = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)

@@ -1,7 +1,7 @@
-"""Where those who move are: the four-point correlation G4(r, t) of a field c_i, and its length.
+"""Where the mobile particles are: the four-point correlation G4(r, t) of a field c_i, and its length.
 
-The pairs of every configuration are gone through once (`pair_sums`); what is averaged over configurations, with error
-bars, comes from these sums.
+`four_point` and `correlation_length` take systems. Below them, `pair_sums` goes once through the pairs of each
+configuration; averages over configurations and their error bars come from these sums.
 """
 
 from __future__ import annotations
@@ -12,17 +12,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System
 from equiglass.observables.estimate import Estimate, bootstrap
 from equiglass.observables.fields import complete, same_number
-from equiglass.observables.pairs import binned_pairs, checked_edges, shell_volumes
+from equiglass.observables.pairs import binned_pairs, checked_edges, edges_to_half_the_box, shell_volumes
+from equiglass.observables.selection import ParticleType, Predictions, masks_of, moved
+from equiglass.observables.susceptibility import PAPER, Step, mobility_indicator
+
+BIN = 0.1
+"""Default width of the bins of distance, LJ length."""
 
 
 class PairSums(NamedTuple):
     """Sums over particles and over ordered pairs i != j by bin of distance, for each of C configurations.
 
-    The field is counted from ``reference``: d_i = c_i - reference.
+    The field is measured from ``reference``: d_i = c_i - reference.
 
     Attributes:
         edges: of the bins, (B + 1,).
@@ -54,7 +60,7 @@ class FourPoint(NamedTuple):
         r: centres of the bins, (B,).
         g4: G4(r), (..., B).
         pair_average: <dc_i dc_j> over the pairs at distance r, (..., B); NaN where there is none.
-        self_term: what i = j adds to the integral of G4 over space, (V/N) <sum_i dc_i^2>, (...).
+        self_term: the contribution of i = j to the integral of G4 over space, (V/N) <sum_i dc_i^2>, (...).
     """
 
     r: Float
@@ -63,51 +69,116 @@ class FourPoint(NamedTuple):
     self_term: Estimate
 
 
+def four_point(
+    systems: Sequence[System],
+    label: str = "7",
+    type: ParticleType = "A",
+    edges: ArrayLike | None = None,
+    step: Step = PAPER,
+    predictions: Predictions | None = None,
+) -> FourPoint:
+    """G4(r) = (V/N) <sum_{i != j} dc_i dc_j delta(r - r_i + r_j)>, averaged over angles; dc_i = c_i - <c>.
+
+    Args:
+        systems: configurations with propensities; with predictions they need none.
+        label: of the time.
+        type: of the particles, "A" or 0.
+        edges: of the bins of distance, (B + 1,), LJ length; by default bins of 0.1 to half the box.
+        step: threshold and softness of c_i.
+        predictions: one per configuration, values (N,) by label or objects with ``at(label)``. They replace the
+            measured propensity.
+
+    Returns:
+        G4 and the average of dc_i dc_j over pairs, by distance, with bootstrap errors over configurations.
+
+    Raises:
+        DataError: no configuration; or in one of them no such type or time, or unknown values.
+        ConfigurationError: the edges do not ascend from zero.
+
+    Source: arXiv 2211.03226, sec. IV.5.
+    """
+    return four_point_of_sums(_sums_of_systems(systems, label, type, edges, step, predictions))
+
+
+def correlation_length(
+    systems: Sequence[System],
+    label: str = "7",
+    type: ParticleType = "A",
+    edges: ArrayLike | None = None,
+    step: Step = PAPER,
+    predictions: Predictions | None = None,
+) -> Estimate:
+    """The length xi of <dc_i dc_j>(r) = A exp(-r / xi), fitted from r = 1 to half the box.
+
+    Arguments and errors are those of `four_point`; `correlation_length_of_sums` says how xi is fitted.
+    """
+    return correlation_length_of_sums(_sums_of_systems(systems, label, type, edges, step, predictions))
+
+
+def _sums_of_systems(
+    systems: Sequence[System],
+    label: str,
+    type: ParticleType,
+    edges: ArrayLike | None,
+    step: Step,
+    predictions: Predictions | None,
+) -> PairSums:
+    fields = [mobility_indicator(field, step) for field in moved(systems, label, type, predictions)]
+    positions = [system.positions[mask] for system, mask in zip(systems, masks_of(systems, type), strict=True)]
+    bins = edges_to_half_the_box(systems, BIN) if edges is None else edges
+    return pair_sums(positions, [system.box for system in systems], fields, bins)
+
+
 def pair_sums(
-    positions: Sequence[ArrayLike], boxes: Sequence[ArrayLike], overlaps: Sequence[ArrayLike], edges: ArrayLike
+    positions: Sequence[ArrayLike], boxes: Sequence[ArrayLike], fields: Sequence[ArrayLike], edges: ArrayLike
 ) -> PairSums:
     """The sums behind G4, from one pass over the pairs of every configuration, at their minimum image.
 
     Args:
-        positions: initial positions of the particles of one type, (N, 3) for each configuration.
-        boxes: edge lengths of the periodic box, (3,) for each.
-        overlaps: c_i, (..., N) for each; see `equiglass.observables.overlap`.
-        edges: of the bins of distance, (B + 1,). Beyond half the shortest edge of the box shells are cut by it.
+        positions: initial positions of the particles of one type, (N, 3) per configuration.
+        boxes: edge lengths of the periodic box, (3,) per configuration.
+        fields: c_i, (..., N) per configuration; see `equiglass.observables.mobility_indicator`.
+        edges: of the bins of distance, (B + 1,). Beyond half the shortest edge the box cuts the shells.
 
     Raises:
-        EquiglassError: numbers of configurations or particles that differ, or NaN.
+        DataError: the numbers of configurations or particles differ, or a value is NaN.
+        ConfigurationError: the edges do not ascend from zero.
     """
-    same_number(positions, boxes, overlaps)
-    edges, fields = checked_edges(edges), list(complete(overlaps))
+    same_number(positions, boxes, fields)
+    edges, indicators = checked_edges(edges), list(complete(fields))
     where = [np.asarray(x, dtype=np.float64) for x in positions]
-    for number, (x, field) in enumerate(zip(where, fields, strict=True), start=1):
+    for number, (x, field) in enumerate(zip(where, indicators, strict=True), start=1):
         if x.shape != (field.shape[-1], 3):
-            raise EquiglassError(
+            raise DataError(
                 f"Configuration {number} has positions of shape {x.shape} for {field.shape[-1]} values of the field."
             )
-    reference = np.mean([field.mean(axis=-1) for field in fields], axis=0)
-    fields = [field - reference[..., None] for field in fields]
-    sums = [_sums(x, np.asarray(box), field, edges) for x, box, field in zip(where, boxes, fields, strict=True)]
+    reference = np.mean([field.mean(axis=-1) for field in indicators], axis=0)
+    indicators = [field - reference[..., None] for field in indicators]
+    sums = [_sums(x, np.asarray(box), field, edges) for x, box, field in zip(where, boxes, indicators, strict=True)]
     pairs, singles, products = (np.stack(each) for each in zip(*sums, strict=True))
     return PairSums(
         edges=edges,
         boxes=np.array(boxes, dtype=np.float64),
-        particles=np.array([field.shape[-1] for field in fields], dtype=np.float64),
+        particles=np.array([field.shape[-1] for field in indicators], dtype=np.float64),
         reference=reference,
-        mean=np.stack([field.mean(axis=-1) for field in fields]),
-        squares=np.stack([(field**2).sum(axis=-1) for field in fields]),
+        mean=np.stack([field.mean(axis=-1) for field in indicators]),
+        squares=np.stack([(field**2).sum(axis=-1) for field in indicators]),
         pairs=pairs,
         singles=singles,
         products=products,
     )
 
 
-def four_point(sums: PairSums) -> FourPoint:
+def four_point_of_sums(sums: PairSums) -> FourPoint:
     """G4(r) = (V/N) <sum_{i != j} dc_i dc_j delta(r - r_i + r_j)>, averaged over angles.
 
-    Extensive, as printed: the integral over space, self term included, is V chi4_s. With bins that reach the corners
-    of the box this holds to rounding, ``sum_b g4_b shell_b + self_term = <V N (Q_s - <Q_s>)^2>``.
-    arXiv 2211.03226, sec. IV.5.
+    G4 is extensive, as printed: its integral over space, with the self term, is V chi4_s. With bins to the corners of
+    the box this holds to rounding: ``sum_b g4_b shell_b + self_term = <V N (Q_s - <Q_s>)^2>``.
+
+    Args:
+        sums: from `pair_sums`.
+
+    Source: arXiv 2211.03226, sec. IV.5.
     """
     volume_per_particle = np.prod(sums.boxes, axis=1) / sums.particles
     shells = shell_volumes(sums.edges)
@@ -131,29 +202,29 @@ def four_point(sums: PairSums) -> FourPoint:
     )
 
 
-def correlation_length(sums: PairSums, shortest: float = 1.0, longest: float | None = None) -> Estimate:
-    """The length xi of <dc_i dc_j>(r) = A exp(-r / xi), least squares, every bin with the same weight.
+def correlation_length_of_sums(sums: PairSums, shortest: float = 1.0, longest: float | None = None) -> Estimate:
+    """The length xi of <dc_i dc_j>(r) = A exp(-r / xi), by least squares with equal weights for all bins.
 
-    The average over pairs, unlike G4, does not carry the peaks of g(r). There is no constant in the fit: with <c> the
-    average over configurations the correlation ends at zero, and a free constant makes xi depend on the range.
+    Unlike G4, the average over pairs does not contain the peaks of g(r). The fit has no constant. As <c> is the
+    average over configurations, the correlation decays to zero, and a free constant makes xi depend on the range.
 
     Args:
         sums: from `pair_sums`.
         shortest: centre of the nearest bin that is fitted, LJ length.
-        longest: of the farthest; by default half the shortest edge of any box.
+        longest: centre of the farthest bin that is fitted; by default half the shortest edge of any box.
 
     Returns:
-        xi, LJ length, shape (...); NaN where nothing decays: A <= 0, or the best xi not between shortest / 2 and the
-        longest edge of the boxes.
+        xi, LJ length, shape (...). It is NaN where the correlation does not decay: A <= 0, or the best xi is not
+        between shortest / 2 and the longest edge of the boxes.
 
     Raises:
-        EquiglassError: fewer than three bins with pairs in that range.
+        ConfigurationError: fewer than three bins with pairs in that range.
     """
     longest = float(sums.boxes.min()) / 2 if longest is None else longest
     r = (sums.edges[1:] + sums.edges[:-1]) / 2
     fitted = (r >= shortest) & (r <= longest) & np.any(sums.pairs > 0, axis=0)
     if fitted.sum() < 3:
-        raise EquiglassError(
+        raise ConfigurationError(
             f"The correlation length needs three bins with pairs between {shortest:g} and {longest:g}; "
             f"there are {fitted.sum()}."
         )
@@ -198,12 +269,12 @@ def _pair_average(sums: PairSums, chosen: NDArray[np.int64]) -> Float:
 
 
 def _over(values: Float, like: Float) -> Float:
-    """(C,) or (C, B) with axes put in between, to multiply (C, ...) or (C, ..., B)."""
+    """(C,) or (C, B) with new axes in between, to multiply (C, ...) or (C, ..., B)."""
     return values.reshape(len(values), *[1] * (like.ndim - values.ndim), *values.shape[1:])
 
 
 def _decay_length(r: Float, y: Float, limits: tuple[float, float]) -> float:
-    """Length xi of A exp(-r / xi); A follows from xi by linear least squares. Bins that are NaN are left out."""
+    """Length xi of A exp(-r / xi); A follows from xi by linear least squares. NaN bins are left out."""
     from scipy.optimize import minimize_scalar
 
     known = ~np.isnan(y)

@@ -47,3 +47,11 @@ class MethodConfiguration(BaseModel):
     def needs(self) -> frozenset[Need]:
         """What a training configuration must have: the needs of the method and of the target."""
         return self.input_needs | TARGETS[self.target].needs
+
+    def check(self) -> None:
+        """Refuse what cannot be done on this machine, before any work.
+
+        Raises:
+            SetupError: a device is missing.
+            ConfigurationError: the processes cannot share the work.
+        """

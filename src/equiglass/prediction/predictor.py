@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from pydantic import BaseModel
 
 from equiglass.liquid.system import System
 from equiglass.prediction.configuration import MethodConfiguration
@@ -52,6 +55,10 @@ class Watch:
     epoch: Callable[[Any], object] = lambda result: None
 
 
+SILENT = Watch()
+"""Nobody is called."""
+
+
 class Predictor(Model):
     """A model of one method. A method is a subclass in a module of its own, added to `equiglass.methods.METHODS`.
 
@@ -78,7 +85,7 @@ class Predictor(Model):
         *,
         validation: Sequence[System] = (),
         folder: RunFolder | None = None,
-        watch: Watch = Watch(),
+        watch: Watch = SILENT,
     ) -> Self:
         """Learn from configurations that have all they need.
 
@@ -89,6 +96,11 @@ class Predictor(Model):
             folder: where a method whose training is long leaves its state and goes on from it.
             watch: is called in the course of the training.
         """
+
+    @classmethod
+    def sharing(cls) -> AbstractContextManager[object]:
+        """In this block several trainings on the same configurations may share what they compute of these."""
+        return nullcontext()
 
     @abstractmethod
     def save(self, path: Path) -> None:
@@ -102,3 +114,13 @@ class Predictor(Model):
     def card(self) -> list[Card]:
         """What this method adds to the model card of a report."""
         return []
+
+
+def settings_frame(settings: BaseModel) -> DataFrame:
+    """Name, value and meaning of every setting, for a card."""
+    from pandas import DataFrame
+
+    return DataFrame(
+        {"name": name, "value": str(getattr(settings, name)), "meaning": field.description or ""}
+        for name, field in type(settings).model_fields.items()
+    )

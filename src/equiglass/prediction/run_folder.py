@@ -100,13 +100,14 @@ class RunFolder:
         return last if last.is_file() and not self.log.exists() and checkpoint == "best" else None
 
     def members(self, checkpoint: str = "last") -> list[RunFolder]:
-        """The folders that hold a model: this one, or else those directly in it, in the order of their names."""
-        if self.model(checkpoint) is not None:
-            return [self]
-        if not self.path.is_dir():
-            return []
+        """The folders that hold a model: this one, or else those directly in it, in the order of their names.
+
+        A folder written before version 0.2 may have a regression of its own next to the folders of networks.
+        """
+        if self.checkpoint(checkpoint).is_file() or not self.path.is_dir():
+            return [self] if self.model(checkpoint) else []
         inside = [RunFolder(path) for path in sorted(self.path.iterdir()) if path.is_dir()]
-        return [folder for folder in inside if folder.model(checkpoint) is not None]
+        return [folder for folder in (*inside, self) if folder.model(checkpoint) is not None]
 
     def read_split(self) -> Split | None:
         """Names of the configurations that the model has seen; None where the folder does not name them.
@@ -176,7 +177,8 @@ class RunFolder:
                 raise ConfigurationError(f"{self.path} holds no run to resume; start one without --resume.")
             if before != split:
                 raise ConfigurationError(
-                    f"{self.path} was started with another data or split; resume with the same, or choose another --out."
+                    f"{self.path} was started with another data or split; resume with the same, or choose "
+                    "another --out."
                 )
             return
         refuse_used(self.path, "choose another folder, or continue with --resume")

@@ -15,16 +15,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
-from equiglass.liquid.targets import measured
-from equiglass.methods.descent.samples import describe, labels_of
-from equiglass.methods.loading import Model
-from equiglass.methods.network.trained import Trained
-from equiglass.methods.regression import fit_line
-from equiglass.model.inputs import network_of
-from equiglass.representation.represent import Represented
+from equiglass.liquid.targets import measured, times_to_learn
+from equiglass.methods.descent.standardisation import TargetStandardisation
+from equiglass.methods.linear.line import fit_line
+from equiglass.methods.network.predictor import NetworkPredictor
+from equiglass.model.network import Network
+from equiglass.prediction.ensemble import Ensemble
+from equiglass.prediction.model import Model
+from equiglass.prediction.training_data import TrainingData
+from equiglass.representation.represent import Represented, networks_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,21 +87,19 @@ def decoders_of(model: Model) -> Decoders:
     """The decoders of a model as it is; an ensemble's are one line on its members' representations side by side.
 
     Raises:
-        EquiglassError: a baseline, or a model of energies.
+        ConfigurationError: a model without a network, or of energies.
     """
     if model.target != "propensity":
-        raise EquiglassError(f"{model.name} predicts the energy in the inherent structure; this is for propensities.")
-    numbers = [member.standardisation for member in model.networks]
-    weights = [
-        n.target_scale[..., None] * member.network.decoder.detach().double().numpy()
-        for n, member in zip(numbers, model.networks, strict=True)
-    ]
+        raise ConfigurationError(f"{model.name} predicts the {model.target}; this is for propensities.")
+    networks = networks_of(model)
+    lines = [member.line for member in networks]
+    weights = [member.line.scale[..., None] * member.network.decoder.detach().double().numpy() for member in networks]
     return Decoders(
         tuple(model.times),
-        np.mean([n.target_mean for n in numbers], axis=0),
+        np.mean([line.mean for line in lines], axis=0),
         np.concatenate(weights, axis=-1) / len(weights),
-        np.mean([n.average_weights for n in numbers], axis=0),
-        np.mean([n.target_scale for n in numbers], axis=0),
+        np.mean([line.average_weights for line in lines], axis=0),
+        np.mean([line.scale for line in lines], axis=0),
     )
 
 
@@ -115,12 +115,12 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
         configurations: with propensities; times are matched by label.
 
     Raises:
-        EquiglassError: no time in common, or a type and time known in one configuration only.
+        DataError: no time in common, or a type and time known in one configuration only.
     """
     known = {label for c in configurations if c.system.propensity is not None for label in c.system.time_labels}
     labels = [label for label in decoders.labels if label in known]
     if not labels:
-        raise EquiglassError(
+        raise DataError(
             f"the model predicts the times labelled {list(decoders.labels)}, the configurations to refit on have "
             f"propensities at {sorted(known)}: there is nothing to refit."
         )
@@ -138,7 +138,7 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
             if not having:
                 continue
             if len(having) == 1:
-                raise EquiglassError(
+                raise DataError(
                     f"{configurations[having[0]].system.name} alone has the time labelled {label!r}; decoders are "
                     "refitted on two configurations or more."
                 )
@@ -156,32 +156,33 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
 
 
 def with_decoders(model: Model, decoders: Decoders, systems: Sequence[System]) -> Model:
-    """The model with other decoders for some of its times; times and description are those of ``systems``."""
-    times = labels_of(systems, "all")
+    """The networks of a model with another read-out for some of its times; the times are those of ``systems``."""
+    networks = networks_of(model)
+    times = times_to_learn(systems, "all")
     times = {label: times[label] for label in times if label in decoders.labels}
     decoders = decoders.select(list(times))
-    parts = np.split(decoders.weights, np.cumsum([_width(m) for m in model.networks])[:-1], axis=-1)
+    widths = [member.network.decoder.shape[-1] for member in networks]
+    parts = np.split(decoders.weights, np.cumsum(widths)[:-1], axis=-1)
     members = tuple(
-        _with_decoder(member, part * len(model.networks), decoders, times, systems)
-        for member, part in zip(model.networks, parts, strict=True)
+        _with_decoder(member, part * len(networks), decoders, times, systems)
+        for member, part in zip(networks, parts, strict=True)
     )
-    return Model(model.name, members)
-
-
-def _width(trained: Trained) -> int:
-    return trained.network.decoder.shape[-1]
+    return members[0] if len(members) == 1 else Ensemble(model.name, members)
 
 
 def _with_decoder(
-    trained: Trained, weights: Float, decoders: Decoders, times: Mapping[str, float], systems: Sequence[System]
-) -> Trained:
-    old = trained.network
-    network = network_of(old.architecture, trained.inputs, trained.n_types, len(times)).to(old.decoder.dtype)
+    member: NetworkPredictor,
+    weights: Float,
+    decoders: Decoders,
+    times: Mapping[str, float],
+    systems: Sequence[System],
+) -> NetworkPredictor:
+    old, n_types = member.network, member.n_types
+    network = Network(old.architecture, member.inputs.channels(n_types), n_types, len(times)).to(old.decoder.dtype)
     state = dict(old.state_dict())
     state["decoder"] = torch.from_numpy(weights / decoders.scale[..., None]).to(old.decoder.dtype)
     network.load_state_dict(state)
-    mean, scale = np.ascontiguousarray(decoders.offset), np.ascontiguousarray(decoders.scale)
-    averages = np.ascontiguousarray(decoders.average_weights)
-    numbers = replace(trained.standardisation, target_mean=mean, target_scale=scale, average_weights=averages)
-    data = replace(describe(systems, trained.n_types), potential=trained.data.potential)
-    return Trained(network, trained.inputs, times, numbers, data)
+    numbers = (decoders.offset, decoders.scale, decoders.average_weights)
+    line = TargetStandardisation(*(np.ascontiguousarray(x) for x in numbers))
+    data = replace(TrainingData.of(systems, n_types), potential=member.data.potential)
+    return replace(member, network=network, times=times, line=line, data=data)

@@ -21,7 +21,8 @@ from equiglass.methods.linear.line import fit_line
 from equiglass.prediction.model import Model
 from equiglass.representation.clusters import Structures, energy_correlation, find_structures, populations
 from equiglass.representation.decoders import decoders_of, refit
-from equiglass.representation.represent import Described, Represented, networks_of, represent, write_representation
+from equiglass.representation.file import Described, write_representation
+from equiglass.representation.represent import Represented, networks_of, represent
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -46,14 +47,14 @@ class OrderParameter:
             particles of the type with its bootstrap ``error`` over configurations; mean predicted ``propensity`` at the
             latest time, LJ length; mean ``energy``, E_pot in the inherent structure, LJ energy. NaN where no particle
             is, or unknown.
-        energies: a row per type and temperature. Columns: mean ``rho`` of E_pot in the inherent structure with its ridge
-            regression on |h| of the other configurations, and ``error``. Empty for a single configuration, or where
-            inherent structures are unknown.
+        energies: a row per type and temperature. Columns: mean ``rho`` of E_pot in the inherent structure with its
+            ridge regression on |h| of the other configurations, and ``error``. Empty for a single configuration, or
+            where inherent structures are unknown.
         weights: a row per component of the decoders refitted at a temperature: type, label of the time, temperature,
-            member of the ensemble and channel from 1, degree l. Columns: ``weight`` w D / sigma without unit, with D the
-            standard deviation of the component over all temperatures and sigma that of the propensity at this one;
-            ``error``, the jackknife standard error over configurations. Empty unless two temperatures or more have two
-            configurations with propensities.
+            member of the ensemble and channel from 1, degree l. Columns: ``weight`` w D / sigma without unit, with D
+            the standard deviation of the component over all temperatures and sigma that of the propensity at this one;
+            ``error``, the jackknife standard error over configurations. Empty unless two temperatures or more have
+            two configurations with propensities.
     """
 
     model: str

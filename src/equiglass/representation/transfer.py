@@ -79,9 +79,9 @@ def transfer(
 
         - model, and trained_at: its name, and the temperatures of its training set, "0.44 0.5";
         - temperature, type, label, time: where it is used; label `ALL_TIMES` and time NaN for the mean over times;
-        - refitted_on, tested_on: numbers of configurations; unseen: whether the latter are known to be new to the model;
+        - refitted_on, tested_on: numbers of configurations; unseen: whether the latter are known as new to the model;
         - ceiling_per_configuration, ceiling_pooled: highest rho that the noise of the labels allows; NaN without runs;
-        - METHOD_SCORE and METHOD_SCORE_error for `COMPARED` and `SCORES`, with bootstrap errors over the configurations;
+        - METHOD_SCORE and METHOD_SCORE_error for `COMPARED` and `SCORES`; bootstrap errors over the configurations;
         - METHOD_each: rho of every configuration scored, in the order of the split, (tested_on,);
         - penalty: of the ridge regression, NaN for the mean over times;
         - refit_mse_test, refit_mse_learn: mean squared errors on the configurations refitted on; learn never larger.

@@ -17,7 +17,7 @@ from equiglass.errors import EquiglassError
 from equiglass.files import write_text
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
-from equiglass.observables import first_crossings, self_scattering
+from equiglass.observables import first_crossings, self_scattering_of_displacements
 from equiglass.simulate.lammps import State, constant_energy
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble, ScatteringTimes
@@ -92,7 +92,7 @@ def _advance(
         moved = (run.positions - start.positions)[:, None, start.types == 0]
         write_arrays(
             result,
-            scattering=self_scattering([moved], wanted.k).value,
+            scattering=self_scattering_of_displacements([moved], wanted.k).value,
             positions=run.positions[-1],
             velocities=run.velocities,
         )

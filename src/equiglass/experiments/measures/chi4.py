@@ -22,7 +22,7 @@ from equiglass.experiments.propensity_fields import (
 from equiglass.experiments.published import marks
 from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.files.tables import over_seeds
-from equiglass.observables import Step, bootstrap, chi4, self_overlap
+from equiglass.observables import Step, bootstrap, chi4_of_fields, mean_mobility_of_field
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,8 +55,8 @@ def fluctuation_rows(field: PropensityField, step: Step) -> DataFrame:
 
     parts = []
     for kind, _, moved in field.by_type():
-        susceptibility = chi4(moved, step)
-        each = np.stack([self_overlap(values, step) for values in moved])
+        susceptibility = chi4_of_fields(moved, step)
+        each = np.stack([mean_mobility_of_field(values, step) for values in moved])
         q = bootstrap(lambda chosen, each=each: each[chosen].mean(axis=0), len(each))
         numbers = {"q": q.value, "q_error": q.error, "chi4": susceptibility.value, "chi4_error": susceptibility.error}
         parts.append(field.rows(kind, field.labels, step, **numbers))

@@ -23,7 +23,13 @@ from equiglass.experiments.propensity_fields import (
 from equiglass.experiments.runs import Run
 from equiglass.files.tables import over_seeds
 from equiglass.liquid.state_points import tau_alpha
-from equiglass.observables import Step, correlation_length, four_point, overlap, pair_sums
+from equiglass.observables import (
+    Step,
+    correlation_length_of_sums,
+    four_point_of_sums,
+    mobility_indicator,
+    pair_sums,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,9 +71,9 @@ def correlation_rows(field: PropensityField, label: str, step: Step) -> DataFram
     edges = np.arange(0, min(system.box.min() for system in systems) / 2 + BIN / 2, BIN)
     for kind, masks, moved in field.by_type():
         positions = [system.positions[mask] for system, mask in zip(systems, masks, strict=True)]
-        overlaps = [overlap(values[field.labels.index(label)], step) for values in moved]
-        sums = pair_sums(positions, [system.box for system in systems], overlaps, edges)
-        found, length = four_point(sums), correlation_length(sums)
+        fields = [mobility_indicator(values[field.labels.index(label)], step) for values in moved]
+        sums = pair_sums(positions, [system.box for system in systems], fields, edges)
+        found, length = four_point_of_sums(sums), correlation_length_of_sums(sums)
         numbers = {
             "r": found.r,
             "g4": found.g4.value,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from equiglass.errors import DataError
 from equiglass.files.registry import Registry
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
@@ -59,3 +60,30 @@ def measured(system: System, labels: Sequence[str], target: str = "propensity") 
 def times_of(system: System, target: str = "propensity") -> dict[str, float]:
     """Time by label of what is known of a configuration; nothing where the target is not known."""
     return TARGETS[target].times(system)
+
+
+def times_to_learn(
+    systems: Sequence[System], wanted: str | Sequence[str], target: str = "propensity"
+) -> dict[str, float]:
+    """Times to learn: value by label, ascending in the value of the first configuration that has it.
+
+    Args:
+        systems: the training configurations.
+        wanted: labels, or "all".
+        target: name of the target.
+
+    Raises:
+        DataError: nothing to learn from, or a wanted label that no configuration has.
+    """
+    times: dict[str, float] = {}
+    for system in systems:
+        for label, time in times_of(system, target).items():
+            times.setdefault(label, time)
+    if not times:
+        raise DataError(f"none of the training configurations has a {target} to learn from.")
+    if wanted != "all":
+        missing = [label for label in wanted if label not in times]
+        if missing:
+            raise DataError(f"no configuration has times labelled {missing}; there are {list(times)}.")
+        times = {label: times[label] for label in wanted}
+    return dict(sorted(times.items(), key=lambda item: item[1]))

@@ -10,13 +10,11 @@ No GPU has run the recording so far; on a CPU nothing is recorded.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from equiglass.methods.descent.samples import Sample
-from equiglass.model.network import Network
 
 Step = Callable[[], Tensor]
 
@@ -39,7 +37,7 @@ def masked_loss(prediction: Tensor, targets: Tensor) -> Tensor:
 class Gradient:
     """Adds the gradients of configurations' losses to the ``grad`` of the network's parameters."""
 
-    def __init__(self, network: Network, record: Callable[[Step], Step] | None = None) -> None:
+    def __init__(self, network: nn.Module, record: Callable[[Step], Step] | None = None) -> None:
         """Take the network, and what records a step, :func:`recorder`, if it lies on a GPU."""
         self.network, self.record = network, record
         self._steps: dict[int, Step] = {}
@@ -61,10 +59,7 @@ class Gradient:
         """
 
         def step() -> Tensor:
-            # Every vector inverted is the mirror image, up to a rotation.
-            vectors, displacements = sample.graph.vectors * self._sign, sample.graph.displacements * self._sign
-            graph = replace(sample.graph, vectors=vectors, displacements=displacements)
-            loss = masked_loss(self.network(graph), sample.targets)
+            loss = masked_loss(self.network(sample.graph.mirrored(self._sign)), sample.targets)
             (loss / self._share).backward()
             return loss.detach()
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.neighbors import neighbourhoods, pairs_among, periodic_pairs, wrap
 from equiglass.liquid.surroundings import AVERAGING_RADIUS, averaging, generations_of
 from equiglass.liquid.system import Structure, System, type_name
@@ -90,7 +89,7 @@ def describe(
         Features, shape (N, n_features); `Descriptors.names` names the columns.
 
     Raises:
-        EquiglassError: inherent-structure positions are not there.
+        DataError: inherent-structure positions are not there.
 
     Source: E. Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), doi 10.1103/PhysRevLett.127.088007.
     """
@@ -129,7 +128,7 @@ def first_layer_invariants(
     l_max: int = 3,
     cutoff: float = 2.0,
     positions: Structure = "thermal",
-    energy: bool = True,
+    n_types: int | None = None,
 ) -> Float:
     """|C_i(s, k, l)|, the norm over m of sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2)) Y_lm.
 
@@ -141,20 +140,19 @@ def first_layer_invariants(
         l_max: highest degree.
         cutoff: neighbours beyond do not count, whatever the shells.
         positions: the state whose structure is described.
-        energy: append the potential energy in the inherent structure, E_i = sum_j V(r_ij).
+        n_types: number of types to tell apart; that of the system if not given.
 
     Returns:
-        Features, shape (N, n_types * shells * (l_max + 1) [+ 1]), in the order (type, shell, l).
+        Features, shape (N, n_types * shells * (l_max + 1)), in the order (type, shell, l).
 
     Raises:
-        EquiglassError: inherent-structure positions, or the potential for the energy, are not there.
+        DataError: inherent-structure positions are not there.
 
     Source: F. S. Pezzicoli, G. Charpiat, F. P. Landes, SciPost Phys. (2024), arXiv 2211.03226, Appendix C.
     """
     pairs = periodic_pairs(system.positions_in(positions), system.box, cutoff)
-    norms = shell_norms(pairs, system.types, _n_types(system), shells, l_max)
-    features = norms.reshape(system.n_particles, -1)
-    return np.concatenate([features, particle_energy(system)[:, None]], axis=1) if energy else features
+    norms = shell_norms(pairs, system.types, n_types or _n_types(system), shells, l_max)
+    return norms.reshape(system.n_particles, -1)
 
 
 def _n_types(system: System) -> int:

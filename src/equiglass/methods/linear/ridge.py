@@ -5,16 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.system import System, type_name
+from equiglass.liquid.system import type_name
+from equiglass.methods.linear.solver import solve_ridge
 from equiglass.observables import pearson
 
-Labelled = Sequence[tuple[NDArray[np.floating], System]]
+
+class Example(NamedTuple):
+    """One labelled configuration.
+
+    Attributes:
+        name: of the configuration, for messages.
+        features: (N, F).
+        types: (N,).
+        targets: in the order of the labels, (T, N); NaN where unknown.
+    """
+
+    name: str
+    features: NDArray[np.floating]
+    types: NDArray[np.integer]
+    targets: Float
+
 
 PENALTIES: tuple[float, ...] = tuple(float(p) for p in np.logspace(-8, 2, 21))
 """Penalties tried, in units of the variance of the (standardised) features."""
@@ -55,17 +72,17 @@ class Ridge:
             types: (N,).
 
         Raises:
-            EquiglassError: another number of features, or a type beyond those trained.
+            DataError: another number of features, or a type beyond those trained.
         """
         types = np.asarray(types)
         n_types, n_features = self.mean.shape
         if features.shape != (len(types), n_features):
-            raise EquiglassError(
+            raise DataError(
                 f"The ridge regression takes {n_features} features for each of {len(types)} particles; got "
                 f"an array of shape {features.shape}."
             )
         if np.any(types >= n_types):
-            raise EquiglassError(f"The ridge regression knows {n_types} particle types, not type {types.max()}.")
+            raise DataError(f"The ridge regression knows {n_types} particle types, not type {types.max()}.")
         predicted = np.empty((len(self.time_labels), len(types)))
         for s in range(n_types):
             x = (features[types == s] - self.mean[s]) / self.scale[s]
@@ -78,26 +95,37 @@ class Ridge:
         return slopes, self.offset - np.einsum("stf,sf->st", slopes, self.mean)
 
 
-def fit_ridge(train: Labelled, validation: Labelled, penalties: Sequence[float] = PENALTIES) -> Ridge:
+def fit_ridge(
+    labels: Sequence[str],
+    train: Sequence[Example],
+    validation: Sequence[Example],
+    penalties: Sequence[float] = PENALTIES,
+) -> Ridge:
     """min_w <(y - w.x)^2> + penalty |w|^2 with x standardised and y centred, for each particle type and time.
 
-    Features are standardised over the training particles of a type. The scale of the target does not matter,
-    as w is linear in it. The penalty is the one with the highest mean per-configuration correlation on the
-    validation configurations.
+    Features are standardised over the training particles of a type. The scale of the target does not matter, as w is
+    linear in it. The penalty is the one with the highest mean per-configuration correlation on the validation
+    configurations.
 
     Args:
-        train: (features (N, F), system) of the training configurations; NaN in the propensity is left out.
-        validation: the same for the validation configurations.
+        labels: T names of times.
+        train: the training configurations.
+        validation: the validation configurations.
         penalties: those to choose from, positive.
 
     Raises:
-        EquiglassError: no configurations, one without propensity, features that differ in number or are not
-            finite, or nothing to validate on for a type and time that was trained.
+        DataError: no configurations, features that differ in number or are not finite, or nothing to validate on for a
+            type and time that was trained.
     """
-    return _fit([train, validation], [1], [0], penalties, None)
+    return _fit(labels, [train, validation], [1], [0], penalties, None)
 
 
-def fit_ridge_by_folds(folds: Sequence[Labelled], penalties: Sequence[float], emphases: Float) -> Ridge:
+def fit_ridge_by_folds(
+    labels: Sequence[str],
+    folds: Sequence[Sequence[Example]],
+    penalties: Sequence[float],
+    emphases: Float | None = None,
+) -> Ridge:
     """min_w <(y - w.x)^2> + penalty |w / e|^2, the penalty and the emphasis e chosen by cross-validation.
 
     A feature of large emphasis is shrunk less. Each fold is predicted by the regression on the others; penalty and
@@ -105,32 +133,33 @@ def fit_ridge_by_folds(folds: Sequence[Labelled], penalties: Sequence[float], em
     so predicted. With them the regression is made once more, on all folds.
 
     Args:
-        folds: (features (N, F), system) of the configurations of each fold, two folds at least.
+        labels: T names of times.
+        folds: the configurations of each fold, two folds at least.
         penalties: those to choose from, positive.
-        emphases: of every standardised feature, (choices, F); a feature of emphasis 0 is left out.
+        emphases: of every standardised feature, (choices, F); a feature of emphasis 0 is left out; 1 by default.
 
     Raises:
-        EquiglassError: as `fit_ridge`.
+        DataError: as `fit_ridge`.
     """
     every = range(len(folds))
-    return _fit(folds, every, every, penalties, emphases)
+    return _fit(labels, folds, every, every, penalties, emphases)
 
 
 def _fit(
-    groups: Sequence[Labelled],
+    labels: Sequence[str],
+    groups: Sequence[Sequence[Example]],
     scored: Sequence[int],
-    kept: Sequence[int],
+    fitted: Sequence[int],
     penalties: Sequence[float],
     emphases: Float | None,
 ) -> Ridge:
-    """Choose on the scored groups, each predicted from the kept ones beside it; fit on the kept ones."""
+    """Choose on the scored groups, each predicted from the other fitted ones; fit on all fitted ones."""
     _check(groups)
     if not len(penalties) or min(penalties) <= 0:
-        raise EquiglassError(f"The penalties of a ridge regression must be positive; got {list(penalties)}.")
-    train = [item for g in kept for item in groups[g]]
-    labels = tuple(dict.fromkeys(label for _, system in train for label in system.time_labels))
-    n_types = max(system.n_types for _, system in train)
-    n_features = train[0][0].shape[1]
+        raise ConfigurationError(f"The penalties of a ridge regression must be positive; got {list(penalties)}.")
+    train = [example for g in fitted for example in groups[g]]
+    n_types = max(int(example.types.max()) + 1 for example in train)
+    n_features = train[0].features.shape[1]
     emphases = np.ones((1, n_features)) if emphases is None else np.asarray(emphases, dtype=np.float64)
     mean, scale = np.zeros((n_types, n_features)), np.full((n_types, n_features), np.inf)
     weights = np.full((n_types, len(labels), n_features), np.nan)
@@ -139,22 +168,22 @@ def _fit(
 
     for s in range(n_types):
         mean[s], scale[s] = _standard(train, s)
-        for times in _known_alike([_targets(system, labels, s) for _, system in train]):
-            at = partial(_rows, s=s, mean=mean[s], scale=scale[s], labels=labels, times=times)
-            moments = {g: _Moments.over(at(groups[g])) for g in kept}
+        for times in _known_alike([example.targets[:, example.types == s] for example in train]):
+            at = partial(_rows, s=s, mean=mean[s], scale=scale[s], times=times)
+            moments = {g: _Moments.over(at(groups[g])) for g in fitted}
             each = []
             for g in scored:
-                beside = _Moments.added([moments[k] for k in kept if k != g])
-                if beside.n > 0:
-                    paths = [beside.ridge(e, penalties) for e in emphases]
+                others = _Moments.added([moments[k] for k in fitted if k != g])
+                if others.n > 0:
+                    paths = [others.ridge(e, penalties) for e in emphases]
                     each += [_correlations(x, y, paths) for x, y in at(groups[g])]
             every = _Moments.added(list(moments.values()))
             for row, time in enumerate(times):
                 scores = np.array([rho[..., row] for rho in each if not np.all(np.isnan(rho[..., row]))])
                 if not len(scores):
-                    raise EquiglassError(
-                        f"No validation configuration tells the propensity of type {type_name(s)} at the "
-                        f"time labelled {labels[time]!r}, so no penalty can be chosen; add one that does."
+                    raise DataError(
+                        f"No validation configuration has the target of type {type_name(s)} at the time labelled "
+                        f"{labels[time]!r}, so no penalty can be chosen; add one that does."
                     )
                 # A constant prediction, whose correlation is undefined, counts as none.
                 mean_rho = np.nan_to_num(scores).mean(axis=0)
@@ -162,7 +191,7 @@ def _fit(
                 slopes, offsets = every.ridge(emphases[e], [penalties[k]])
                 weights[s, time], offset[s, time] = slopes[0, row], offsets[0, row]
                 emphasis[s, time], chosen[s, time], reached[s, time] = e, penalties[k], mean_rho[e, k]
-    return Ridge(labels, mean, scale, weights, offset, chosen, emphasis, reached)
+    return Ridge(tuple(labels), mean, scale, weights, offset, chosen, emphasis, reached)
 
 
 def _correlations(x: Float, y: Float, paths: Sequence[tuple[Float, Float]]) -> Float:
@@ -175,47 +204,39 @@ def _correlations(x: Float, y: Float, paths: Sequence[tuple[Float, Float]]) -> F
     return rho
 
 
-def _check(groups: Sequence[Labelled]) -> None:
+def _check(groups: Sequence[Sequence[Example]]) -> None:
     if len(groups) < 2 or not all(groups):
-        raise EquiglassError("A ridge regression needs training and validation configurations.")
-    for features, system in (item for group in groups for item in group):
-        shape = (system.n_particles, groups[0][0][0].shape[1])
-        if features.shape != shape:
-            raise EquiglassError(f"{system.name}: features of shape {features.shape}, not {shape}.")
-        if not np.all(np.isfinite(features)):
-            raise EquiglassError(f"{system.name}: some features are not finite numbers.")
-        if system.propensity is None:
-            raise EquiglassError(f"{system.name}: there is no propensity to train or validate on.")
+        raise DataError(
+            "A ridge regression chooses its penalty on configurations that it is not fitted to; give two or more."
+        )
+    for example in (example for group in groups for example in group):
+        shape = (len(example.types), groups[0][0].features.shape[1])
+        if example.features.shape != shape:
+            raise DataError(f"{example.name}: features of shape {example.features.shape}, not {shape}.")
+        if not np.all(np.isfinite(example.features)):
+            raise DataError(f"{example.name}: some features are not finite numbers.")
 
 
-def _standard(train: Labelled, s: int) -> tuple[Float, Float]:
+def _standard(train: Sequence[Example], s: int) -> tuple[Float, Float]:
     """Mean and standard deviation of the features of a type; the latter infinite where they hardly vary."""
-    n = sum(int(np.sum(system.types == s)) for _, system in train)
+    n = sum(int(np.sum(example.types == s)) for example in train)
     if n == 0:
-        n_features = train[0][0].shape[1]
+        n_features = train[0].features.shape[1]
         return np.zeros(n_features), np.full(n_features, np.inf)
-    mean = sum(features[system.types == s].sum(axis=0, dtype=np.float64) for features, system in train) / n
-    squares = sum(np.square(features[system.types == s] - mean).sum(axis=0) for features, system in train)
+    of_type = [example.features[example.types == s] for example in train]
+    mean = sum(x.sum(axis=0, dtype=np.float64) for x in of_type) / n
+    squares = sum(np.square(x - mean).sum(axis=0) for x in of_type)
     scale = np.sqrt(squares / n)
     return mean, np.where(scale > HARDLY_VARIES * scale.max(), scale, np.inf)
 
 
-def _targets(system: System, labels: tuple[str, ...], s: int) -> Float:
-    """Propensity of the particles of a type at all labels, (T, n); NaN where a label is missing."""
-    of_type = system.types == s
-    y = np.full((len(labels), int(of_type.sum())), np.nan)
-    for row, label in enumerate(labels):
-        if system.propensity is not None and label in system.time_labels:
-            y[row] = system.propensity[system.row(label), of_type]
-    return y
-
-
 def _rows(
-    items: Labelled, s: int, mean: Float, scale: Float, labels: tuple[str, ...], times: NDArray[np.intp]
+    examples: Sequence[Example], s: int, mean: Float, scale: Float, times: NDArray[np.intp]
 ) -> Iterator[tuple[Float, Float]]:
     """Standardised features (n, F) and targets (T, n) of the particles of a type, one configuration at a time."""
-    for features, system in items:
-        yield (features[system.types == s] - mean) / scale, _targets(system, labels, s)[times]
+    for example in examples:
+        of_type = example.types == s
+        yield (example.features[of_type] - mean) / scale, example.targets[times][:, of_type]
 
 
 def _known_alike(y: list[Float]) -> list[NDArray[np.intp]]:
@@ -252,15 +273,11 @@ class _Moments:
 
     def ridge(self, emphasis: Float, penalties: Sequence[float]) -> tuple[Float, Float]:
         """Weights (penalties, T, F) and offsets (penalties, T)."""
-        from scipy.linalg import cho_factor, cho_solve
-
         used = np.flatnonzero(emphasis)
         e, x, y = emphasis[used], self.x[used] / self.n, self.y / self.n
         gram = (self.xx[np.ix_(used, used)] / self.n - np.outer(x, x)) * np.outer(e, e)
         cross = (self.yx[:, used] / self.n - np.outer(y, x)) * e
         weights = np.zeros((len(penalties), len(y), len(emphasis)))
         for k, penalty in enumerate(penalties):
-            damped = gram.copy()
-            np.fill_diagonal(damped, gram.diagonal() + penalty)
-            weights[k][:, used] = cho_solve(cho_factor(damped, overwrite_a=True), cross.T).T * e
+            weights[k][:, used] = solve_ridge(gram, cross, penalty) * e
         return weights, y - weights[..., used] @ x

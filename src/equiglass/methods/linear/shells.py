@@ -199,32 +199,24 @@ def _plain_norms(
 def unit_harmonics(vectors: Float, l_max: int) -> Float:
     """Real spherical harmonics of the directions with sum_m Y_lm^2 = 1.
 
-    Y_l0 = P_l(z); for m > 0, sqrt(2) times the semi-normalised P_lm(z) times cos(m phi) and sin(m phi).
+    Y_l0 is the complex harmonic of m = 0; for m > 0, sqrt(2) times its real and imaginary parts; all times
+    sqrt(4 pi / (2 l + 1)).
 
     Args:
         vectors: (E, 3), not zero.
         l_max: highest degree.
 
     Returns:
-        (E, (l_max + 1)^2), degree by degree; in each m = 0, then cos and sin of m = 1, 2, ...
+        (E, (l_max + 1)^2), degree by degree; in each m = 0, then real and imaginary part of m = 1, 2, ...
     """
+    from scipy.special import sph_harm_y_all
+
     x, y, z = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).T
+    every = sph_harm_y_all(l_max, l_max, np.arccos(np.clip(z, -1, 1)), np.arctan2(y, x))
     harmonics = np.empty(((l_max + 1) ** 2, len(vectors)))
-    # Legendre functions divided by sin(theta)^m, times (x + iy)^m: no division at the poles.
-    plane = np.full(len(vectors), 1.0 + 0.0j)
-    sectoral = 1.0
-    for m in range(l_max + 1):
-        if m > 0:
-            plane = plane * (x + 1j * y)
-            sectoral *= np.sqrt((2 * m - 1) / (2 * m))
-        below, legendre = np.zeros_like(z), np.full_like(z, sectoral)
-        for l in range(m, l_max + 1):
-            if l > m:
-                step = (2 * l - 1) * z * legendre - np.sqrt((l - 1) ** 2 - m**2) * below
-                below, legendre = legendre, step / np.sqrt(l**2 - m**2)
-            if m == 0:
-                harmonics[l**2] = legendre
-            else:
-                harmonics[l**2 + 2 * m - 1] = np.sqrt(2) * legendre * plane.real
-                harmonics[l**2 + 2 * m] = np.sqrt(2) * legendre * plane.imag
+    for l in range(l_max + 1):
+        of_degree = np.sqrt(4 * np.pi / (2 * l + 1)) * every[l, : l + 1]
+        harmonics[l**2] = of_degree[0].real
+        harmonics[l**2 + 1 : (l + 1) ** 2 : 2] = np.sqrt(2) * of_degree[1:].real
+        harmonics[l**2 + 2 : (l + 1) ** 2 : 2] = np.sqrt(2) * of_degree[1:].imag
     return harmonics.T

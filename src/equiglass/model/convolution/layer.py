@@ -8,19 +8,20 @@ import torch
 from torch import Tensor, nn
 
 from equiglass.model.architecture import Architecture
-from equiglass.model.convolution.operation import Dropout, Edges, Radial, convolve
+from equiglass.model.convolution.backend import convolve
+from equiglass.model.convolution.operation import Dropout, Edges, Radial
 from equiglass.model.convolution.paths import Paths
 from equiglass.model.radial import RadialTrunk
 
 
 class Convolution(nn.Module):
-    """Radial functions, tensor product, neighbour sum, mixing."""
+    """Radial MLP, tensor product, neighbour sum, mixing."""
 
     def __init__(self, architecture: Architecture, paths: Paths) -> None:
         super().__init__()
         a = architecture
         self.paths = paths
-        self.norm = a.neighbors**-0.5
+        self.norm = a.advanced.neighbors**-0.5
         self.dropout = a.dropout
         self.trunk = RadialTrunk(a.basis_size, a.radial_width)
         self.radial = nn.Linear(a.radial_width, paths.combinations)
@@ -37,8 +38,8 @@ class Convolution(nn.Module):
         Args:
             h: (N, (l_max + 1)^2, C), or None in the first layer.
             inputs: node inputs by degree: (N, 1, S), (N, 3, V), ...
-            edges: received by n of the nodes. Batch-norm statistics and dropout are those of these edges.
-            mixing: used in the place of the layer's own.
+            edges: received by n of the nodes; batch averages and dropout are over these edges.
+            mixing: matrices to use instead of the layer's own.
 
         Returns:
             (n, (l_max + 1)^2, C).

@@ -32,7 +32,7 @@ def edge_features(vectors: Tensor, l_max: int, basis: str, size: int, cutoff: fl
 
 
 def hidden_moments(basis: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """As :func:`equiglass.model.convolution.operation.hidden_moments`, for a basis on the CPU without gradient."""
+    """As :func:`equiglass.model.convolution.backend.hidden_moments`, for a basis on the CPU without gradient."""
     mean, variance = HiddenMoments.apply(basis.contiguous(), weight.contiguous(), bias)
     return mean, variance
 

@@ -51,7 +51,7 @@ def convolve(
     paths: Paths,
     dropout: Dropout | None = None,
 ) -> Tensor:
-    """The convolution; arguments and result as in :func:`equiglass.model.convolution.operation.convolve_reference`.
+    """The convolution; arguments and result as in :func:`equiglass.model.convolution.reference.convolve`.
 
     Differentiable in h, radial and mixing. Edges are taken as they are: senders and row_start come from a graph.
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.methods.linear.solver import solve_ridge
 
 PENALTIES: tuple[float, ...] = tuple(float(p) for p in np.logspace(-6, 2, 17))
 """Penalties tried, in units of the variance of the standardised features."""
@@ -54,10 +55,10 @@ def fit_line(x: Sequence[Float], y: Sequence[Float], prior: Float, penalties: Se
         penalties: those to choose from, positive.
 
     Raises:
-        EquiglassError: fewer than two configurations.
+        DataError: fewer than two configurations.
     """
     if len(x) < 2:
-        raise EquiglassError("A ridge regression that chooses its penalty needs two configurations or more.")
+        raise DataError("A ridge regression that chooses its penalty needs two configurations or more.")
     everything = np.concatenate(x)
     mean, deviation = everything.mean(axis=0), everything.std(axis=0)
     varies = deviation > 1e-6 * deviation.max(initial=0)
@@ -93,8 +94,6 @@ def _path(sums: Sequence[Float], penalties: Sequence[float]) -> tuple[Float, Flo
     """Slopes (P, F) and offsets (P,) from n, sum x, sum y, sum x x^T, sum x y."""
     n, x, y, xx, xy = sums
     x, y = x / n, y / n
-    eigenvalues, vectors = np.linalg.eigh(xx / n - np.outer(x, x))
-    # Rounding leaves small negative eigenvalues where features are collinear.
-    damping = np.clip(eigenvalues, 0, None) + np.asarray(penalties)[:, None]
-    slopes = ((xy / n - y * x) @ vectors / damping) @ vectors.T
+    covariance, cross = xx / n - np.outer(x, x), xy / n - y * x
+    slopes = np.array([solve_ridge(covariance, cross[None], penalty)[0] for penalty in penalties])
     return slopes, y - slopes @ x

@@ -1,0 +1,20 @@
+"""The device of a training."""
+
+from __future__ import annotations
+
+import torch
+
+from equiglass.errors import SetupError
+from equiglass.model.convolution import triton
+
+
+def training_device(choice: str) -> torch.device:
+    """The device that a configuration names; "auto" is a GPU where there is one and Triton is installed.
+
+    Raises:
+        SetupError: "cuda" without them.
+    """
+    reason = triton.unavailable()
+    if choice == "cuda" and reason:
+        raise SetupError(f"device is 'cuda', but {reason}; set device: auto or cpu.")
+    return torch.device("cpu" if reason or choice == "cpu" else "cuda")

@@ -1,0 +1,26 @@
+"""The one ridge solver."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from equiglass.liquid.arrays import Float
+
+
+def solve_ridge(covariance: Float, cross: Float, damping: ArrayLike) -> Float:
+    """Minimum over w of <(y - w . x)^2> + sum_f damping_f w_f^2 for centred x and y: (<x x^T> + D) w = <x y>.
+
+    Args:
+        covariance: <x x^T>, (F, F).
+        cross: <y x> of T targets, (T, F).
+        damping: one number, or one per feature, (F,); positive where the covariance is singular.
+
+    Returns:
+        Weights, (T, F).
+    """
+    from scipy.linalg import cho_factor, cho_solve
+
+    damped = covariance.copy()
+    np.fill_diagonal(damped, covariance.diagonal() + damping)
+    return np.asarray(cho_solve(cho_factor(damped, overwrite_a=True), cross.T).T)

@@ -1,0 +1,35 @@
+"""Model files of the network in versions 1 to 4, brought to version 5.
+
+Version 5 names every number of a node input by the input. Up to version 4 they are ``standardisation.energy_*`` and
+``standardisation.distance_*``. Up to version 3 there is no displacement. Up to version 2 every target is the
+propensity, without averages in the line to it. In version 1 the potential has no truncation: it is shifted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from equiglass.model.inputs.choice import Inputs
+
+
+def upgraded(tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and description as version 5 has them."""
+    old = {key.removeprefix("standardisation."): value for key, value in tensors.items()}
+    new = {key: value for key, value in tensors.items() if not key.startswith("standardisation.")}
+    n_types, n_times, _ = tensors["network.decoder"].shape
+    new["targets.mean"], new["targets.scale"] = old["target_mean"], old["target_scale"]
+    no_averages = torch.zeros(n_types, n_times, 0, dtype=torch.float64)
+    new["targets.average_weights"] = old.get("average_weights", no_averages)
+    inputs = Inputs(**description["inputs"])
+    for name in inputs.nodes:
+        quantity = "energy" if name.startswith("energy") else "distance"
+        mean, scale = old[f"{quantity}_mean"], old[f"{quantity}_scale"]
+        new[f"inputs.{name}.0.mean"], new[f"inputs.{name}.0.scale"] = mean, scale
+        if name == "displacement_inherent":
+            new[f"inputs.{name}.1.mean"] = torch.zeros_like(mean)
+            new[f"inputs.{name}.1.scale"] = torch.hypot(mean, scale)
+    return new, {"target": "propensity", **description, "inputs": inputs.model_dump()}

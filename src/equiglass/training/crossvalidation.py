@@ -1,0 +1,89 @@
+"""Train on all folds but one, predict the one, for every fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from equiglass.liquid.splits import validation_fold
+from equiglass.liquid.system import System
+from equiglass.machine import processes
+from equiglass.methods import METHODS
+from equiglass.methods.loading import load_model
+from equiglass.methods.network.configuration import Configuration
+from equiglass.prediction.configuration import MethodConfiguration
+from equiglass.prediction.evaluation import Scores, evaluate
+from equiglass.prediction.model import Prediction
+from equiglass.prediction.predictor import SILENT, Watch
+from equiglass.training.supply import supply
+from equiglass.training.train import train
+
+
+def crossvalidate(
+    systems: Sequence[System],
+    out: Path | str,
+    configuration: MethodConfiguration | None = None,
+    *,
+    folds: int | None = None,
+    members: int = 1,
+    command: str = "",
+    watch: Watch = SILENT,
+) -> Scores:
+    """Score a method on configurations that its models have not seen; continues where it was stopped.
+
+    Args:
+        systems: labelled configurations, dealt into folds.
+        out: folder of one run folder per fold, ``fold-1``, ``fold-2``, ...
+        configuration: settings of a method; the defaults of the paper's network if None.
+        folds: their number; that of the configuration if None.
+        members: number of models per fold, whose predictions are averaged.
+        command: that starts the trainings, for the run folders.
+        watch: is called in the course of every training.
+
+    Returns:
+        Scores of all held-out predictions together.
+    """
+    configuration = configuration or Configuration()
+    if folds is not None:
+        configuration = configuration.model_copy(update={"folds": folds})
+    predictions = held_out_predictions(systems, Path(out), configuration, members=members, command=command, watch=watch)
+    return evaluate([prediction.system for prediction in predictions], predictions)
+
+
+def held_out_predictions(
+    systems: Sequence[System],
+    out: Path,
+    configuration: MethodConfiguration,
+    *,
+    members: int = 1,
+    command: str = "",
+    watch: Watch = SILENT,
+    before_fold: Callable[[int, int], object] = lambda number, training: None,
+) -> list[Prediction]:
+    """The prediction of every configuration by a model that has not seen it, fold by fold.
+
+    Args:
+        systems: labelled configurations.
+        out: folder of one run folder per fold.
+        configuration: its ``fold`` does not matter.
+        members: number of models per fold.
+        command: for the run folders.
+        watch: is called in the course of every training.
+        before_fold: called with the number of a fold and that of its training configurations.
+
+    Returns:
+        In the order of the folds; of several processes the first alone predicts, the others return nothing.
+    """
+    systems = supply(systems, configuration)
+    predictions = []
+    with METHODS[configuration.method].sharing():
+        for number in range(1, configuration.folds + 1):
+            run = out / f"fold-{number}"
+            here = configuration.model_copy(update={"fold": number})
+            training, held_out = validation_fold(systems, here.folds, number)
+            before_fold(number, len(training))
+            train(systems, run, here, members=members, resume=run.exists(), command=command, watch=watch)
+            if processes.rank() == 0:
+                model = load_model(run)
+                predictions += [model.predict(model.measurable(system)) for system in held_out]
+    return predictions
