@@ -12,7 +12,7 @@ from itertools import islice
 
 import numpy as np
 
-from equiglass.errors import ConfigurationError
+from equiglass.errors import ConfigurationError, DataError
 from equiglass.experiments.declaration import Case, Declaration
 from equiglass.experiments.published import Scalar
 from equiglass.liquid.potential import MIXTURES
@@ -142,8 +142,15 @@ def groups_of(systems: Mapping[str, Sequence[System]], declaration: Declaration,
     else:
         together = by_temperature(system for some in systems.values() for system in some)
         named = {f"T = {temperature:g}": part for temperature, part in together.items()}
-    first = QUICK_CONFIGURATIONS if quick else None
-    return [Group(name, *map(tuple, training_and_test(name, part, TEST_SHARE, first))) for name, part in named.items()]
+    return [_dealt(name, part, QUICK_CONFIGURATIONS if quick else None) for name, part in named.items()]
+
+
+def _dealt(name: str, systems: Sequence[System], first: int | None) -> Group:
+    try:
+        training, test = training_and_test(systems, TEST_SHARE, first=first)
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from None
+    return Group(name, tuple(training), tuple(test))
 
 
 def trainings(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -100,18 +100,6 @@ def scatter(
         return figure_of(ax)
 
 
-class Predicted(Protocol):
-    """What is read of a prediction: the configuration, what is predicted, and its values (N,) by label."""
-
-    @property
-    def system(self) -> System: ...
-    @property
-    def target(self) -> str: ...
-    @property
-    def times(self) -> Mapping[str, float]: ...
-    def at(self, label: str, /) -> Float: ...
-
-
 class Compared(NamedTuple):
     """A configuration with measured and predicted values of one label, each (N,)."""
 
@@ -120,8 +108,8 @@ class Compared(NamedTuple):
     predicted: Float
 
 
-def compared(predictions: Sequence[Predicted], label: str) -> list[Compared]:
-    """The configurations where a label is both known and predicted."""
+def compared(predictions: Sequence[Any], label: str) -> list[Compared]:
+    """The configurations where a label is both known and predicted, from `Prediction` objects."""
     return [
         Compared(p.system, measured(p.system, [label], p.target)[0], p.at(label))
         for p in predictions
@@ -143,13 +131,13 @@ def slice_of_first(those: Sequence[Compared], time: str, target: str = "propensi
     return title, propensity_slice(*first, target=target, title=title)
 
 
-def save_evaluation_figures(folder: Path | str, scores: DataFrame, predictions: Sequence[Predicted]) -> list[Path]:
+def save_evaluation_figures(folder: Path | str, scores: DataFrame, predictions: Sequence[Any]) -> list[Path]:
     """Write rho.png where there are times, and per label scatter_TYPE_LABEL.png and slice_LABEL.png.
 
     Args:
         folder: is made if it is not there.
         scores: the frame of `Scores`; rows that no configuration defines are not drawn.
-        predictions: of one target; the first configuration that has a label is sliced.
+        predictions: `Prediction` objects of one target; the first configuration that has a label is sliced.
 
     Returns:
         The files written.

@@ -18,7 +18,7 @@ import numpy as np
 
 from equiglass.files.tables import csv, plain, records
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.splits import Split
+from equiglass.liquid.splits import Halves
 from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import measured
 from equiglass.methods.loading import folder_of
@@ -59,7 +59,7 @@ def trained_on(run: Path | str, checkpoint: str = "last") -> set[str] | None:
 
 def transfer(
     model: Model,
-    data: Mapping[float, Split],
+    data: Mapping[float, Halves],
     seen: Collection[str] | None,
     on_done: Callable[[System], object] = lambda system: None,
     labels: Sequence[str] | None = None,
@@ -181,7 +181,7 @@ def _statistic(sums: Float) -> Float:
     return np.concatenate([numbers, numbers[1:] - numbers[:1]])
 
 
-def as_json(rows: DataFrame, data: Mapping[float, Split]) -> dict[str, Any]:
+def as_json(rows: DataFrame, data: Mapping[float, Halves]) -> dict[str, Any]:
     """Plain values for a JSON file, with the split; what is undefined is null."""
 
     def nested(row: Mapping[str, Any]) -> dict[str, Any]:

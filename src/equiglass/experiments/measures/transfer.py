@@ -25,7 +25,7 @@ from equiglass.experiments.published import PublishedMatrix
 from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.files.tables import number, over_seeds, records, spread
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.splits import Split
+from equiglass.liquid.splits import Halves
 from equiglass.liquid.state_points import tau_alpha
 from equiglass.methods.loading import DEFAULT
 from equiglass.observables import Estimate, bootstrap
@@ -56,7 +56,7 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
 
     published = options_of(declaration, TransferOptions).published
     data = {
-        group.temperature: Split(list(group.training), list(group.test))
+        group.temperature: Halves(list(group.training), list(group.test))
         for group in groups_of_runs(runs)
         if group.temperature is not None
     }
