@@ -27,7 +27,7 @@ def card_blocks(model: Model, folder: RunFolder, checkpoint: str = "last") -> li
     members = folder.members(checkpoint)
     blocks: list[Block] = [_summary(model, checkpoint), _training_data(model, members[0].command())]
     # The members of one method are alike: the first speaks for all.
-    for member in {member.method: member for member in reversed(model.members)}.values():
+    for member in _first_of_every_method(model):
         if isinstance(member, Predictor):
             for card in member.card():
                 table = Table(f"{member.method}: {card.caption}", card.frame)
@@ -71,12 +71,19 @@ def training_commands(folder: RunFolder, checkpoint: str = "last") -> list[str]:
     return commands
 
 
+def _first_of_every_method(model: Model) -> list[Model]:
+    firsts: dict[str, Model] = {}
+    for member in model.members:
+        firsts.setdefault(member.method, member)
+    return list(firsts.values())
+
+
 def _summary(model: Model, checkpoint: str) -> Table:
     from pandas import DataFrame
 
     number = Counter(member.method for member in model.members)
     rows = []
-    for member in {member.method: member for member in model.members}.values():
+    for member in _first_of_every_method(model):
         what = member.about.summary if isinstance(member, Predictor) else type(member).__name__
         rows.append([f"method {member.method}", f"{what}; {number[member.method]} trained"])
         rows += [["source", member.about.source]] if isinstance(member, Predictor) else []
