@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from pandas import DataFrame, concat
 
 from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.figures import (
-    Curve,
     propensity_slice,
     rho_against_time,
     save_evaluation_figures,
@@ -20,40 +21,105 @@ from equiglass.figures import (
     scatter,
     training_curves,
 )
+from equiglass.figures.evaluation import compared, scatter_of_type, slice_of_first
+from equiglass.figures.experiment import methods_figure, rho_along, rho_by_time
+from equiglass.figures.fluctuations import fluctuations_figure, spatial_figure
+from equiglass.figures.temperature import components_figure, populations_figure, transfer_panels, weights_figure
 from equiglass.liquid.system import System
+from equiglass.prediction.evaluation import evaluate
+from equiglass.prediction.model import Prediction
 
 pytest.importorskip("matplotlib", reason="figures need the extra equiglass[plot]")
 
+LABELS = ("1", "F=1/e")
 
-def labelled(seed: int) -> tuple[System, dict[str, np.ndarray]]:
-    """A configuration with a propensity at two times, and a prediction of it."""
-    system = random_liquid(150, seed=seed)
-    rng = np.random.default_rng(seed)
-    propensity = rng.uniform(0.1, 0.9, (2, 150))
-    labels = ("1", "F=1/e")
-    system = replace(system, time_labels=labels, times=np.array([0.1, 10.0]), propensity=propensity)
-    return system, {label: propensity[k] + rng.normal(0, 0.1, 150) for k, label in enumerate(labels)}
+
+def labelled(seed: int) -> System:
+    """A configuration with a propensity at two times."""
+    propensity = np.random.default_rng(seed).uniform(0.1, 0.9, (2, 150))
+    times = np.array([0.1, 10.0])
+    return replace(random_liquid(150, seed=seed), time_labels=LABELS, times=times, propensity=propensity)
+
+
+def predicted(system: System) -> Prediction:
+    """What was measured, with noise."""
+    assert system.propensity is not None
+    noise = np.random.default_rng(0).normal(0, 0.1, system.propensity.shape)
+    return Prediction(system, dict(zip(LABELS, system.times, strict=True)), system.propensity + noise)
+
+
+def scores(**columns: object) -> DataFrame:
+    times = [0.1, 1.0, 10.0]
+    return DataFrame({"type": "A", "time": times, "ceiling_per_configuration": [0.95, 0.9, np.nan], **columns})
+
+
+def curves(ax: Any) -> dict[str, list[tuple[float, float]]]:
+    """The points of every named curve, of error bars too."""
+    named = {line.get_label(): line for line in ax.lines}
+    named |= {bars.get_label(): bars.lines[0] for bars in ax.containers}
+    return {name: [(x, round(y, 9)) for x, y in line.get_xydata()] for name, line in named.items() if name[0] != "_"}
+
+
+def legend(figure: Any) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def crosses(ax: Any) -> list[tuple[float, float]]:
+    return [tuple(xy) for line in ax.lines if line.get_marker() == "x" for xy in line.get_xydata()]
+
+
+def summary(**columns: object) -> DataFrame:
+    """Medians over seeds of two variants at two times, per configuration and pooled."""
+    rows = [
+        {
+            "group": "T = 0.5",
+            "variant": variant,
+            "type": kind,
+            "label": label,
+            "time": time,
+            **{
+                f"{convention}_{which}": level + shift + (0.1 if convention == "pooled" else 0.0)
+                for convention in ("per_configuration", "pooled")
+                for which, shift in (("median", 0.0), ("best", 0.05), ("worst", -0.02))
+            },
+            **{f"{convention}_error": 0.03 for convention in ("per_configuration", "pooled")},
+            "ceiling_per_configuration": 0.9,
+            "ceiling_pooled": 0.95,
+        }
+        for variant, level in (("one", 0.5), ("E_pot", 0.6))
+        for kind in ("A", "B")
+        for label, time in (("7", 10.0), ("1", 0.1))
+    ]
+    return DataFrame(rows).assign(**columns)
 
 
 def test_rho_against_time_draws_every_curve_on_a_log_axis() -> None:
-    times = [0.1, 1.0, 10.0]
-    figure = rho_against_time(
-        [Curve("model", times, [0.9, 0.8, 0.7], [0.1, 0.1, 0.1]), Curve("ridge", times, [0.5, np.nan, -0.2])],
-        ceilings=[Curve("ceiling", times, [0.95, 0.9, 0.9])],
-    )
-    (ax,) = figure.axes
+    model = scores(per_configuration=[0.9, 0.8, 0.7], who="model", spread=0.1)
+    ridge = scores(per_configuration=[0.5, np.nan, -0.2], who="ridge", spread=np.nan)
+    (ax,) = rho_against_time(concat([model, ridge[::-1]]), curve="who").axes
     assert ax.get_xscale() == "log"
-    assert [line.get_label() for line in ax.lines] == ["model", "ridge", "ceiling"]
-    assert ax.lines[0].get_ydata() == pytest.approx([0.9, 0.8, 0.7])
+    assert list(curves(ax)) == ["model", "ridge", "noise ceiling"]
+    assert curves(ax)["model"] == [(0.1, 0.9), (1.0, 0.8), (10.0, 0.7)]
+    assert [x for x, _ in curves(ax)["ridge"]] == [0.1, 1.0, 10.0]
     band = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert (band.min(), band.max()) == pytest.approx((0.6, 1.0))
     assert ax.get_ylim()[0] < -0.2
 
 
+def test_the_ceiling_of_a_type_has_the_colour_of_its_curve() -> None:
+    both = concat([scores(per_configuration=[0.9, 0.8, 0.7]), scores(per_configuration=0.5, type="B")])
+    (ax,) = rho_against_time(both).axes
+    colours = {line.get_label(): line.get_color() for line in ax.lines}
+    assert list(colours) == ["A", "B", "A, ceiling", "B, ceiling"]
+    assert colours["A"] == colours["A, ceiling"] != colours["B"] == colours["B, ceiling"]
+    (ax,) = rho_against_time(both.assign(ceiling_per_configuration=np.nan)).axes
+    assert list(curves(ax)) == ["A", "B"]
+
+
 def test_scatter_counts_every_known_particle_once() -> None:
-    truth, predicted = np.random.default_rng(0).normal(size=(2, 500))
+    truth, other = np.random.default_rng(0).normal(size=(2, 500))
     truth[:20] = np.nan
-    figure = scatter(truth, predicted)
+    figure = scatter(truth, other)
     cells = figure.axes[0].collections[0]
     assert cells.get_array().sum() == 480
     with pytest.raises(EquiglassError, match="no particle"):
@@ -61,9 +127,9 @@ def test_scatter_counts_every_known_particle_once() -> None:
 
 
 def test_slice_shows_the_particles_of_the_slab_by_size_and_colour() -> None:
-    system, predicted = labelled(0)
+    system = labelled(0)
     assert system.propensity is not None
-    figure = propensity_slice(system, system.propensity[0], predicted["1"], thickness=1.5)
+    figure = propensity_slice(system, system.propensity[0], predicted(system).at("1"), thickness=1.5)
     measured = figure.axes[0].collections[0]
     offsets = np.asarray(measured.get_offsets())
     inside = np.abs(system.positions[:, 2] - system.box[2] / 2) <= 0.75
@@ -80,31 +146,40 @@ def test_slice_shows_the_particles_of_the_slab_by_size_and_colour() -> None:
 
 
 def test_slice_refuses_what_it_cannot_draw() -> None:
-    system, predicted = labelled(0)
+    system = labelled(0)
+    values = predicted(system).at("1")
     with pytest.raises(EquiglassError, match="liquid-0: the predicted propensity has shape"):
-        propensity_slice(system, predicted["1"], predicted["1"][:5])
+        propensity_slice(system, values, values[:5])
     with pytest.raises(EquiglassError, match="thickness"):
-        propensity_slice(system, predicted["1"], predicted["1"], thickness=0.0)
+        propensity_slice(system, values, values, thickness=0.0)
     with pytest.raises(EquiglassError, match="measured"):
-        propensity_slice(system, np.full(150, np.nan), predicted["1"])
+        propensity_slice(system, np.full(150, np.nan), values)
 
 
 def test_figures_draw_on_axes_they_are_given() -> None:
     from matplotlib.figure import Figure
 
-    system, predicted = labelled(0)
+    system = labelled(0)
+    values, other = predicted(system).values
+    log = DataFrame({"epoch": [1, 2], "loss": [3.0, 2.0], "rho": [0.1, 0.2]})
     figure = Figure()
     axes = figure.subplots(2, 3).ravel()
-    assert rho_against_time([Curve("model", [1.0, 2.0], [0.5, 0.6])], ax=axes[0]) is figure
+    assert rho_against_time(scores(per_configuration=0.5), ax=axes[0]) is figure
     assert scatter([1.0, 2.0, 3.0], [1.0, 2.0, 2.0], ax=axes[1]) is figure
-    assert propensity_slice(system, predicted["1"], predicted["F=1/e"], axes=(axes[2], axes[3])) is figure
-    assert training_curves([1, 2], [3.0, 2.0], {"A": [0.1, 0.2]}, axes=(axes[4], axes[5])) is figure
+    assert propensity_slice(system, values, other, axes=(axes[2], axes[3])) is figure
+    assert training_curves(log, {"rho": "A"}, axes=(axes[4], axes[5])) is figure
     assert axes[4].lines[0].get_ydata() == pytest.approx([3.0, 2.0])
-    assert axes[5].lines[0].get_ydata() == pytest.approx([0.1, 0.2])
+    assert curves(axes[5]) == {"A": [(1, 0.1), (2, 0.2)]}
 
 
-def test_training_curves_of_one_epoch_without_validation(tmp_path: Path) -> None:
-    figure = training_curves([1], [0.7], {})
+def test_training_curves_have_bands_where_there_are_several_seeds(tmp_path: Path) -> None:
+    log = DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "loss_best": [1.5, 0.5], "loss_worst": [2.5, 1.5]})
+    left, right = training_curves(log, {}, scored="test").axes
+    band = left.collections[0].get_paths()[0].vertices
+    assert {tuple(xy) for xy in band} == {(1, 1.5), (1, 2.5), (2, 0.5), (2, 1.5)}
+    assert right.get_ylabel() == r"test $\rho$"
+    assert left.lines[0].get_marker() == ""
+    figure = training_curves(log[:1], {})
     assert figure.axes[0].lines[0].get_marker() == "o"
     save_figure(figure, tmp_path / "training.svg")
     assert (tmp_path / "training.svg").read_text().startswith("<?xml")
@@ -122,18 +197,161 @@ def test_save_writes_the_whole_file_or_says_why_not(tmp_path: Path) -> None:
         save_figure(figure, tmp_path / "file" / "scatter.png")
 
 
-def test_evaluation_figures(tmp_path: Path) -> None:
-    from equiglass.prediction.evaluation import evaluate
+def unknown_in_the_first() -> list[Prediction]:
+    """Two configurations; the later time is not known in the first."""
+    first, second = labelled(0), labelled(1)
+    propensity = np.array(first.propensity)
+    propensity[1] = np.nan
+    return [predicted(replace(first, propensity=propensity)), predicted(second)]
 
-    systems, predicted = zip(*(labelled(seed) for seed in (0, 1)), strict=True)
-    unknown = np.array(systems[0].propensity)
-    unknown[1] = np.nan
-    systems = (replace(systems[0], propensity=unknown), systems[1])
-    rows = [row for row in evaluate(systems, predicted) if row.label == "F=1/e"]
-    files = save_evaluation_figures(tmp_path / "figures", rows, systems, predicted)
+
+def test_evaluation_figures_are_of_the_configurations_where_something_is_known() -> None:
+    those = compared(unknown_in_the_first(), "F=1/e")
+    assert [one.system.name for one in those] == ["liquid-0", "liquid-1"]
+    cells = scatter_of_type(those, "B").axes[0].collections[0]
+    assert cells.get_array().sum() == (those[1].system.types == 1).sum()
+    title, figure = slice_of_first(those, "late")
+    assert title == "liquid-1, late"
+    assert figure.get_suptitle() == title
+    assert compared(unknown_in_the_first(), "2") == []
+
+
+def test_evaluation_figures_are_named_by_type_and_label(tmp_path: Path) -> None:
+    predictions = unknown_in_the_first()
+    frame = evaluate([p.system for p in predictions], predictions).frame()
+    files = save_evaluation_figures(tmp_path / "figures", frame[frame["label"] == "F=1/e"], predictions)
     assert {p.stem for p in files} == {"rho", "slice_F=1-e", "scatter_A_F=1-e", "scatter_B_F=1-e"}
-    for path in files:
-        assert path.read_bytes().startswith(b"\x89PNG")
+    assert {p.name for p in (tmp_path / "figures").iterdir()} == {p.name for p in files}
+
+
+def test_rho_by_time_shows_medians_seeds_ceiling_and_published_numbers() -> None:
+    published = summary(published_median=np.nan, published_convention=None)
+    published.loc[0, ["published_median", "published_convention"]] = [0.33, "pooled"]
+    (ax,) = rho_by_time(published, "pooled").axes
+    assert curves(ax)["one"] == [(0.1, 0.6), (10.0, 0.6)]
+    assert curves(ax)[r"$E_\mathrm{pot}$"] == [(0.1, 0.7), (10.0, 0.7)]
+    bars = ax.containers[0].lines[2][0].get_segments()[0]
+    assert bars == pytest.approx(np.array([(0.1, 0.58), (0.1, 0.65)]))
+    (ceiling,) = (line for line in ax.lines if line.get_linestyle() == "--")
+    assert [*ceiling.get_ydata()] == [0.95, 0.95]
+    assert crosses(ax) == [(10.0, 0.33)]
+    assert ax.get_title() == "A, T = 0.5"
+    assert {"noise ceiling", "published, other data"} <= set(legend(ax.figure))
+    (ax,) = rho_by_time(published, "per_configuration").axes
+    assert crosses(ax) == []
+
+
+def test_rho_by_time_of_one_variant_has_a_curve_per_group() -> None:
+    one = summary().query("variant == 'one'")
+    both = concat([one, one.assign(group="T = 0.6", ceiling_per_configuration=0.8)])
+    (ax,) = rho_by_time(both).axes
+    assert list(curves(ax)) == ["T = 0.5", "T = 0.6"]
+    assert [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == "--"] == [0.9, 0.8]
+
+
+def test_rho_along_shows_a_curve_per_time() -> None:
+    one = summary().query("variant == 'one'")
+    seeds = [f"per_configuration_{which}" for which in ("median", "best", "worst")]
+    along = concat([one.assign(at=at, **dict.fromkeys(seeds, 0.1 * at)) for at in (1, 4)])
+    (ax,) = rho_along(along, "layers", logarithmic=True).axes
+    assert curves(ax)["$t$ = 0.1"] == [(1, 0.1), (4, 0.4)]
+    assert list(curves(ax)) == ["$t$ = 0.1", "$t$ = 10"]
+    assert (ax.get_xlabel(), ax.get_xscale()) == ("layers", "log")
+    words = concat([one.assign(at=at) for at in ("thermal", "inherent")])
+    (ax,) = rho_along(words, "positions").axes
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["thermal", "inherent"]
+
+
+def test_methods_figure_shows_both_conventions_and_published_marks() -> None:
+    mark = {"group": "T = 0.5", "name": "BOTAN", "type": "A", "column": "pooled", "time": 2.0, "value": 0.7}
+    figure = methods_figure(summary(), DataFrame([mark]), "A")
+    top, bottom = figure.axes
+    assert [bars.lines[0].get_ydata()[0] for bars in top.containers] == [0.5, 0.6]
+    assert [bars.lines[0].get_ydata()[0] for bars in bottom.containers] == pytest.approx([0.6, 0.7])
+    unfilled = [line for line in bottom.lines if line.get_markerfacecolor() == "none"]
+    assert [tuple(xy) for line in unfilled for xy in line.get_xydata()] == [(2.0, 0.7)]
+    assert not any(len(line.get_xdata()) for line in top.lines if line.get_markerfacecolor() == "none")
+    assert legend(figure) == ["one", "E_pot", "noise ceiling", "BOTAN, published"]
+
+
+def fields(**columns: object) -> DataFrame:
+    """Rows of two fields of one group, three places each."""
+    x = np.arange(1.0, 4.0)
+    rows = {"group": "T = 0.5", "type": "A", "label": "7", "threshold": 0.3, "softness": 0.0, "temperature": 0.5}
+    parts = [DataFrame({**rows, "field": name, "time": x, "r": x, **columns}) for name in ("MD", "network")]
+    return concat(parts, ignore_index=True)
+
+
+def test_fluctuations_figure_leaves_out_what_is_not_positive() -> None:
+    numbers = {"chi4_median": [1.0, 0.0, 100.0], "chi4_error": 0.5, "q_median": [0.1, 0.2, 0.3], "q_error": 0.01}
+    mark = {"group": "T = 0.5", "name": "CAGE", "type": "A", "time": 2.0, "value": 30.0}
+    figure = fluctuations_figure(fields(**numbers), DataFrame([mark]))
+    top, bottom = figure.axes
+    assert top.get_yscale() == "log"
+    assert top.get_ylim() == pytest.approx((0.01, 300))
+    np.testing.assert_array_equal(top.lines[0].get_ydata(), [1.0, np.nan, 100.0])
+    np.testing.assert_array_equal(bottom.lines[0].get_xydata(), [(1, 0.1), (2, 0.2), (3, 0.3)])
+    assert (2.0, 30.0) in [tuple(xy) for line in top.lines for xy in line.get_xydata()]
+    assert legend(figure) == ["T = 0.5", "MD", "network", "CAGE, published"]
+
+
+def test_spatial_figure_shows_lengths_against_temperature() -> None:
+    curve = fields(g4_median=[3.0, 2.0, 1.0], g4_error=0.1)
+    at = [fields().query("time == 1").assign(temperature=t, length_median=10 * t, length_error=0.1) for t in (0.6, 0.5)]
+    nowhere = at[0].assign(temperature=np.nan)
+    top, bottom = spatial_figure(curve, concat([*at, nowhere])).axes
+    np.testing.assert_array_equal(top.lines[0].get_xydata(), [(1, 3), (2, 2), (3, 1)])
+    np.testing.assert_allclose(bottom.containers[0].lines[0].get_xydata(), [(0.5, 5), (0.6, 6)])
+    assert [*bottom.get_xticks()] == [0.5, 0.6]
+
+
+def transferred() -> DataFrame:
+    """Rows of transfer of two models at two temperatures."""
+    rows = [
+        {
+            "model": str(trained),
+            "trained_at": str(trained),
+            "temperature": used,
+            "type": "A",
+            "label": label,
+            "time": time,
+            "unseen": True,
+            **{f"{m}_{c}": trained * used for m in ("test", "learn") for c in ("per_configuration", "pooled")},
+            **{f"{m}_{c}_error": 0.01 for m in ("test", "learn") for c in ("per_configuration", "pooled")},
+            "ceiling_per_configuration": 0.9,
+            "ceiling_pooled": 0.95,
+        }
+        for trained in (0.5, 0.6)
+        for used in (0.6, 0.5)
+        for label, time in (("7", 10.0), ("mean", np.nan))
+    ]
+    return DataFrame(rows)
+
+
+def test_transfer_panels_show_one_time_in_both_conventions_and_the_mean_over_times() -> None:
+    figure = transfer_panels(transferred(), "7", {0.5: {0.6: 0.33}})
+    assert [ax.get_title() for ax in figure.axes] == ["time 7", "time 7", "mean over times"]
+    test, learn, *_ = (bars.lines[0] for bars in figure.axes[0].containers)
+    assert (test.get_linestyle(), test.get_marker()) == ("--", "s")
+    assert (learn.get_linestyle(), learn.get_marker()) == ("-", "^")
+    np.testing.assert_allclose(learn.get_xydata(), [(0.5, 0.25), (0.6, 0.3)])
+    assert [crosses(ax) for ax in figure.axes] == [[], [(0.5, 0.33)], []]
+    assert legend(figure)[:2] == ["trained at $T$ = 0.5", "trained at $T$ = 0.6"]
+    assert "transfer test, published" in legend(figure)
+
+
+def test_components_populations_and_weights_show_their_numbers() -> None:
+    coordinates = np.array([(0.0, 1.0), (2.0, 3.0), (4.0, 5.0)])
+    (ax,) = components_figure(coordinates, np.array([1, 2, 1]), "A").axes
+    points = {name: set(xy) for name, xy in curves(ax).items()}
+    assert points == {"structure 1": {(0.0, 1.0), (4.0, 5.0)}, "structure 2": {(2.0, 3.0)}}
+    shares = {"type": "A", "temperature": [0.6, 0.5], "structure": 1, "share": [0.3, 0.4], "error": 0.01}
+    (ax,) = populations_figure(DataFrame(shares)).axes
+    assert curves(ax) == {"structure 1": [(0.5, 0.4), (0.6, 0.3)]}
+    component = {"temperature": [0.6, 0.5], "member": 1, "channel": 1, "weight": [1.0, 2.0], "error": 0.1}
+    rows = concat([DataFrame({**component, "degree": degree}) for degree in (0, 1)])
+    (ax,) = weights_figure(rows).axes
+    assert curves(ax) == {f"$l$ = {degree}": [(0.5, 2.0), (0.6, 1.0)] for degree in (0, 1)}
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from equiglass.methods.regression import PENALTIES, fit_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,6 @@ from equiglass.liquid.splits import Split, by_temperature, halves
 from equiglass.liquid.state_points import tau_alpha
 from equiglass.liquid.system import System
 from equiglass.methods.loading import Model, load_model
-from equiglass.methods.regression import PENALTIES, fit_line
 from equiglass.observables import bootstrap, correlation
 from equiglass.prediction.evaluation import evaluate
 from equiglass.representation.decoders import decoders_of, refit, with_decoders

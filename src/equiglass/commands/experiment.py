@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from equiglass.commands.train import SetOption
+from equiglass.commands.train import SetOption, command_line
 
 if TYPE_CHECKING:
     from equiglass.experiments.plan import Training
@@ -28,25 +26,25 @@ def experiment(
     quick: Annotated[
         bool, typer.Option("--quick", help="Only try it: one seed, few epochs and configurations.")
     ] = False,
-    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Networks of each kind.")] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Models of each kind.")] = None,
     set_: SetOption = None,
     list_: Annotated[bool, typer.Option("--list", help="List the experiments of the package.")] = False,
 ) -> None:
-    """Repeat an experiment of the paper; the same command goes on where it was stopped."""
+    """Repeat an experiment of the paper; the same command continues where it was stopped."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from equiglass.errors import EquiglassError
+    from equiglass.errors import ConfigurationError
     from equiglass.experiments.declaration import declared_names, read_declaration
     from equiglass.experiments.demo import DATASET
     from equiglass.experiments.experiment import carry_out
+    from equiglass.files.settings import from_overrides
     from equiglass.formats import load
-    from equiglass.methods.network.configuration import parse_override
 
     if list_:
         return list_experiments()
     if name is None or out is None:
         names = ", ".join(declared_names())
-        raise EquiglassError(f"name an experiment ({names}, or a YAML file) and --out; --list says what they show.")
+        raise ConfigurationError(f"name an experiment ({names}, or a YAML file) and --out; --list says what they show.")
     declaration = read_declaration(name)
     systems = {source: load(path, replicas=False) for source, path in sources(data or [DATASET]).items()}
     text = TextColumn("{task.description}")
@@ -60,7 +58,7 @@ def experiment(
 
         def on_plan(planned: Sequence[Training], missing: Sequence[Training]) -> None:
             different = len({training.key for training in planned})
-            bar.console.print(f"trainings: {different}, of which done before: {different - len(missing)}")
+            bar.console.print(f"trainings: {different}, done before: {different - len(missing)}")
             for number, training in enumerate(missing, start=1):
                 begun[training.key] = number, sum(before.steps for before in missing[: number - 1])
             bar.update(steps, total=sum(training.steps for training in missing), visible=bool(missing))
@@ -76,9 +74,9 @@ def experiment(
             systems,
             out,
             seeds=seeds,
-            changes=dict(parse_override(change) for change in set_ or ()),
+            changes=from_overrides(set_ or ()),
             quick=quick,
-            command=shlex.join(["equiglass", *sys.argv[1:]]),
+            command=command_line(),
             on_quench=on_quench,
             on_plan=on_plan,
             on_step=on_step,
@@ -96,7 +94,7 @@ def sources(paths: Sequence[Path]) -> dict[str, Path]:
 
 
 def list_experiments() -> None:
-    """One line an experiment."""
+    """One line per experiment."""
     from rich.console import Console
     from rich.table import Table
 

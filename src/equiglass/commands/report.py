@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from equiglass.commands.evaluate import CheckpointOption
+from equiglass.commands.train import command_line
 
 
 def report(
@@ -31,12 +30,11 @@ def report(
     from rich.progress import track
 
     from equiglass.formats import load
-    from equiglass.methods.loading import model_files
+    from equiglass.methods.loading import folder_of
     from equiglass.report import write_report
 
     systems = load(data) if data else []
-    models = sum(bool(model_files(source, checkpoint)) for source in dict.fromkeys(sources))
+    models = sum(bool(folder_of(source).members(checkpoint)) for source in dict.fromkeys(sources))
     bar = iter(track(range(models * len(systems)), "predicting", transient=True))
-    command = shlex.join(["equiglass", *sys.argv[1:]])
-    write_report(out, sources, systems, checkpoint=checkpoint, command=command, on_done=lambda: next(bar, None))
+    write_report(out, sources, systems, checkpoint=checkpoint, command=command_line(), on_done=lambda: next(bar, None))
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

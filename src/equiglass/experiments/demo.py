@@ -108,16 +108,14 @@ def _print(network: Scores, ridge: Scores) -> None:
 
 
 def _draw(out: Path, network: Scores, ridge: Scores, prediction: Prediction) -> None:
-    from equiglass.figures import Curve, propensity_slice, rho_against_time, save_figure, scatter
+    from pandas import concat
 
-    of_a, other = (scores.frame().query("type == 'A'") for scores in (network, ridge))
-    curves = [
-        Curve("network", of_a["time"], of_a["per_configuration"]),
-        Curve("ridge, first layer", other["time"], other["per_configuration"]),
-    ]
-    ceiling = Curve("noise ceiling", of_a["time"], of_a["ceiling_per_configuration"])
-    save_figure(rho_against_time(curves, ceilings=[ceiling], title="type A"), out / "rho.png")
-    last = of_a.iloc[-1]
+    from equiglass.figures import propensity_slice, rho_against_time, save_figure, scatter
+
+    frames = {"network": network.frame(), "ridge, first layer": ridge.frame()}
+    both = concat([frame.assign(method=name) for name, frame in frames.items()]).query("type == 'A'")
+    save_figure(rho_against_time(both, curve="method", title="type A"), out / "rho.png")
+    last = both[both["method"] == "network"].iloc[-1]
     truth = measured(prediction.system, [last["label"]])[0]
     predicted, title = prediction.at(last["label"]), f"t = {last['time']:g}"
     save_figure(propensity_slice(prediction.system, truth, predicted, title=title), out / "slice.png")

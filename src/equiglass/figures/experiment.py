@@ -1,174 +1,178 @@
-"""Figures of experiments: rho against time, or against what was varied, with the spread over seeds."""
+"""Figures of experiments: rho against time, or against what was varied; several methods."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from equiglass.figures.style import CEILING, COLOURS, COLUMN, CROSS, FIELD, MARKERS, Lines, style
-from equiglass.figures.training import training_curves
-from equiglass.liquid.targets import target_of
+from equiglass.figures.style import (
+    CEILING,
+    COLUMN,
+    CROSS,
+    FIELD,
+    ceiling,
+    colour_and_marker,
+    floor_of,
+    in_mathematics,
+    panels,
+    style,
+    unfilled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from pandas import DataFrame, Series
 
-AXIS = {
-    "per_configuration": r"Pearson $\rho$, mean per configuration",
-    "pooled": r"Pearson $\rho$, pooled",
-}
-PUBLISHED = "published, other data"
+CONVENTIONS = {"per_configuration": "mean per configuration", "pooled": "pooled"}
 
 
-def rho_by_time(summary: Lines, convention: str = "per_configuration") -> Figure:
-    """Median rho of the first type against time, bars from the worst to the best seed.
+def rho_by_time(summary: DataFrame, convention: str = "per_configuration") -> Figure:
+    """Median rho of the first type against time; bars go from the worst to the best seed.
 
-    A curve a variant and a panel a group; where there is one variant, a curve a group.
+    A panel is a group and a curve a variant; where there is one variant, a curve is a group.
 
     Args:
-        summary: lines with group, variant, type, time, and of each convention ``_median``, ``_best``, ``_worst`` and
-            the noise ceiling; published numbers are crosses.
+        summary: columns group, variant, type, time, and of the convention C: C_median, C_best, C_worst and ceiling_C.
+            Where there are columns published_median and published_convention, their numbers are crosses.
         convention: "per_configuration" or "pooled".
     """
+    summary = _of_first_type(summary)
+    one_variant, one_group = (summary[column].nunique() == 1 for column in ("variant", "group"))
+    panel, curve = ("variant", "group") if one_variant else ("group", "variant")
     with style():
-        summary = _first_type(summary)
-        groups = list(dict.fromkeys(line["group"] for line in summary))
-        variants = list(dict.fromkeys(line["variant"] for line in summary))
-        panel, curve = ("variant", "group") if len(variants) == 1 else ("group", "variant")
-        figure, panels = _panels(variants if panel == "variant" else groups)
-        for title, ax in panels.items():
-            here = [line for line in summary if line[panel] == title]
-            for k, name in enumerate(dict.fromkeys(line[curve] for line in here)):
-                lines = sorted((line for line in here if line[curve] == name), key=lambda line: line["time"])
-                colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
-                x = [line["time"] for line in lines]
-                _curve(ax, x, lines, convention, color=colour, marker=marker, label=_shown(name))
-                if panel == "variant" or k == 0:
-                    grey = "0.4" if panel == "group" or len(groups) == 1 else colour
-                    _ceiling(ax, x, lines, convention, grey)
-            ax.set(xscale="log", xlabel=r"$t$", title=f"{here[0]['type']}, {_shown(title)}")
-        return _finished(figure, list(panels.values()), AXIS[convention])
+        figure, axes = _panels(summary[panel].nunique())
+        for ax, (title, here) in zip(axes, summary.groupby(panel, sort=False), strict=True):
+            for k, (name, part) in enumerate(here.groupby(curve, sort=False)):
+                own, how = part.sort_values("time"), colour_and_marker(k)
+                _curve(ax, own["time"], own, convention, label=in_mathematics(name), **how)
+                if one_variant or k == 0:
+                    colour = how["color"] if one_variant and not one_group else CEILING["color"]
+                    ceiling(ax, "time", f"ceiling_{convention}", own, color=colour)
+            ax.set(xscale="log", xlabel=r"$t$", title=f"{here['type'].iloc[0]}, {in_mathematics(title)}")
+        return _finished(figure, axes, convention)
 
 
-def rho_along(summary: Lines, label: str, convention: str = "per_configuration", logarithmic: bool = False) -> Figure:
-    """Median rho of the first type against what was varied, a curve a time, dark to light; a panel a variant and group.
+def rho_along(
+    summary: DataFrame, label: str, convention: str = "per_configuration", logarithmic: bool = False
+) -> Figure:
+    """Median rho of the first type against what was varied; a panel per variant and group, a curve per time.
 
     Args:
-        summary: as in `rho_by_time`, and with ``at``.
+        summary: as in `rho_by_time`, and with columns at and label.
         label: of the axis.
         convention: "per_configuration" or "pooled".
         logarithmic: the axis.
     """
+    summary = _of_first_type(summary)
+    times = summary.drop_duplicates("label", keep="last").sort_values("time")["label"].tolist()
+    several = summary["group"].nunique() > 1
     with style():
         from matplotlib import colormaps
 
-        summary = _first_type(summary)
-        several = len({line["group"] for line in summary}) > 1
-        names = {
-            (line["group"], line["variant"]): f"{line['variant']}, {line['group']}" if several else line["variant"]
-            for line in summary
-        }
-        times = dict(sorted({line["label"]: line["time"] for line in summary}.items(), key=lambda item: item[1]))
         shades = dict(zip(times, colormaps[FIELD](np.linspace(0, 0.88, len(times))), strict=True))
-        figure, panels = _panels(list(names.values()))
-        for key, title in names.items():
-            ax = panels[title]
-            here = [line for line in summary if (line["group"], line["variant"]) == key]
-            values = list(dict.fromkeys(line["at"] for line in here))
+        every = list(summary.groupby(["group", "variant"], sort=False))
+        figure, axes = _panels(len(every))
+        for ax, ((group, variant), here) in zip(axes, every, strict=True):
+            values = list(dict.fromkeys(here["at"]))
             numbers = all(isinstance(value, int | float) for value in values)
-            places = values if numbers else list(range(len(values)))
-            for name, shade in shades.items():
-                lines = [line for line in here if line["label"] == name]
-                x = [places[values.index(line["at"])] for line in lines]
-                # The value of a time may differ between groups, its label does not.
-                time = f"time {name}" if several else rf"$t$ = {times[name]:g}"
-                time = _shown(name) if target_of(name) == "energy" else time
-                _curve(ax, x, lines, convention, color=shade, marker="o", label=time)
-            ax.set(xlabel=label, title=f"{here[0]['type']}, {_shown(title)}", xscale="log" if logarithmic else "linear")
-            ax.set_xticks(places, [str(value) for value in values])
+            places = dict(zip(values, values if numbers else range(len(values)), strict=True))
+            for name in times:
+                own = here[here["label"] == name]
+                if len(own):
+                    # The value of a time may differ between groups, its label does not.
+                    time = own["time"].iloc[0]
+                    when = f"time {name}" if several else rf"$t$ = {time:g}"
+                    when = when if time > 0 else in_mathematics(name)
+                    _curve(ax, own["at"].map(places), own, convention, color=shades[name], marker="o", label=when)
+            title = in_mathematics(f"{variant}, {group}" if several else variant)
+            scale = "log" if logarithmic else "linear"
+            ax.set(xlabel=label, title=f"{here['type'].iloc[0]}, {title}", xscale=scale)
+            ax.set_xticks(list(places.values()), [str(value) for value in values])
             ax.minorticks_off()
-        return _finished(figure, list(panels.values()), AXIS[convention])
+        return _finished(figure, axes, convention)
 
 
-def loss_by_epoch(summary: Lines, times: Mapping[str, float], title: str) -> Figure:
-    """Median loss, and rho of the first type, against epoch; bands from the worst to the best seed.
+def methods_figure(summary: DataFrame, published: DataFrame, kind: str) -> Figure:
+    """Rho of one particle type against time: per configuration above pooled, a column per group, a curve per method.
 
     Args:
-        summary: lines with epoch, loss and the columns of ``times``, each ``_median``, ``_best``, ``_worst``.
-        times: value of the time by column, "rho_A_7".
-        title: above both panels.
+        summary: columns group, variant (the method), type, time, and of both conventions C: C_median, C_error, which
+            the bars show, and ceiling_C.
+        published: columns group, name, type, column (a convention), time and value; drawn as unfilled marks.
+        kind: the type.
     """
-    columns = {key: time for key, time in times.items() if key.split("_")[1] == "A"}
-    epochs = [line["epoch"] for line in summary]
-    median = {key: _values(summary, f"{key}_median") for key in ("loss", *columns)}
-    rho = {f"A, $t$ = {time:g}": median[key] for key, time in columns.items()}
-    figure = training_curves(epochs, median["loss"], rho, title=_shown(title))
-    for ax, keys in zip(figure.axes, (["loss"], list(columns)), strict=True):
-        for line, key in zip(ax.lines, keys, strict=True):
-            ends = _values(summary, f"{key}_worst"), _values(summary, f"{key}_best")
-            ax.fill_between(epochs, *ends, color=line.get_color(), alpha=0.2, linewidth=0)
-    figure.axes[1].set_ylabel(r"test $\rho$")
-    return figure
+    summary, published = (frame[frame["type"] == kind] for frame in (summary, published))
+    groups, methods = summary["group"].unique(), summary["variant"].unique()
+    names = published["name"].unique()
+    with style():
+        from matplotlib.lines import Line2D
+
+        width = COLUMN * max(len(groups), 1.5)
+        figure, axes = panels(2, len(groups), width, 1.6 * COLUMN + 0.6, sharex="col", sharey=True)
+        for row, convention in zip(axes, CONVENTIONS, strict=True):
+            for ax, group in zip(row, groups, strict=True):
+                own = summary[summary["group"] == group].sort_values("time")
+                for k, method in enumerate(methods):
+                    of = own[own["variant"] == method]
+                    ax.errorbar(
+                        of["time"], of[f"{convention}_median"], of[f"{convention}_error"], **colour_and_marker(k)
+                    )
+                ceiling(ax, "time", f"ceiling_{convention}", own)
+                marks = published[(published["group"] == group) & (published["column"] == convention)]
+                for k, name in enumerate(names):
+                    ax.plot("time", "value", data=marks[marks["name"] == name], **unfilled(k))
+                ax.set(xscale="log")
+            row[0].set_ylabel(rf"Pearson $\rho$, {convention.replace('_', ' ')}")
+        for column, group in enumerate(groups):
+            axes[0, column].set_title(group)
+            axes[1, column].set_xlabel(r"$t$")
+        axes[0, 0].set_ylim(floor_of(axes), 1.0)
+        handles = [Line2D([], [], **colour_and_marker(k), label=method) for k, method in enumerate(methods)]
+        handles.append(Line2D([], [], **CEILING, label="noise ceiling"))
+        handles += [Line2D([], [], **unfilled(k), label=f"{name}, published") for k, name in enumerate(names)]
+        figure.legend(handles=handles, title=f"type {kind}", loc="outside upper center", ncols=2)
+        return figure
 
 
-def _panels(titles: Sequence[str]) -> tuple[Figure, dict[str, Axes]]:
-    from matplotlib.figure import Figure
+def _of_first_type(summary: DataFrame) -> DataFrame:
+    return summary[summary["type"] == summary["type"].min()]
 
-    columns = min(len(titles), 2)
-    rows = -(-len(titles) // columns)
-    width = (1.4 if columns == 1 else 2.0) * COLUMN
-    figure = Figure(figsize=(width, 0.85 * COLUMN * rows + 0.6), layout="constrained")
-    axes = np.ravel(figure.subplots(rows, columns, sharey=True, squeeze=False))
-    for ax in axes[len(titles) :]:
+
+def _panels(number: int) -> tuple[Figure, Sequence[Axes]]:
+    columns = min(number, 2)
+    rows = -(-number // columns)
+    figure, axes = panels(rows, columns, (1.4, 2.0)[columns - 1] * COLUMN, 0.85 * COLUMN * rows + 0.6, sharey=True)
+    for ax in axes.flat[number:]:
         ax.remove()
-    return figure, dict(zip(titles, axes, strict=False))
+    return figure, list(axes.flat[:number])
 
 
-def _shown(name: str) -> str:
-    return name.replace("E_pot", r"$E_\mathrm{pot}$")
-
-
-def _first_type(lines: Lines) -> list[Mapping[str, Any]]:
-    first = min(line["type"] for line in lines)
-    return [line for line in lines if line["type"] == first]
-
-
-def _values(lines: Lines, column: str) -> NDArray[np.float64]:
-    return np.array([line[column] for line in lines], dtype=np.float64)
-
-
-def _curve(ax: Axes, x: Sequence[float], lines: Lines, convention: str, **how: Any) -> None:
+def _curve(ax: Axes, x: Series, rows: DataFrame, convention: str, **how: Any) -> None:
     """Ours with its spread over seeds, and a cross for every published number of this convention."""
-    median, best, worst = (_values(lines, f"{convention}_{which}") for which in ("median", "best", "worst"))
+    median, best, worst = (rows[f"{convention}_{which}"] for which in ("median", "best", "worst"))
     ax.errorbar(x, median, [median - worst, best - median], **how)
-    for place, line in zip(x, lines, strict=True):
-        if line.get("published_convention") in ("unsaid", convention):
-            ax.plot(place, line["published_median"], **CROSS, color=how["color"])
+    if "published_median" in rows:
+        fits = rows["published_convention"].isin(["unsaid", convention])
+        if fits.any():
+            ax.plot(x[fits], rows["published_median"][fits], **CROSS, color=how["color"])
 
 
-def _ceiling(ax: Axes, x: Sequence[float], lines: Lines, convention: str, colour: str) -> None:
-    ceiling = _values(lines, f"ceiling_{convention}")
-    if np.isfinite(ceiling).any():
-        ax.plot(x, ceiling, **(CEILING | {"color": colour}))
-
-
-def _finished(figure: Figure, panels: Sequence[Axes], label: str) -> Figure:
-    """Common height, and one legend above all panels."""
+def _finished(figure: Figure, axes: Sequence[Axes], convention: str) -> Figure:
+    """Give the panels one height, and one legend above them."""
     from matplotlib.lines import Line2D
 
-    handles = dict(zip(*reversed(panels[0].get_legend_handles_labels()), strict=True))
-    drawn = [line for ax in panels for line in ax.lines]
+    handles = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
+    drawn = [line for ax in axes for line in ax.lines]
     if any(line.get_linestyle() == "--" for line in drawn):
         handles["noise ceiling"] = Line2D([], [], **CEILING)
     if any(line.get_marker() == "x" for line in drawn):
-        handles[PUBLISHED] = Line2D([], [], **CROSS, color="0.3")
-    lowest = min(ax.get_ylim()[0] for ax in panels)
-    for ax in panels:
-        ax.set_ylim(min(0.0, lowest), 1.0)
-        ax.set_ylabel(label)
+        handles["published, other data"] = Line2D([], [], **CROSS, color="0.3")
+    lowest = floor_of(axes)
+    for ax in axes:
+        ax.set(ylim=(lowest, 1.0), ylabel=rf"Pearson $\rho$, {CONVENTIONS[convention]}")
         ax.label_outer()
-    figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=2 if len(panels) == 1 else 3)
+    figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=2 if len(axes) == 1 else 3)
     return figure

@@ -19,18 +19,21 @@ def over_seeds(
     same: Sequence[str] = (),
     lowest: Collection[str] = (),
 ) -> DataFrame:
-    """Median, best and worst over the seeds, as columns ``x_median``, ``x_best``, ``x_worst``.
+    """Median, best and worst over the seeds, as columns ``x_median``, ``x_best``, ``x_worst``, and ``x_error``.
 
     Args:
         frame: one row per seed and combination of the columns ``by``.
         by: columns that tell apart what is summarised; a missing value is a value of its own.
-        scored: columns that are summarised; missing values are left out.
+        scored: columns that are summarised; missing values are left out. Where the frame has the error of one,
+            ``x_error``, the summary has the median of these errors.
         same: columns that do not depend on the seed.
         lowest: those of ``scored`` whose lowest value is the best.
 
     Returns:
         One row per combination, in the order of the frame, with its number of rows as ``seeds``.
     """
+    errors = [f"{column}_error" for column in scored if f"{column}_error" in frame]
+    frame = frame.astype(dict.fromkeys([*scored, *errors], "float64"))
     groups = frame.groupby(list(by), sort=False, dropna=False)
     summary = groups[list(same)].first() if same else groups.size().to_frame()[[]]
     summary["seeds"] = groups.size()
@@ -39,12 +42,15 @@ def over_seeds(
         best, worst = ("min", "max") if column in lowest else ("max", "min")
         for name, how in (("median", "median"), ("best", best), ("worst", worst)):
             summary[f"{column}_{name}"] = values.agg(how)
+        if f"{column}_error" in errors:
+            summary[f"{column}_error"] = groups[f"{column}_error"].median()
     return summary.reset_index()
 
 
 def records(frame: DataFrame) -> list[dict[str, Any]]:
     """The rows as plain values for a JSON file; what is missing is None."""
-    return [plain(row) for row in frame.to_dict("records")]
+    known = frame.astype(object).where(frame.notna(), None)
+    return [plain(row) for row in known.to_dict("records")]
 
 
 def plain(value: Any) -> Any:
@@ -66,6 +72,22 @@ def csv(frame: DataFrame) -> str:
 def markdown(frame: DataFrame) -> str:
     """The frame as a Markdown table; numbers as `number` writes them."""
     return frame.map(number).to_markdown(index=False, disable_numparse=True) + "\n"
+
+
+def crossed(cells: DataFrame, header: str = "{}") -> str:
+    """Markdown tables of texts, one per title.
+
+    Args:
+        cells: columns title, row, column and text. Titles and rows keep the order of the frame, columns ascend; of
+            several texts at one place the last counts.
+        header: of a column, with its value as ``{}``.
+    """
+    parts = []
+    for title, own in cells.drop_duplicates(["title", "row", "column"], keep="last").groupby("title", sort=False):
+        table = own.pivot(index="row", columns="column", values="text").reindex(own["row"].unique()).fillna("")
+        table.columns = [header.format(f"{at:g}" if isinstance(at, float) else at) for at in table.columns]
+        parts += [f"{title}:", markdown(table.rename_axis("").reset_index()).strip()]
+    return "\n\n".join(parts)
 
 
 def number(value: Cell, error: float = math.nan) -> str:

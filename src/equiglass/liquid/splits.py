@@ -73,34 +73,36 @@ def by_hash(system: System) -> bytes:
 
 
 def training_and_test(
-    name: str, systems: Iterable[System], share: int, first: int | None = None
+    systems: Iterable[System], share: int, least: int = 2, first: int | None = None
 ) -> tuple[list[System], list[System]]:
     """(training, test): in the order of `by_hash`, the last ones are for the test.
 
     Args:
-        name: of the group, for messages.
-        systems: of the group.
-        share: one configuration in so many is for the test, and at least two.
+        systems: of one group.
+        share: one configuration in so many is for the test.
+        least: but so many at least.
         first: how many configurations to take; all if not given.
 
     Raises:
         DataError: no configuration is left for training.
     """
     order = sorted(systems, key=by_hash)[:first]
-    n = len(order) - max(2, len(order) // share)
+    n = len(order) - max(least, len(order) // share)
     if n < 1:
-        raise DataError(f"{name}: of {len(order)} configurations two are for the test; give three or more.")
+        raise DataError(
+            f"of {len(order)} configurations {least} are for the test; give {least + 1} configurations or more."
+        )
     return order[:n], order[n:]
 
 
-class Split(NamedTuple):
+class Halves(NamedTuple):
     """The configurations of one temperature: to refit on, and to score."""
 
     refit: list[System]
     test: list[System]
 
 
-def halves(systems: Sequence[System], seen: Collection[str]) -> Split:
+def halves(systems: Sequence[System], seen: Collection[str]) -> Halves:
     """Half of the configurations to refit on, half to score; those that a model has seen are never scored.
 
     The order is that of `by_hash`, those seen first. The first half, and all that are seen, are refitted on.
@@ -121,4 +123,4 @@ def halves(systems: Sequence[System], seen: Collection[str]) -> Split:
             f"{at}: of {len(systems)} configurations {unseen} were not used in training; transfer needs two to refit "
             "on and another to score, which no model has seen."
         )
-    return Split(order[:n], order[n:])
+    return Halves(order[:n], order[n:])

@@ -28,8 +28,9 @@ def pretrained_names() -> list[str]:
 
 
 def folder_of(run: Path | str) -> RunFolder:
-    """The folder of a model of the package, by its name, or of any other, by its path."""
-    return RunFolder(PRETRAINED / str(run) if str(run) in pretrained_names() else Path(run))
+    """The folder of a model of the package or of one member, "kalj-T0.44" or "kalj-T0.44/member-1"; else of a path."""
+    path = Path(run)
+    return RunFolder(PRETRAINED / path if path.parts and path.parts[0] in pretrained_names() else path)
 
 
 def load_model(run: Path | str, checkpoint: str = "last") -> Model:

@@ -10,14 +10,13 @@ fields    the data of the interactive view (view.js, spheres.js)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError
 from equiglass.files import write_text
 from equiglass.liquid.system import System
-from equiglass.methods.loading import load_model, model_files, pretrained_names
-from equiglass.report.card import card_blocks, curve_blocks, split_of, training_commands
+from equiglass.methods.loading import folder_of, load_model, named, pretrained_names
+from equiglass.report.card import card_blocks, curve_blocks, roles_of, training_commands
 from equiglass.report.fields import view_data
 from equiglass.report.page import Code, Heading, Section, View, render
 from equiglass.report.results import result_files, results
@@ -41,27 +40,28 @@ def write_report(
     Args:
         out: the file.
         sources: each a run folder, a folder of them, the name of a shipped model, or a folder with PNG, TXT, MD,
-            CSV or JSON files; what a folder holds of both is shown.
+            CSV or JSON files; a folder may hold both.
         systems: configurations that the models predict; their scores need measured propensities.
         checkpoint: "last" or "best".
-        command: that made the report, to be named in it.
+        command: that makes the report, shown in it.
         on_done: called after every prediction.
 
     Raises:
-        EquiglassError: a source that is neither, a damaged file, no place to write to.
+        ConfigurationError: a source that is neither, or no place to write to.
+        DataError: a damaged file.
     """
     if out.is_dir() or not out.parent.is_dir():
-        raise EquiglassError(f"{out}: name a file in a folder that exists.")
+        raise ConfigurationError(f"{out}: name a file in a folder that exists.")
     sources = list(dict.fromkeys(sources))
     names = _short(sources)
     models = {
-        source: replace(load_model(source, checkpoint), name=names[source])
+        source: named(load_model(source, checkpoint), names[source])
         for source in sources
-        if model_files(source, checkpoint)
+        if folder_of(source).members(checkpoint)
     }
     for source in sources:
         if source not in models and not result_files(Path(source)):
-            raise EquiglassError(
+            raise ConfigurationError(
                 f"{source} holds neither a model ({checkpoint}.safetensors) nor results (PNG, TXT, MD, CSV, JSON), "
                 f"and is no model of the package ({', '.join(pretrained_names())})."
             )
@@ -71,25 +71,27 @@ def write_report(
     for source in sources:
         blocks, made_by = results(Path(source))
         if source in models:
-            model, files = models[source], model_files(source, checkpoint)
-            made_by = training_commands(files) + made_by
+            model, folder = models[source], folder_of(source)
+            made_by = training_commands(folder, checkpoint) + made_by
             blocks = [Heading("Results"), *blocks] if blocks else []
-            blocks = [Heading("Learning curves"), *curve_blocks(model, files), *blocks]
+            blocks = [Heading("Learning curves"), *curve_blocks(model, folder, checkpoint), *blocks]
             if systems:
-                several.append(score(model, systems, split_of(files), on_done))
+                several.append(score(model, systems, roles_of(folder), on_done))
                 # What one model needed, the next need not make again.
                 systems = several[-1].systems
                 blocks = [Heading("Scores"), *score_blocks(several[-1]), *blocks]
-            blocks += [Heading("Model"), *card_blocks(model, files)]
+            blocks += [Heading("Model"), *card_blocks(model, folder, checkpoint)]
         commands += made_by
         sections.append(Section(names[source], blocks))
-    if len([scored for scored in several if scored.rows]) > 1:
+    if sum(not scored.scores.empty for scored in several) > 1:
         sections.append(Section("Comparison", comparison_blocks(several)))
     if several:
         sections.insert(0, Section("Propensity fields", [_view(several)]))
     commands += [command] if command else []
     if commands:
-        sections.append(Section("Commands", [Code("What made the above", "\n".join(dict.fromkeys(commands)))]))
+        sections.append(
+            Section("Commands", [Code("The commands that made the above", "\n".join(dict.fromkeys(commands)))])
+        )
     write_text(out, render(f"equiglass report: {', '.join(names.values())}", sections))
 
 

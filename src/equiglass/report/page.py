@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 HERE = Path(__file__).parent
 SCRIPTS = ("spheres.js", "view.js")
@@ -26,29 +29,34 @@ class Text:
 
 @dataclass(frozen=True)
 class Heading:
-    """Of what follows in its section."""
+    """A heading of what follows in its section."""
 
     kind: ClassVar = "heading"
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """Rows of text; a column of numbers is aligned to the right."""
+    """A frame. A frame whose columns have no names has no header; a column of numbers is aligned to the right."""
 
     kind: ClassVar = "table"
     caption: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    frame: DataFrame
+
+    @property
+    def header(self) -> list[str]:
+        """Names of the columns, or none."""
+        numbered = list(self.frame.columns) == list(range(self.frame.shape[1]))
+        return [] if numbered else [str(name) for name in self.frame.columns]
 
     @cached_property
-    def _numeric(self) -> list[bool]:
-        width = max((len(row) for row in self.rows), default=0)
-        return [all(_is_number(row[k]) for row in self.rows if k < len(row)) for k in range(width)]
+    def rows(self) -> list[list[str]]:
+        """The cells as text."""
+        return [[_text(cell) for cell in row] for row in self.frame.itertuples(index=False, name=None)]
 
     def numeric(self, column: int) -> bool:
         """Whether the column holds numbers alone."""
-        return column < len(self._numeric) and self._numeric[column]
+        return all(_is_number(row[column]) for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Code:
-    """A file or commands, letter by letter."""
+    """A file or commands, as they are."""
 
     kind: ClassVar = "code"
     caption: str
@@ -141,6 +149,15 @@ def render(title: str, sections: Sequence[Section]) -> str:
 
 def _digest(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _text(cell: Any) -> str:
+    """Numbers to six digits, lists with commas, "-" for nothing."""
+    if isinstance(cell, list):
+        return ", ".join(map(_text, cell))
+    if cell is None or cell != cell:
+        return "-"
+    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
 
 
 def _is_number(cell: str) -> bool:

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equiglass.experiments.declaration import Declaration, options_of
-from equiglass.experiments.fields import (
+from equiglass.experiments.measures import MEASURES, Measure, Measured
+from equiglass.experiments.propensity_fields import (
     COLUMNS,
     MEASURED,
     STEPS,
-    Field,
     FieldOptions,
+    PropensityField,
+    check_fields,
     fields_of,
-    medians,
+    fields_table,
     step_in_words,
-    table,
 )
-from equiglass.experiments.measured import Line, Measured, plain
 from equiglass.experiments.runs import Run
+from equiglass.files.tables import over_seeds
 from equiglass.liquid.state_points import tau_alpha
 from equiglass.observables import (
     Step,
@@ -32,34 +33,40 @@ from equiglass.observables import (
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 BIN = 0.1
 """Width of the bins of r, LJ length; they end at half the box."""
 
 
-def spatial(runs: Sequence[Run], declaration: Declaration) -> Measured:
+def correlations(runs: Sequence[Run], declaration: Declaration) -> Measured:
     """G4(r) and xi at tau_alpha by field, seed and type, with bootstrap errors over the test configurations."""
+    from pandas import concat
+
     options = options_of(declaration, FieldOptions)
     step = STEPS[options.step]
     fields, notes = fields_of(runs, options.trained_at)
     at = {field.group.name: tau_alpha(field.labels) for field in fields if field.name == MEASURED}
     known = [field for field in fields if at[field.group.name] in field.labels]
-    rows = [row for field in known for row in spatial_rows(field, at[field.group.name], step)]
-    curves = medians(rows, (*COLUMNS, "r"), ("g4", "pair_average"))
-    lengths = medians([row for row in rows if row["r"] == rows[0]["r"]], COLUMNS, ("length",))
+    rows = concat([correlation_rows(field, at[field.group.name], step) for field in known], ignore_index=True)
+    curves = over_seeds(rows, (*COLUMNS, "r"), ("g4", "pair_average"))
+    lengths = over_seeds(rows[rows["r"] == rows["r"].iloc[0]], COLUMNS, ("length",))
 
     def draw() -> Mapping[str, Figure]:
         from equiglass.figures.fluctuations import spatial_figure
 
         return {"": spatial_figure(curves, lengths)}
 
-    shown = table(lengths, "time", {"length": "dynamic length"})
-    return Measured(rows, lengths, shown, draw, (step_in_words(step), *notes))
+    return Measured(
+        rows, lengths, fields_table(lengths, {"length": "dynamic length"}), draw, (step_in_words(step), *notes)
+    )
 
 
-def spatial_rows(field: Field, label: str, step: Step) -> list[Line]:
-    """At one time, one row a type and distance; the length xi, which is one for all distances, stands in each."""
-    rows = []
+def correlation_rows(field: PropensityField, label: str, step: Step) -> DataFrame:
+    """At one time, one row per type and distance; the length xi, one for all distances, stands in each."""
+    from pandas import concat
+
+    parts = []
     systems = field.group.test
     edges = np.arange(0, min(system.box.min() for system in systems) / 2 + BIN / 2, BIN)
     for kind, masks, moved in field.by_type():
@@ -67,15 +74,17 @@ def spatial_rows(field: Field, label: str, step: Step) -> list[Line]:
         fields = [mobility_indicator(values[field.labels.index(label)], step) for values in moved]
         sums = pair_sums(positions, [system.box for system in systems], fields, edges)
         found, length = four_point_of_sums(sums), correlation_length_of_sums(sums)
-        for k, r in enumerate(found.r):
-            numbers = {
-                "g4": found.g4.value[k],
-                "g4_error": found.g4.error[k],
-                "pair_average": found.pair_average.value[k],
-                "pair_average_error": found.pair_average.error[k],
-                "length": float(length.value),
-                "length_error": float(length.error),
-            }
-            values: Line = {name: plain(number) for name, number in numbers.items()}
-            rows.append({**field.line(kind, label, step), "r": float(r), **values})
-    return rows
+        numbers = {
+            "r": found.r,
+            "g4": found.g4.value,
+            "g4_error": found.g4.error,
+            "pair_average": found.pair_average.value,
+            "pair_average_error": found.pair_average.error,
+            "length": float(length.value),
+            "length_error": float(length.error),
+        }
+        parts.append(field.rows(kind, [label] * len(found.r), step, **numbers))
+    return concat(parts, ignore_index=True)
+
+
+MEASURES.add("g4", Measure(correlations, check_fields))

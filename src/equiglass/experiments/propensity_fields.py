@@ -1,36 +1,40 @@
 """Propensity fields of test configurations: measured, predicted, and predicted after transfer learning.
 
-The network of transfer learning is that of one temperature, used at all others with its decoders refitted on the
-training configurations there, as in Figures 7 and 8 of arXiv 2211.03226.
+The network of transfer learning is that of one temperature. At all others its decoders are refitted on the training
+configurations there, as in Figures 7 and 8 of arXiv 2211.03226.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Option
 
-from equiglass.errors import EquiglassError
-from equiglass.experiments.curves import PublishedCurves
+from equiglass.errors import ConfigurationError, DataError
 from equiglass.experiments.declaration import Declaration, options_of
-from equiglass.experiments.measured import Line, apart, markdown, number
 from equiglass.experiments.plan import Group
+from equiglass.experiments.published import PublishedCurves
 from equiglass.experiments.runs import Run, groups_of_runs
+from equiglass.files.tables import crossed, number, records
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import measured
+from equiglass.methods.loading import DEFAULT
 from equiglass.observables import GLASSBENCH, PAPER, Step
 from equiglass.prediction.evaluation import Predicted
 from equiglass.representation.decoders import decoders_of, refit
 from equiglass.representation.represent import represent
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 MEASURED = "MD"
 COLUMNS = ("group", "temperature", "field", "type", "label", "time", "configurations", "threshold", "softness")
-"""What tells the rows of fields apart beside the seed."""
+"""What tells the rows of fields apart besides the seed."""
 
 STEPS = {"paper": PAPER, "glassbench": GLASSBENCH}
 
@@ -51,23 +55,22 @@ def check_fields(groups: Sequence[Group], declaration: Declaration) -> None:
     """Refuse a temperature of transfer learning that no group has.
 
     Raises:
-        EquiglassError: it is so, or an option is wrong.
+        ConfigurationError: it is so, or an option is wrong.
     """
     wanted = options_of(declaration, FieldOptions).trained_at
-    known = [group.temperature for group in groups]
-    if wanted is not None and wanted not in known:
+    if wanted is not None and wanted not in [group.temperature for group in groups]:
         names = ", ".join(group.name for group in groups)
-        raise EquiglassError(f"options: trained_at: there is no network of T = {wanted:g}; there are {names}.")
+        raise ConfigurationError(f"options: trained_at: there is no network of T = {wanted:g}; there are {names}.")
 
 
 @dataclass(frozen=True)
-class Field:
+class PropensityField:
     """The propensities of the test configurations of a group.
 
     Attributes:
         name: `MEASURED`, or how they were predicted.
         group: of the configurations.
-        seed: of the network; None if measured.
+        seed: of the model; None if measured.
         labels: of the times, known in all configurations.
         propensity: LJ length, (T, N) for each configuration.
     """
@@ -84,44 +87,48 @@ class Field:
         for kind in range(max(system.n_types for system in systems)):
             masks = [system.types == kind for system in systems]
             if all(mask.any() for mask in masks):
-                yield (
-                    type_name(kind),
-                    masks,
-                    [values[:, mask] for values, mask in zip(self.propensity, masks, strict=True)],
-                )
+                chosen = [values[:, mask] for values, mask in zip(self.propensity, masks, strict=True)]
+                yield type_name(kind), masks, chosen
 
-    def time(self, label: str) -> float:
-        """Value of a time in the first configuration."""
-        return float(self.group.test[0].times[self.group.test[0].row(label)])
+    def rows(self, kind: str, labels: Sequence[str], step: Step, **numbers: Any) -> DataFrame:
+        """Rows of results: `COLUMNS`, the seed, and numbers, which are arrays of one length.
 
-    def line(self, kind: str, label: str, step: Step) -> Line:
-        """What a row of results begins with: `COLUMNS` and the seed."""
-        return {
+        Args:
+            kind: the type.
+            labels: the time of every row.
+            step: threshold and softness of c_i.
+            numbers: by column.
+        """
+        from pandas import DataFrame
+
+        first = self.group.test[0]
+        columns = {
             "group": self.group.name,
             "temperature": self.group.temperature,
             "field": self.name,
             "seed": self.seed,
             "type": kind,
-            "label": label,
-            "time": self.time(label),
+            "label": list(labels),
+            "time": [float(first.times[first.row(label)]) for label in labels],
             "configurations": len(self.propensity),
             "threshold": step.threshold,
             "softness": step.softness,
         }
+        return DataFrame({**columns, **numbers}).astype({"seed": "Int64", "temperature": "float64"})
 
 
-def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[list[Field], list[str]]:
-    """Measured fields of every group, those of the network trained there, those of transfer learning.
+def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[list[PropensityField], list[str]]:
+    """Measured fields of every group, those of the model trained there, those of transfer learning.
 
     Args:
         runs: of an experiment.
         trained_at: temperature of the network of transfer learning; by default the upper of the middle ones.
 
     Returns:
-        (fields, sentences about what is not there).
+        The fields, and sentences about what is missing.
 
     Raises:
-        EquiglassError: no time that is known in all test configurations.
+        DataError: no time is known in all test configurations.
     """
     groups = groups_of_runs(runs)
     fields = [_measured(group, runs) for group in groups]
@@ -146,29 +153,33 @@ def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[lis
             if run.training.group.temperature != source:
                 continue
             shared = [label for label in labels[group.name] if label in run.model.times]
-            if shared:
+            if run.training.configuration.method != DEFAULT:
+                notes.append(f"{run}: no transfer learning, which refits the decoders of a network.")
+            elif shared:
                 fields.append(_transferred(f"{run}, transfer-learned from T = {source:g}", run, group, shared))
             else:
                 notes.append(f"{group.name}: no time in common with the networks of T = {source:g}.")
     return fields, list(dict.fromkeys(notes))
 
 
-def _measured(group: Group, runs: Sequence[Run]) -> Field:
-    wanted = dict.fromkeys(label for run in runs for label in run.model.times)
-    rows = [measured(system, list(wanted)) for system in group.test]
+def _measured(group: Group, runs: Sequence[Run]) -> PropensityField:
+    wanted = list(dict.fromkeys(label for run in runs for label in run.model.times))
+    rows = [measured(system, wanted) for system in group.test]
     known = [k for k in range(len(wanted)) if all(np.isfinite(values[k]).all() for values in rows)]
     if not known:
-        raise EquiglassError(f"{group.name}: no time of the networks is known for all particles that are tested on.")
-    labels = tuple(np.array(list(wanted))[known].tolist())
-    return Field(MEASURED, group, None, labels, tuple(values[known] for values in rows))
+        raise DataError(f"{group.name}: no time of the models is known for all particles that are tested on.")
+    labels = tuple(wanted[k] for k in known)
+    return PropensityField(MEASURED, group, None, labels, tuple(values[known] for values in rows))
 
 
-def _predicted(name: str, run: Run, group: Group, labels: Sequence[str], predicted: Iterable[Predicted]) -> Field:
+def _predicted(
+    name: str, run: Run, group: Group, labels: Sequence[str], predicted: Iterable[Predicted]
+) -> PropensityField:
     propensity = tuple(np.array([each[label] for label in labels]) for each in predicted)
-    return Field(name, group, run.training.seed, tuple(labels), propensity)
+    return PropensityField(name, group, run.training.seed, tuple(labels), propensity)
 
 
-def _transferred(name: str, run: Run, group: Group, labels: Sequence[str]) -> Field:
+def _transferred(name: str, run: Run, group: Group, labels: Sequence[str]) -> PropensityField:
     fit = refit(decoders_of(run.model).select(labels), [represent(run.model, system) for system in group.training])
 
     def predicted(system: System) -> Predicted:
@@ -183,53 +194,24 @@ def step_in_words(step: Step) -> str:
     return f"c_i is the step of the propensity at {step.threshold:g}, {how} (LJ lengths)."
 
 
-def medians(rows: Sequence[Line], by: Sequence[str], columns: Sequence[str]) -> list[Line]:
-    """Over the seeds: the median of each column and of its ``_error``, and ``_lowest`` and ``_highest``.
+def fields_table(summary: DataFrame, columns: Mapping[str, str]) -> str:
+    """For each group, type and column: fields down, times across, median ± error.
 
     Args:
-        rows: with these columns, and those that ``by`` names.
-        by: what tells apart what is summarised; other columns that do not vary may be named there too.
-        columns: None counts as unknown.
-    """
-    summary = []
-    for names, own in apart(rows, by).items():
-        line: Line = {**dict(zip(by, names, strict=True)), "seeds": len(own)}
-        for column in columns:
-            values, errors = (
-                [value for row in own if isinstance(value := row[key], int | float)]
-                for key in (column, f"{column}_error")
-            )
-            line[column] = float(np.median(values)) if values else None
-            line[f"{column}_error"] = float(np.median(errors)) if errors else None
-            line[f"{column}_lowest"] = min(values, default=None)
-            line[f"{column}_highest"] = max(values, default=None)
-        summary.append(line)
-    return summary
-
-
-def table(summary: Sequence[Line], across: str, columns: Mapping[str, str]) -> str:
-    """For each group, type and column: fields down, value ± error across.
-
-    Args:
-        summary: from `medians`.
-        across: column whose values are the header.
+        summary: medians over the seeds.
         columns: those shown, with their titles.
     """
-    parts = ["Median over the seeds of the value and of its bootstrap error over the test configurations."]
-    for group, kind in dict.fromkeys((line["group"], line["type"]) for line in summary):
-        own = [line for line in summary if (line["group"], line["type"]) == (group, kind)]
-        header = sorted({float(str(line[across])) for line in own})
-        for column, title in columns.items():
-            cells: dict[str, dict[float, str]] = {}
-            for line in own:
-                cells.setdefault(str(line["field"]), {})[float(str(line[across]))] = value_and_error(line, column)
-            body = [[name, *(found.get(at, "") for at in header)] for name, found in cells.items()]
-            titles = ["", *(f"{across} = {at:g}" for at in header)]
-            parts += [f"{group}, type {kind}, {title}:", markdown(titles, body)]
-    return "\n\n".join(part.strip() for part in parts)
+    from pandas import DataFrame
 
-
-def value_and_error(line: Line, column: str) -> str:
-    """For instance "0.783 ± 0.011"."""
-    error = line[f"{column}_error"]
-    return number(line[column]) + (f" ± {number(error)}" if error is not None else "")
+    cells = [
+        {
+            "title": f"{row['group']}, type {row['type']}, {title}",
+            "row": row["field"],
+            "column": row["time"],
+            "text": number(row[f"{column}_median"], row[f"{column}_error"]),
+        }
+        for row in records(summary)
+        for column, title in columns.items()
+    ]
+    head = "Median over the seeds of the value and of its bootstrap error over the test configurations."
+    return f"{head}\n\n{crossed(DataFrame(cells), 't = {}')}"
