@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from equiglass.methods.linear.boattini import boattini_features, fit_boattini, load_boattini, save_boattini
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -23,7 +24,6 @@ from equiglass.liquid.inherent import inherent_distance
 from equiglass.liquid.surroundings import neighbourhood_averages
 from equiglass.liquid.system import System
 from equiglass.methods.linear import boattini, descriptors
-from equiglass.methods.linear.boattini import boattini_features, fit_boattini, load_boattini, save_boattini
 from equiglass.methods.linear.descriptors import Descriptors, describe
 from equiglass.methods.loading import load_model
 from equiglass.observables import correlation

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from equiglass.training.run import train
 
 from equiglass.experiments import demo
 from equiglass.methods.loading import load_model
 from equiglass.training import read_configuration
-from equiglass.training.run import train
 
 
 def test_the_data_set_of_the_package() -> None:

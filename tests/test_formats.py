@@ -24,7 +24,8 @@ from damaged import (
     xyz_lines,
 )
 from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.formats import load, save, stream, write_xyz
+from equiglass.formats import load, save, stream
+from equiglass.formats.xyz import write_xyz
 from equiglass.liquid.system import System
 
 # --- our data set ---
@@ -123,17 +124,18 @@ def test_sound_files_load_without_a_warning(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("extension", ["h5", "xyz"])
 def test_a_data_set_that_failed_its_checks_stays_marked(liquid: System, tmp_path: Path, extension: str) -> None:
-    said = 'The mean temperature is 0.7, not T = 0.5: "not in equilibrium", 100 % wrong.'
-    marked = replace(liquid, provenance={"failed": said})
+    statement = 'The mean temperature is 0.7, not T = 0.5: "not in equilibrium", 100 % wrong.'
+    marked = replace(liquid, failures=(statement,))
     save([marked, replace(marked, name="second"), replace(liquid, name="good")], tmp_path / f"data.{extension}")
-    with pytest.warns(EquiglassWarning, match=rf"data\.{extension}: FAILED its physics checks. The mean") as told:
+    with pytest.warns(EquiglassWarning, match=rf"data\.{extension}: FAILED its physics checks. The mean") as warned:
         first, second, good = load(tmp_path / f"data.{extension}")
-    assert len(told) == 1
-    assert first.provenance["failed"].replace("'", '"') == second.provenance["failed"].replace("'", '"') == said
-    assert "failed" not in good.provenance
+    assert len(warned) == 1
+    for system in (first, second):
+        assert [text.replace("'", '"') for text in system.failures] == [statement]
+    assert good.failures == ()
 
 
 def test_a_prediction_keeps_the_mark(liquid: System, tmp_path: Path) -> None:
-    write_xyz(tmp_path / "out.xyz", [(replace(liquid, provenance={"failed": "It ages."}), {})])
+    write_xyz(tmp_path / "out.xyz", [(replace(liquid, failures=("It ages.",)), {})])
     with pytest.warns(EquiglassWarning, match="It ages"):
         load(tmp_path / "out.xyz")

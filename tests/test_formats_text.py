@@ -19,8 +19,10 @@ from damaged import (
     xyz_lines,
 )
 from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.formats import load, propensity_column, save, write_xyz
+from equiglass.formats import load, save
+from equiglass.formats.xyz import write_xyz
 from equiglass.liquid.neighbors import minimum_image
+from equiglass.liquid.targets.propensity import column
 
 # --- species ---
 
@@ -120,7 +122,7 @@ def test_xyz_header_is_what_ovito_and_ase_read(tmp_path: Path) -> None:
 
 
 def test_chosen_columns_are_no_labels_when_read_again(tmp_path: Path) -> None:
-    columns = {propensity_column("7"): np.linspace(0, 1, 60), "vector": np.ones((60, 2))}
+    columns = {column("7"): np.linspace(0, 1, 60), "vector": np.ones((60, 2))}
     write_xyz(tmp_path / "predicted.xyz", [(LIQUID, columns)])
     text = (tmp_path / "predicted.xyz").read_text()
     assert "pos:R:3:propensity_7:R:1:vector:R:2" in text

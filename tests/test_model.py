@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from conftest import random_liquid
 from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.files.settings import overridden
 from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.liquid.system import System
 from equiglass.machine.compiled import CompilerError
@@ -89,6 +90,18 @@ def test_parameter_counts_are_those_of_the_paper() -> None:
     mixing = sum(count(c.mixing) for c in network.convolutions)
     assert (radial, mixing, network.decoder.numel()) == (35_664, 16_000, 640)
     assert count(network) - count(network.norms) == 52_304
+
+
+def test_keys_of_older_files_move_under_advanced() -> None:
+    """Configurations and model files of version 0.1 have them at the top level."""
+    old = {"channels": 4, "norm_momentum": 0.1, "last_norm": False, "decoder_gain": 0.2, "neighbors": 30.0}
+    architecture = Architecture(**old)
+    advanced = {"neighbors": 30.0, "last_norm": False, "norm_momentum": 0.1, "prior_scale": 0.2}
+    assert architecture.model_dump() == {**Architecture(channels=4).model_dump(), "advanced": advanced}
+    changed = overridden(architecture, {"decoder_gain": 1.0, "advanced.neighbors": 20.0}, "here")
+    assert changed.advanced == architecture.advanced.model_copy(update={"prior_scale": 1.0, "neighbors": 20.0})
+    with pytest.raises(EquiglassError, match=r"unknown key 'advanced.prior_scal'. Did you mean 'advanced.prior_scale'"):
+        overridden(architecture, {"advanced.prior_scal": 1.0}, "here")
 
 
 def test_four_channels_give_what_the_specification_derives_not_the_printed_number() -> None:
@@ -260,7 +273,8 @@ def test_a_new_node_input_of_degree_2_needs_nothing_but_its_computation(
     assert float(rms) == pytest.approx(1, abs=0.01)
     torch.manual_seed(0)
     network = Network(SMALL, inputs.channels(2), 2, 3).double()
-    network(graph)
+    network(graph).square().sum().backward()
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in network.parameters())
     network.eval()
     with torch.no_grad():
         expected = network(graph)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from equiglass.methods.linear.boattini import Boattini
+from equiglass.methods.network.trained import Trained
 
 import equiglass
 from conftest import random_liquid
-from equiglass.methods.linear.boattini import Boattini
 from equiglass.methods.loading import PRETRAINED, pretrained_names, save_model
-from equiglass.methods.network.trained import Trained
 from equiglass.observables import pearson
 from equiglass.representation.transfer import trained_on
 

@@ -1,7 +1,7 @@
-"""One hidden layer of the paper's model, forward and backward: radial functions, tensor product, sum, mixing.
+"""One hidden layer of the paper's model, forward and backward: radial MLP, tensor product, sum, mixing.
 
-The reference is the whole layer on e3nn; its tensor product and neighbour sum alone, radial weights given, are timed
-beside it and compared with the whole of ours.
+The reference is the whole layer on e3nn. Its tensor product and neighbour sum with given radial weights are timed
+alone too, and compared with our whole layer.
 """
 
 from __future__ import annotations
@@ -34,26 +34,24 @@ ARCHITECTURE = Architecture(dropout=0.0)
 
 
 class Layer(NamedTuple):
-    """A layer and what it is given: edges, field, node scalars, and the gradient of its output.
+    """A layer and its arguments: graph with node inputs, field, and the gradient of its output.
 
     Attributes:
         convolution: ours.
         graph: of the configuration.
         field: (N, K, C).
-        scalars: (N, 1, S).
         gradient: (N, K, C).
     """
 
     convolution: Convolution
     graph: Graph
     field: Tensor
-    scalars: Tensor
     gradient: Tensor
 
     def double(self) -> Layer:
         """The same in float64."""
         graph, convolution = self.graph.to(torch.float64), deepcopy(self.convolution).double()
-        return Layer(convolution, graph, self.field.double(), self.scalars.double(), self.gradient.double())
+        return Layer(convolution, graph, self.field.double(), self.gradient.double())
 
 
 def benchmark(setting: Setting) -> Result:
@@ -88,31 +86,31 @@ def benchmark(setting: Setting) -> Result:
 def hidden_layer(setting: Setting) -> Layer:
     """A layer of the paper's model in training, without dropout, with random weights and field."""
     graph = graph_of(setting.system, ARCHITECTURE, setting.device)
-    paths = Paths(ARCHITECTURE.l_max, ARCHITECTURE.channels, (graph.scalars.shape[1],))
+    paths = Paths(ARCHITECTURE.l_max, ARCHITECTURE.channels, graph.channels)
     torch.manual_seed(0)
     convolution = Convolution(ARCHITECTURE, paths).to(setting.device)
     shape = (graph.n_nodes, paths.components, ARCHITECTURE.channels)
     field, gradient = (torch.randn(shape).to(setting.device) for _ in range(2))
-    return Layer(convolution, graph, field, graph.scalars[:, None], gradient)
+    return Layer(convolution, graph, field, gradient)
 
 
 def output_error(layer: Layer) -> float:
-    """Of the output of ours in float32 against e3nn in float64."""
+    """Relative error of our output in float32; e3nn in float64 is exact."""
     exact = layer.double()
     with torch.no_grad():
-        out = layer.convolution(layer.field, [layer.scalars], edges_of(layer.graph, ARCHITECTURE))
+        out = layer.convolution(layer.field, layer.graph.inputs, edges_of(layer.graph, ARCHITECTURE))
         same = E3nnConvolution(exact.convolution)
-        expected = same(e3nn_field(exact.field), [exact.scalars], links_of(exact.graph, ARCHITECTURE))
+        expected = same(e3nn_field(exact.field), exact.graph.inputs, links_of(exact.graph, ARCHITECTURE))
     return relative_error([e3nn_field(out)], [expected])
 
 
 def compared(layer: Layer) -> tuple[list[Tensor], list[Tensor]]:
     """Outputs and gradients, of field and weights, of ours and of e3nn's, in e3nn's layout."""
     h = layer.field.requires_grad_()
-    out = layer.convolution(h, [layer.scalars], edges_of(layer.graph, ARCHITECTURE))
+    out = layer.convolution(h, layer.graph.inputs, edges_of(layer.graph, ARCHITECTURE))
     out.backward(layer.gradient)
     same, x = E3nnConvolution(layer.convolution), e3nn_field(layer.field.detach()).requires_grad_()
-    expected = same(x, [layer.scalars], links_of(layer.graph, ARCHITECTURE))
+    expected = same(x, layer.graph.inputs, links_of(layer.graph, ARCHITECTURE))
     expected.backward(e3nn_field(layer.gradient))
     assert h.grad is not None
     assert x.grad is not None
@@ -128,7 +126,7 @@ def ours(setting: Setting) -> Callable[[], None]:
     def run() -> None:
         h.grad = None
         layer.convolution.zero_grad()
-        layer.convolution(h, [layer.scalars], edges).backward(layer.gradient)
+        layer.convolution(h, layer.graph.inputs, edges).backward(layer.gradient)
 
     return run
 
@@ -142,7 +140,7 @@ def reference(setting: Setting) -> Callable[[], None]:
     def run() -> None:
         h.grad = None
         same.zero_grad()
-        same(h, [layer.scalars], links).backward(gradient)
+        same(h, layer.graph.inputs, links).backward(gradient)
 
     return run
 
@@ -152,7 +150,7 @@ def product(setting: Setting) -> Callable[[], None]:
     layer = hidden_layer(setting)
     same, links = E3nnConvolution(layer.convolution), links_of(layer.graph, ARCHITECTURE)
     with torch.no_grad():
-        x, phi = entering(e3nn_field(layer.field), [layer.scalars], same.paths), same.radial(links.basis)
+        x, phi = entering(e3nn_field(layer.field), layer.graph.inputs, same.paths), same.radial(links.basis)
     x.requires_grad_()
     phi.requires_grad_()
     gradient = torch.randn(len(x), same.product.irreps_out.dim).to(setting.device)

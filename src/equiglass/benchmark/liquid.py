@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from equiglass.formats import load
 from equiglass.liquid.inherent import quench
@@ -58,5 +58,6 @@ def repeated(system: System, times: tuple[int, int, int]) -> System:
 def graph_of(system: System, architecture: Architecture, device: str) -> Graph:
     """The graph of a configuration; a normal random number stands for the energy."""
     noise = np.random.default_rng(1).normal(size=system.n_particles)
-    graph = build_graph(system, architecture.cutoff, n_types=max(system.n_types, 2), extra_scalars=[noise])
-    return graph if device == "cpu" else replace(graph, **{k: v.to(device) for k, v in vars(graph).items()})
+    n_types = max(system.n_types, 2)
+    graph = build_graph(system, architecture.cutoff, n_types=n_types, inputs={0: noise[:, None, None]})
+    return graph if device == "cpu" else graph.to(torch.device(device))

@@ -30,7 +30,7 @@ from equiglass.errors import EquiglassError
 from equiglass.liquid.system import System
 from equiglass.machine.environment import installed_memory, machine, versions
 from equiglass.machine.memory import keep_freed_memory
-from equiglass.model.convolution.operation import implementation
+from equiglass.model.convolution.backend import implementation
 
 R = TypeVar("R")
 
@@ -72,13 +72,13 @@ class Result:
     Attributes:
         benchmark: its name.
         ours: the package.
-        reference: what it is compared with.
+        reference: the other software.
         reference_name: what that is.
         max_relative_error: of the output, as it is timed, against the reference in float64 (:func:`relative_error`).
         particles: of the configuration.
         edges: of its graph.
         extrapolated: how the reference's numbers were formed where it did not run whole, else empty.
-        more: what this benchmark alone tells.
+        more: numbers of this benchmark alone.
     """
 
     benchmark: str

@@ -1,6 +1,6 @@
 """The network built on e3nn, as the paper's software was (PyTorch Geometric and e3nn): every edge has its message.
 
-A convolution is a radial network for every edge, ``o3.TensorProduct`` ("uvu") of the senders' fields with the
+A convolution is a radial MLP for every edge, ``o3.TensorProduct`` ("uvu") of the senders' fields with the
 harmonics, ``index_add`` to the receivers and ``o3.Linear``; ``e3nn.nn.BatchNorm`` follows. The weights are copies of
 those of a :class:`equiglass.model.network.Network`, so that both give the same up to rounding.
 
@@ -46,7 +46,7 @@ def links_of(graph: Graph, architecture: Architecture) -> Links:
 
 
 class E3nnConvolution(nn.Module):
-    """Radial functions, tensor product, neighbour sum, mixing."""
+    """Radial MLP, tensor product, neighbour sum, mixing."""
 
     def __init__(self, layer: Convolution) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class E3nnConvolution(nn.Module):
 
 
 class E3nnNetwork(nn.Module):
-    """Eqs 18-23 on e3nn: from a graph to standardised propensities at every time."""
+    """Eqs 18-23 on e3nn: from a graph to the standardised target at every time."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class E3nnNetwork(nn.Module):
 
     def forward(self, graph: Graph) -> Tensor:
         """As :meth:`equiglass.model.network.Network.forward`."""
-        inputs, links = [graph.scalars[:, None]], links_of(graph, self.architecture)
+        inputs, links = graph.inputs, links_of(graph, self.architecture)
         h: Tensor | None = None
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             new = norm(convolution(h, inputs, links))
@@ -120,13 +120,13 @@ class E3nnNetwork(nn.Module):
 
 
 def gradients(network: Network) -> list[Tensor]:
-    """Gradients of the weights of our network: convolutions, norms, decoder."""
+    """Gradients of the weights of our network: convolutions, norms, linear read-out."""
     layers = [x for layer in network.convolutions if isinstance(layer, Convolution) for x in layer_gradients(layer)]
     return [*layers, *_grads(network.norms), *_grads(network.decoder)]
 
 
 def layer_gradients(layer: Convolution) -> list[Tensor]:
-    """Gradients of the weights of one of our layers: radial network, mixing."""
+    """Gradients of the weights of one of our layers: radial MLP, mixing."""
     return [*_grads(layer.trunk), *_grads(layer.radial), *_grads(layer.mixing)]
 
 
@@ -136,9 +136,9 @@ def _grads(weights: nn.Module | nn.Parameter) -> list[Tensor]:
 
 
 def tensor_product(paths: Paths) -> tuple[o3.TensorProduct, o3.Irreps]:
-    """All paths as one tensor product with a weight for every edge, path and channel, and what it gives.
+    """All paths as one tensor product with a weight for every edge, path and channel, and the irreps of its output.
 
-    Its weights are in the order of ``paths``; what it gives is sorted by degree, then path, so that one matrix a degree
+    The weights are in the order of ``paths``. The output is sorted by degree, then path, so that one matrix per degree
     mixes it.
     """
     degrees = [l for l in range(paths.l_max + 1) if paths.entering(l)]
@@ -188,7 +188,7 @@ def require_memory(architecture: Architecture, graph: Graph, device: str) -> Non
     Raises:
         EquiglassError: it needs more than there is.
     """
-    paths = Paths(architecture.l_max, architecture.channels, (graph.scalars.shape[1],))
+    paths = Paths(architecture.l_max, architecture.channels, graph.channels)
     degrees = range(paths.l_max + 1)
     products = sum(paths.entering(l) * (2 * l + 1) for l in degrees) * paths.components
     messages = sum(width * (2 * path.l_out + 1) for path, width in zip(paths.triplets, paths.widths, strict=True))

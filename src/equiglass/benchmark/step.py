@@ -1,7 +1,7 @@
 """A full training step of the paper's model: forward, loss, backward, clipping, Adam.
 
 The step on e3nn keeps about 2 GB a hidden layer for its gradient. Where that does not fit into the memory, the first
-and one hidden layer are run whole (radial network, tensor product, sum, mixing, norm; forward and backward), and
+and one hidden layer are run whole (radial MLP, tensor product, sum, mixing, norm; forward and backward), and
 first + (layers - 1) x hidden stands for the step.
 """
 
@@ -61,18 +61,18 @@ def benchmark(setting: Setting) -> Result:
 def network_of(graph: Graph, dropout: float) -> Network:
     """The paper's model with random weights, the same at every call."""
     architecture = TRAINING.architecture.model_copy(update={"dropout": dropout})
-    n_scalars = graph.scalars.shape[1]
     torch.manual_seed(0)
-    return Network(architecture, n_scalars, n_scalars - 1, TIMES).to(graph.scalars)
+    # All scalars but the energy are the one-hot of the type.
+    return Network(architecture, graph.channels, graph.channels[0] - 1, TIMES).to(graph.vectors)
 
 
 def targets_of(graph: Graph) -> Tensor:
     """Random targets of every particle, the same at every call."""
-    return torch.randn(graph.n_nodes, TIMES, generator=torch.Generator().manual_seed(0)).to(graph.scalars)
+    return torch.randn(graph.n_nodes, TIMES, generator=torch.Generator().manual_seed(0)).to(graph.vectors)
 
 
 def output_error(network: Network, graph: Graph) -> float:
-    """Of the output of ours in float32 against e3nn in float64."""
+    """Relative error of our output in float32; e3nn in float64 is exact."""
     with torch.no_grad():
         expected = E3nnNetwork(deepcopy(network).double()).train(network.training)(graph.to(torch.float64))
         return relative_error([network(graph)], [expected])
@@ -108,7 +108,7 @@ def step(network: nn.Module, graph: Graph) -> Callable[[], None]:
     def run() -> None:
         optimizer.zero_grad(set_to_none=True)
         masked_loss(network(graph), targets).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), TRAINING.clip)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), TRAINING.advanced.clip)
         optimizer.step()
 
     return run
@@ -129,18 +129,18 @@ def reference_bytes(setting: Setting) -> int:
 
 
 def _layer(setting: Setting, which: int) -> tuple[Callable[[], Tensor], tuple[int, int]]:
-    """A layer of the network on e3nn with its norm, ready to run, and the shape of what it returns."""
+    """A layer of the network on e3nn with its norm, ready to run, and the shape of its output."""
     architecture = TRAINING.architecture
     graph = graph_of(setting.system, architecture, setting.device)
     network = E3nnNetwork(network_of(graph, architecture.dropout))
     convolution, norm, links = network.convolutions[which], network.norms[which], links_of(graph, architecture)
     shape = (graph.n_nodes, architecture.channels * (architecture.l_max + 1) ** 2)
     h = torch.randn(shape).to(setting.device).requires_grad_() if which else None
-    return lambda: norm(convolution(h, [graph.scalars[:, None]], links)), shape
+    return lambda: norm(convolution(h, graph.inputs, links)), shape
 
 
 def _kept(forward: Callable[[], Tensor]) -> int:
-    """Bytes of all arrays that are kept for the gradient."""
+    """Bytes of all arrays that autograd stores for the gradient."""
     sizes: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:

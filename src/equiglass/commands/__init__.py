@@ -24,6 +24,7 @@ from equiglass.commands.transfer import transfer
 app = typer.Typer(
     name="equiglass",
     help="Structural order parameters of glass-forming liquids.",
+    epilog="equiglass --debug COMMAND shows where an error comes from.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -9,10 +9,11 @@ def methods() -> None:
     from rich.table import Table
 
     from equiglass.methods import METHODS
+    from equiglass.methods.loading import read_configuration
 
     table = Table("method", "what", "source", "needs", "cost")
     for name in METHODS:
         method = METHODS[name]
-        needs = ", ".join(sorted(method.configuration().needs)) or "-"
+        needs = ", ".join(sorted(read_configuration(method=name).needs)) or "-"
         table.add_row(name, method.about.summary, method.about.source, needs, method.about.cost)
     Console().print(table)

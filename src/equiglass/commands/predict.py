@@ -52,7 +52,7 @@ def predict(
 
 def write_predictions(path: Path, predictions: list[Prediction]) -> None:
     """Extended XYZ with one column per label of the target, and the inherent positions if there are any."""
-    from equiglass.formats import write_xyz
+    from equiglass.formats.xyz import write_xyz
     from equiglass.liquid.targets import TARGETS
 
     frames = []

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from equiglass.files import write_text
-from equiglass.formats import load, write_xyz
+from equiglass.formats import load
+from equiglass.formats.xyz import write_xyz
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import TARGETS, measured
 from equiglass.methods.first_layer import FirstLayerConfiguration

@@ -15,7 +15,7 @@ from equiglass.experiments.declaration import Declaration
 from equiglass.experiments.measures import Measured
 from equiglass.experiments.plan import SPLIT, Group
 from equiglass.experiments.runs import Run, groups_of_runs
-from equiglass.files import reading, write_text
+from equiglass.files import decoding, reading, write_text
 from equiglass.files.tables import csv, records
 from equiglass.machine.environment import environment
 
@@ -83,7 +83,7 @@ def refuse_to_replace(folder: Path, quick: bool) -> None:
     """
     path = folder / f"{folder.name}.json"
     if quick and path.is_file():
-        with reading(path):
+        with reading(path), decoding():
             full = not json.loads(path.read_text(encoding="utf-8"))["quick"]
         if full:
             raise ConfigurationError(f"{folder} holds results of a full run; choose another --out for --quick.")

@@ -1,54 +1,52 @@
-"""Our data set: one HDF5 file of any number of configurations, format "equiglass-dataset", version 2.
+"""Our data set: one HDF5 file of any number of configurations, format "equiglass-dataset", version 3.
 
-    /                              attributes: format, version; failed, where checks failed, in sentences
-    /configurations/000000         attributes: name, temperature, runs, time_labels, prediction_names
-        types                      (N,)               int64
-        box                        (3,)               float64
-        positions                  (N, 3)             float64
-        positions_inherent         (N, 3)             float64
-        times                      (T,)               float64
-        propensity                 (T, N)             float32
-        replica_variance           (T, N)             float32
-        propensity_halves          (2, T, N)          float32
+    /                              attributes: format, version; failed, all failures of the configurations
+    /configurations/000000         attributes: name, temperature, runs, time_labels, prediction_names, failures,
+                                   equilibrated
+        KEY                        every array of `liquid.system.QUANTITIES`, with the type that the table says
         predictions                (P, T, N)          float32
-        mean_displacement          (T, N, 3)          float16: relative precision 5e-4
-        replica_displacements      (T, runs, N, 3)    float16
-        self_scattering            (T, n_types)       float64: F_s(7.25, t)
-        run_temperature            (T,)               float64
-        energy_drift               (T,)               float64
-        momentum                   (T,)               float64
         provenance                 (K, 2)             text: key, value
         potential                  attributes: name, epsilon, sigma, cutoff, truncation
 
-What a configuration does not have is absent. Displacements beyond 1000 are stored as float32. Arrays are
-compressed (gzip with shuffle) and carry check sums. Version 1 has no truncation: its potentials are shifted.
-The attribute "failed" gathers the failures of the configurations.
+What a configuration does not have is absent. Half precision (float16) is precise to 5e-4. Displacements beyond 1000 are
+stored as float32. Arrays are compressed (gzip with shuffle) and carry check sums.
+
+Version 1 has no truncation: its potentials are shifted. Versions 1 and 2 say in the provenance what ``failures`` and
+``equilibrated`` say now, and are translated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from equiglass.errors import EquiglassError
-from equiglass.files import replacing_hdf5, store
+from equiglass.errors import DataError
+from equiglass.files import decoding, replacing_hdf5, store
+from equiglass.formats import FORMATS, Format
 from equiglass.liquid.potential import LennardJones
-from equiglass.liquid.system import System
+from equiglass.liquid.system import QUANTITIES, System
 
 FORMAT = "equiglass-dataset"
-VERSION = 2
+VERSION = 3
 
-_EXACT = ("box", "positions", "positions_inherent", "times")
-_OF_RUNS = ("self_scattering", "run_temperature", "energy_drift", "momentum")
-_SINGLE = ("propensity", "replica_variance", "propensity_halves")
-_HALF = ("mean_displacement", "replica_displacements")
 _LARGEST_HALF = 1000.0
+"""Displacements beyond it are stored in single precision, for half precision leaves them no digits."""
 
-_POTENTIAL = tuple(field.name for field in fields(LennardJones))
+_AGEING = "NOT in equilibrium."
+"""How versions 1 and 2 end the statement on the trajectory if it shows signs of ageing."""
+
+_ATTRIBUTES: dict[str, Callable[[Any], Any]] = {"name": str, "temperature": float, "runs": int, "equilibrated": bool}
+_TEXTS = ("time_labels", "failures")
+_POTENTIAL: dict[str, Callable[[Any], Any]] = {
+    "name": str,
+    "epsilon": np.asarray,
+    "sigma": np.asarray,
+    "cutoff": float,
+    "truncation": str,
+}
 
 
 def write_dataset(systems: Iterable[System], path: Path) -> None:
@@ -68,24 +66,32 @@ def read_dataset(path: Path) -> Iterator[System]:
     """The configurations, in the order they were written.
 
     Raises:
-        EquiglassError: not a data set of ours, or one of a newer version.
+        DataError: not a data set of ours, or one of a newer version.
     """
     import h5py
 
     with h5py.File(path, "r") as file:
-        if file.attrs.get("format") != FORMAT:
-            raise EquiglassError(f"this HDF5 file is not a data set of equiglass (its format is not {FORMAT!r}).")
-        version = int(file.attrs.get("version", 0))
+        with decoding():
+            kind, version = file.attrs.get("format"), int(file.attrs.get("version", 0))
+        if kind != FORMAT:
+            raise DataError(f"this HDF5 file is not a data set of equiglass (its format is not {FORMAT!r}).")
         if version > VERSION:
-            raise EquiglassError(
+            raise DataError(
                 f"the data set has version {version}, and this equiglass reads versions up to {VERSION}; "
                 "install a newer equiglass."
             )
-        configurations = file["configurations"]
-        if not len(configurations):
-            raise EquiglassError("the data set holds no configurations.")
-        for key in sorted(configurations):
-            yield _read(configurations[key])
+        with decoding():
+            configurations = file["configurations"]
+            keys = sorted(configurations)
+        if not keys:
+            raise DataError("the data set holds no configurations.")
+        for key in keys:
+            with decoding():
+                stored = _read(configurations[key])
+            potential = stored.pop("potential")
+            if version < 3:
+                stored |= _translated(stored["provenance"])
+            yield System(potential=LennardJones(**potential) if potential else None, **stored)
 
 
 def _write(group: Any, system: System) -> None:
@@ -98,17 +104,14 @@ def _write(group: Any, system: System) -> None:
         group.attrs["runs"] = int(system.runs)
     if system.equilibrated is not None:
         group.attrs["equilibrated"] = system.equilibrated
-    _write_texts(group, "failures", system.failures)
-    _write_texts(group, "time_labels", system.time_labels)
+    for key in _TEXTS:
+        _write_texts(group, key, getattr(system, key))
     _write_texts(group, "prediction_names", tuple(system.predictions))
-    store(group, "types", system.types)
-    for keys, kind in ((_EXACT, np.float64), (_OF_RUNS, np.float64), (_SINGLE, np.float32), (_HALF, np.float16)):
-        for key in keys:
-            values = getattr(system, key)
-            if values is None:
-                continue
-            exceeds = kind is np.float16 and np.nanmax(np.abs(values), initial=0) > _LARGEST_HALF
-            store(group, key, values.astype(np.float32 if exceeds else kind))
+    for key, quantity in QUANTITIES.items():
+        values = getattr(system, key)
+        if values is not None:
+            exceeds = quantity.stored == "f2" and np.nanmax(np.abs(values), initial=0) > _LARGEST_HALF
+            store(group, key, values.astype("f4" if exceeds else quantity.stored))
     if system.predictions:
         store(group, "predictions", np.stack(list(system.predictions.values())).astype(np.float32))
     if system.potential is not None:
@@ -120,36 +123,39 @@ def _write(group: Any, system: System) -> None:
         group.create_dataset("provenance", data=pairs, dtype=h5py.string_dtype())
 
 
-def _read(group: Any) -> System:
-    arrays = {key: group[key][()] for key in ("types", *_EXACT, *_OF_RUNS, *_SINGLE, *_HALF) if key in group}
+def _read(group: Any) -> dict[str, Any]:
+    """Fields of System by name; that of the potential as fields of its own, empty where there is none."""
+    stored: dict[str, Any] = {key: group[key][()] for key in QUANTITIES if key in group}
     for key in ("types", "positions", "box"):
-        if key not in arrays:
-            raise EquiglassError(f"configuration {group.name}: the array {key!r} is missing.")
-    potential = None
-    if "potential" in group:
-        attributes = group["potential"].attrs
-        potential = LennardJones(**{key: attributes[key] for key in _POTENTIAL if key in attributes})
+        if key not in stored:
+            raise DataError(f"configuration {group.name}: the array {key!r} is missing.")
+    if "name" not in group.attrs:
+        raise DataError(f"configuration {group.name}: the attribute 'name' is missing.")
+    attributes = {key: kind(group.attrs[key]) for key, kind in _ATTRIBUTES.items() if key in group.attrs}
     names = _read_texts(group, "prediction_names")
-    provenance = dict(group["provenance"].asstr()[()].tolist()) if "provenance" in group else {}
-    equilibrated = bool(group.attrs["equilibrated"]) if "equilibrated" in group.attrs else None
-    failures = _read_texts(group, "failures")
-    # Older files have both verdicts in their provenance.
-    if equilibrated is None and "equilibration" in provenance:
-        equilibrated = not provenance["equilibration"].endswith("NOT in equilibrium.")
-    if "failed" in provenance:
-        failures = (provenance.pop("failed"),)
-    return System(
-        **arrays,
-        name=str(group.attrs["name"]),
-        temperature=float(group.attrs["temperature"]) if "temperature" in group.attrs else None,
-        runs=int(group.attrs["runs"]) if "runs" in group.attrs else None,
-        time_labels=_read_texts(group, "time_labels"),
-        potential=potential,
-        predictions=dict(zip(names, group["predictions"][()], strict=True)) if names else {},
-        equilibrated=equilibrated,
-        failures=failures,
-        provenance=provenance,
-    )
+    potential = {}
+    if "potential" in group:
+        given = group["potential"].attrs
+        potential = {key: kind(given[key]) for key, kind in _POTENTIAL.items() if key in given}
+    return {
+        **stored,
+        **attributes,
+        **{key: _read_texts(group, key) for key in _TEXTS},
+        "potential": potential,
+        "predictions": dict(zip(names, group["predictions"][()], strict=True)) if names else {},
+        "provenance": dict(group["provenance"].asstr()[()].tolist()) if "provenance" in group else {},
+    }
+
+
+def _translated(provenance: dict[str, str]) -> dict[str, Any]:
+    """What versions 1 and 2 say in the provenance as the fields of System that hold it now."""
+    provenance = dict(provenance)
+    failed, equilibration = provenance.pop("failed", None), provenance.get("equilibration")
+    return {
+        "failures": () if failed is None else (failed,),
+        "equilibrated": None if equilibration is None else not equilibration.endswith(_AGEING),
+        "provenance": provenance,
+    }
 
 
 def _write_texts(group: Any, key: str, texts: tuple[str, ...]) -> None:
@@ -159,3 +165,16 @@ def _write_texts(group: Any, key: str, texts: tuple[str, ...]) -> None:
 
 def _read_texts(group: Any, key: str) -> tuple[str, ...]:
     return tuple(str(text) for text in group.attrs.get(key, ()))
+
+
+FORMATS.add(
+    "dataset",
+    Format(
+        name="dataset",
+        title="data set of equiglass",
+        suffixes=(".h5", ".hdf5"),
+        recognise=lambda content: content.start.startswith(b"\x89HDF"),
+        read=lambda paths, species: (system for path in paths for system in read_dataset(path)),
+        write=write_dataset,
+    ),
+)

@@ -1,14 +1,15 @@
-"""The table of a configuration's arrays: axes, unit, type on disk and meaning, as metadata of dataclass fields.
+"""The table of a configuration's arrays: axes, unit, type on disk and meaning.
 
-`liquid.system` declares every array with `quantity` and every label with `label`. Checks of shape, data sets, labelled
-npz files, joining along the times and the documentation read the table. A new label is one new field.
+`liquid.system` annotates every array with a `Quantity` and every result of the runs with a `Label`. Checks of shape,
+data sets, labelled npz files, joining along the times and the documentation read this table. A new label is one new
+line there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_type_hints
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from equiglass.errors import DataError
 
 Stored = Literal["i8", "f8", "f4", "f2"]
+"""Types on disk as numpy abbreviates them."""
 
 
 @dataclass(frozen=True)
@@ -23,29 +25,27 @@ class Quantity:
     """One array of a configuration.
 
     Attributes:
-        name: of the field of System, in files too.
-        axes: "T" times, "N" particles, "runs", "types", or a fixed length such as "3".
-        unit: "" for a number without unit; "length", "time", ... are LJ units.
-        stored: type in a data set. Displacements take half precision, which keeps three digits.
-        memory: type in memory.
-        label: whether it is a result of the runs, with times.
-        negative: whether values below zero are possible.
+        layout: names of the axes, "T N 3": "T" times, "N" particles, "runs", "types", or a fixed length.
+        unit: "length", "time", ... in LJ units; "" for a number without unit.
+        stored: type in a data set. Half precision, for displacements, has three digits.
         meaning: one line.
+        negative: whether values below zero are possible.
+        memory: type in memory.
+        name: name of the field of System, in files too; filled in by `quantities`.
     """
 
-    name: str
-    axes: tuple[str, ...]
+    layout: str
     unit: str
     stored: Stored
-    memory: Stored
-    label: bool
-    negative: bool
     meaning: str
+    negative: bool = True
+    memory: Stored = "f8"
+    name: str = ""
 
     @property
-    def axis_of_times(self) -> int:
-        """Which axis is that of the times."""
-        return self.axes.index("T")
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes."""
+        return tuple(self.layout.split())
 
     @property
     def shape(self) -> str:
@@ -60,9 +60,18 @@ class Quantity:
             self.axes,
             sizes,
             np.dtype(self.memory),
-            may_miss=self.label,
+            may_miss=isinstance(self, Label),
             negative=self.negative,
         )
+
+
+class Label(Quantity):
+    """A result of the runs: one of its axes is "T"; NaN stands for what is unknown."""
+
+    @property
+    def axis_of_times(self) -> int:
+        """Which axis is that of the times."""
+        return self.axes.index("T")
 
 
 def checked(
@@ -89,20 +98,28 @@ def checked(
     Raises:
         DataError: not numbers, another shape, values that are infinite or NaN, or negative where they cannot be.
     """
-    try:
-        array: NDArray[Any] = np.asarray(value, dtype=dtype)
-    except (TypeError, ValueError):
-        raise DataError(f"{what} is not an array of numbers.") from None
+    array = numbers(what, value, dtype)
     wanted = [sizes.get(axis, int(axis) if axis.isdecimal() else None) for axis in axes]
     if array.ndim != len(axes) or any(w is not None and w != n for w, n in zip(wanted, array.shape, strict=True)):
         shape = ", ".join(axis if size is None else str(size) for axis, size in zip(axes, wanted, strict=True))
         raise DataError(f"{what} has shape {array.shape}, not ({shape}{',' if len(axes) == 1 else ''}).")
+    if "runs" in axes and not array.flags.writeable:
+        # Large, and checked already when the System that it comes from was made.
+        return array
     bad = np.isinf(array) if may_miss else ~np.isfinite(array)
     if np.any(bad):
         raise DataError(f"{what} holds {int(bad.sum())} values that are not finite numbers.")
     if not negative and np.any(array < 0):
         raise DataError(f"{what} cannot be negative; got {float(np.nanmin(array)):g}.")
     return array
+
+
+def numbers(what: str, value: ArrayLike, dtype: np.dtype[Any] | None = None) -> NDArray[Any]:
+    """The value as an array of that type, float64 if not given; raises DataError if it holds anything but numbers."""
+    try:
+        return np.asarray(value, dtype=np.float64 if dtype is None else dtype)
+    except (TypeError, ValueError):
+        raise DataError(f"{what} is not an array of numbers.") from None
 
 
 def read_only(array: NDArray[Any], given: object = None, large: bool = False) -> NDArray[Any]:
@@ -121,25 +138,13 @@ def read_only(array: NDArray[Any], given: object = None, large: bool = False) ->
     return array
 
 
-def quantity(axes: str, *, unit: str, stored: Stored, meaning: str, negative: bool = True, **given: Any) -> Any:
-    """A field of System that is an array. ``given``: default or default_factory, as in `dataclasses.field`."""
-    entry = {"axes": axes, "unit": unit, "stored": stored, "negative": negative, "meaning": meaning}
-    return field(**given, metadata={"quantity": {**entry, "memory": "i8" if stored == "i8" else "f8", "label": False}})
-
-
-def label(axes: str, *, unit: str, stored: Stored, meaning: str, negative: bool = True, memory: Stored = "f8") -> Any:
-    """A field of System that is a result of the runs, None where it is not known; one of its axes is "T"."""
-    entry = {"axes": axes, "unit": unit, "stored": stored, "negative": negative, "meaning": meaning}
-    return field(default=None, metadata={"quantity": {**entry, "memory": memory, "label": True}})
-
-
 def quantities(owner: type) -> dict[str, Quantity]:
-    """The table of a dataclass: its arrays by name, in the order of the fields."""
+    """The table of a class: its annotated arrays by name, in the order of the fields."""
     table = {}
-    for each in fields(owner):
-        entry = dict(each.metadata.get("quantity", {}))
-        if entry:
-            table[each.name] = Quantity(name=each.name, axes=tuple(entry.pop("axes").split()), **entry)
+    for name, hint in get_type_hints(owner, include_extras=True).items():
+        for entry in getattr(hint, "__metadata__", ()):
+            if isinstance(entry, Quantity):
+                table[name] = replace(entry, name=name)
     return table
 
 

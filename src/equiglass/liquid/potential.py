@@ -62,11 +62,11 @@ class LennardJones:
         """Check that the tables are square, symmetric and positive, and the cutoff and the truncation."""
         for key in ("epsilon", "sigma"):
             table = np.asarray(getattr(self, key), dtype=np.float64)
-            object.__setattr__(self, key, tuple(tuple(float(x) for x in row) for row in table))
             if table.ndim != 2 or table.shape[0] != table.shape[1] or not np.allclose(table, table.T):
                 raise DataError(f"potential {self.name!r}: {key} must be a symmetric square table.")
             if not np.all(np.isfinite(table)) or np.any(table <= 0):
                 raise DataError(f"potential {self.name!r}: every {key} must be positive.")
+            object.__setattr__(self, key, tuple(tuple(float(x) for x in row) for row in table))
         if len(self.epsilon) != len(self.sigma):
             raise DataError(f"potential {self.name!r}: epsilon and sigma have different numbers of types.")
         if not (np.isfinite(self.cutoff) and self.cutoff > 0):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.labels import checked, label, quantities, quantity, read_only
+from equiglass.liquid.labels import Label, Quantity, checked, numbers, quantities, read_only
 from equiglass.liquid.neighbors import minimum_image, wrap
 from equiglass.liquid.potential import LennardJones
 
@@ -50,46 +50,42 @@ class System:
         provenance: where this comes from, as text by key; nothing is decided by it.
     """
 
-    positions: Float = quantity("N 3", unit="length", stored="f8", meaning="thermal positions, wrapped or not")
-    types: NDArray[np.int64] = quantity("N", unit="", stored="i8", meaning="particle types, 0 = A, 1 = B, ...")
-    box: Float = quantity("3", unit="length", stored="f8", meaning="edges of the orthorhombic periodic box")
+    positions: Annotated[Float, Quantity("N 3", "length", "f8", "thermal positions, wrapped or not")]
+    types: Annotated[NDArray[np.int64], Quantity("N", "", "i8", "particle types, 0 = A, 1 = B, ...")]
+    box: Annotated[Float, Quantity("3", "length", "f8", "edges of the orthorhombic periodic box")]
     name: str = "configuration"
     temperature: float | None = None
     potential: LennardJones | None = None
-    positions_inherent: Float | None = quantity(
-        "N 3", unit="length", stored="f8", meaning="positions of the inherent structure", default=None
-    )
+    positions_inherent: Annotated[Float | None, Quantity("N 3", "length", "f8", "inherent structure")] = None
     time_labels: tuple[str, ...] = ()
-    times: Float = quantity(
-        "T", unit="time", stored="f8", meaning="times, ascending", default_factory=lambda: np.empty(0)
+    times: Annotated[Float, Quantity("T", "time", "f8", "times, ascending")] = field(
+        default_factory=lambda: np.empty(0)
     )
-    propensity: Float | None = label(
-        "T N", unit="length", stored="f4", negative=False, meaning="mean over runs of |r(t) - r(0)|"
-    )
-    replica_variance: Float | None = label(
-        "T N", unit="length²", stored="f4", negative=False, meaning="unbiased variance over runs of |r(t) - r(0)|"
-    )
-    propensity_halves: Float | None = label(
-        "2 T N", unit="length", stored="f4", negative=False, meaning="propensity over the even and over the odd runs"
-    )
-    mean_displacement: Float | None = label(
-        "T N 3", unit="length", stored="f2", meaning="mean over runs of r(t) - r(0)"
-    )
-    replica_displacements: NDArray[np.float32] | None = label(
-        "T runs N 3", unit="length", stored="f2", memory="f4", meaning="r(t) - r(0) of every run"
-    )
-    self_scattering: Float | None = label(
-        "T types", unit="", stored="f8", meaning="F_s(7.25, t) of every type, mean over runs and particles"
-    )
-    run_temperature: Float | None = label(
-        "T", unit="temperature", stored="f8", negative=False, meaning="kinetic temperature, mean over runs"
-    )
-    energy_drift: Float | None = label(
-        "T", unit="energy", stored="f8", negative=False, meaning="largest drift of the energy per particle of any run"
-    )
-    momentum: Float | None = label(
-        "T", unit="velocity", stored="f8", negative=False, meaning="largest momentum per particle of any run"
-    )
+    propensity: Annotated[
+        Float | None, Label("T N", "length", "f4", "mean over runs of |r(t) - r(0)|", negative=False)
+    ] = None
+    replica_variance: Annotated[
+        Float | None, Label("T N", "length²", "f4", "unbiased variance over runs of |r(t) - r(0)|", negative=False)
+    ] = None
+    propensity_halves: Annotated[
+        Float | None, Label("2 T N", "length", "f4", "propensity over the even and over the odd runs", negative=False)
+    ] = None
+    mean_displacement: Annotated[Float | None, Label("T N 3", "length", "f2", "mean over runs of r(t) - r(0)")] = None
+    replica_displacements: Annotated[
+        NDArray[np.float32] | None, Label("T runs N 3", "length", "f2", "r(t) - r(0) of every run", memory="f4")
+    ] = None
+    self_scattering: Annotated[
+        Float | None, Label("T types", "", "f8", "F_s(7.25, t) of every type, mean over runs and particles")
+    ] = None
+    run_temperature: Annotated[
+        Float | None, Label("T", "temperature", "f8", "kinetic temperature, mean over runs", negative=False)
+    ] = None
+    energy_drift: Annotated[
+        Float | None, Label("T", "energy", "f8", "largest drift of the energy per particle of any run", negative=False)
+    ] = None
+    momentum: Annotated[
+        Float | None, Label("T", "velocity", "f8", "largest momentum per particle of any run", negative=False)
+    ] = None
     runs: int | None = None
     predictions: Mapping[str, Float] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
@@ -130,7 +126,7 @@ class System:
         self._set("provenance", dict(self.provenance))
 
     def _checked_box(self) -> Float:
-        box = np.asarray(self.box, dtype=np.float64)
+        box = numbers(f"{self.name}: box", self.box)
         if box.shape != (3,) or not np.all(np.isfinite(box)) or np.any(box <= 0):
             raise DataError(
                 f"{self.name}: the box must be three positive edge lengths of an orthorhombic periodic box; "
@@ -152,7 +148,7 @@ class System:
         return read_only(np.asarray(types, np.int64), given=self.types)
 
     def _checked_times(self) -> Float:
-        times = np.asarray(self.times, dtype=np.float64)
+        times = numbers(f"{self.name}: times", self.times)
         n_times = len(self.time_labels)
         if times.shape != (n_times,) or not np.all(np.isfinite(times)) or np.any(np.diff(times) <= 0):
             raise DataError(
@@ -188,7 +184,7 @@ class System:
 
     def __repr__(self) -> str:
         counts = np.bincount(self.types)
-        said = [" + ".join(f"{counts[kind]} {type_name(kind)}" for kind in np.flatnonzero(counts))]
+        said = [" + ".join(f"{counts[kind]} {type_name(kind)}" for kind in np.flatnonzero(counts).tolist())]
         if self.temperature is not None:
             said.append(f"T = {self.temperature:g}")
         if len(self.times):
@@ -242,7 +238,7 @@ class System:
 QUANTITIES = quantities(System)
 """All arrays of a configuration by name."""
 
-LABELS = {name: each for name, each in QUANTITIES.items() if each.label}
+LABELS = {name: each for name, each in QUANTITIES.items() if isinstance(each, Label)}
 """The arrays that the runs give, with an axis of times."""
 
 

@@ -59,8 +59,8 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     loaded = [load_predictor(path) for path in files]
     if len(loaded) == 1:
         return named(loaded[0], str(run))
-    names = [f"{run}/{member.path.name}" for member in members]
-    return Ensemble(str(run), tuple(named(one, name) for one, name in zip(loaded, names, strict=True)))
+    averaged = (named(one, f"{run}/{member.path.name}") for one, member in zip(loaded, members, strict=True))
+    return Ensemble(str(run), tuple(averaged))
 
 
 def load_predictor(path: Path) -> Predictor:

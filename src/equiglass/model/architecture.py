@@ -12,7 +12,7 @@ OLD_KEYS = {
     "norm_momentum": "norm_momentum",
     "decoder_gain": "prior_scale",
 }
-"""Keys that older configurations and model files have beside the others, and their names under ``advanced``."""
+"""Keys of the top level in older configurations and model files, and their names under ``advanced``."""
 
 
 class Advanced(BaseModel):
@@ -44,7 +44,7 @@ class Architecture(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _old_keys(cls, given: Any) -> Any:
-        """Older files have the advanced keys beside the others; such a key replaces one under ``advanced``."""
+        """Older files have the advanced keys at the top level; such a key replaces the one under ``advanced``."""
         if not isinstance(given, dict) or not OLD_KEYS.keys() & given.keys():
             return given
         advanced = given.get("advanced", {})

@@ -93,7 +93,7 @@ def build_graph(
         cutoff: d_c, the length that edges stay below, LJ length.
         structure: the positions that make the graph.
         n_types: length of the one-hot; by default the number of types in ``system``.
-        inputs: node inputs by degree l beside the one-hot of the type, each (N, 2 l + 1, channels).
+        inputs: node inputs by degree l without the one-hot of the type, each (N, 2 l + 1, channels).
         dtype: precision of the real numbers.
 
     Raises:

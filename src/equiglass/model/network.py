@@ -97,6 +97,6 @@ def invariants(h: Tensor, l_max: int) -> Tensor:
     """(N, (l_max + 1)^2, C) to (N, (l_max + 1) * C): l = 0 as it is, the norm over m of the rest (eq. 23)."""
     squares = h[:, 1:] ** 2
     sums = [squares[:, l * l - 1 : (l + 1) ** 2 - 1].sum(1) for l in range(1, l_max + 1)]
-    # The norm of a vector that vanishes has no slope there; 0 is taken for it.
+    # The norm has no gradient at 0; 0 is taken for it.
     norms = [torch.where(s > 0, torch.where(s > 0, s, 1.0).sqrt(), 0.0) for s in sums]
     return torch.cat([h[:, 0], *norms], dim=1)

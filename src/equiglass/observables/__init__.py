@@ -9,7 +9,6 @@ from equiglass.observables.ceiling import ceiling_of_halves, ceilings_of_noise, 
 from equiglass.observables.correlation import Score, correlation, correlation_error, pearson
 from equiglass.observables.crystal import crystal_like, crystal_like_of_positions
 from equiglass.observables.dynamics import (
-    WAVE_NUMBER,
     OverTime,
     first_crossings,
     mean_square_of_displacements,
@@ -50,7 +49,6 @@ from equiglass.observables.susceptibility import (
 __all__ = [
     "GLASSBENCH",
     "PAPER",
-    "WAVE_NUMBER",
     "Estimate",
     "FourPoint",
     "OverTime",

@@ -14,13 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.state_points import WAVE_NUMBER
 from equiglass.liquid.system import System, type_name
 from equiglass.observables.estimate import Estimate, bootstrap
 from equiglass.observables.fields import complete
 from equiglass.observables.selection import ParticleType, mask_of, type_index
-
-WAVE_NUMBER = 7.25
-"""The first peak of the structure factor of A in the Kob-Andersen mixture, inverse LJ length."""
 
 
 class OverTime(NamedTuple):

@@ -6,6 +6,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -70,7 +71,8 @@ class Model(ABC):
         needs: what a configuration must have.
     """
 
-    method: str
+    method: ClassVar[str]
+
     name: str
     target: str
     times: Mapping[str, float]

@@ -63,14 +63,12 @@ class Predictor(Model):
     """A model of one method. A method is a subclass in a module of its own, added to `equiglass.methods.METHODS`.
 
     Attributes:
-        method: name of the method, as ``--method`` takes it.
         about: the method in words.
         file_format: the format that its model file names.
         version: newest version of that format.
         configuration: class of its settings.
     """
 
-    method: ClassVar[str]
     about: ClassVar[About]
     file_format: ClassVar[str]
     version: ClassVar[int] = 1

@@ -69,8 +69,13 @@ def read_representation(path: Path | str) -> list[Described]:
     import h5py
 
     with reading(Path(path)), h5py.File(path, "r") as file:
-        if file.attrs.get("format") != FORMAT or file.attrs["version"] > VERSION:
-            raise DataError(f"this is not a file of format {FORMAT!r} up to version {VERSION}.")
+        if file.attrs.get("format") != FORMAT:
+            raise DataError(f"this is not a file of format {FORMAT!r}.")
+        if file.attrs["version"] > VERSION:
+            raise DataError(
+                f"the file has version {file.attrs['version']}; this equiglass reads {FORMAT} up to version {VERSION}. "
+                "Install a newer equiglass."
+            )
         groups = [file["configurations"][key] for key in sorted(file["configurations"])]
         return [
             Described(

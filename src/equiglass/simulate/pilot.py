@@ -1,7 +1,7 @@
 """The times when F_k(t) has fallen to given values, from a pilot run of every configuration.
 
-F is that of type 0, the mean over the configurations, each of which runs once at constant energy. The pilot runs
-advance by an octave of time at once, all of them, until F has fallen to the smallest value.
+F is that of type 0, averaged over the configurations, each of which runs once at constant energy. All pilot runs
+advance together by one octave of time after the other, until F has fallen to the smallest value.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError
 from equiglass.files import write_text
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
@@ -25,23 +25,23 @@ from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
 
 PER_OCTAVE = 8
-"""Times of the pilot runs in a factor of 2; in between, F is linear in the logarithm of the time."""
+"""Number of times per factor of 2; between them, F is linear in the logarithm of time."""
 
 
 def find_times(
     wanted: ScatteringTimes, ensemble: Ensemble, starts: Sequence[System], parts: Path, workers: Workers
 ) -> dict[str, float]:
-    """The time of every value of F, by label; leaves them in times.json.
+    """The time of every value of F, by label; writes them to times.json.
 
     Args:
         wanted: values of F, and the wave number.
         ensemble: seed and timestep.
         starts: configurations of one liquid at one temperature.
         parts: folder of the pieces of work.
-        workers: who runs.
+        workers: for the runs.
 
     Raises:
-        EquiglassError: F has not fallen to the smallest value after the longest time.
+        ConfigurationError: F has not fallen to the smallest value after the longest time.
     """
     result, folder = parts / "times.json", parts / "pilot"
     if not result.exists():
@@ -55,7 +55,7 @@ def find_times(
         while not F.size or F.min() > values[-1]:
             octave = len(times) // PER_OCTAVE
             if times.size and times[-1] >= wanted.longest:
-                raise EquiglassError(
+                raise ConfigurationError(
                     f"F has fallen to {F[-1]:.3f} after {times[-1]:.4g}, not yet to {values[-1]:.3f}; "
                     "raise times.longest or leave out the small values of F."
                 )
@@ -76,7 +76,7 @@ def _advance(
     number: int,
     start: System,
 ) -> Float:
-    """F of one configuration at the last ``PER_OCTAVE`` of the times; leaves NUMBER-OCTAVE.npz."""
+    """F of one configuration at the last ``PER_OCTAVE`` of the times; writes NUMBER-OCTAVE.npz."""
     result = folder / f"{number:04d}-{octave:02d}.npz"
     if not result.exists():
         assert start.potential is not None

@@ -1,11 +1,11 @@
-"""What to simulate: mixture, state point, equilibration, and the times of the iso-configurational runs."""
+"""The protocol of a simulation: mixture, state point, equilibration, and times of the iso-configurational runs."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import numpy as np
 import yaml
@@ -20,20 +20,21 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     Tag,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError, EquiglassError
+from equiglass.files.settings import read_settings, validate
 from equiglass.liquid.potential import KOB_ANDERSEN, MIXTURES, WCA, LennardJones
+from equiglass.liquid.state_points import WAVE_NUMBER
 
 PRESETS = Path(__file__).with_name("presets")
-"""Protocols that come with the package."""
+"""Folder of the protocols of the package."""
 
 
 def _read_potential(value: Any) -> Any:
-    """A mixture by name, or from its tables; what is left out is that of the mixture of this name."""
+    """A mixture by name, or from its tables; missing tables are those of the mixture with this name."""
     if isinstance(value, str):
         value = {"name": value}
     if not isinstance(value, dict):
@@ -83,12 +84,12 @@ def _kind_of_times(value: Any) -> str:
 
 
 class ScatteringTimes(BaseModel):
-    """The times when F_k(t), the self intermediate scattering function of type 0, has fallen to these values.
+    """Times at which F_k(t), the self intermediate scattering function of type 0, has fallen to given values.
 
     Attributes:
         F: values between 0 and 1; "1/e" may be written so.
         k: wave number; 7.25 is the first peak of the structure factor of A in the Kob-Andersen mixture.
-        longest: the time after which to give up looking for the smallest value.
+        longest: the time after which the search for the smallest value stops.
 
     Source: Bapst et al., Nature Physics 16, 448 (2020), doi 10.1038/s41567-020-0842-8.
     """
@@ -96,7 +97,7 @@ class ScatteringTimes(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     F: Annotated[tuple[float | str, ...], Field(min_length=1)]
-    k: PositiveFloat = 7.25
+    k: PositiveFloat = WAVE_NUMBER
     longest: PositiveFloat
 
     @field_validator("F")
@@ -143,12 +144,12 @@ class Ensemble(BaseModel):
         potential: a mixture's name ("kob-andersen") or its tables (name, epsilon, sigma, cutoff, truncation); may be
             left out where the configurations know theirs.
         temperature: of the velocities of the runs; may be left out where the configurations know theirs.
-        runs: runs of each configuration.
+        runs: number of runs per configuration.
         times: value of every time by label; a plain list or a grid (first, last, number) is labelled "1", "2", ...;
             or values of F_k(t).
         timestep: the longest integration step.
-        keep_displacements: store those of every run, not their averages alone.
-        seed: of everything random.
+        keep_displacements: store the displacements of every run, not only their averages.
+        seed: of all random numbers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -179,11 +180,11 @@ class Ensemble(BaseModel):
         return tuple(self.times.values if isinstance(self.times, ScatteringTimes) else self.times)
 
     def rng(self, *key: int) -> np.random.Generator:
-        """Random numbers particular to the key."""
+        """A random generator of its own for each key."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     def to_yaml(self) -> str:
-        """The protocol as text that can be read again."""
+        """The protocol as YAML; reading it again gives the same protocol."""
         return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False)
 
 
@@ -195,10 +196,10 @@ class Protocol(Ensemble):
         temperature: of the equilibrium liquid and of the velocities of the runs.
         n_particles: number of particles.
         composition: share of every type, summing to 1, or their numbers, summing to ``n_particles``.
-        density: number density, constant;
-        pressure: or the pressure, constant: every configuration then has a box of its own.
+        density: number density of a simulation at constant volume.
+        pressure: of a simulation at constant pressure, where every configuration has its own box.
         equilibration: melt, ramp and wait.
-        configurations: how many to take from the trajectory.
+        configurations: number of configurations from the trajectory.
         spacing: time between successive configurations.
     """
 
@@ -243,61 +244,41 @@ class Protocol(Ensemble):
     def first_box(self) -> NDArray[np.float64]:
         """Edges of the cubic box in the beginning, (3,).
 
-        At constant pressure, its density times the mean of sigma_ab^3 over pairs is 1, as in a dense liquid.
+        At constant pressure, the density times the mean of sigma_ab^3 over pairs is 1, as in a dense liquid.
         """
         shares = self.counts / self.n_particles
         density = self.density or 1 / (shares @ np.asarray(self.potential.sigma) ** 3 @ shares)
         return np.full(3, (self.n_particles / density) ** (1 / 3))
 
 
-Model = TypeVar("Model", bound=Ensemble)
-
-
 def presets() -> dict[str, str]:
-    """Name and description, its first line, of every protocol that comes with the package."""
+    """Name and description (the first line) of every protocol of the package."""
     files = sorted(PRESETS.glob("*.yaml"))
     return {file.stem: file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ") for file in files}
 
 
 def load_protocol(protocol: Path | str) -> Protocol:
-    """Read a protocol from a YAML file, or by its name one that comes with the package.
+    """Read a protocol from a YAML file, or one of the package by its name.
 
     Raises:
-        EquiglassError: the file cannot be read, or a key is unknown, missing or out of range.
+        ConfigurationError: the file cannot be read, or a key is unknown, missing or out of range.
     """
-    return _validated(Protocol, protocol, _read(protocol))
+    return validate(Protocol, _read(protocol), str(protocol))
 
 
 def load_ensemble(protocol: Path | str) -> Ensemble:
-    """Read from a protocol what concerns the runs; what concerns the making of configurations is passed over.
+    """Read the part of a protocol that describes the runs; the part that describes the configurations is ignored.
 
     Raises:
-        EquiglassError: the file cannot be read, or a key is unknown, missing or out of range.
+        ConfigurationError: the file cannot be read, or a key is unknown, missing or out of range.
     """
-    content = _read(protocol)
-    if isinstance(content, dict):
-        making = set(Protocol.model_fields) - set(Ensemble.model_fields)
-        content = {key: value for key, value in content.items() if key not in making}
-    return _validated(Ensemble, protocol, content)
+    making = set(Protocol.model_fields) - set(Ensemble.model_fields)
+    settings = {key: value for key, value in _read(protocol).items() if key not in making}
+    return validate(Ensemble, settings, str(protocol))
 
 
-def _read(protocol: Path | str) -> Any:
+def _read(protocol: Path | str) -> dict[str, Any]:
     path = PRESETS / f"{protocol}.yaml" if str(protocol) in presets() else Path(protocol)
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        names = f" Protocols of the package are {', '.join(presets())}." if not path.exists() else ""
-        raise EquiglassError(f"{path}: cannot be read ({error.strerror}).{names}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise EquiglassError(f"{path}: not a YAML file ({' '.join(str(error).split())}).") from None
-
-
-def _validated(kind: type[Model], protocol: Path | str, content: Any) -> Model:
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'protocol'}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors(include_url=False)
-        )
-        raise EquiglassError(f"{protocol}: not a protocol. {wrong}.") from None
+    if not path.exists():
+        raise ConfigurationError(f"{path} does not exist. Protocols of the package are {', '.join(presets())}.")
+    return read_settings(path)

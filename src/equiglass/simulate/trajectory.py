@@ -1,9 +1,10 @@
-"""The equilibrium trajectory: melt, ramp, wait, then one configuration after another."""
+"""The equilibrium trajectory: melt, ramp, equilibrate, then take one configuration after another."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,6 @@ from equiglass.files import replacing
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.system import System
-from equiglass.simulate.checks.checks import NOT_IN_EQUILIBRIUM
 from equiglass.simulate.lammps import State, constant_temperature
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Protocol
@@ -19,11 +19,26 @@ from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
 
 LARGEST_DIFFERENCE = 3.36
-"""Between the halves of a trajectory, in standard errors: Student's t at 1 %, two-sided, five blocks against five."""
+"""Largest difference between the halves of a trajectory in equilibrium, in standard errors: Student's t at 1 %,
+two-sided, five blocks against five."""
 
 TEMPERATURE_DIFFERENCE = 0.005
-"""Between the halves, in units of T, below which that of the temperature does not count. A thermostat imposes the
-temperature within its damping time, however long the liquid takes to relax; a significant difference may be tiny."""
+"""A smaller difference in temperature between the halves, in units of T, does not count even if it is significant. A
+thermostat imposes the temperature within its damping time, however slowly the liquid relaxes."""
+
+
+class Equilibrium(NamedTuple):
+    """Whether the trajectory of the configurations is in equilibrium.
+
+    Attributes:
+        steady: the verdict.
+        statement: the numbers and the verdict as a sentence.
+        halves: means of both halves and their difference in standard errors, by quantity.
+    """
+
+    steady: bool
+    statement: str
+    halves: dict[str, dict[str, float]]
 
 
 def stages(protocol: Protocol) -> list[tuple[str, float, float, float]]:
@@ -39,7 +54,7 @@ def stages(protocol: Protocol) -> list[tuple[str, float, float, float]]:
 
 
 def run_trajectory(protocol: Protocol, parts: Path, workers: Workers, finished: Callable[[str], None]) -> None:
-    """Stage by stage: leaves NAME.npz (positions, box, energy, temperature, density) and NAME.restart of each."""
+    """Run all stages; each writes NAME.npz (positions, box, energy, temperature, density) and NAME.restart."""
     folder = parts / "trajectory"
     folder.mkdir(exist_ok=True)
     previous: Path | None = None
@@ -81,7 +96,7 @@ def _lattice(protocol: Protocol) -> State:
 
 
 def configuration_of(protocol: Protocol, parts: Path, index: int) -> System:
-    """Configuration ``index``, from 1, of the trajectory."""
+    """Configuration number ``index``, from 1, of the trajectory."""
     with np.load(parts / "trajectory" / f"configuration-{index:04d}.npz") as saved:
         return System(
             positions=saved["positions"],
@@ -96,8 +111,8 @@ def configuration_of(protocol: Protocol, parts: Path, index: int) -> System:
         )
 
 
-def equilibrium(protocol: Protocol, parts: Path) -> tuple[str, dict[str, dict[str, float]]]:
-    """Is the liquid in equilibrium? In words, and in numbers by quantity."""
+def equilibrium(protocol: Protocol, parts: Path) -> Equilibrium:
+    """Compare the two halves of the trajectory of the configurations: is the liquid in equilibrium?"""
     watched = {"potential_energy": "energy", "temperature": "temperature"}
     if protocol.pressure is not None:
         watched["density"] = "density"
@@ -120,13 +135,13 @@ def equilibrium(protocol: Protocol, parts: Path) -> tuple[str, dict[str, dict[st
     statement = (
         f"In the first and in the second half of the trajectory of the configurations (time "
         f"{protocol.configurations * protocol.spacing:g}) the {'; the '.join(compared)}: "
-        + ("no sign of ageing." if steady else NOT_IN_EQUILIBRIUM)
+        + ("no sign of ageing." if steady else "NOT in equilibrium.")
     )
-    return statement, halves
+    return Equilibrium(steady, statement, halves)
 
 
 def compare_halves(series: Float) -> dict[str, float]:
-    """Means of the two halves and their difference in standard errors, from five blocks each."""
+    """Means of the two halves and their difference in standard errors, from five blocks per half."""
     blocks = np.array([block.mean() for block in np.array_split(series, 10)])
     first, second = blocks[:5], blocks[5:]
     error = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 5)

@@ -1,4 +1,4 @@
-"""Who does the pieces of work: threads of this process, each with a LAMMPS of its own, or the workers of Parsl."""
+"""Workers for the pieces of work: threads of this process, each with its own LAMMPS process, or those of Parsl."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError, EquiglassError, SetupError
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Workers, and how many pieces of work to give them at once."""
+    """Workers, and the number of simultaneous pieces of work."""
 
     executor: Executor
     jobs: int
@@ -31,7 +31,7 @@ class Workers:
             work: arguments; taken from the iterable only as they are needed.
 
         Raises:
-            EquiglassError: a worker was lost.
+            SetupError: a worker was lost.
         """
         given: deque[Future[Any] | None] = deque()
         for arguments in work:
@@ -50,19 +50,20 @@ def _result(future: Future[Any] | None) -> Any:
         raise
     except Exception as error:
         cause = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise EquiglassError(f"A piece of work was not finished ({cause}); --resume goes on with it.") from error
+        raise SetupError(f"A piece of work was not finished ({cause}); --resume continues with it.") from error
 
 
 @contextmanager
 def working(jobs: int, parsl: Path | None = None) -> Iterator[Workers]:
-    """Workers for the time of the block.
+    """Workers for the duration of the block.
 
     Args:
-        jobs: pieces of work at once.
+        jobs: number of simultaneous pieces of work.
         parsl: a Python file that defines ``config``, a ``parsl.Config``; threads of this process without it.
 
     Raises:
-        EquiglassError: Parsl is not installed, or there is no configuration in the file.
+        SetupError: Parsl is not installed.
+        ConfigurationError: the file cannot be read or defines no configuration.
     """
     executor = ThreadPoolExecutor(jobs) if parsl is None else _parsl(parsl)
     try:
@@ -78,13 +79,13 @@ def _parsl(file: Path) -> Executor:
     try:
         from parsl.concurrent import ParslPoolExecutor
     except ImportError:
-        raise EquiglassError("Parsl is not installed; install it with: pip install equiglass[parsl]") from None
+        raise SetupError("Parsl is not installed; install it with: pip install equiglass[parsl]") from None
     try:
         config = runpy.run_path(str(file))["config"]
     except OSError as error:
-        raise EquiglassError(f"{file}: cannot be read ({error.strerror}).") from None
+        raise ConfigurationError(f"{file}: cannot be read ({error.strerror}).") from None
     except KeyError:
-        raise EquiglassError(f"{file}: defines no config = parsl.Config(...).") from None
+        raise ConfigurationError(f"{file}: defines no config = parsl.Config(...).") from None
     # Parsl looks for its own programs on the PATH, where those of an environment that is not activated are missing.
     os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     return ParslPoolExecutor(config)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from equiglass.liquid.arrays import Float
 
 
-def solve_ridge(covariance: Float, cross: Float, damping: ArrayLike) -> Float:
+def solve_ridge(covariance: Float, cross: Float, damping: float | Float) -> Float:
     """Minimum over w of <(y - w . x)^2> + sum_f damping_f w_f^2 for centred x and y: (<x x^T> + D) w = <x y>.
 
     Args:

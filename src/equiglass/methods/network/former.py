@@ -10,14 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from equiglass.errors import DataError
 from equiglass.model.inputs.choice import Inputs
 
 
 def upgraded(tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and description as version 5 has them."""
+    if "standardisation.scalar_mean" in tensors:
+        tensors, description = _with_named_scalars(tensors, description)
     old = {key.removeprefix("standardisation."): value for key, value in tensors.items()}
     new = {key: value for key, value in tensors.items() if not key.startswith("standardisation.")}
     n_types, n_times, _ = tensors["network.decoder"].shape
@@ -31,5 +35,28 @@ def upgraded(tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> t
         new[f"inputs.{name}.0.mean"], new[f"inputs.{name}.0.scale"] = mean, scale
         if name == "displacement_inherent":
             new[f"inputs.{name}.1.mean"] = torch.zeros_like(mean)
-            new[f"inputs.{name}.1.scale"] = torch.hypot(mean, scale)
+            new[f"inputs.{name}.1.scale"] = torch.from_numpy(np.hypot(mean.numpy(), scale.numpy()))
     return new, {"target": "propensity", **description, "inputs": inputs.model_dump()}
+
+
+def _with_named_scalars(
+    tensors: Mapping[str, Tensor], description: Mapping[str, Any]
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A file of a development state of version 3, whose node scalars are numbered, with the energy by its name.
+
+    Raises:
+        DataError: the distance to the inherent structure is among its inputs; no later version has it in that form.
+    """
+    inputs = dict(description["inputs"])
+    if inputs.pop("distance", False) or inputs.get("generations", 0):
+        raise DataError(
+            "the model takes the distance to the inherent structure, or averages, in a form that only a development "
+            "state of version 3 had. Train it again; the input displacement_inherent holds the distance."
+        )
+    mean, scale = (tensors[f"standardisation.scalar_{name}"] for name in ("mean", "scale"))
+    known = mean.shape[1] > 0
+    energy = {
+        "standardisation.energy_mean": mean[:, 0] if known else torch.zeros(len(mean), dtype=mean.dtype),
+        "standardisation.energy_scale": scale[:, 0] if known else torch.ones(len(scale), dtype=scale.dtype),
+    }
+    return {**tensors, **energy}, {**description, "inputs": inputs}

@@ -126,13 +126,11 @@ class NetworkPredictor(Predictor):
         network = Network(architecture, inputs.channels(n_types), n_types, len(times)).to(device)
         data = TrainingData.of(training, n_types)
 
-        def model(line: TargetStandardisation) -> Self:
-            return cls(network, inputs, times, standardisation, line, data, configuration.target)
-
         def save(
             path: Path, line: TargetStandardisation, extra: Mapping[str, Tensor], state: Mapping[str, Any]
         ) -> None:
-            model(line).save(path, extra, state)
+            now = cls(network, inputs, times, standardisation, line, data, configuration.target)
+            now.save(path, extra, state)
 
         def sample(system: System, computed: Computed) -> Sample:
             if system.n_types > n_types:
@@ -149,7 +147,7 @@ class NetworkPredictor(Predictor):
         course = Course(network, configuration, line, list(times), _weights, save, folder)
         calibrated = course.run(learned, scored, watch)
         network.cpu()
-        return model(calibrated)
+        return cls(network, inputs, times, standardisation, calibrated, data, configuration.target)
 
     def save(
         self, path: Path, extra: Mapping[str, Tensor] | None = None, state: Mapping[str, Any] | None = None

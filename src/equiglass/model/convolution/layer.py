@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from equiglass.model.architecture import Architecture
-from equiglass.model.convolution.backend import convolve
+from equiglass.model.convolution.backend import convolve, hidden_moments
 from equiglass.model.convolution.operation import Dropout, Edges, Radial
 from equiglass.model.convolution.paths import Paths
-from equiglass.model.radial import RadialTrunk
 
 
 class Convolution(nn.Module):
@@ -23,7 +22,7 @@ class Convolution(nn.Module):
         self.paths = paths
         self.norm = a.advanced.neighbors**-0.5
         self.dropout = a.dropout
-        self.trunk = RadialTrunk(a.basis_size, a.radial_width)
+        self.trunk = RadialHiddenLayer(a.basis_size, a.radial_width)
         self.radial = nn.Linear(a.radial_width, paths.combinations)
         self.mixing = nn.ParameterList()
         for l_out in range(a.l_max + 1):
@@ -52,3 +51,34 @@ class Convolution(nn.Module):
             key = torch.randint(-(2**63), 2**63 - 1, (), device=edges.basis.device)
             dropout = Dropout(self.dropout, key)
         return convolve(h, inputs, edges, weights, mixing or list(self.mixing), self.norm, self.paths, dropout)
+
+
+class RadialHiddenLayer(nn.Module):
+    """Hidden layer of the radial MLP (eq. 25): linear, ReLU, batch norm; all paths and channels of a layer share it."""
+
+    def __init__(self, basis_size: int, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(basis_size, width)
+        self.norm = nn.BatchNorm1d(width)
+
+    def forward(self, basis: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """W1, b1, scale and shift of `equiglass.model.convolution.operation.Radial` for these edges, (E, B).
+
+        In training the batch is the edges. A batch of fewer than two edges has no variance; it is normalised with the
+        running averages.
+        """
+        weight, bias, norm, edges = self.linear.weight, self.linear.bias, self.norm, len(basis)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        assert norm.num_batches_tracked is not None
+        mean, variance = norm.running_mean, norm.running_var
+        if self.training and edges > 1:
+            mean, variance = hidden_moments(basis, weight, bias)
+            with torch.no_grad():
+                assert norm.momentum is not None
+                norm.running_mean.lerp_(mean, norm.momentum)
+                # As in torch: the biased variance normalises the batch, the unbiased one enters the average.
+                norm.running_var.lerp_(variance * (edges / (edges - 1)), norm.momentum)
+                norm.num_batches_tracked += 1
+        scale = norm.weight * torch.rsqrt(variance + norm.eps)
+        return weight, bias, scale, norm.bias - mean * scale

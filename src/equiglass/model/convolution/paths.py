@@ -6,9 +6,9 @@ Conventions, stated here once and used by every implementation of the convolutio
   l = 0..l_max has K = (l_max+1)^2 components, those of l at rows l^2..(l+1)^2.
 - All triplets with |l_in - l_edge| <= l_out <= l_in + l_edge and every l <= l_max are paths: SE(3), no parity rule.
 - Paths are ordered by l_in, then l_edge, then l_out.
-- What enters a layer are the channels of the field h, as many for every degree, and after them the inputs of the
-  nodes, as many as there are of that degree: scalars (l = 0), vectors (l = 1), ... A path carries the channels of
-  both at its l_in. The first layer has no field; degrees at which nothing enters have no paths.
+- The channels of the field h enter a layer first, equally many for every degree; the node inputs of the same degree
+  follow: scalars (l = 0), vectors (l = 1), ... A path carries all channels of its l_in. The first layer has no field.
+  A degree without channels has no paths.
 - The coefficients are <l_in m_in l_edge m_edge | l_out m_out> = sqrt(2 l_out + 1) * (3j of e3nn), so coupling with
   Y^0 = 1 is the identity.
 

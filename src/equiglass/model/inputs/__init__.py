@@ -1,4 +1,4 @@
-"""Node inputs: what the network sees of every particle beside place and type, one module per input."""
+"""Node inputs: quantities of every particle that the network sees in addition to place and type, one per module."""
 
 from __future__ import annotations
 

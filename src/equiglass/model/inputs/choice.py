@@ -17,12 +17,12 @@ class Inputs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     positions: Structure = Field("thermal", description="positions that make the graph")
-    nodes: tuple[str, ...] = Field(("energy_inherent",), description="names of the node inputs beside the type")
+    nodes: tuple[str, ...] = Field(("energy_inherent",), description="names of the node inputs; the type is always one")
     generations: int = Field(
         0,
         ge=0,
-        description="the target is a line in the network's output and in the scalar node inputs averaged over this many "
-        "generations of neighbours",
+        description="the line from the network's output to the target includes the scalar node inputs averaged over "
+        "this many generations of neighbours",
     )
 
     @model_validator(mode="before")
@@ -70,7 +70,7 @@ class Inputs(BaseModel):
 
     @property
     def n_scalars(self) -> int:
-        """Number of scalar node inputs beside the one-hot of the type."""
+        """Number of scalar node inputs without the one-hot of the type."""
         return sum(0 in x.degrees for x in self.chosen)
 
     @property

@@ -1,4 +1,4 @@
-"""Node input: the displacement of a particle to the inherent structure, its length as a scalar and itself as a vector."""
+"""Node input: the displacement of a particle to the inherent structure; its length is a scalar, itself a vector."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.formats.glassbench import TIMES
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.state_points import F_AT_TAU_ALPHA, F_AT_TAU_ALPHA_ERROR, TAU_ALPHA_BY_TEMPERATURE
 from equiglass.liquid.system import type_name
 from equiglass.observables import known_mean
 from equiglass.simulate.checks.measurement import StatePoint, radii
@@ -36,14 +36,8 @@ SIGNIFICANCE = 0.01
 """Significance level of a difference between two sets of configurations, divided by the number of quantities that are
 compared (Bonferroni)."""
 
-AT_RELAXATION = 0.27
-"""F_s(7.25, t) of A at the published tau_alpha, which are later than the times of 1/e (measured at T = 0.44)."""
-
-AT_RELAXATION_ERROR = 0.026
-"""Standard error of AT_RELAXATION over the ten measured configurations, whose values are between 0.12 and 0.38."""
-
 PUBLISHED_WITHIN = 0.25
-"""Largest relative distance between the published tau_alpha and the time where F_s is AT_RELAXATION within two
+"""Largest relative distance between the published tau_alpha and the time where F_s is F_AT_TAU_ALPHA within two
 standard errors."""
 
 Verdict = Literal["passed", "failed", "reported", "not computed"]
@@ -247,32 +241,32 @@ def _published(state: StatePoint) -> Check | None:
     """For the state points of GlassBench: F_s at the published tau_alpha, and the time where F_s is 0.27."""
     shares = state.counts / state.counts.sum()
     is_known = (
-        state.temperature in TIMES
+        state.temperature in TAU_ALPHA_BY_TEMPERATURE
         and state.potential == KOB_ANDERSEN
         and abs(state.density.mean() - 1.2) < 0.005
         and abs(shares[0] - 0.8) < 0.01
     )
     if not is_known or state.temperature is None:
         return None
-    name, published = "published tau_alpha", TIMES[state.temperature][6]
+    name, published = "published tau_alpha", TAU_ALPHA_BY_TEMPERATURE[state.temperature]
     F = known_mean(state.scattering[:, :, 0])
     known = ~np.isnan(F)
     times, F = state.times[known], F[known]
     at = np.flatnonzero(np.isclose(times, published, rtol=1e-3))
     statement = f"F_s(7.25, t) of A is {F[at[0]]:.3f} at the published tau_alpha, {published:g}" if at.size else ""
-    time = _time_where(times, F, AT_RELAXATION)
+    time = _time_where(times, F, F_AT_TAU_ALPHA)
     if np.isnan(time) or (time > (1 + 2 * PUBLISHED_WITHIN) * times[-1] and times[-1] < 0.999 * published):
         return Check(
             name, "not computed", f"{statement or 'F_s is not known there'}; the times do not show where it is 0.27."
         )
     statement = f"{statement}; it" if statement else "F_s(7.25, t) of A"
-    statement += f" is {AT_RELAXATION} at {time:.3g}, {time / published:.2f} of {published:g}"
-    early, late = (_time_where(times, F, AT_RELAXATION + sign * 2 * AT_RELAXATION_ERROR) for sign in (1, -1))
+    statement += f" is {F_AT_TAU_ALPHA} at {time:.3g}, {time / published:.2f} of {published:g}"
+    early, late = (_time_where(times, F, F_AT_TAU_ALPHA + sign * 2 * F_AT_TAU_ALPHA_ERROR) for sign in (1, -1))
     # Where F_s does not have one of these values, fmin and fmax give the time itself.
     nearest = min(max(published, np.fmin(early, time)), np.fmax(late, time))
     ratio = nearest / published
     statement += (
-        f". {AT_RELAXATION} has the error {AT_RELAXATION_ERROR}; within twice the error the ratio is {ratio:.2f}."
+        f". {F_AT_TAU_ALPHA} has the error {F_AT_TAU_ALPHA_ERROR}; within twice the error the ratio is {ratio:.2f}."
     )
     return Check(name, "passed" if abs(ratio - 1) <= PUBLISHED_WITHIN else "failed", statement)
 

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.files import tables, write_text
+from equiglass.liquid.state_points import WAVE_NUMBER
 from equiglass.liquid.system import type_name
-from equiglass.observables import WAVE_NUMBER, known_mean
+from equiglass.observables import known_mean
 from equiglass.simulate.checks.checks import Check, failures
 from equiglass.simulate.checks.measurement import StatePoint, radii
 

@@ -1,4 +1,4 @@
-"""Compiles the C++ of the network for its shapes, once per machine, and loads it."""
+"""Compiles the C++ of the convolution for the shapes of a network, once per machine, and loads it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ THREADS = "-fopenmp"
 
 
 class Shape(NamedTuple):
-    """What is fixed when the convolution is compiled; one library for each."""
+    """The sizes that are fixed at compile time: one library per shape and direction."""
 
     paths: Paths
     channels_out: int
@@ -107,7 +107,15 @@ def convolution(shape: Shape, direction: Literal["forward", "backward"]) -> ctyp
 
 @cache
 def prepare(shapes: tuple[Shape, ...], gaussian: bool, gradient: bool) -> None:
-    """Compile side by side what layers of these shapes need; what cannot be compiled is left for its first use."""
+    """Compile the libraries of layers of these shapes side by side.
+
+    Errors are not raised here: the first use of a library raises them.
+
+    Args:
+        shapes: of every layer.
+        gaussian: whether the radial basis is Gaussian.
+        gradient: whether gradients will be computed.
+    """
     l_max, hidden, basis, real = shapes[0].paths.l_max, shapes[0].hidden, shapes[0].basis, shapes[0].real
     jobs: list[Callable[[], object]] = [partial(geometry, l_max, basis, gaussian, real)]
     for shape in dict.fromkeys(shapes):
@@ -117,7 +125,7 @@ def prepare(shapes: tuple[Shape, ...], gaussian: bool, gradient: bool) -> None:
     if gradient:
         jobs.append(partial(moments, hidden, basis, real))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # The longest first.
+        # The gradients take the compiler longest.
         for done in [pool.submit(job) for job in reversed(jobs)]:
             with suppress(compiled.CompilerError):
                 done.result()

@@ -1,17 +1,17 @@
 """The convolution on a GPU: value and gradients by Triton kernels, mixing by torch; no atomics, sums in a fixed order.
 
-Beside arguments, result and gradients there are, for n receivers, N senders, E edges, H hidden units, W_l channels
-entering at degree l (C of them the field's), Q = n sum_p (2 l_out + 1) W_p numbers in all S_p, and R receivers a
-program (R times W_l, made up to a power of two, is 32, or R is 1):
+Memory in addition to arguments, result and gradients, in numbers. There are n receivers, N senders, E edges, H hidden
+units, and W_l channels that enter at degree l, C of them from the field. Q = n sum_p (2 l_out + 1) W_p is the size of
+all S_p. R receivers share a program: R times W_l, rounded up to a power of two, is 32, or R is 1.
 
-    kept for the gradient       S: Q,  the entering fields: N sum_l (2 l + 1) W_l
-    while the value is made     u: E H
-    while the gradient is made  dS: Q,  u and du: 2 E H,  dx: E (2 l_in + 1) C for one l_in at a time,
-                                partial sums: ceil(n / R) (H + 1) W_l for each path of one group at a time, of which
-                                there are at most max(1, REGISTERS / (2 H + 2))
+    stored for the gradient  S: Q,  the entering fields: N sum_l (2 l + 1) W_l
+    during the value         u: E H
+    during the gradient      dS: Q,  u and du: 2 E H,  dx: E (2 l_in + 1) C for one l_in at a time,
+                             partial sums: ceil(n / R) (H + 1) W_l per path, for one group of paths at a time;
+                             a group has at most max(1, REGISTERS / (2 H + 2)) paths
 
-Nothing has edges times paths. The edges by sender, E + N + 1 whole numbers, are found once and kept as long as the
-tensor ``senders``.
+No array grows with edges times paths. The edges by sender, E + N + 1 whole numbers, are found once per tensor
+``senders`` and live as long as it.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ _sent: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 def edges_by_sender(senders: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
     """The edges in the order of their senders, (E,), and where each sender's begin, (nodes + 1,).
 
-    Found once for a tensor of senders and kept as long as that lives.
+    Found once per tensor of senders and stored as long as it lives.
 
     Raises:
         EquiglassError: a sender that is no node.
@@ -144,7 +144,7 @@ def edges_by_sender(senders: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
 
 
 def receivers(paths: Paths, group: Group) -> int:
-    """Receivers of one program."""
+    """Number of receivers per program."""
     return max(1, LANES // lanes_of(paths, group))
 
 
@@ -184,7 +184,7 @@ def _constants(edges: Edges, radial: Radial, dropout: Dropout | None) -> tuple[T
 
 
 def _sum_over_sent(dx: Tensor, sent: tuple[Tensor, Tensor], dh: Tensor) -> None:
-    """Writes dh of one degree, (N, 2 l_in + 1, C), contiguous in the last two."""
+    """Write dh of one degree, (N, 2 l_in + 1, C), contiguous in the last two dimensions."""
     columns = dh.shape[1] * dh.shape[2]
     sizes = {"COLUMNS": columns, "STRIDE": dh.stride(0), "LANES": triton.next_power_of_2(columns)}
     _launch(kernels.sum_over_sent, (len(dh),), dx, *sent, dh, **sizes)
@@ -192,21 +192,21 @@ def _sum_over_sent(dx: Tensor, sent: tuple[Tensor, Tensor], dh: Tensor) -> None:
 
 def _launch_group(source: Source, paths: Paths, group: Group, n: int, *arguments: Any) -> None:
     R = receivers(paths, group)
-    # One warp a program up to 32 channels: what a lane needs of another one never leaves the warp.
+    # One warp per program up to 32 channels: lanes exchange numbers within their warp alone.
     warps = max(1, R * lanes_of(paths, group) // 32)
     kernel = compiled(source, paths, group, arguments[2].shape[1])
     _launch(kernel, (triton.cdiv(n, R),), *arguments, n, R=R, num_warps=warps)
 
 
 def _launch(kernel: Any, grid: tuple[int], *arguments: Any, **constants: Any) -> None:
-    # A grid of nothing is an error to CUDA.
+    # CUDA refuses an empty grid.
     if grid[0]:
         kernel[grid](*arguments, **constants, enable_fp_fusion=True)
 
 
 @cache
 def compiled(source: Source, paths: Paths, group: Group, hidden: int) -> Any:
-    """The kernel of a generated source. Triton reads the source of a function again, by its file's name."""
+    """The kernel of a generated source; linecache gives Triton the source of the function once more."""
     text = source(paths, group, hidden)
     file = f"<{source.__name__} {paths} {group} {hidden}>"
     linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file

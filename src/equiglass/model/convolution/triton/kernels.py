@@ -1,5 +1,5 @@
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
-"""Triton kernels that no path table enters: hidden radial units, their gradient, and the sum over a sender's edges."""
+"""Triton kernels that do not depend on paths: hidden radial units, their gradient, the sum over a sender's edges."""
 
 from __future__ import annotations
 

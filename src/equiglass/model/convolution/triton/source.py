@@ -4,10 +4,9 @@
     q_p[m_in, c] = sum_{m_edge} D_p[m_in, m_edge, c] Y_ij[m_edge]                   D_p = CG dS_p, once a receiver
     dphi_{p,c} = sum_{m_in} q_p[m_in, c] x_{j,c}[m_in]            dx_{ij,c}[m_in] = sum_p phi_{p,c}(r_ij) q_p[m_in, c]
 
-A lane is one channel of one receiver, a program a few receivers with all channels of one l_in. A lane goes through its
-neighbours with the A_p or D_p of a group of paths in registers; paths, components and hidden units are written out, so
-that nothing but the number of neighbours is known only at run time. Lanes that stand for no channel, no receiver or no
-neighbour compute zeros.
+A lane is one channel of one receiver; a program is a few receivers with all channels of one l_in. A lane goes through
+its neighbours with the A_p or D_p of a group of paths in registers. Paths, components and hidden units are written out:
+the number of neighbours alone is known at run time only. A lane without channel, receiver or neighbour computes zeros.
 
 Arguments of the kernels (n receivers, E edges, W channels entering at l_in, H hidden units, K harmonics):
     begins (n + 1,), senders (E,), u (E, H), y (E, K), x (N, 2 l_in + 1, W), weight (n_comb, H), bias (n_comb,);
@@ -27,7 +26,7 @@ import numpy as np
 
 from equiglass.model.convolution.paths import Path, Paths, clebsch_gordan
 
-# A thread has 255 registers; addresses, the edge and the sums of one path take the rest.
+# Of the 255 registers of a thread; addresses, the edge and the sums of one path take the others.
 REGISTERS = 170
 
 
@@ -63,7 +62,7 @@ def groups(paths: Paths, hidden: int) -> list[Group]:
 
 
 def lanes_of(paths: Paths, group: Group) -> int:
-    """Lanes of one receiver: its channels, made up to a power of two."""
+    """Number of lanes per receiver: its channels, rounded up to a power of two."""
     return 1 << (paths.entering(group[0].path.l_in) - 1).bit_length()
 
 
