@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -321,7 +321,7 @@ def test_methods_as_a_whole(data: dict[str, list[System]], out: Path, runs: list
     simple = {
         "ridge": {"method": "ridge", "l_max": 1},
         "line": {"method": "energy"},
-        "tuned": {"method": "boattini", "descriptors": SMALL.model_dump(), "thermal": [0.3], "decay": [1.0]},
+        "tuned": {"method": "boattini", "descriptors": asdict(SMALL), "thermal": [0.3], "decay": [1.0]},
     }
     declaration = declared("methods").model_copy(update={"variants": {"network": {}, **simple}})
     measured = carry_out("methods", declaration, {"warm": data["warm"]}, out)

@@ -9,21 +9,31 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+import torch
 import yaml
+from pandas import DataFrame
 
 import equiglass
 from conftest import random_liquid
 from equiglass.__main__ import main
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.figures import figure_png, training_curves
-from equiglass.methods.loading import Model
+from equiglass.liquid.system import System
+from equiglass.liquid.targets import measured, times_to_learn
+from equiglass.methods import METHODS
+from equiglass.prediction.configuration import MethodConfiguration
+from equiglass.prediction.model import Prediction
+from equiglass.prediction.model_file import read_model, write_model
+from equiglass.prediction.predictor import About, Card, Predictor
+from equiglass.prediction.training_data import TrainingData
 from equiglass.report import write_report
 from equiglass.report.fields import view_data
 from equiglass.report.page import Table
@@ -47,7 +57,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         equiglass.train(systems[:4], folder / f"run-{seed}", configuration, validation=systems[4:])
     results = folder / "results"
     results.mkdir()
-    (results / "transfer.png").write_bytes(figure_png(training_curves([1, 2], [2.0, 1.0], {"A": [0.1, 0.2]})))
+    (results / "transfer.png").write_bytes(
+        figure_png(training_curves(DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0]}), {}))
+    )
     (results / "transfer.csv").write_text(f'name,rho\n"{EVIL.replace(chr(34), chr(34) * 2)}",0.5\nplain,-\n')
     (results / "transfer.txt").write_text(f"│ matrix │ {EVIL}")
     content = {"command": "equiglass transfer a b", EVIL: EVIL, "matrix": [[0.25, None]], "deep": {"x": [[1, [2]]]}}
@@ -57,9 +69,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def systems_of_report() -> list[equiglass.System]:
     """One that trained, one that validated, two that were not seen; one with a hostile name, one with a NaN."""
-    hostile = replace(labelled_liquid(7), name=EVIL)
-    assert hostile.propensity is not None
-    hostile.propensity[1, 3] = np.nan
+    hostile = labelled_liquid(7)
+    propensity = np.array(hostile.propensity)
+    propensity[1, 3] = np.nan
+    hostile = replace(hostile, name=EVIL, propensity=propensity)
     return [labelled_liquid(0), labelled_liquid(4), labelled_liquid(6), hostile]
 
 
@@ -128,7 +141,7 @@ def test_scores_are_of_configurations_that_the_model_has_not_seen(page: Path, fo
     assert "Of 4 configurations 1 trained the model, 1 validated it; scores are of the 2 others." in text
     model, systems = equiglass.load_model(folder / "run-1"), systems_of_report()
     predictions = [model.predict(system) for system in systems[2:]]
-    rows = equiglass.evaluate(systems[2:], [{label: p.at(label) for label in p.times} for p in predictions])
+    rows = equiglass.evaluate(systems[2:], predictions)
     assert [row.configurations for row in rows] == [2] * 4
     for row in rows:
         assert f"{row.type} {row.time:g} {row.label} {row.per_configuration:.3f}" in text
@@ -155,13 +168,11 @@ def test_view_holds_the_fields_to_single_precision(folder: Path) -> None:
 
 
 def test_fields_of_4096_particles_at_ten_times_take_two_thirds_of_a_megabyte(folder: Path) -> None:
-    trained = equiglass.load_model(folder / "run-1").members[0]
     times = {str(k): 10.0**k for k in range(10)}
-    model = Model("ten times", (replace(trained, times=times),))
-    system = random_liquid(4096)
-    predicted = [dict.fromkeys(times, np.zeros(4096))]
-    scored = replace(score(equiglass.load_model(folder / "run-1"), [], {}), model=model, systems=[system])
-    size = len(json.dumps(view_data([replace(scored, predicted=predicted)], [0])))
+    scored = score(equiglass.load_model(folder / "run-1"), [], {})
+    predictions = [Prediction(random_liquid(4096), times, np.zeros((10, 4096)))]
+    scored = replace(scored, model=replace(scored.model, times=times), predictions=predictions)
+    size = len(json.dumps(view_data([scored], [0])))
     assert 4096 * (3 * 4 + 1 + 2 * 10 * 4) < size < 0.6e6
 
 
@@ -187,6 +198,84 @@ def test_shipped_model_shows_its_own_card(folder: Path) -> None:
     text = Outline((folder / "shipped.html").read_text()).text
     assert "Predicts the dynamic propensity of every particle of the 80:20 Kob-Andersen mixture" in text
     assert "no log of its training" in text
+    assert "method network SE(3)-equivariant graph neural network; 5 trained" in text
+    assert "method boattini" in text
+    assert "boattini: Choices of the regression on 2174 features" in text
+    assert text.index("network: Architecture") < text.index("boattini: Settings")
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Mean(Predictor):
+    """A method for a test: the mean over the particles of a type."""
+
+    class Configuration(MethodConfiguration):
+        method: Literal["mean"] = "mean"
+
+    method = "mean"
+    about = About("the mean of a type", "this test", "nothing")
+    file_format = "test-mean"
+    configuration = Configuration
+
+    means: np.ndarray
+    times: Mapping[str, float]
+    data: TrainingData
+    name: str = "mean"
+    target = "propensity"
+    needs = frozenset()
+
+    @classmethod
+    def fit(cls, training: Sequence[System], configuration: Any, **_: object) -> Mean:
+        times, types = times_to_learn(training, "all"), np.concatenate([s.types for s in training])
+        truth = np.concatenate([measured(s, list(times)) for s in training], axis=1)
+        means = np.stack([truth[:, types == kind].mean(axis=1) for kind in range(2)], axis=1)
+        return cls(means, times, TrainingData.of(training, 2))
+
+    def values(self, system: System) -> np.ndarray:
+        return self.means[:, system.types]
+
+    def save(self, path: Path) -> None:
+        description = {"format": "test-mean", "version": 1, "times": self.times, "data": self.data.metadata()}
+        write_model(path, {"means": torch.from_numpy(self.means)}, description)
+
+    @classmethod
+    def load(cls, path: Path) -> Mean:
+        tensors, held = read_model(path)
+        return cls(tensors["means"].numpy(), held["times"], TrainingData.from_metadata(held["data"]))
+
+    def card(self) -> list[Card]:
+        return [Card("What it learned", DataFrame({"type": ["A", "B"], "mean": self.means[0]}))]
+
+
+@pytest.fixture
+def mean() -> Iterator[type[Mean]]:
+    """The method while a test runs."""
+    METHODS.add("mean", Mean)
+    yield Mean
+    METHODS.remove("mean")
+
+
+def test_a_method_of_ones_own_has_a_card(mean: type[Mean], tmp_path: Path) -> None:
+    equiglass.train([labelled_liquid(k) for k in range(3)], tmp_path / "run", mean.Configuration(fold=0))
+    write_report(tmp_path / "report.html", [str(tmp_path / "run")], [labelled_liquid(5)])
+    text = Outline((tmp_path / "report.html").read_text()).text
+    assert "method mean the mean of a type; 1 trained source this test" in text
+    value = equiglass.load_model(tmp_path / "run").predict(labelled_liquid(0)).values[0, labelled_liquid(0).types == 0]
+    assert f"mean: What it learned type mean A {value[0]:.6g}" in text
+    assert "no log of its training" in text
+    assert "needs of a configuration nothing but positions, types and box" in text
+    assert "1 configurations" in text
+
+
+def test_a_ridge_has_a_card_and_scores(tmp_path: Path) -> None:
+    configuration = METHODS["ridge"].configuration(l_max=1, fold=0)
+    equiglass.train([labelled_liquid(k) for k in range(3)], tmp_path / "ridge", configuration)
+    write_report(tmp_path / "report.html", [str(tmp_path / "ridge")], [labelled_liquid(5)])
+    text = Outline((tmp_path / "report.html").read_text()).text
+    assert "method ridge" in text
+    assert "l_max 1 highest degree of the invariants" in text
+    assert "ridge: Choices of the regression" in text
+    assert "Scores" in text
+    assert "Propensity fields" in text
 
 
 def test_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -201,8 +290,8 @@ def test_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert f"equiglass train --data DATA --out OUT --config {folder / 'run-1' / 'configuration.yaml'}" in text
 
 
-def test_the_command_of_a_training_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the data as they were named, also after --resume, which need not name all."""
+def test_the_command_of_a_training_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data are as they were named, also after --resume, which need not name all."""
     equiglass.save([labelled_liquid(seed) for seed in range(2)], tmp_path / "my data.h5")
     settings = ("--set", "architecture={l_max: 1, layers: 1, channels: 2}", "--set", "epochs=1", "--set", "fold=0")
     words = ["train", "--data", "my data.h5", "--out", "run", *settings]
@@ -234,7 +323,7 @@ def test_json_becomes_tables() -> None:
     }
     assert found == {
         "t": (["name", "value"], [["a", "1"], ["b", "0.1, -"]]),
-        "t: rows": (["x", "y"], [["1", "p"], ["2", ""]]),
+        "t: rows": (["x", "y"], [["1", "p"], ["2", "-"]]),
         "t: matrix": ([], [["1", "2.5"], ["1", "2.5"]]),
         "t: c": (["name", "value"], [["d", "1"]]),
     }
