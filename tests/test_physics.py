@@ -337,7 +337,7 @@ def test_a_data_set_that_fails_is_marked(
     ensemble = Ensemble(runs=2, times=[0.05, 0.3], seed=1)
     with pytest.warns(EquiglassWarning, match="not in equilibrium at this temperature"):
         systems = run_from(hot, ensemble, tmp_path / "out", jobs=2)
-    assert "not in equilibrium" in systems[0].provenance["failed"]
+    assert "not in equilibrium" in systems[0].failures[0]
     assert "**FAILED.** The mean kinetic temperature" in (tmp_path / "out" / "report.md").read_text()
     data = tmp_path / "out" / "dataset.h5"
     with h5py.File(data) as file:
@@ -353,7 +353,7 @@ def test_a_data_set_that_fails_is_marked(
         warnings.simplefilter("error")
         run_from(cold, ensemble, tmp_path / "again", jobs=2)
         again = load(tmp_path / "again" / "dataset.h5")
-    assert "failed" not in again[0].provenance
+    assert again[0].failures == ()
     save(liquids, tmp_path / "same.h5")
     words = ("--out", tmp_path / "report", "--against", tmp_path / "same.h5")
     assert run("check", tmp_path / "again" / "dataset.h5", *words) == 0
