@@ -57,9 +57,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def systems_of_report() -> list[equiglass.System]:
     """One that trained, one that validated, two that were not seen; one with a hostile name, one with a NaN."""
-    hostile = replace(labelled_liquid(7), name=EVIL)
-    assert hostile.propensity is not None
-    hostile.propensity[1, 3] = np.nan
+    hostile = labelled_liquid(7)
+    propensity = np.array(hostile.propensity)
+    propensity[1, 3] = np.nan
+    hostile = replace(hostile, name=EVIL, propensity=propensity)
     return [labelled_liquid(0), labelled_liquid(4), labelled_liquid(6), hostile]
 
 
