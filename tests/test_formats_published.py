@@ -246,7 +246,7 @@ def test_labelled_npz_with_everything(tmp_path: Path) -> None:
     arrays = {
         field.name: getattr(system, field.name)
         for field in fields(System)
-        if field.name not in ("potential", "predictions", "provenance", "time_labels")
+        if field.name not in ("potential", "predictions", "failures", "equilibrated", "provenance", "time_labels")
         and getattr(system, field.name) is not None
     }
     arrays |= {f"prediction_{name.replace('/', ' ')}": values for name, values in system.predictions.items()}
@@ -255,7 +255,8 @@ def test_labelled_npz_with_everything(tmp_path: Path) -> None:
     np.savez(tmp_path / "all.npz", time_labels=np.array(system.time_labels), **arrays)
     (loaded,) = load(tmp_path)
     assert sorted(loaded.predictions) == ["SE3", "model two"]
-    assert_same(replace(loaded, predictions=system.predictions, provenance=system.provenance), system, {})
+    kept = {"predictions": system.predictions, "equilibrated": False, "provenance": system.provenance}
+    assert_same(replace(loaded, **kept), system, {})
 
 
 def test_labelled_npz_default_labels_and_potential_by_name(tmp_path: Path) -> None:
