@@ -206,7 +206,7 @@ def test_import_needs_no_heavy_package() -> None:
 
 def test_one_line_says_that_there_is_no_compiler() -> None:
     """However often the convolution is chosen."""
-    script = "from equiglass.model.convolution.operation import implementation as i; print(i(), i(), i())"
+    script = "from equiglass.model.convolution.backend import implementation as i; print(i(), i(), i())"
     environment = {**os.environ, "CXX": "/nowhere/c++"}
     environment.pop("EQUIGLASS_CONVOLUTION", None)
     command = [sys.executable, "-W", "always", "-c", script]

@@ -18,8 +18,9 @@ import equiglass
 from equiglass.errors import EquiglassError
 from equiglass.machine import processes
 from equiglass.methods.descent.averages import RunningAverages
+from equiglass.methods.loading import read_configuration
 from equiglass.model.network import Network
-from equiglass.training import read_configuration, train
+from equiglass.training import train
 from labelled import labelled_liquid
 
 # Five training configurations, two a step: the last step of an epoch leaves one process without work.
@@ -215,7 +216,7 @@ def test_running_averages_move_once_a_step_by_the_mean_statistics() -> None:
 
 
 def test_running_averages_are_the_buffers_that_a_checkpoint_keeps() -> None:
-    network = Network(read_configuration(None, OVERRIDES).architecture, 3, 2, 2)
+    network = Network(read_configuration(None, OVERRIDES).architecture, (3,), 2, 2)
     n_averages = len(RunningAverages(network, 2).averages)
     assert n_averages == sum("running" in name or "tracked" in name for name in network.state_dict())
 

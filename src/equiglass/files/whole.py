@@ -44,6 +44,9 @@ def reading(path: Path) -> Iterator[None]:
         sentence = " ".join(str(error).split())
         raise FileError(f"{path}: {sentence}") from None
     except Exception as error:
+        # A warning is an exception where warnings are errors, and then says nothing of the file.
+        if isinstance(error, Warning):
+            raise
         if isinstance(error, _BUGS) and not _from_library(error.__traceback__):
             raise
         raise FileError(f"{path}: {_cannot_be_read(error)}") from error
