@@ -117,11 +117,11 @@ def compared(predictions: Sequence[Any], label: str) -> list[Compared]:
     ]
 
 
-def scatter_of_type(those: Sequence[Compared], kind: str, **how: str) -> Figure:
+def scatter_of_type(those: Sequence[Compared], kind: str, target: str = "propensity", title: str = "") -> Figure:
     """`scatter` of the particles of one type in all configurations."""
     chosen = np.concatenate([[type_name(number) == kind for number in one.system.types] for one in those])
     truth, predicted = (np.concatenate([one[k] for one in those])[chosen] for k in (1, 2))
-    return scatter(truth, predicted, **how)
+    return scatter(truth, predicted, target=target, title=title)
 
 
 def slice_of_first(those: Sequence[Compared], time: str, target: str = "propensity") -> tuple[str, Figure]:

@@ -57,8 +57,9 @@ def transfer_figure(
             own = part[part["unseen"]].sort_values("temperature")
             for method, line, marker, face in (("test", "--", "s", "white"), ("learn", "-", "^", colour)):
                 y, error = own[f"{method}_{convention}"], own[f"{method}_{convention}_error"]
-                how = {"color": colour, "linestyle": line, "marker": marker, "markerfacecolor": face}
-                ax.errorbar(own["temperature"], y, error, **how)
+                ax.errorbar(
+                    own["temperature"], y, error, color=colour, linestyle=line, marker=marker, markerfacecolor=face
+                )
             trained = ", ".join(part["trained_at"].iloc[0].split()) or model
             handles.append(Line2D([], [], color=colour, label=f"trained at $T$ = {trained}"))
         highest = rows.drop_duplicates("temperature", keep="last").sort_values("temperature")

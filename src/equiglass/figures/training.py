@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def training_curves(
         else:
             left, right = axes
         shades = colormaps[FIELD](np.linspace(0, 0.88, max(len(rho), 1)))
-        lines = [(left, "loss", COLOURS[0], None)]
+        lines: list[tuple[Axes, str, Any, str | None]] = [(left, "loss", COLOURS[0], None)]
         lines += [(right, column, shade, label) for (column, label), shade in zip(rho.items(), shades, strict=False)]
         for ax, column, colour, label in lines:
             ax.plot(log["epoch"], log[column], color=colour, label=label, marker="o" if len(log) < 2 else "")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equiglass.experiments.declaration import Declaration, options_of
 from equiglass.experiments.measures import MEASURES, Measure, Measured
@@ -22,6 +24,7 @@ from equiglass.experiments.propensity_fields import (
 from equiglass.experiments.published import marks
 from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.files.tables import over_seeds
+from equiglass.liquid.arrays import Float
 from equiglass.observables import Step, bootstrap, chi4_of_fields, mean_mobility_of_field
 
 if TYPE_CHECKING:
@@ -57,10 +60,14 @@ def fluctuation_rows(field: PropensityField, step: Step) -> DataFrame:
     for kind, _, moved in field.by_type():
         susceptibility = chi4_of_fields(moved, step)
         each = np.stack([mean_mobility_of_field(values, step) for values in moved])
-        q = bootstrap(lambda chosen, each=each: each[chosen].mean(axis=0), len(each))
+        q = bootstrap(partial(_mean, each), len(each))
         numbers = {"q": q.value, "q_error": q.error, "chi4": susceptibility.value, "chi4_error": susceptibility.error}
         parts.append(field.rows(kind, field.labels, step, **numbers))
     return concat(parts, ignore_index=True)
+
+
+def _mean(each: Float, chosen: NDArray[np.int64]) -> Float:
+    return np.asarray(each[chosen].mean(axis=0))
 
 
 MEASURES.add("chi4", Measure(fluctuations, check_fields))

@@ -137,7 +137,8 @@ def asymmetries(rows: DataFrame, labels: Sequence[str], beginning: str = "") -> 
         own = rows[(rows["type"] == kind) & (rows["label"] == label)]
         when = "mean over times" if label == ALL_TIMES else f"time {label}"
         what = f"{beginning}{kind}, {when}, transfer {method}"
-        sentences.append(_in_words(what, *asymmetry(own, method)))
+        value, error = asymmetry(own, method)
+        sentences.append(_in_words(what, float(value), float(error)))
     return sentences
 
 
@@ -174,7 +175,7 @@ def asymmetry(rows: DataFrame, method: str) -> Estimate:
     variance = sum(_error_of_mean(part.mean(axis=0)) ** 2 for part in parts)
     if len(by_seed) > 1:
         variance += float(np.var(of_seeds, ddof=1)) / len(by_seed)
-    return Estimate(np.mean(of_seeds), np.sqrt(variance))
+    return Estimate(np.asarray(np.mean(of_seeds)), np.asarray(np.sqrt(variance)))
 
 
 def _error_of_mean(values: Float) -> float:
