@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy.special import sph_harm_y
 from scipy.stats import ortho_group
 
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.liquid.system import System
@@ -21,7 +20,8 @@ from equiglass.machine import compiled
 from equiglass.methods.linear import shells as shell_sums
 from equiglass.methods.linear.descriptors import describe, first_layer_invariants
 from equiglass.methods.linear.shells import Shells, radial_sums, shell_norms, unit_harmonics
-from labelled import SMALL
+from samples.labelled import SMALL
+from samples.liquids import random_liquid
 
 
 def images(system: System, reach: float) -> list[tuple[int, int, NDArray[np.float64], float]]:

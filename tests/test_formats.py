@@ -15,9 +15,12 @@ import h5py
 import numpy as np
 import pytest
 
-from complete import assert_same, full_system
-from conftest import random_liquid
-from damaged import (
+from equiglass.errors import DataError, EquiglassError, EquiglassWarning
+from equiglass.formats import FORMATS, Format, load, save, stream
+from equiglass.formats.xyz import write_xyz
+from equiglass.liquid.system import System
+from samples.complete import assert_same, full_system
+from samples.damaged import (
     LIQUID,
     SHIBA_NAME,
     bapst_data,
@@ -27,10 +30,7 @@ from damaged import (
     shiba_arrays,
     xyz_lines,
 )
-from equiglass.errors import DataError, EquiglassError, EquiglassWarning
-from equiglass.formats import FORMATS, Format, load, save, stream
-from equiglass.formats.xyz import write_xyz
-from equiglass.liquid.system import System
+from samples.liquids import random_liquid
 
 # --- our data set ---
 

@@ -10,8 +10,13 @@ import h5py
 import numpy as np
 import pytest
 
-from complete import MIXTURE, assert_same, full_system
-from damaged import (
+from equiglass.errors import EquiglassWarning
+from equiglass.formats import load, save
+from equiglass.liquid.neighbors import minimum_image
+from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.system import System
+from samples.complete import MIXTURE, assert_same, full_system
+from samples.damaged import (
     LIQUID,
     SHIBA_NAME,
     bapst_data,
@@ -19,11 +24,6 @@ from damaged import (
     labelled_arrays,
     shiba_arrays,
 )
-from equiglass.errors import EquiglassWarning
-from equiglass.formats import load, save
-from equiglass.liquid.neighbors import minimum_image
-from equiglass.liquid.potential import KOB_ANDERSEN
-from equiglass.liquid.system import System
 
 # --- Shiba ---
 

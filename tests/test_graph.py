@@ -11,11 +11,11 @@ import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.liquid import neighbors
 from equiglass.liquid.neighbors import minimum_image, periodic_pairs, wrap
 from equiglass.model.graph import batch, build_graph
+from samples.liquids import random_liquid
 
 
 def brute_force(positions: np.ndarray, box: np.ndarray, cutoff: float) -> list[tuple[int, int, float]]:

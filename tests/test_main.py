@@ -9,8 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from command import run
 from equiglass.errors import DataError, EquiglassWarning
+from samples.command import run
 
 
 @pytest.fixture

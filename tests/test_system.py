@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from complete import full_system
-from conftest import random_liquid
 from equiglass.errors import DataError
 from equiglass.liquid.labels import as_markdown
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.liquid.system import LABELS, QUANTITIES, System
 from equiglass.model.graph import build_graph
 from equiglass.simulate.joining import joined
+from samples.complete import full_system
+from samples.liquids import random_liquid
 
 DATA = Path(__file__).parents[1] / "docs" / "data.md"
 

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 
 import equiglass
-from command import run
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.experiments.demo import DATASET
 from equiglass.formats import load
@@ -23,7 +21,9 @@ from equiglass.liquid.targets.energy import LABEL as E_POT
 from equiglass.methods.loading import read_configuration
 from equiglass.prediction.evaluation import evaluate
 from equiglass.training import train
-from labelled import labelled_liquid
+from samples.command import run
+from samples.labelled import labelled_liquid
+from samples.liquids import random_liquid
 
 ENERGY = [
     "target=energy",

@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from conftest import random_liquid
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
+from samples.liquids import random_liquid
 
 MIXTURE = LennardJones(
     "other",
