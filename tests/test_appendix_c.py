@@ -10,7 +10,6 @@ import torch
 from e3nn import o3
 from scipy.special import sph_harm_y
 
-from conftest import random_liquid
 from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.liquid.system import System
 from equiglass.model.convolution import reference
@@ -18,6 +17,7 @@ from equiglass.model.convolution.operation import Edges, Radial
 from equiglass.model.convolution.paths import Paths
 from equiglass.model.graph import build_graph
 from equiglass.model.radial import gaussian_basis
+from samples.liquids import random_liquid
 
 CUTOFF, L_MAX, WIDTH = 5.0, 12, 0.1
 

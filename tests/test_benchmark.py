@@ -7,13 +7,12 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import command
 import numpy as np
 import pytest
 import torch
 
-import command
 import equiglass
-from conftest import random_liquid
 from equiglass.benchmark import convolution, inference, measure, reference, step
 from equiglass.benchmark.liquid import copies, liquid, repeated
 from equiglass.benchmark.measure import Setting, peak_bytes, relative_error
@@ -23,6 +22,7 @@ from equiglass.methods.network.configuration import Configuration
 from equiglass.model.architecture import Advanced, Architecture
 from equiglass.model.graph import build_graph
 from equiglass.model.network import Network
+from samples.liquids import random_liquid
 
 BENCHMARKS = ("convolution", "step", "inference", "graph")
 

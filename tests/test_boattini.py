@@ -12,8 +12,6 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from command import run
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.formats import save
 from equiglass.liquid import neighbors
@@ -27,7 +25,9 @@ from equiglass.methods.linear.descriptors import describe
 from equiglass.methods.loading import load_model
 from equiglass.observables import correlation
 from equiglass.training import train
-from labelled import SMALL, labelled_liquid
+from samples.command import run
+from samples.labelled import SMALL, labelled_liquid
+from samples.liquids import random_liquid
 
 FEW = BoattiniConfiguration(descriptors=SMALL, thermal=(0.0, 1.0), decay=(0.5,), penalties=(0.1, 1.0))
 """Settings of a tuned regression in a fraction of a second."""

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import equiglass
-from command import run
-from damaged import damaged_files
-from labelled import labelled_liquid
+from samples.command import run
+from samples.damaged import damaged_files
+from samples.labelled import labelled_liquid
 
 TINY = ("architecture.l_max=1", "architecture.layers=2", "architecture.channels=2", "epochs=2", "folds=3")
 SETTINGS = [word for override in TINY for word in ("--set", override)]

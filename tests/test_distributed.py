@@ -21,7 +21,7 @@ from equiglass.methods.descent.averages import RunningAverages
 from equiglass.methods.loading import read_configuration
 from equiglass.model.network import Network
 from equiglass.training import train
-from labelled import labelled_liquid
+from samples.labelled import labelled_liquid
 
 # Five training configurations, two a step: the last step of an epoch leaves one process without work.
 OVERRIDES = ["architecture.l_max=1", "architecture.layers=2", "architecture.channels=2", "architecture.dropout=0.3"]

@@ -15,7 +15,6 @@ import yaml
 from pandas import DataFrame
 
 import equiglass
-from command import run
 from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Declaration, base_configuration, cases, declared_names, read_declaration
 from equiglass.experiments.demo import DATASET
@@ -26,7 +25,8 @@ from equiglass.experiments.runs import Run, train_missing
 from equiglass.files.tables import records
 from equiglass.liquid.system import System
 from equiglass.report.results import results
-from labelled import labelled_liquid
+from samples.command import run
+from samples.labelled import labelled_liquid
 
 TINY = {
     "architecture.l_max": 1,

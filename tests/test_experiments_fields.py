@@ -27,7 +27,7 @@ from equiglass.liquid.splits import Halves
 from equiglass.liquid.system import System
 from equiglass.observables import PAPER, Step, chi4_of_fields, pearson
 from equiglass.representation.transfer import ALL_TIMES, transfer
-from labelled import SMALL, labelled_liquid
+from samples.labelled import SMALL, labelled_liquid
 from test_transfer import at_temperature
 
 SHARP = Step(0.3, 0.0)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from pandas import DataFrame, concat
 
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.figures import (
     propensity_slice,
@@ -28,6 +27,7 @@ from equiglass.figures.temperature import components_figure, populations_figure,
 from equiglass.liquid.system import System
 from equiglass.prediction.evaluation import evaluate
 from equiglass.prediction.model import Prediction
+from samples.liquids import random_liquid
 
 pytest.importorskip("matplotlib", reason="figures need the extra equiglass[plot]")
 

@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from complete import assert_same, full_system
-from damaged import (
-    LIQUID,
-    dump_lines,
-    xyz_lines,
-)
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load, save
 from equiglass.formats.xyz import write_xyz
 from equiglass.liquid.neighbors import minimum_image
 from equiglass.liquid.targets.propensity import column
+from samples.complete import assert_same, full_system
+from samples.damaged import (
+    LIQUID,
+    dump_lines,
+    xyz_lines,
+)
 
 # --- species ---
 

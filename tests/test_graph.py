@@ -11,11 +11,11 @@ import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.liquid import neighbors
 from equiglass.liquid.neighbors import minimum_image, periodic_pairs, wrap
 from equiglass.model.graph import batch, build_graph
+from samples.liquids import random_liquid
 
 
 def brute_force(positions: np.ndarray, box: np.ndarray, cutoff: float) -> list[tuple[int, int, float]]:
@@ -54,10 +54,8 @@ def test_pairs_are_the_same_however_many_receivers_at_once(
     sides = np.array(box)
     positions = np.random.default_rng(seed).uniform(-1, 2, (60, 3)) * sides
     whole = periodic_pairs(positions, sides, 1.7)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbors, "RECEIVERS_AT_ONCE", at_once)
-        for one, other in zip(whole, periodic_pairs(positions, sides, 1.7), strict=True):
-            np.testing.assert_array_equal(one, other)
+    for one, other in zip(whole, periodic_pairs(positions, sides, 1.7, receivers=at_once), strict=True):
+        np.testing.assert_array_equal(one, other)
     order = np.lexsort((whole.distances, whole.senders, whole.receivers))
     np.testing.assert_array_equal(order, np.arange(len(order)))
 

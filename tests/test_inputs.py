@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import random_liquid
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.files.settings import overridden, validate
 from equiglass.liquid.energy import particle_energy
@@ -21,6 +20,7 @@ from equiglass.model.inputs.choice import Inputs
 from equiglass.model.inputs.compute import compute, input_averages
 from equiglass.model.inputs.graph import input_graph
 from equiglass.model.inputs.standardisation import InputStandardisation, fit, moments_of
+from samples.liquids import random_liquid
 
 BOTH = ("energy_inherent", "displacement_inherent")
 

@@ -12,7 +12,6 @@ from e3nn import o3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import random_liquid
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.files.settings import overridden
 from equiglass.liquid.neighbors import periodic_pairs
@@ -34,6 +33,7 @@ from equiglass.model.inputs.standardisation import InputStandardisation, fit
 from equiglass.model.network import Network
 from equiglass.model.norm import EquivariantBatchNorm
 from equiglass.model.radial import bessel_basis
+from samples.liquids import random_liquid
 
 REAL = torch.float64
 SMALL = Architecture(l_max=2, layers=3, channels=4, dropout=0.0)

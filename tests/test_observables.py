@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import random_liquid
 from equiglass import load
 from equiglass.errors import DataError
 from equiglass.liquid.system import System
@@ -24,6 +23,7 @@ from equiglass.observables import (
     noise_ceiling_of_halves,
     pearson,
 )
+from samples.liquids import random_liquid
 from samples.state_points import with_runs
 
 quick = settings(deadline=None, max_examples=20)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.special import eval_legendre
 
-from conftest import random_liquid
 from equiglass.errors import DataError
 from equiglass.formats import load
 from equiglass.liquid.neighbors import minimum_image
 from equiglass.observables import crystal_like, crystal_like_of_positions
+from samples.liquids import random_liquid
 from samples.state_points import PACKAGE
 
 

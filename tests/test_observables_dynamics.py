@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from conftest import random_liquid
 from equiglass import load
 from equiglass.errors import DataError
 from equiglass.liquid.system import System
@@ -23,6 +22,7 @@ from equiglass.observables import (
     self_scattering_by_type,
     self_scattering_of_displacements,
 )
+from samples.liquids import random_liquid
 from samples.state_points import with_runs
 
 quick = settings(deadline=None, max_examples=20)

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import random_liquid
 from equiglass import load
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.neighbors import periodic_pairs
@@ -31,6 +30,7 @@ from equiglass.observables import (
     radial_distribution_of_positions,
 )
 from equiglass.observables.pairs import shell_volumes
+from samples.liquids import random_liquid
 from samples.state_points import with_runs
 
 quick = settings(deadline=None, max_examples=15)

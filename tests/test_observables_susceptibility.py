@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import random_liquid
 from equiglass import load
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.system import System
@@ -30,6 +29,7 @@ from equiglass.observables import (
     mobility_indicator,
     overlap,
 )
+from samples.liquids import random_liquid
 from samples.state_points import with_runs
 
 quick = settings(deadline=None, max_examples=20)

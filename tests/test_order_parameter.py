@@ -13,7 +13,6 @@ import pytest
 from pandas import DataFrame
 
 import equiglass
-from command import run
 from equiglass.errors import EquiglassError
 from equiglass.liquid.system import System
 from equiglass.methods.loading import load_model, read_configuration
@@ -23,7 +22,8 @@ from equiglass.representation.file import Described, read_representation, write_
 from equiglass.representation.order_parameter import Particles, energy_scores, monotonic, order_parameter
 from equiglass.representation.represent import represent
 from equiglass.training import train
-from labelled import labelled_liquid
+from samples.command import run
+from samples.labelled import labelled_liquid
 
 pytest.importorskip("sklearn")
 

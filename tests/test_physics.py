@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import random_liquid
 from equiglass.errors import DataError, EquiglassError, EquiglassWarning
 from equiglass.formats import load, save
 from equiglass.liquid.inherent import quench
@@ -16,6 +15,7 @@ from equiglass.liquid.potential import KOB_ANDERSEN, potential_energy
 from equiglass.observables import self_scattering_by_type
 from equiglass.simulate.checks import collect, measure
 from equiglass.simulate.joining import joined
+from samples.liquids import random_liquid
 from samples.state_points import TIMES, configuration, with_runs
 
 

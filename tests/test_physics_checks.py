@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import random_liquid
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.simulate.checks import check, collect, failures, measure
+from samples.liquids import random_liquid
 from samples.state_points import TIMES, configuration, verdicts
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command import run
-from conftest import random_liquid
 from equiglass.errors import EquiglassWarning
 from equiglass.formats import load, save
 from equiglass.liquid.system import System
 from equiglass.simulate import Ensemble, run_from
 from equiglass.simulate.checks import check, collect, measure, write_report
+from samples.command import run
+from samples.liquids import random_liquid
 from samples.state_points import PACKAGE, configuration
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import equiglass
-from conftest import random_liquid
 from equiglass.methods.boattini import Boattini
 from equiglass.methods.loading import PRETRAINED, pretrained_names, save_model
 from equiglass.methods.network.predictor import NetworkPredictor
 from equiglass.observables import pearson
 from equiglass.representation.transfer import trained_on
+from samples.liquids import random_liquid
 
 
 def test_it_predicts_straight_after_installation() -> None:

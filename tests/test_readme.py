@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import equiglass
-from conftest import random_liquid
-from labelled import labelled_liquid
+from samples.labelled import labelled_liquid
+from samples.liquids import random_liquid
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 

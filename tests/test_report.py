@@ -22,7 +22,6 @@ import yaml
 from pandas import DataFrame
 
 import equiglass
-from conftest import random_liquid
 from equiglass.__main__ import main
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.figures import figure_png, training_curves
@@ -39,7 +38,8 @@ from equiglass.report.fields import view_data
 from equiglass.report.page import Table
 from equiglass.report.results import tables
 from equiglass.report.scores import score
-from labelled import labelled_liquid
+from samples.labelled import labelled_liquid
+from samples.liquids import random_liquid
 
 ARCHITECTURE = {"l_max": 1, "layers": 1, "channels": 2}
 EVIL = "<script>document.body.dataset.evil = 1</script>\"'&<img src=x onerror=document.body.dataset.evil=1>"

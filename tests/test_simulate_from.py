@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 import yaml
 
-from command import run
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.formats import load, save
 from equiglass.liquid.potential import KOB_ANDERSEN
@@ -20,6 +18,8 @@ from equiglass.simulate import Ensemble, Protocol, load_ensemble, load_protocol,
 from equiglass.simulate.joining import joined
 from equiglass.simulate.lammps import State, constant_energy
 from equiglass.simulate.velocities import maxwell_boltzmann
+from samples.command import run
+from samples.liquids import random_liquid
 from samples.protocols import RUNS, TINY_START, assert_same, short_trajectories
 
 LABELS = ("propensity", "propensity_halves", "replica_variance", "mean_displacement")

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import yaml
 
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN
@@ -21,6 +20,7 @@ from equiglass.simulate import lammps as lammps_module
 from equiglass.simulate import load_protocol, run_protocol
 from equiglass.simulate.lammps import State, constant_temperature, find_lammps
 from equiglass.simulate.velocities import maxwell_boltzmann
+from samples.liquids import random_liquid
 from samples.protocols import PARSL, TINY_LONG, short_trajectories
 
 pytestmark = pytest.mark.lammps

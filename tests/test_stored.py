@@ -19,9 +19,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import equiglass
-from command import run
 from equiglass.errors import DataError, EquiglassWarning
 from equiglass.liquid.system import System
+from samples.command import run
 
 STORED = Path(__file__).parent / "stored"
 RUN = STORED / "run-44e3eb7"

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 
 import equiglass
-from command import run
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.experiments.demo import DATASET
 from equiglass.formats import load
@@ -23,7 +21,9 @@ from equiglass.liquid.targets.energy import LABEL as E_POT
 from equiglass.methods.loading import read_configuration
 from equiglass.prediction.evaluation import evaluate
 from equiglass.training import train
-from labelled import labelled_liquid
+from samples.command import run
+from samples.labelled import labelled_liquid
+from samples.liquids import random_liquid
 
 ENERGY = [
     "target=energy",
@@ -152,17 +152,17 @@ def test_the_answer_may_not_be_an_input() -> None:
 
 
 def test_a_further_target_is_one_file(tmp_path: Path) -> None:
-    """The number of neighbours, defined in a few lines, is learned, stored, predicted and scored; it may be negative."""
+    """The number of neighbours, defined in a few lines, is learned, stored, predicted and scored; it may be below 0."""
 
     def neighbours(system: equiglass.System, label: str) -> np.ndarray:
         pairs = periodic_pairs(system.positions, system.box, 1.5)
-        return np.bincount(pairs.receivers, minlength=system.n_particles) - 10.0
+        return np.bincount(pairs.receivers, minlength=system.n_particles) - 30.0
 
     TARGETS.add(
         "neighbours",
         Target(
             name="neighbours",
-            title="number of neighbours less ten",
+            title="number of neighbours less thirty",
             unit="",
             negative=True,
             needs=frozenset(),
@@ -186,6 +186,6 @@ def test_a_further_target_is_one_file(tmp_path: Path) -> None:
         assert run("predict", tmp_path / "run", tmp_path / "one.h5", "-o", tmp_path / "out.xyz") == 0
         assert ":neighbours:R:1" in (tmp_path / "out.xyz").read_text().splitlines()[1]
         assert run("report", tmp_path / "run", "--data", tmp_path / "one.h5", "--out", tmp_path / "report.html") == 0
-        assert "number of neighbours less ten" in (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert "number of neighbours less thirty" in (tmp_path / "report.html").read_text(encoding="utf-8")
     finally:
         TARGETS.remove("neighbours")

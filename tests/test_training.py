@@ -37,7 +37,7 @@ from equiglass.model.inputs.compute import compute, input_averages
 from equiglass.model.network import Network
 from equiglass.prediction.predictor import Watch
 from equiglass.training import train
-from labelled import labelled_liquid
+from samples.labelled import labelled_liquid
 
 TINY = ["architecture.l_max=1", "architecture.layers=2", "architecture.channels=2", "epochs=3", "folds=3"]
 

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import equiglass
-from command import run
 from equiglass.errors import EquiglassError
 from equiglass.liquid.splits import Halves, by_temperature, halves
 from equiglass.liquid.system import System
@@ -26,7 +25,8 @@ from equiglass.representation.decoders import decoders_of, refit, with_decoders
 from equiglass.representation.represent import Represented, represent
 from equiglass.representation.transfer import ALL_TIMES, COMPARED, SCORES, trained_on, transfer
 from equiglass.training import train
-from labelled import labelled_liquid
+from samples.command import run
+from samples.labelled import labelled_liquid
 
 TINY = ["architecture.l_max=1", "architecture.layers=2", "architecture.channels=4", "epochs=15", "folds=3"]
 

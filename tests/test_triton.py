@@ -10,7 +10,6 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.model.architecture import Architecture
 from equiglass.model.convolution import reference
@@ -20,6 +19,7 @@ from equiglass.model.convolution.operation import Dropout, Edges, Radial
 from equiglass.model.convolution.paths import Paths
 from equiglass.model.graph import build_graph
 from equiglass.model.network import Network
+from samples.liquids import random_liquid
 
 pytest.importorskip("triton", reason="triton is not installed (pip install 'equiglass[gpu]')")
 from equiglass.model.convolution.triton.convolution import convolve as convolve_triton

@@ -1,7 +1,7 @@
 """The command ``equiglass``: errors are one sentence on the error stream and exit status 2.
 
 ``equiglass --debug COMMAND ...``, or EQUIGLASS_DEBUG=1 in the environment, shows the traceback too. An exception that
-is no EquiglassError is an error of equiglass itself and always shows its traceback, with exit status 1.
+is no EquiglassError is a mistake in equiglass itself: it always shows its traceback, with exit status 1.
 """
 
 from __future__ import annotations

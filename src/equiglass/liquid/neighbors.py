@@ -39,22 +39,25 @@ class Neighbourhood(NamedTuple):
 
     Attributes:
         particles: ascending, int64, (n,).
-        receives: which of them the neighbourhood is of, bool, (n,).
+        receives: which of the particles the neighbourhood belongs to, bool, (n,).
     """
 
     particles: NDArray[np.int64]
     receives: NDArray[np.bool_]
 
 
-def periodic_pairs(positions: NDArray[np.float64], box: NDArray[np.float64], cutoff: float) -> Pairs:
+def periodic_pairs(
+    positions: NDArray[np.float64], box: NDArray[np.float64], cutoff: float, receivers: int | None = None
+) -> Pairs:
     """All directed pairs with 0 < |a_ij| < cutoff, images included (a particle may see itself across the box).
 
     Args:
         positions: (N, 3), wrapped or not, LJ length units.
         box: (3,) edge lengths of the periodic orthorhombic box.
         cutoff: largest distance, exclusive.
+        receivers: number of receivers whose pairs are searched at a time; the result does not depend on it.
     """
-    blocks = list(pair_blocks(positions, box, cutoff))
+    blocks = list(pair_blocks(positions, box, cutoff, receivers=receivers))
     if len(blocks) == 1:
         return blocks[0]
     n = len(positions)
@@ -72,7 +75,11 @@ def periodic_pairs(positions: NDArray[np.float64], box: NDArray[np.float64], cut
 
 
 def pair_blocks(
-    positions: NDArray[np.float64], box: NDArray[np.float64], cutoff: float, threads: int = 1
+    positions: NDArray[np.float64],
+    box: NDArray[np.float64],
+    cutoff: float,
+    threads: int = 1,
+    receivers: int | None = None,
 ) -> Iterator[Pairs]:
     """The pairs of :func:`periodic_pairs`, those of some thousand receivers at a time.
 
@@ -82,7 +89,8 @@ def pair_blocks(
         positions: (N, 3), wrapped or not, LJ length units.
         box: (3,) edge lengths of the periodic orthorhombic box.
         cutoff: largest distance, exclusive.
-        threads: blocks that are searched at once.
+        threads: number of blocks that are searched at once.
+        receivers: number of receivers of a block; `RECEIVERS_AT_ONCE` if not given.
     """
     box = np.asarray(box, dtype=np.float64)
     wrapped = wrap(np.asarray(positions, dtype=np.float64), box)
@@ -92,9 +100,9 @@ def pair_blocks(
         pairs = pairs_among(wrapped[sends], receives, box, cutoff)
         return pairs._replace(receivers=sends[pairs.receivers], senders=sends[pairs.senders])
 
-    todo = neighbourhoods(wrapped, box, cutoff, RECEIVERS_AT_ONCE)
+    todo = neighbourhoods(wrapped, box, cutoff, receivers or RECEIVERS_AT_ONCE)
     with ThreadPoolExecutor(threads) as pool:
-        # No more blocks than these are searched ahead of use, or a slow use would have them all in memory.
+        # Only so many blocks are searched ahead of their use. Otherwise a slow use would have all in memory.
         ahead = deque(pool.submit(block, each) for each in islice(todo, threads))
         while ahead:
             pairs = ahead.popleft().result()
@@ -105,13 +113,13 @@ def pair_blocks(
 def neighbourhoods(
     wrapped: NDArray[np.float64], box: NDArray[np.float64], cutoff: float, receivers: int
 ) -> Iterator[Neighbourhood]:
-    """Every particle receives in one of them, together with some others near it, so many at a time.
+    """Neighbourhoods such that every particle receives in one of them, together with others near it.
 
     Args:
         wrapped: positions in the box, (N, 3), LJ length units.
         box: (3,) edge lengths of the periodic orthorhombic box.
-        cutoff: within it of a receiver everyone is in its neighbourhood.
-        receivers: how many at most.
+        cutoff: all particles within this distance of a receiver are in its neighbourhood.
+        receivers: largest number of receivers of a neighbourhood.
     """
     order = spatial_order(wrapped, box, cutoff)
     cells, shape = _cells(wrapped, box, cutoff)
@@ -172,7 +180,7 @@ def _cells(
     positions: NDArray[np.float64], box: NDArray[np.float64], length: float
 ) -> tuple[NDArray[np.int64], tuple[int, ...]]:
     """The cell of every particle, (N, 3), and the number of cells along each axis; a cell is longer than ``length``."""
-    # In a thin gas no more cells than particles.
+    # A thin gas has no more cells than particles.
     length = max(length, float(np.prod(box) / max(len(positions), 1)) ** (1 / 3))
     # A little longer, or rounding could put two particles within ``length`` two cells apart.
     shape = np.maximum(np.floor(box / (length * (1 + 1e-9))), 1)

@@ -1,4 +1,4 @@
-"""What is known of a particle beside its place: E_pot, its way to the inherent structure, and averages around it."""
+"""Averages of a quantity over the neighbourhood of every particle, generation by generation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AVERAGING_RADIUS = 2.1
 """r_c of the averages, LJ length."""
 
 Average = Callable[[Float], Float]
-"""Of values (N, F) over the neighbourhood of every particle."""
+"""Takes values (N, F) and returns their averages over the neighbourhood of every particle, (N, F)."""
 
 
 def neighbourhood_averages(
@@ -27,15 +27,15 @@ def neighbourhood_averages(
     Args:
         system: the configuration.
         values: X^(0), (N, F).
-        generations: how many.
+        generations: number of generations.
         radius: r_c, LJ length.
-        structure: the positions whose neighbourhoods are meant.
+        structure: positions that define the neighbourhoods.
 
     Returns:
         X^(0), X^(1), ... side by side, (N, (generations + 1) F).
 
     Raises:
-        EquiglassError: no inherent structure is there.
+        DataError: no inherent structure is there.
 
     Source: E. Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), doi 10.1103/PhysRevLett.127.088007.
     """

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import DataError
-from equiglass.files import reading, replacing_hdf5, store
+from equiglass.files import decoding, reading, replacing_hdf5, store
 from equiglass.liquid.arrays import Float
 
 FORMAT, VERSION = "equiglass-representation", 1
@@ -68,7 +68,7 @@ def read_representation(path: Path | str) -> list[Described]:
     """
     import h5py
 
-    with reading(Path(path)), h5py.File(path, "r") as file:
+    with reading(Path(path)), decoding(), h5py.File(path, "r") as file:
         if file.attrs.get("format") != FORMAT:
             raise DataError(f"this is not a file of format {FORMAT!r}.")
         if file.attrs["version"] > VERSION:

@@ -12,9 +12,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from conftest import random_liquid
 from equiglass.formats import save
 from equiglass.liquid.system import System
+from samples.liquids import random_liquid
 
 LIQUID = random_liquid(n=60)
 SHIBA_NAME = "isoconfig_N60T0.44_1_tc07.npz"

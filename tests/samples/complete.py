@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from conftest import random_liquid
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
+from samples.liquids import random_liquid
 
 MIXTURE = LennardJones(
     "other",
@@ -43,6 +43,7 @@ def full_system(seed: int = 0) -> System:
         energy_drift=rng.uniform(0, 1e-3, 3),
         momentum=rng.uniform(0, 1e-15, 3),
         runs=4,
+        equilibrated=False,
         predictions={"SE3": rng.uniform(0.1, 2.0, (3, 40)), "model/two": rng.uniform(0.1, 2.0, (3, 40))},
         provenance={"source": "a test", "doi": "10.1000/ü/1"},
     )

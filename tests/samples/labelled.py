@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from conftest import random_liquid
 from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.liquid.system import System
 from equiglass.methods.linear.descriptors import Descriptors
 from equiglass.methods.linear.shells import Shells
+from samples.liquids import random_liquid
 
 SMALL = Descriptors(
     radial=(Shells(0.9, 1.5, 4, 0.05), Shells(1.7, 2.5, 3, 0.1)),
