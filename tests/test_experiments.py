@@ -353,7 +353,7 @@ def test_wrong_commands_are_sentences(tmp_path: Path, capsys: pytest.CaptureFixt
         (("inputs",), "and --out"),
         (("nothing", *out), "there is no experiment 'nothing': name one of chi4,"),
         (("inputs", *out, "--set", "epochs"), "key=value"),
-        (("inputs", *out, "--set", "inputs.energy=none"), "varies 'inputs.energy'"),
+        (("inputs", *out, "--set", "inputs.nodes=[]"), "varies 'inputs.nodes'"),
         (("inputs", *out, "--set", "seed=4"), "varies 'seed'"),
         (("inputs", *out, "--data", data), "T = 0.5: of 2 configurations 2 are for the test; give 3"),
     ):
