@@ -50,7 +50,7 @@ def ridge_configuration(network: MethodConfiguration | None = None) -> FirstLaye
     """The ridge regression that sees what the network sees: degrees, and the scalars of its node inputs."""
     network = network or demo_configuration()
     assert isinstance(network, Configuration)
-    return FirstLayerConfiguration(l_max=network.architecture.l_max, nodes=network.inputs.nodes)
+    return FirstLayerConfiguration(l_max=network.architecture.l_max, nodes=network.inputs.nodes, choose_on="validation")
 
 
 def report(out: Path, test: Sequence[System]) -> Scores:

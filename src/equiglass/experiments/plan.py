@@ -164,7 +164,10 @@ def trainings(
 
     Raises:
         ConfigurationError: none is left.
+        ConfigurationError: a method would choose on the test configurations.
     """
+    if declaration.score_epochs and any(case.configuration.chooses_on_validation for case in made):
+        raise ConfigurationError("score_epochs scores the test configurations: choose_on: validation would see them.")
     planned = []
     largest = max(len(group.training) for group in groups)
     for seed in range(seeds):

@@ -12,7 +12,7 @@ from equiglass.liquid.targets import TARGETS
 
 
 class MethodConfiguration(BaseModel):
-    """What determines a training beside its configurations of the liquid."""
+    """What determines a training, apart from its configurations of the liquid."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,6 +47,11 @@ class MethodConfiguration(BaseModel):
     def needs(self) -> frozenset[Need]:
         """What a training configuration must have: the needs of the method and of the target."""
         return self.input_needs | TARGETS[self.target].needs
+
+    @property
+    def chooses_on_validation(self) -> bool:
+        """Whether the fit depends on the validation configurations, which then must not be scored."""
+        return False
 
     def check(self) -> None:
         """Refuse what cannot be done on this machine, before any work.

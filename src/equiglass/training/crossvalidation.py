@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from equiglass.errors import ConfigurationError
 from equiglass.liquid.splits import validation_fold
 from equiglass.liquid.system import System
 from equiglass.machine import processes
@@ -73,7 +74,15 @@ def held_out_predictions(
 
     Returns:
         In the order of the folds; of several processes the first alone predicts, the others return nothing.
+
+    Raises:
+        ConfigurationError: the method would choose on the configurations that are scored.
     """
+    if configuration.chooses_on_validation:
+        raise ConfigurationError(
+            "A cross-validation scores the validation configurations, so that nothing may be chosen on them; set "
+            "choose_on: folds."
+        )
     systems = supply(systems, configuration)
     predictions = []
     with METHODS[configuration.method].sharing():

@@ -9,14 +9,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from equiglass.errors import DataError
+from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
 from equiglass.liquid.splits import folds_of
@@ -30,7 +30,7 @@ from equiglass.prediction.run_folder import RunFolder
 from equiglass.prediction.training_data import TrainingData
 
 FOLDS = 4
-"""Number of folds of the training configurations by which the penalty is chosen without validation configurations."""
+"""Number of folds of the training configurations on which the penalty is chosen."""
 
 _SHARED: ContextVar[WeakKeyDictionary[System, NDArray[np.floating]] | None] = ContextVar("features", default=None)
 
@@ -41,6 +41,16 @@ class LinearConfiguration(MethodConfiguration):
     penalties: tuple[float, ...] = Field(
         PENALTIES, description="to choose from, in units of the variance of the standardised features"
     )
+    choose_on: Literal["folds", "validation"] = Field(
+        "folds",
+        description="what the penalty is chosen on: folds of the training configurations, or the validation "
+        "configurations, which then are no test",
+    )
+
+    @property
+    def chooses_on_validation(self) -> bool:
+        """Whether the fit depends on the validation configurations."""
+        return self.choose_on == "validation"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -118,12 +128,17 @@ class LinearPredictor(Predictor):
     ) -> Self:
         """Choose penalty and emphasis, then fit; see `Predictor.fit`.
 
-        They are chosen on the validation configurations where there are any and no emphasis to choose, or else by a
-        cross-validation over the training configurations.
+        Raises:
+            ConfigurationError: they are to be chosen on validation configurations, and there is none.
         """
+        if configuration.chooses_on_validation and not validation:
+            raise ConfigurationError(
+                "choose_on: validation needs validation configurations; set fold to 1 or more, or choose_on: folds."
+            )
         n_types = max(system.n_types for system in training)
         times = times_to_learn(training, configuration.times, configuration.target)
-        total = len(training) + len(validation)
+        scored = validation if configuration.chooses_on_validation else ()
+        total = len(training) + len(scored)
 
         def example(number: int, system: System) -> Example:
             features = cls._features(system, configuration, n_types)
@@ -133,9 +148,9 @@ class LinearPredictor(Predictor):
 
         learned = [example(number, system) for number, system in enumerate(training, start=1)]
         emphases = cls.emphases(configuration, n_types)
-        if validation and emphases is None:
-            scored = [example(number, system) for number, system in enumerate(validation, start=len(training) + 1)]
-            ridge = fit_ridge(list(times), learned, scored, configuration.penalties)
+        if scored:
+            held_out = [example(number, system) for number, system in enumerate(scored, start=len(training) + 1)]
+            ridge = fit_ridge(list(times), learned, held_out, configuration.penalties, emphases)
         else:
             folds = folds_of(learned, FOLDS)
             ridge = fit_ridge_by_folds(list(times), folds, configuration.penalties, emphases)

@@ -100,24 +100,26 @@ def fit_ridge(
     train: Sequence[Example],
     validation: Sequence[Example],
     penalties: Sequence[float] = PENALTIES,
+    emphases: Float | None = None,
 ) -> Ridge:
-    """min_w <(y - w.x)^2> + penalty |w|^2 with x standardised and y centred, for each particle type and time.
+    """min_w <(y - w.x)^2> + penalty |w / e|^2 with x standardised and y centred, for each particle type and time.
 
     Features are standardised over the training particles of a type. The scale of the target does not matter, as w is
-    linear in it. The penalty is the one with the highest mean per-configuration correlation on the validation
-    configurations.
+    linear in it. Penalty and emphasis e are those with the highest mean per-configuration correlation on the
+    validation configurations.
 
     Args:
         labels: T names of times.
         train: the training configurations.
         validation: the validation configurations.
         penalties: those to choose from, positive.
+        emphases: as in `fit_ridge_by_folds`.
 
     Raises:
         DataError: no configurations, features that differ in number or are not finite, or nothing to validate on for a
             type and time that was trained.
     """
-    return _fit(labels, [train, validation], [1], [0], penalties, None)
+    return _fit(labels, [train, validation], [1], [0], penalties, emphases)
 
 
 def fit_ridge_by_folds(
