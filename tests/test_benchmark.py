@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import command
 import numpy as np
 import pytest
 import torch
@@ -22,6 +21,7 @@ from equiglass.methods.network.configuration import Configuration
 from equiglass.model.architecture import Advanced, Architecture
 from equiglass.model.graph import build_graph
 from equiglass.model.network import Network
+from samples import command
 from samples.liquids import random_liquid
 
 BENCHMARKS = ("convolution", "step", "inference", "graph")

@@ -50,9 +50,9 @@ def liquids(n: int = 6, temperature: float = 0.5) -> list[System]:
 
 def last_times(system: System) -> System:
     assert system.propensity is not None
-    kept = {"time_labels": system.time_labels[-2:], "times": system.times[-2:], "propensity": system.propensity[-2:]}
+    last = {"time_labels": system.time_labels[-2:], "times": system.times[-2:], "propensity": system.propensity[-2:]}
     known = ("positions", "types", "box", "name", "temperature", "potential", "positions_inherent")
-    return System(**{key: getattr(system, key) for key in known}, **kept)
+    return System(**{key: getattr(system, key) for key in known}, **last)
 
 
 def planned(declaration: Declaration, group: Group | None = None) -> list[Training]:
@@ -166,22 +166,22 @@ def carry(out: Path, name: str = "dropout", **more: object) -> Measured:
 
 def test_scores_are_those_of_the_networks(done: tuple[Path, Measured]) -> None:
     out, measured = done
-    told = json.loads((out / "dropout/dropout.json").read_text())
-    assert (told["format"], told["version"], told["quick"]) == ("equiglass-experiment", 2, False)
-    assert told["rows"] == records(measured.rows)
-    test = told["configurations"][0]["test"]
+    held = json.loads((out / "dropout/dropout.json").read_text())
+    assert (held["format"], held["version"], held["quick"]) == ("equiglass-experiment", 2, False)
+    assert held["rows"] == records(measured.rows)
+    test = held["configurations"][0]["test"]
     systems = [system for system in liquids() if system.name in test]
-    for one in told["runs"]:
+    for one in held["runs"]:
         split = yaml.safe_load((out / "runs" / one["run"] / "split.yaml").read_text())
         assert set(split["training"]).isdisjoint(test)
         model = equiglass.load_model(out / "runs" / one["run"])
-        own = [row for row in told["rows"] if (row["at"], row["seed"]) == (one["at"], one["seed"])]
+        own = [row for row in held["rows"] if (row["at"], row["seed"]) == (one["at"], one["seed"])]
         scores = equiglass.evaluate(systems, [model.predict(system) for system in systems])
         for row, expected in zip(own, scores, strict=True):
             assert (row["type"], row["label"]) == (expected.type, expected.label)
             assert row["per_configuration"] == pytest.approx(expected.per_configuration, abs=1e-12)
             assert row["pooled"] == pytest.approx(expected.pooled, abs=1e-12)
-    assert len(told["runs"]) == 4
+    assert len(held["runs"]) == 4
 
 
 def test_published_numbers_are_next_to_ours(done: tuple[Path, Measured]) -> None:
@@ -236,7 +236,7 @@ def test_a_run_of_other_defaults_is_refused(done: tuple[Path, Measured], tmp_pat
     (only,) = train_missing([training], tmp_path)
     file = only.folder / "configuration.yaml"
     settings = yaml.safe_load(file.read_text())
-    # A setting that was not there yet has its default; a default that was another one tells.
+    # A setting that was not there yet has its default; a default that was another one is noticed.
     file.write_text(yaml.safe_dump({key: value for key, value in settings.items() if key != "advanced"}))
     train_missing([training], tmp_path)
     file.write_text(yaml.safe_dump({**settings, "clip": 2.0}))
@@ -284,18 +284,18 @@ def test_a_quick_try_of_an_experiment_on_the_data_of_the_package(
     assert run(*words) == 0
     assert "quick: one seed" in capsys.readouterr().out
     folder = tmp_path / "out/multivariate"
-    told = json.loads((folder / "multivariate.json").read_text())
-    assert told["quick"]
-    assert told["command"].startswith("equiglass experiment multivariate --quick --data")
-    assert "--set architecture.layers=1" in told["command"]
+    held = json.loads((folder / "multivariate.json").read_text())
+    assert held["quick"]
+    assert held["command"].startswith("equiglass experiment multivariate --quick --data")
+    assert "--set architecture.layers=1" in held["command"]
     for folder_of_run in (tmp_path / "out/runs").iterdir():
-        assert yaml.safe_load((folder_of_run / "environment.yaml").read_text())["command"] == told["command"]
+        assert yaml.safe_load((folder_of_run / "environment.yaml").read_text())["command"] == held["command"]
     assert "quick" in (folder / "table.md").read_text()
-    assert {(row["variant"], row["label"]) for row in told["rows"]} == {
+    assert {(row["variant"], row["label"]) for row in held["rows"]} == {
         (variant, str(label)) for variant in ("all times at once", "every time alone") for label in (6, 7)
     }
-    told["quick"] = False
-    (folder / "multivariate.json").write_text(json.dumps(told))
+    held["quick"] = False
+    (folder / "multivariate.json").write_text(json.dumps(held))
     assert run(*words) == 2
     assert "holds results of a full run" in capsys.readouterr().err
 

@@ -477,7 +477,7 @@ def test_every_control_changes_the_picture(page: Path, renderer: str, before: st
     assert f'data-renderer="{renderer}"' in document
     assert_spheres(picture)
     assert 'data-same="true"' in document, "what was turned and zoomed comes back"
-    # What stands in "seen", each picture unlike every other: five quantities beside the measured one.
+    # What stands in "seen", each picture unlike every other: five quantities besides the measured one.
     assert 'data-different="15 of 15"' in document
     assert re.search(r'data-probe="particle \d+ \(from 0\), type [AB]: measured propensity [\d.]+', document)
     assert 'data-marks="AB"' in document

@@ -47,12 +47,12 @@ def test_the_hash_is_that_of_the_name() -> None:
 
 def test_training_and_test() -> None:
     systems = named(*range(8))
-    training, test = training_and_test("T = 0.5", systems[::-1], share=4)
+    training, test = training_and_test(systems[::-1], share=4)
     assert (names(training), names(test)) == (["c4", "c0", "c6", "c3", "c2", "c5"], ["c1", "c7"])
-    training, test = training_and_test("T = 0.5", systems, share=4, first=4)
+    training, test = training_and_test(systems, share=4, first=4)
     assert (names(training), names(test)) == (["c4", "c0"], ["c6", "c3"])
-    with pytest.raises(DataError, match=r"T = 0\.5: of 2 configurations two are for the test; give three or more"):
-        training_and_test("T = 0.5", systems[:2], share=4)
+    with pytest.raises(DataError, match=r"of 2 configurations 2 are for the test; give 3 configurations or more"):
+        training_and_test(systems[:2], share=4)
 
 
 def test_halves_never_score_what_was_seen() -> None:

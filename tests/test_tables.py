@@ -51,15 +51,13 @@ def test_markdown_by_hand() -> None:
 
 
 def test_crossed_tables_have_ascending_columns_and_rows_in_their_order() -> None:
-    cells = DataFrame(
-        [
-            {"title": "A", "row": "ours", "column": 10.0, "text": "x"},
-            {"title": "A", "row": "ours", "column": 0.5, "text": "y"},
-            {"title": "A", "row": "ceiling", "column": 10.0, "text": "before"},
-            {"title": "A", "row": "ceiling", "column": 10.0, "text": "z"},
-            {"title": "B", "row": "ours", "column": 1.0, "text": "w"},
-        ]
-    )
+    cells = [
+        {"title": "A", "row": "ours", "column": 10.0, "text": "x"},
+        {"title": "A", "row": "ours", "column": 0.5, "text": "y"},
+        {"title": "A", "row": "ceiling", "column": 10.0, "text": "before"},
+        {"title": "A", "row": "ceiling", "column": 10.0, "text": "z"},
+        {"title": "B", "row": "ours", "column": 1.0, "text": "w"},
+    ]
     first, a, second, b = crossed(cells, "t = {}").split("\n\n")
     assert (first, second) == ("A:", "B:")
     assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in a.splitlines() if ":--" not in line] == [

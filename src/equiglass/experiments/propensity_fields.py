@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 MEASURED = "MD"
 COLUMNS = ("group", "temperature", "field", "type", "label", "time", "configurations", "threshold", "softness")
-"""What tells the rows of fields apart besides the seed."""
+"""Columns that distinguish the rows of fields, besides the seed."""
 
 STEPS = {"paper": PAPER, "glassbench": GLASSBENCH}
 
@@ -201,8 +201,6 @@ def fields_table(summary: DataFrame, columns: Mapping[str, str]) -> str:
         summary: medians over the seeds.
         columns: those shown, with their titles.
     """
-    from pandas import DataFrame
-
     cells = [
         {
             "title": f"{row['group']}, type {row['type']}, {title}",
@@ -214,4 +212,4 @@ def fields_table(summary: DataFrame, columns: Mapping[str, str]) -> str:
         for column, title in columns.items()
     ]
     head = "Median over the seeds of the value and of its bootstrap error over the test configurations."
-    return f"{head}\n\n{crossed(DataFrame(cells), 't = {}')}"
+    return f"{head}\n\n{crossed(cells, 't = {}')}"

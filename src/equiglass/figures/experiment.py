@@ -32,7 +32,7 @@ CONVENTIONS = {"per_configuration": "mean per configuration", "pooled": "pooled"
 def rho_by_time(summary: DataFrame, convention: str = "per_configuration") -> Figure:
     """Median rho of the first type against time; bars go from the worst to the best seed.
 
-    A panel is a group and a curve a variant; where there is one variant, a curve is a group.
+    Panels are groups and curves variants; where there is one variant, curves are groups.
 
     Args:
         summary: columns group, variant, type, time, and of the convention C: C_median, C_best, C_worst and ceiling_C.

@@ -74,16 +74,19 @@ def markdown(frame: DataFrame) -> str:
     return frame.map(number).to_markdown(index=False, disable_numparse=True) + "\n"
 
 
-def crossed(cells: DataFrame, header: str = "{}") -> str:
+def crossed(cells: Sequence[Mapping[str, Any]], header: str = "{}") -> str:
     """Markdown tables of texts, one per title.
 
     Args:
-        cells: columns title, row, column and text. Titles and rows keep the order of the frame, columns ascend; of
+        cells: each with title, row, column and text. Titles and rows are in the order of the cells, columns ascend. Of
             several texts at one place the last counts.
         header: of a column, with its value as ``{}``.
     """
+    from pandas import DataFrame
+
     parts = []
-    for title, own in cells.drop_duplicates(["title", "row", "column"], keep="last").groupby("title", sort=False):
+    every = DataFrame(list(cells)).drop_duplicates(["title", "row", "column"], keep="last")
+    for title, own in every.groupby("title", sort=False):
         table = own.pivot(index="row", columns="column", values="text").reindex(own["row"].unique()).fillna("")
         table.columns = [header.format(f"{at:g}" if isinstance(at, float) else at) for at in table.columns]
         parts += [f"{title}:", markdown(table.rename_axis("").reset_index()).strip()]

@@ -94,7 +94,8 @@ def labels_from_runs(displacements: Iterable[NDArray[np.floating]], box: NDArray
             raise DataError(f"runs at different times have shapes {replicas[0].shape} and {vectors.shape}.")
         if vectors.ndim != 3 or vectors.shape[2] != 3 or len(vectors) == 0:
             raise DataError(f"the positions of the runs have shape {vectors.shape}, not (runs, N, 3).")
-        if not np.all(np.isfinite(vectors)):
+        # A damaged number may be finite and yet too large to square or to store.
+        if not np.all(np.abs(vectors) < np.finfo(np.float32).max):
             raise DataError("the positions of the runs hold values that are not finite numbers.")
         _warn_if_wrapped(vectors, box)
         replicas.append(vectors.astype(np.float32))

@@ -135,7 +135,9 @@ def mobility_indicator(moved: ArrayLike, step: Step = PAPER) -> Float:
     excess = np.asarray(moved, dtype=np.float64) - step.threshold
     if step.softness == 0:
         return np.where(np.isnan(excess), np.nan, (excess > 0).astype(np.float64))
-    return (np.tanh(excess / step.softness) + 1) / 2
+    # A softness near zero divides to infinity, and tanh takes it to the sharp step.
+    with np.errstate(over="ignore"):
+        return (np.tanh(excess / step.softness) + 1) / 2
 
 
 def overlap(moved: ArrayLike, step: Step = PAPER) -> Float:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 CONVENTIONS = ("per_configuration", "pooled")
 CEILINGS = ("ceiling_per_configuration", "ceiling_pooled")
 
+SPREAD = "Median (best, worst) over the seeds, after the last epoch."
+"""Above the tables."""
+
 NEAR = 1.1
 """Largest ratio of two times that are compared."""
 
@@ -76,14 +79,7 @@ def scores_table(summary: DataFrame, along: Along | None = None) -> str:
             if row.get("published_convention") in ("unsaid", convention):
                 cells.append({**where, "row": f"{name}, published", "text": spread(row, "published")})
             ceilings.append({**where, "row": "noise ceiling", "text": number(row[f"ceiling_{convention}"])})
-    return f"Median (best, worst) over the seeds, after the last epoch.\n\n{table_of([*cells, *ceilings], 't = {}')}"
-
-
-def table_of(cells: Sequence[Mapping[str, Any]], header: str) -> str:
-    """Markdown of texts by title, row and column; see `equiglass.files.tables.crossed`."""
-    from pandas import DataFrame
-
-    return crossed(DataFrame(cells), header)
+    return f"{SPREAD}\n\n{crossed([*cells, *ceilings], 't = {}')}"
 
 
 def _notes(runs: Sequence[Run], along: Along | None) -> tuple[str, ...]:

@@ -19,11 +19,11 @@ from pydantic import BaseModel, ConfigDict
 from equiglass.errors import ConfigurationError
 from equiglass.experiments.declaration import Declaration, method_of, options_of
 from equiglass.experiments.measures import MEASURES, Measure, Measured
-from equiglass.experiments.measures.scores import CEILINGS, CONVENTIONS, table_of
+from equiglass.experiments.measures.scores import CEILINGS, CONVENTIONS, SPREAD
 from equiglass.experiments.plan import Group
 from equiglass.experiments.published import PublishedMatrix
 from equiglass.experiments.runs import Run, groups_of_runs
-from equiglass.files.tables import number, over_seeds, records, spread
+from equiglass.files.tables import crossed, number, over_seeds, records, spread
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.splits import Halves
 from equiglass.liquid.state_points import tau_alpha
@@ -206,8 +206,7 @@ def transfer_table(summary: DataFrame) -> str:
             if published is not None:
                 cells.append({**where, "row": f"{name}, published", "text": number(published)})
             ceilings.append({**where, "row": "noise ceiling", "text": number(row[f"ceiling_{convention}"])})
-    table = table_of([*cells, *ceilings], "used at T = {}")
-    return f"Median (best, worst) over the seeds, after the last epoch.\n\n{table}"
+    return f"{SPREAD}\n\n{crossed([*cells, *ceilings], 'used at T = {}')}"
 
 
 MEASURES.add("transfer", Measure(temperatures, check_temperatures))
