@@ -3,9 +3,10 @@
     python experiments/choices.py OUT [--epochs 20] [--seeds 1 2]
 
 Every variant changes one setting of the demo's configuration, without the displacement, and trains on its 16 training
-configurations. The table shows the mean over seeds of the validation rho after the last epoch, and at the best one.
-This rho is a mean over both types and all times. No test configuration is read. The same command continues a stopped
-run.
+configurations.
+
+The table shows the mean over seeds of the validation rho, after the last epoch and at the best one. This rho is a mean
+over both types and all times. No test configuration is read. The same command continues a stopped run.
 """
 
 from __future__ import annotations
