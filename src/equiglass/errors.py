@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class EquiglassError(ValueError):
-    """An input, an option or the machine cannot be used. The command line prints the message and exits with status 2."""
+    """An input, an option or the machine cannot be used. The command line prints it and exits with status 2."""
 
 
 class DataError(EquiglassError):

@@ -1,4 +1,4 @@
-"""equiglass check: is a data set a liquid in equilibrium, and did its runs conserve what they must?"""
+"""equiglass check: check that a data set is a liquid in equilibrium, and that its runs obey conservation laws."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="Files or folders of configurations of one state point.")],
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the report and its figures.")] = None,
     against: Annotated[
-        list[Path] | None, typer.Option("--against", help="Another data set to agree with; may be repeated.")
+        list[Path] | None, typer.Option("--against", help="Data set to compare with; may be repeated.")
     ] = None,
     potential: Annotated[
         str | None, typer.Option("--potential", help="Pair potential of configurations whose file names none.")
     ] = None,
-    types: Annotated[str | None, typer.Option("--types", help="Species of types 0, 1, ..., with commas.")] = None,
+    types: Annotated[
+        str | None, typer.Option("--types", help="Species of types 0, 1, ..., separated by commas.")
+    ] = None,
 ) -> None:
-    """Check the physics of a data set; exit status 1 if it fails."""
+    """Check the physics of a data set; the exit status is 1 if a check fails."""
     from dataclasses import replace
 
     from rich.console import Console

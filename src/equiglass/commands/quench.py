@@ -1,4 +1,4 @@
-"""equiglass quench: configurations with their inherent structures."""
+"""equiglass quench: write configurations with their inherent structures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def quench(
         str, typer.Option("--potential", help="Pair potential of configurations whose file names none.")
     ] = "kob-andersen",
     types: Annotated[
-        str | None, typer.Option("--types", help="Species in the order of the model's types: Ni,P.")
+        str | None, typer.Option("--types", help="Species of types 0, 1, ..., separated by commas.")
     ] = None,
 ) -> None:
     """Quench configurations to their inherent structures and save them."""

@@ -80,7 +80,7 @@ def crossed(cells: DataFrame, header: str = "{}") -> str:
     Args:
         cells: a frame with the columns title, row, column and text. Titles and rows have the order of the frame;
             columns ascend. If several texts share a place, the last one counts.
-        header: header of a column; ``{}`` stands for the value of the column.
+        header: header of a column; ``{}`` marks the value of the column.
     """
     parts = []
     for title, own in cells.drop_duplicates(["title", "row", "column"], keep="last").groupby("title", sort=False):
@@ -91,7 +91,7 @@ def crossed(cells: DataFrame, header: str = "{}") -> str:
 
 
 def number(value: Cell, error: float = math.nan) -> str:
-    """The number as text: three decimals below 10, three digits above; "-" if missing; "0.783 ± 0.011" with an error."""
+    """The number as text: three decimals below 10, three digits above; "-" if none; "0.783 ± 0.011" with an error."""
     if value is None or value != value:
         return "-"
     if not isinstance(value, float):

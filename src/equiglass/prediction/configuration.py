@@ -18,7 +18,7 @@ class MethodConfiguration(BaseModel):
 
     method: str = Field(description="name of the method; 'equiglass methods' lists them")
     seed: int = Field(1, ge=0, description="seed of all random numbers")
-    target: str = Field("propensity", description="quantity to learn: propensity, or energy (in the inherent structure)")
+    target: str = Field("propensity", description="propensity, or energy (in the inherent structure)")
     times: Literal["all"] | tuple[str, ...] = Field("all", description="labels of the times to learn")
     potential: str = Field("kob-andersen", description="pair potential of configurations whose file names none")
     folds: int = Field(5, ge=2, description="number of folds into which the configurations are divided")

@@ -128,8 +128,8 @@ def evaluate(
     if not shared:
         known = dict.fromkeys(label for of_system in times for label in of_system)
         raise ConfigurationError(
-            f"the model predicts the labels {list(labels)}, the data have the labels {list(known)}: there is nothing to "
-            "compare."
+            f"the model predicts the labels {list(labels)}, the data have the labels {list(known)}: there is nothing "
+            "to compare."
         )
     rows = []
     for label in shared:

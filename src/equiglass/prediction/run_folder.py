@@ -92,7 +92,7 @@ class RunFolder:
         return self.path / f"{name}.safetensors"
 
     def model(self, checkpoint: str = "last") -> Path | None:
-        """The existing model file of a checkpoint, or None. A method without epochs has one file for both checkpoints."""
+        """The model file of a checkpoint, or None. A method without epochs has one file for both checkpoints."""
         for path in (self.checkpoint(checkpoint), self.path / FORMER):
             if path.is_file():
                 return path
