@@ -80,8 +80,8 @@ class Ridge:
         n_types, n_features = self.mean.shape
         if features.shape != (len(types), n_features):
             raise DataError(
-                f"The ridge regression takes an array of shape ({len(types)}, {n_features}), one row of features per "
-                f"particle; got one of shape {features.shape}."
+                f"The ridge regression takes {n_features} features per particle, for {len(types)} particles; got "
+                f"an array of shape {features.shape}."
             )
         if np.any(types >= n_types):
             raise DataError(f"The ridge regression knows {n_types} particle types, not type {types.max()}.")
