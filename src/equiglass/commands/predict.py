@@ -12,14 +12,14 @@ from equiglass.commands.evaluate import CheckpointOption, RunArgument
 if TYPE_CHECKING:
     from equiglass.prediction.model import Prediction
 
+TypesOption = Annotated[str | None, typer.Option("--types", help="Species of types 0, 1, ..., e.g. Ni,P.")]
+
 
 def predict(
     run: RunArgument,
     files: Annotated[list[Path], typer.Argument(help="Configurations in any format that equiglass reads.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ file for one FILE; folder for several.")],
-    types: Annotated[
-        str | None, typer.Option("--types", help="Species in the order of the model's types, e.g. Ni,P.")
-    ] = None,
+    types: TypesOption = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
     """Predict the target of every particle. The columns are propensity_LABEL per time label, or E_pot."""
