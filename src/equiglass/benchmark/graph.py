@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from equiglass.benchmark.measure import Result, Setting, Side, by_turns, peak_bytes, relative_error
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError, DataError, EquiglassError
 from equiglass.liquid.neighbors import minimum_image
 from equiglass.liquid.system import System
 from equiglass.model.architecture import Architecture
@@ -23,9 +23,9 @@ def benchmark(setting: Setting) -> Result:
     """Measure our graph and cKDTree."""
     system = setting.system
     if setting.device != "cpu":
-        raise EquiglassError("Graphs are built on the CPU; leave --device out.")
+        raise ConfigurationError("Graphs are built on the CPU; leave --device out.")
     if np.any(system.box < 2 * CUTOFF):
-        raise EquiglassError(
+        raise DataError(
             f"{system.name}: the box {system.box} is smaller than two cutoffs of {CUTOFF:g}, and cKDTree finds the "
             "nearest image only; choose a larger configuration (--particles)."
         )

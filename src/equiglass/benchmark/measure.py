@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import SetupError
 from equiglass.liquid.system import System
 from equiglass.machine.environment import installed_memory, machine, versions
 from equiglass.machine.memory import keep_freed_memory
@@ -165,13 +165,13 @@ def in_fresh_process(function: Callable[..., R], *arguments: Any) -> R:
     """The result of a module's function in a new process.
 
     Raises:
-        EquiglassError: the process was killed, as a system does when it has no memory left.
+        SetupError: the process was killed, as a system does when it has no memory left.
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             return pool.submit(function, *arguments).result()
         except BrokenProcessPool:
-            raise EquiglassError(
+            raise SetupError(
                 "A process of the benchmark was killed, most likely because the memory was full; "
                 "use a smaller configuration (--particles)."
             ) from None

@@ -20,7 +20,7 @@ from e3nn.nn import BatchNorm
 from torch import Tensor, nn
 
 from equiglass.benchmark.measure import free_memory
-from equiglass.errors import EquiglassError
+from equiglass.errors import SetupError
 from equiglass.model.architecture import Architecture
 from equiglass.model.convolution.layer import Convolution
 from equiglass.model.convolution.paths import Paths
@@ -186,7 +186,7 @@ def require_memory(architecture: Architecture, graph: Graph, device: str) -> Non
     """Check that the memory is large enough for forward and backward of one hidden layer on e3nn.
 
     Raises:
-        EquiglassError: the layer needs more memory than is free.
+        SetupError: the layer needs more memory than is free.
     """
     paths = Paths(architecture.l_max, architecture.channels, graph.channels)
     degrees = range(paths.l_max + 1)
@@ -194,7 +194,7 @@ def require_memory(architecture: Architecture, graph: Graph, device: str) -> Non
     messages = sum(width * (2 * path.l_out + 1) for path, width in zip(paths.triplets, paths.widths, strict=True))
     needed = 8 * graph.n_edges * (products + 2 * messages)
     if needed > free_memory(device):
-        raise EquiglassError(
+        raise SetupError(
             f"The layer on e3nn needs about {needed / 2**30:.0f} GiB for {graph.n_edges} edges, and "
             f"{free_memory(device) / 2**30:.0f} GiB are free; choose a smaller configuration."
         )

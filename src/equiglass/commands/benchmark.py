@@ -58,11 +58,11 @@ def benchmark(
     from equiglass.benchmark import convolution, graph, inference, step
     from equiglass.benchmark.liquid import configuration
     from equiglass.benchmark.measure import Setting, use_threads
-    from equiglass.errors import EquiglassError
+    from equiglass.errors import SetupError
     from equiglass.files import write_text
 
     if device == Device.CUDA and not torch.cuda.is_available():
-        raise EquiglassError("--device cuda: torch finds no GPU here.")
+        raise SetupError("--device cuda: torch finds no GPU here.")
     threads = threads or torch.get_num_threads()
     use_threads(threads)
     with Console().status(f"{which}: this takes minutes"):

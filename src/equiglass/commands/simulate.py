@@ -42,12 +42,12 @@ def simulate(
     """Equilibrate a liquid, take configurations, and run their iso-configurational ensembles."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from equiglass.errors import EquiglassError
+    from equiglass.errors import ConfigurationError
     from equiglass.formats import load
     from equiglass.simulate import load_ensemble, load_protocol, run_from, run_protocol
 
     if not from_ and (merge or types):
-        raise EquiglassError("--merge and --types need the configurations of --from.")
+        raise ConfigurationError("--merge and --types need the configurations of --from.")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as bar:
         task = bar.add_task("simulate", total=None)

@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import EquiglassWarning, SetupError
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -41,7 +41,7 @@ def joined() -> Iterator[None]:
     silently.
 
     Raises:
-        EquiglassError: the environment names several processes, but they cannot connect.
+        SetupError: the environment names several processes, but they cannot connect.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
@@ -49,7 +49,7 @@ def joined() -> Iterator[None]:
     try:
         store, number, count = next(dist.rendezvous("env://"))
     except (ValueError, RuntimeError) as error:
-        raise EquiglassError(
+        raise SetupError(
             f"WORLD_SIZE={os.environ['WORLD_SIZE']} asks for several processes, but they cannot connect "
             f"({_cause(error)}); start them with torchrun."
         ) from error
@@ -114,7 +114,7 @@ def _meeting() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise EquiglassError(
+        raise SetupError(
             f"the processes of the run have lost contact: one was killed or cannot be reached ({_cause(error)}). "
             "Continue with --resume."
         ) from error

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
 from equiglass.observables import Estimate, bootstrap, pearson
 
@@ -93,7 +93,7 @@ def find_structures(
         The components, and the clusters of the lowest ICL.
 
     Raises:
-        EquiglassError: there are fewer than ten particles, or the representation does not vary.
+        DataError: there are fewer than ten particles, or the representation does not vary.
     """
     from sklearn.decomposition import PCA
 
@@ -102,7 +102,9 @@ def find_structures(
     deviation = sample.std(axis=0)
     varies = deviation > 1e-6 * deviation.max(initial=0)
     if len(sample) < 10 or not varies.any():
-        raise EquiglassError(f"{len(sample)} particles with a representation that varies are too few for clusters.")
+        raise DataError(
+            f"clusters need ten particles or more with a representation that varies; there are {len(sample)} particles."
+        )
     scale = np.where(varies, deviation, np.inf)
     mean = sample.mean(axis=0)
     pca = PCA().fit((sample - mean) / scale)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import Pairs, wrap
 from equiglass.machine.compiled import CompilerError, library
@@ -42,10 +42,10 @@ class Shells:
     width: float
 
     def __post_init__(self) -> None:
-        """Check that the numbers are possible; raises EquiglassError."""
+        """Check that the numbers are possible; raises ConfigurationError."""
         several = self.first < self.last if self.number > 1 else self.number == 1
         if not (0 < self.first <= self.last and several and self.width > 0):
-            raise EquiglassError(f"Shells need 0 < first <= last, number >= 1 and width > 0; got {self}.")
+            raise ConfigurationError(f"Shells need 0 < first <= last, number >= 1 and width > 0; got {self}.")
 
     @property
     def centres(self) -> Float:
