@@ -149,7 +149,7 @@ def test_a_killed_process_ends_the_others(data: Path, tmp_path: Path) -> None:
     _, error = survivor.communicate(timeout=20)
     killed.communicate()
     assert survivor.returncode == 2
-    assert error.decode().startswith("error: the processes of the run have lost each other")
+    assert error.decode().startswith("error: the processes of the run have lost contact")
     assert error.decode().count("\n") == 1
 
 

@@ -309,7 +309,7 @@ def test_ctrl_c_says_how_to_go_on(
     monkeypatch.setattr("equiglass.experiments.runs.train", stopped)
     equiglass.save(liquids(4), tmp_path / "data.h5")
     assert run("experiment", "loss", "--data", tmp_path / "data.h5", "--out", tmp_path / "out") == 130
-    assert "the same command, continues it" in capsys.readouterr().err
+    assert "or with the same command." in capsys.readouterr().err
 
 
 def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:

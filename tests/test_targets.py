@@ -134,7 +134,7 @@ def test_what_is_about_propensities_refuses_it(
     folder: Path, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(command, folder / "run", "--data", folder / "data.h5", "--out", tmp_path / "out") == 2
-    assert "run predicts the energy; this is for propensities." in capsys.readouterr().err
+    assert "run predicts the energy; this needs a model of the propensity." in capsys.readouterr().err
 
 
 def test_a_model_of_energies_and_one_of_propensities_are_not_averaged(folder: Path, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_model_of_energies_and_one_of_propensities_are_not_averaged(folder: Pa
 
 
 def test_the_answer_may_not_be_an_input() -> None:
-    with pytest.raises(EquiglassError, match=r"leave it out of inputs\.nodes"):
+    with pytest.raises(EquiglassError, match=r"leave energy_inherent out of inputs\.nodes"):
         read_configuration(None, ["target=energy"])
     assert read_configuration(None, ["target=energy", "inputs.energy=thermal"]).needs == {"potential", "inherent"}
 

@@ -357,7 +357,7 @@ def test_resume_refuses_another_configuration(tmp_path: Path) -> None:
     train(liquids(), tmp_path / "run", tiny("epochs=1"))
     with pytest.raises(EquiglassError, match="another configuration"):
         train(liquids(), tmp_path / "run", tiny("epochs=2"), resume=True)
-    with pytest.raises(EquiglassError, match="another data or split"):
+    with pytest.raises(EquiglassError, match="other data or another split"):
         train(liquids(7), tmp_path / "run", tiny("epochs=1"), resume=True)
     with pytest.raises(EquiglassError, match="not empty"):
         train(liquids(), tmp_path / "run", tiny("epochs=1"))

@@ -4,7 +4,7 @@
     (system,) = eg.load("my.xyz")
     prediction = eg.load_model("kalj-T0.44").predict(system)
 
-The names below are the public interface; each is imported when it is first used.
+The names below are the public interface. Each is imported when it is first used.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The command ``equiglass``: errors are one sentence on the error stream and exit status 2.
+"""The command ``equiglass``. An error prints one sentence on the error stream and exits with status 2.
 
-``equiglass --debug COMMAND ...``, or EQUIGLASS_DEBUG=1 in the environment, shows the traceback too. An exception that
-is no EquiglassError is a mistake in equiglass itself: it always shows its traceback, with exit status 1.
+``equiglass --debug COMMAND ...``, or EQUIGLASS_DEBUG=1 in the environment, shows the traceback too. Any exception other
+than an EquiglassError is a mistake in equiglass. It always shows its traceback and exits with status 1.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
             # Typer turns Ctrl-C into exit status 130.
             if isinstance(stop, SystemExit) and stop.code != 130:
                 raise
-            print("stopped; finished work is saved; --resume, or the same command, continues it", file=sys.stderr)
+            print("stopped; finished work is saved. Continue with --resume, or with the same command.", file=sys.stderr)
             sys.exit(130)
         except Exception:
             traceback.print_exc()

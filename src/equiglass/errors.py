@@ -1,10 +1,10 @@
-"""What goes wrong, as a sentence: what was wrong, where, and what to do."""
+"""The errors of the package. A message is one sentence: what was wrong, where, and what to do."""
 
 from __future__ import annotations
 
 
 class EquiglassError(ValueError):
-    """An input, option or machine that cannot be used. The command line prints it and exits with status 2."""
+    """An input, an option or the machine cannot be used. The command line prints it and exits with status 2."""
 
 
 class DataError(EquiglassError):

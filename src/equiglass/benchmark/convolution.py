@@ -1,7 +1,7 @@
 """One hidden layer of the paper's model, forward and backward: radial MLP, tensor product, sum, mixing.
 
-The reference is the whole layer on e3nn. Its tensor product and neighbour sum with given radial weights are timed
-alone too, and compared with our whole layer.
+The reference is the whole layer on e3nn. Its tensor product and neighbour sum with given radial weights are also timed
+separately, and compared with our whole layer.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ ARCHITECTURE = Architecture(dropout=0.0)
 
 
 class Layer(NamedTuple):
-    """A layer and its arguments: graph with node inputs, field, and the gradient of its output.
+    """A layer and its arguments.
 
     Attributes:
-        convolution: ours.
-        graph: of the configuration.
-        field: (N, K, C).
-        gradient: (N, K, C).
+        convolution: our layer.
+        graph: graph of the configuration, with node inputs.
+        field: field that enters, (N, K, C).
+        gradient: gradient of the loss with respect to the output, (N, K, C).
     """
 
     convolution: Convolution
@@ -49,13 +49,13 @@ class Layer(NamedTuple):
     gradient: Tensor
 
     def double(self) -> Layer:
-        """The same in float64."""
+        """The layer and its arguments in float64."""
         graph, convolution = self.graph.to(torch.float64), deepcopy(self.convolution).double()
         return Layer(convolution, graph, self.field.double(), self.gradient.double())
 
 
 def benchmark(setting: Setting) -> Result:
-    """Ours against e3nn."""
+    """Measure our layer and the layer on e3nn."""
     layer = hidden_layer(setting)
     require_memory(ARCHITECTURE, layer.graph, setting.device)
     small = replace(setting, system=liquid(5))
@@ -84,7 +84,7 @@ def benchmark(setting: Setting) -> Result:
 
 
 def hidden_layer(setting: Setting) -> Layer:
-    """A layer of the paper's model in training, without dropout, with random weights and field."""
+    """A hidden layer of the paper's model in training, without dropout, with random weights and a random field."""
     graph = graph_of(setting.system, ARCHITECTURE, setting.device)
     paths = Paths(ARCHITECTURE.l_max, ARCHITECTURE.channels, graph.channels)
     torch.manual_seed(0)
@@ -95,7 +95,7 @@ def hidden_layer(setting: Setting) -> Layer:
 
 
 def output_error(layer: Layer) -> float:
-    """Relative error of our output in float32; e3nn in float64 is exact."""
+    """Relative error of our output in float32; e3nn in float64 is the exact value."""
     exact = layer.double()
     with torch.no_grad():
         out = layer.convolution(layer.field, layer.graph.inputs, edges_of(layer.graph, ARCHITECTURE))
@@ -105,7 +105,7 @@ def output_error(layer: Layer) -> float:
 
 
 def compared(layer: Layer) -> tuple[list[Tensor], list[Tensor]]:
-    """Outputs and gradients, of field and weights, of ours and of e3nn's, in e3nn's layout."""
+    """Outputs and gradients of field and weights, of our layer and of e3nn's, in the layout of e3nn."""
     h = layer.field.requires_grad_()
     out = layer.convolution(h, layer.graph.inputs, edges_of(layer.graph, ARCHITECTURE))
     out.backward(layer.gradient)
@@ -119,7 +119,7 @@ def compared(layer: Layer) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def ours(setting: Setting) -> Callable[[], None]:
-    """Forward and backward of our layer."""
+    """A function that runs forward and backward of our layer."""
     layer = hidden_layer(setting)
     h, edges = layer.field.requires_grad_(), edges_of(layer.graph, ARCHITECTURE)
 
@@ -132,7 +132,7 @@ def ours(setting: Setting) -> Callable[[], None]:
 
 
 def reference(setting: Setting) -> Callable[[], None]:
-    """Forward and backward of the same layer on e3nn."""
+    """A function that runs forward and backward of the same layer on e3nn."""
     layer = hidden_layer(setting)
     same, links = E3nnConvolution(layer.convolution), links_of(layer.graph, ARCHITECTURE)
     h, gradient = e3nn_field(layer.field).requires_grad_(), e3nn_field(layer.gradient)
@@ -146,7 +146,7 @@ def reference(setting: Setting) -> Callable[[], None]:
 
 
 def product(setting: Setting) -> Callable[[], None]:
-    """Forward and backward of e3nn's tensor product and the neighbour sum: gradients of field and radial weights."""
+    """A function that runs e3nn's tensor product and neighbour sum, with gradients of field and radial weights."""
     layer = hidden_layer(setting)
     same, links = E3nnConvolution(layer.convolution), links_of(layer.graph, ARCHITECTURE)
     with torch.no_grad():

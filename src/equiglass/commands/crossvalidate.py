@@ -1,4 +1,4 @@
-"""equiglass crossvalidate: train on all folds but one, predict the one, for every fold; score all predictions."""
+"""equiglass crossvalidate: for every fold, train on the other folds and predict this fold; score all predictions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from equiglass.commands.train import ConfigOption, DataOption, MembersOption, Me
 
 def crossvalidate(
     data: DataOption,
-    out: Annotated[Path, typer.Option("--out", help="Folder of one run folder per fold.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the run folders, one per fold.")],
     method: MethodOption = None,
     config: ConfigOption = None,
     set_: SetOption = None,
@@ -21,7 +21,7 @@ def crossvalidate(
     json_file: JsonOption = None,
     figures: FiguresOption = None,
 ) -> None:
-    """Score a method on held-out folds; continues where it was stopped."""
+    """Score a method by cross-validation; the same command continues a stopped one."""
     from equiglass.commands.evaluate import report
     from equiglass.commands.train import command_line, supply_with_progress, watching
     from equiglass.formats import load
@@ -43,5 +43,5 @@ def crossvalidate(
                 before_fold=lambda number, _: describe(f"fold {number}/{configuration.folds}"),
             )
         if processes.rank() == 0:
-            title = f"{len(predictions)} configurations, each predicted by a model that has not seen it"
+            title = f"{len(predictions)} configurations, each predicted by a model that was not trained on it"
             report(predictions, title, json_file, figures)

@@ -1,4 +1,4 @@
-"""equiglass demo: the whole chain on the data set of the package, against a baseline and the noise ceiling."""
+"""equiglass demo: train, predict and score on the data set of the package, with a baseline and the noise ceiling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def demo(
         "demo"
     ),
 ) -> None:
-    """Train on 16 configurations, validate on 4, test on 4; compare with a ridge regression."""
+    """Train on 16 configurations, validate on 4, test on 4, and compare with a ridge regression."""
     from equiglass.commands.train import train_with_progress
     from equiglass.experiments.demo import demo_configuration, demo_data, report, ridge_configuration
 
@@ -22,4 +22,4 @@ def demo(
         run = out / name
         train_with_progress(training, run, configuration, validation=validation, resume=run.exists())
     report(out, test)
-    typer.echo(f"{out}: scores.json, rho.png, slice.png, scatter.png, and test.xyz (for OVITO) are written")
+    typer.echo(f"{out}: scores.json, rho.png, slice.png, scatter.png, and test.xyz (for OVITO)")

@@ -1,4 +1,4 @@
-"""equiglass evaluate: rho by type and time, in both conventions, with its ceiling."""
+"""equiglass evaluate: rho by type and time in both conventions, with its noise ceiling."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from equiglass.prediction.model import Prediction
 
 RunArgument = Annotated[str, typer.Argument(help="Run folder, folder of run folders, or name of a shipped model.")]
-CheckpointOption = Annotated[str, typer.Option("--checkpoint", help="last, or best: of the highest validation rho.")]
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the scores there.")]
+CheckpointOption = Annotated[str, typer.Option("--checkpoint", help="last, or best (highest validation rho).")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="JSON file for the scores.")]
 FiguresOption = Annotated[Path | None, typer.Option("--figures", help="Folder for scatter and rho(t) figures.")]
 
 
@@ -43,7 +43,7 @@ def evaluate(
 def report(
     predictions: Sequence[Prediction], title: str, json_file: Path | None = None, figures: Path | None = None
 ) -> None:
-    """Score predictions: a table on the screen, and the files that are asked for."""
+    """Score predictions, print a table, and write the requested files."""
     from equiglass.files import write_text
     from equiglass.prediction.evaluation import evaluate as score
 
@@ -58,7 +58,7 @@ def report(
 
 
 def print_scores(scores: Scores, title: str) -> None:
-    """One table of scores."""
+    """Print a table of scores."""
     from rich.console import Console
     from rich.table import Table
 

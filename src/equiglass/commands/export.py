@@ -1,4 +1,4 @@
-"""equiglass export: a trained model without the state of its training, to share."""
+"""equiglass export: write a trained model without the state of its training, to share it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from equiglass.commands.evaluate import CheckpointOption, RunArgument
 
 def export(
     run: RunArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make: one model, or one sub-folder per member.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder: one model, or one sub-folder per member.")],
     checkpoint: CheckpointOption = "last",
 ) -> None:
-    """Write the weights of a model, without the optimiser's state, to a folder that the other commands take as RUN."""
+    """Write a model without the state of its training; other commands take the folder as RUN."""
     from equiglass.methods.loading import load_model, save_model
     from equiglass.prediction.run_folder import refuse_used
 

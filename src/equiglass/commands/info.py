@@ -1,4 +1,4 @@
-"""equiglass info: versions, models and what this machine offers."""
+"""equiglass info: versions, shipped models, methods, and the optional parts on this machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typer
 
 
 def info() -> None:
-    """Show versions, shipped models and optional parts."""
+    """Show versions, shipped models, methods and optional parts."""
     from importlib.util import find_spec
 
     from equiglass.machine.environment import environment

@@ -1,4 +1,4 @@
-"""equiglass methods: what can be trained."""
+"""equiglass methods: list the methods that can be trained."""
 
 from __future__ import annotations
 

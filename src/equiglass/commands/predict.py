@@ -1,4 +1,4 @@
-"""equiglass predict: propensities for configurations, as extended XYZ."""
+"""equiglass predict: write predictions for configurations as extended XYZ."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from equiglass.commands.evaluate import CheckpointOption, RunArgument
 if TYPE_CHECKING:
     from equiglass.prediction.model import Prediction
 
+TypesOption = Annotated[str | None, typer.Option("--types", help="Species of types 0, 1, ..., e.g. Ni,P.")]
+
 
 def predict(
     run: RunArgument,
     files: Annotated[list[Path], typer.Argument(help="Configurations in any format that equiglass reads.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ for one FILE, a folder for several.")],
-    types: Annotated[
-        str | None, typer.Option("--types", help="Species in the order of the model's types: Ni,P.")
-    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ file for one FILE; folder for several.")],
+    types: TypesOption = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
-    """Predict the propensity of every particle; columns are named propensity_<time label>. Or of its energy: E_pot."""
+    """Predict the target of every particle. The columns are propensity_LABEL per time label, or E_pot."""
     from rich.progress import track
 
     from equiglass.errors import ConfigurationError
@@ -51,7 +51,7 @@ def predict(
 
 
 def write_predictions(path: Path, predictions: list[Prediction]) -> None:
-    """Extended XYZ with one column per label of the target, and the inherent positions if there are any."""
+    """Write extended XYZ with one column per label of the target, and the inherent positions if there are any."""
     from equiglass.formats.xyz import write_xyz
     from equiglass.liquid.targets import TARGETS
 

@@ -1,4 +1,4 @@
-"""equiglass report: one HTML file about models and results."""
+"""equiglass report: write one HTML file about models and results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""equiglass represent: |h| of every particle, the structures in it, and how they vary with temperature."""
+"""equiglass represent: |h| of every particle, its locally favoured structures, and their change with temperature."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def represent(
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", help="Folder for representation.h5, tables and figures.")],
     label: Annotated[
-        str | None, typer.Option("--label", help="Time of the decoder weights drawn; else tau_alpha, or the last.")
+        str | None, typer.Option("--label", help="Time of the read-out weights drawn; default: tau_alpha, or the last.")
     ] = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
@@ -54,7 +54,7 @@ def represent(
 
 
 def tables(found: OrderParameter) -> list[Table]:
-    """The choice of the number of structures, their populations, and the energy regression."""
+    """Tables of the choice of the number of structures, of their populations, and of the energy regression."""
     from rich.table import Table
 
     from equiglass.files.tables import number, records
@@ -65,13 +65,13 @@ def tables(found: OrderParameter) -> list[Table]:
             mark = " *" if c.clusters == s.n_clusters else ""
             choice.add_row(name, f"{c.clusters}{mark}", f"{c.bic:.0f}", f"{c.icl:.0f}", number(c.silhouette))
     columns = ("type", "T", "structure", "share", "mean propensity", "mean E_pot(IS)")
-    shares = Table(*columns, title="populations; the propensity is predicted, for the latest time")
+    shares = Table(*columns, title="populations; the propensity is the prediction for the last time")
     for p in records(found.populations):
         share = number(p["share"], p["error"])
         means = (number(p["propensity"]), number(p["energy"]))
         shares.add_row(p["type"], number(p["temperature"]), str(p["structure"]), share, *means)
     given = "an input of the model" if found.energy_is_input else "not an input of the model"
-    energies = Table("type", "T", "rho", title=f"E_pot(IS), {given}, from |h| of other configurations")
+    energies = Table("type", "T", "rho", title=f"E_pot(IS), {given}, predicted from |h|")
     for e in records(found.energies):
         energies.add_row(e["type"], number(e["temperature"]), number(e["rho"], e["error"]))
     return [choice, shares, *([energies] if len(found.energies) else [])]

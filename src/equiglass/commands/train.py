@@ -1,4 +1,4 @@
-"""equiglass train: from labelled configurations to a run folder."""
+"""equiglass train: train a model on labelled configurations and write a run folder."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ if TYPE_CHECKING:
     from equiglass.prediction.predictor import Watch
 
 DataOption = Annotated[list[Path], typer.Option("--data", help="File or folder of configurations; may be repeated.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file; the defaults without it.")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override: key=value, nested with dots.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="YAML file of settings; default: those of the method.")
+]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="Setting: key=value; dots separate nested keys.")]
 MethodOption = Annotated[
-    str | None, typer.Option("--method", help="Name from 'equiglass methods'; the paper's network without it.")
+    str | None, typer.Option("--method", help="Name from 'equiglass methods'; default: the paper's network.")
 ]
 MembersOption = Annotated[
     int,
-    typer.Option("--members", min=1, help="Number of models to train and average, seeds counting up."),
+    typer.Option("--members", min=1, help="Number of models to train and average, with successive seeds."),
 ]
 
 
 def train(
     data: DataOption,
-    out: Annotated[Path, typer.Option("--out", help="Run folder to make.")],
+    out: Annotated[Path, typer.Option("--out", help="New run folder.")],
     method: MethodOption = None,
     config: ConfigOption = None,
     set_: SetOption = None,
     validation: Annotated[
         list[Path] | None,
-        typer.Option("--validation", help="Validate on these, in place of a fold."),
+        typer.Option("--validation", help="Configurations for validation, instead of a fold."),
     ] = None,
     members: MembersOption = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the training in --out.")] = False,
@@ -58,12 +60,12 @@ def train(
 
 
 def command_line() -> str:
-    """The command as it was typed."""
+    """The command of this process, as typed."""
     return shlex.join(["equiglass", *sys.argv[1:]])
 
 
 def supply_with_progress(systems: Sequence[System], configuration: MethodConfiguration) -> list[System]:
-    """The configurations with all that training needs, their quenches under a progress bar."""
+    """The configurations with everything that training needs; a progress bar shows the quenches."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from equiglass.machine import processes
@@ -87,7 +89,7 @@ def train_with_progress(
     validation: Sequence[System] | None = None,
     resume: bool = False,
 ) -> None:
-    """Train under a progress bar."""
+    """Train with a progress bar."""
     from equiglass.training import train as train_model
 
     with watching() as (watch, _):
@@ -105,7 +107,7 @@ def train_with_progress(
 
 @contextmanager
 def watching() -> Iterator[tuple[Watch, Callable[[str], None]]]:
-    """A progress bar with loss and validation rho per time: (who watches, what sets the words before the bar)."""
+    """Show a progress bar with loss and validation rho; yield its `Watch` and a function that sets its text."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     from equiglass.machine import processes

@@ -1,4 +1,4 @@
-"""equiglass transfer: models of some temperatures used at others, as they are and with their decoders refitted."""
+"""equiglass transfer: use models at other temperatures, unchanged and with a refitted read-out."""
 
 from __future__ import annotations
 
@@ -19,19 +19,17 @@ if TYPE_CHECKING:
     from equiglass.liquid.splits import Halves
     from equiglass.prediction.model import Model
 
-RunsArgument = Annotated[
-    list[str], typer.Argument(help="Run folders, or names of shipped models; one per temperature.")
-]
+RunsArgument = Annotated[list[str], typer.Argument(help="Run folders or names of shipped models, one per temperature.")]
 
 
 def transfer(
     run: RunsArgument,
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", help="Folder for tables, figures and refitted models.")],
-    label: Annotated[str | None, typer.Option("--label", help="Time to show; else tau_alpha, or the last.")] = None,
+    label: Annotated[str | None, typer.Option("--label", help="Time to show; default: tau_alpha, or the last.")] = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
-    """Transfer between temperatures: every RUN on the configurations of every temperature in --data."""
+    """Score every RUN at every temperature in --data, unchanged and with a refitted read-out."""
     from pandas import concat
     from rich.console import Console
     from rich.progress import Progress, track
@@ -52,7 +50,7 @@ def transfer(
     refuse_used(out)
     models = [load_model(name, checkpoint) for name in run]
     for model in models:
-        # Refuses those that it cannot work with, before any work.
+        # Raises, before any work, for a model without a read-out of the propensity.
         decoders_of(model)
     trained = {name: trained_on(name, checkpoint) for name in run}
     seen = set().union(*(names for names in trained.values() if names))
@@ -65,7 +63,7 @@ def transfer(
         raise ConfigurationError(f"models and data share the times labelled {known}{but}.")
     needing = max(models, key=lambda model: len(model.needs))
     if needing.needs:
-        # Once for all models.
+        # One quench serves all models.
         systems = [needing.prepared(system) for system in track(systems, "quenching", transient=True)]
     parts = {temperature: halves(group, seen) for temperature, group in by_temperature(systems).items()}
     found: list[DataFrame] = []
@@ -87,24 +85,24 @@ def transfer(
         if name in (shown, ALL_TIMES):
             console.print(matrix(own))
     if not rows["unseen"].all():
-        console.print("? the folder of the model does not name its training configurations; these may be among them")
+        console.print("?: the folder of the model names no training configurations; the scored ones may be among them.")
     write_text(out / "transfer.txt", console.export_text())
     write_text(out / "transfer.csv", as_csv(rows))
     held = {"command": command_line()} | as_json(rows, parts)
     write_text(out / "transfer.json", json.dumps(held, indent=2) + "\n")
     save_transfer_figures(out, rows, shown)
     save_refitted(refitted, seen)
-    typer.echo(f"{out}: transfer.txt, transfer.csv, transfer.json, figures, and models/ with the refitted decoders")
+    typer.echo(f"{out}: transfer.txt, transfer.csv, transfer.json, figures, and models/ with the refitted read-outs")
 
 
 def matrix(rows: DataFrame) -> Table:
-    """Models down, temperatures across: rho of one type at one time, per configuration (pooled)."""
+    """Table of rho of one type at one time, per configuration (pooled): models down, temperatures across."""
     from rich.table import Table
 
     from equiglass.files.tables import number
 
     first = rows.iloc[0]
-    when = f"time {first['label']}" if first["time"] == first["time"] else "mean over the times shared"
+    when = f"time {first['label']}" if first["time"] == first["time"] else "mean over the shared times"
     title = f"rho of {first['type']}, {when}: per configuration (pooled)"
     table = Table("model", "trained at T", "transfer", title=title)
     temperatures = rows["temperature"].unique()
@@ -127,7 +125,7 @@ def matrix(rows: DataFrame) -> Table:
 
 
 def save_refitted(refitted: Mapping[Path, tuple[Model, Halves]], seen: set[str]) -> None:
-    """A model folder for each, with the names of all that it was trained or refitted on."""
+    """Write a folder per refitted model, with the names of its training and refit configurations."""
     from equiglass.methods.loading import save_model
     from equiglass.prediction.run_folder import RunFolder
 

@@ -1,4 +1,10 @@
-"""Files of the package: whole or absent."""
+"""Files: how they are read and written. A file that the package writes is complete or absent.
+
+whole      reading with one sentence per failure, writing by renaming a temporary file
+settings   settings from YAML files and ``key=value`` words, validated
+tables     data frames of results: medians over seeds, CSV, JSON, Markdown
+registry   the modules of a folder by name: methods, node inputs, targets, formats
+"""
 
 from equiglass.files.whole import decoding, reading, replacing, replacing_hdf5, store, write_text
 

@@ -1,4 +1,4 @@
-"""Things by name, one module each: what the modules of a folder define."""
+"""Registries: entries by name, each defined by one module of a folder."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """Methods, node inputs, targets or formats by name.
 
-    Every module of the package is imported at the first look-up; each adds what it defines. A module elsewhere, for
-    instance of a test or of another package, adds its own in the same way.
+    The first look-up imports every module of the folder, and each module adds its entries. A module elsewhere, for
+    instance in a test or in another package, adds its own in the same way.
 
     Args:
-        what: one of the things, for messages, for instance "method".
+        what: the word for an entry in messages, for instance "method".
         package: dotted name of the folder.
     """
 
@@ -30,19 +30,19 @@ class Registry(Generic[T]):
         self._searched = False
 
     def add(self, name: str, thing: T) -> T:
-        """Register a thing under its name, in place of any of the same name, and return it."""
+        """Add an entry under a name and return it; it replaces an earlier entry of that name."""
         self._things[name] = thing
         return thing
 
     def remove(self, name: str) -> None:
-        """Forget a thing."""
+        """Remove an entry."""
         del self._things[name]
 
     def __getitem__(self, name: str) -> T:
-        """The thing of that name.
+        """The entry of that name.
 
         Raises:
-            ConfigurationError: there is none; the nearest name is suggested.
+            ConfigurationError: there is no such entry; the message suggests the nearest name.
         """
         if name not in self._things:
             self._search()
@@ -58,17 +58,17 @@ class Registry(Generic[T]):
         return iter(sorted(self._things))
 
     def __contains__(self, name: object) -> bool:
-        """Whether there is a thing of that name."""
+        """Whether there is an entry of that name."""
         self._search()
         return name in self._things
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of entries."""
         self._search()
         return len(self._things)
 
     def values(self) -> list[T]:
-        """The things, in the order of their names."""
+        """The entries, in the order of their names."""
         return [self[name] for name in self]
 
     def _search(self) -> None:

@@ -1,4 +1,4 @@
-"""Settings from YAML files and the command line: read, changed by ``key=value``, validated."""
+"""Settings from YAML files and ``key=value`` words: reading, replacing values, validation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     """Keys and values of a YAML file.
 
     Raises:
-        ConfigurationError: the file cannot be read, is not YAML, or holds something else.
+        ConfigurationError: the file cannot be read, is not YAML, or does not hold keys and values.
     """
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -48,10 +48,10 @@ def parse_override(override: str) -> tuple[str, Any]:
 
 
 def changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with other values of some keys; dots separate the keys of nested sections.
+    """The settings with the values of some keys replaced; dots separate the keys of nested sections.
 
     Raises:
-        ConfigurationError: a key leads through a value that is no section.
+        ConfigurationError: a key names a section that is a value.
     """
     result = dict(settings)
     for key, value in changes.items():
@@ -72,10 +72,11 @@ def validate(model: type[Model], settings: Any, where: str) -> Model:
     Args:
         model: the class.
         settings: keys and values.
-        where: what the settings are of, for messages.
+        where: the source of the settings for messages, for instance the path of the file.
 
     Raises:
-        ConfigurationError: the first problem as a sentence; for an unknown key, with the nearest known one.
+        ConfigurationError: a key is unknown or a value is wrong. The message names the first problem, and the nearest
+            known key.
     """
     try:
         return model.model_validate(settings)
@@ -96,7 +97,7 @@ def validate(model: type[Model], settings: Any, where: str) -> Model:
 
 
 def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
-    """All keys of a pydantic model, nested ones with dots."""
+    """All keys of a pydantic model; dots separate the keys of nested sections."""
     keys: list[str] = []
     for name, info in model.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
@@ -107,10 +108,10 @@ def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
 
 
 def overridden(model: Model, changes: Mapping[str, Any], where: str) -> Model:
-    """The settings of a model with other values of some keys, validated anew.
+    """The settings of a model with the values of some keys replaced, validated again.
 
     Raises:
-        ConfigurationError: an unknown key or a wrong value.
+        ConfigurationError: a key is unknown or a value is wrong.
     """
     return validate(type(model), changed(model.model_dump(mode="json"), changes), where)
 

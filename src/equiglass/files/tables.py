@@ -1,4 +1,4 @@
-"""Rows of results as data frames: medians over seeds, and CSV, JSON and Markdown."""
+"""Results as data frames: medians over seeds; CSV, JSON and Markdown."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def over_seeds(
     same: Sequence[str] = (),
     lowest: Collection[str] = (),
 ) -> DataFrame:
-    """Median, best and worst over the seeds, as columns ``x_median``, ``x_best``, ``x_worst``, and ``x_error``.
+    """Median, best and worst value over the seeds: columns ``x_median``, ``x_best``, ``x_worst``, and ``x_error``.
 
     Args:
         frame: one row per seed and combination of the columns ``by``.
-        by: columns that tell apart what is summarised; a missing value is a value of its own.
-        scored: columns that are summarised; missing values are left out. Where the frame has the error of one,
-            ``x_error``, the summary has the median of these errors.
+        by: columns that identify a row of the summary; a missing value counts as a value.
+        scored: columns to summarise; missing values are left out. If the frame has a column ``x_error``, the summary
+            has its median.
         same: columns that do not depend on the seed.
-        lowest: those of ``scored`` whose lowest value is the best.
+        lowest: columns of ``scored`` whose lowest value is the best.
 
     Returns:
-        One row per combination, in the order of the frame, with its number of rows as ``seeds``.
+        One row per combination, in the order of the frame. The column ``seeds`` is the number of rows summarised.
     """
     errors = [f"{column}_error" for column in scored if f"{column}_error" in frame]
     frame = frame.astype(dict.fromkeys([*scored, *errors], "float64"))
@@ -48,13 +48,13 @@ def over_seeds(
 
 
 def records(frame: DataFrame) -> list[dict[str, Any]]:
-    """The rows as plain values for a JSON file; what is missing is None."""
+    """The rows as plain values for a JSON file; a missing value is None."""
     known = frame.astype(object).where(frame.notna(), None)
     return [plain(row) for row in known.to_dict("records")]
 
 
 def plain(value: Any) -> Any:
-    """The same for JSON: lists for arrays and tuples, plain numbers for numpy's, None for NaN and infinity."""
+    """The value for a JSON file: arrays and tuples become lists, NaN and infinity become None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -65,12 +65,12 @@ def plain(value: Any) -> Any:
 
 
 def csv(frame: DataFrame) -> str:
-    """The frame as CSV, numbers to six digits."""
+    """The frame as CSV; numbers have six significant digits."""
     return str(frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
 def markdown(frame: DataFrame) -> str:
-    """The frame as a Markdown table; numbers as `number` writes them."""
+    """The frame as a Markdown table; `number` formats its cells."""
     return frame.map(number).to_markdown(index=False, disable_numparse=True) + "\n"
 
 
@@ -78,9 +78,9 @@ def crossed(cells: Sequence[Mapping[str, Any]], header: str = "{}") -> str:
     """Markdown tables of texts, one per title.
 
     Args:
-        cells: each with title, row, column and text. Titles and rows are in the order of the cells, columns ascend. Of
-            several texts at one place the last counts.
-        header: of a column, with its value as ``{}``.
+        cells: each with title, row, column and text. Titles and rows have the order of the cells; columns ascend. If
+            several texts share a place, the last one counts.
+        header: header of a column; ``{}`` marks the value of the column.
     """
     from pandas import DataFrame
 
@@ -94,7 +94,7 @@ def crossed(cells: Sequence[Mapping[str, Any]], header: str = "{}") -> str:
 
 
 def number(value: Cell, error: float = math.nan) -> str:
-    """Three digits after the point, of large numbers three in all; "-" for nothing; "0.783 ± 0.011" with an error."""
+    """The number as text: three decimals below 10, three digits above; "-" if none; "0.783 ± 0.011" with an error."""
     if value is None or value != value:
         return "-"
     if not isinstance(value, float):
@@ -104,7 +104,7 @@ def number(value: Cell, error: float = math.nan) -> str:
 
 
 def spread(row: Mapping[str, Any], column: str) -> str:
-    """``median (best, worst)``; the median alone where all three are the same, "-" where there is none."""
+    """``median (best, worst)``; only the median if all three are equal, "-" if there is none."""
     median, best, worst = (row.get(f"{column}_{which}") for which in ("median", "best", "worst"))
     if best is None or best != best or (best == median == worst):
         return number(median)

@@ -1,4 +1,4 @@
-"""Reading and replacing files: whatever is wrong with a file becomes one sentence that names it."""
+"""Reading and replacing files. Every failure becomes one sentence that names the file."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _OURS = Path(__file__).resolve().parents[1]
 _LIBRARIES = tuple(Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 _BUGS = (AssertionError, AttributeError, LookupError, NameError, TypeError)
-"""What wrong code raises, and so does a library that decodes a damaged file."""
+"""Exceptions that wrong code raises; a library that decodes a damaged file raises them too."""
 
 
 class FileError(DataError):
-    """A DataError whose sentence names the file already."""
+    """A DataError whose message already names the file."""
 
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn what a file makes the block raise into a DataError that names ``path``.
+    """Turn the exceptions of a block that reads a file into a DataError that names ``path``.
 
-    A damaged file can make the libraries that decode it raise anything; the original exception stays attached as the
-    cause. An exception that only wrong code raises, such as a TypeError, passes unchanged if it does not come from a
-    library: an error of our own code is no damage of a file. Libraries written in C leave no frame in the traceback, so
-    code that decodes what a file holds belongs into `decoding`.
+    A damaged file can make the decoding libraries raise any exception; it stays attached as the cause. An exception
+    that only wrong code raises, such as a TypeError, passes unchanged unless it comes from a library. So a mistake in
+    our own code is never reported as a damaged file. Libraries written in C leave no frame in the traceback. Code that
+    decodes the contents of a file therefore belongs in a `decoding` block.
     """
     try:
         yield
@@ -44,7 +44,7 @@ def reading(path: Path) -> Iterator[None]:
         sentence = " ".join(str(error).split())
         raise FileError(f"{path}: {sentence}") from None
     except Exception as error:
-        # A warning is an exception where warnings are errors, and then says nothing of the file.
+        # Where warnings are errors, a warning arrives here. It says nothing about the file.
         if isinstance(error, Warning):
             raise
         if isinstance(error, _BUGS) and not _from_library(error.__traceback__):
@@ -54,7 +54,7 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def decoding() -> Iterator[None]:
-    """Turn every exception of a block that only decodes (calls a library, looks up keys) into a DataError."""
+    """Turn every exception of a block that only decodes (library calls, look-up of keys) into a DataError."""
     try:
         yield
     except EquiglassError:
@@ -87,10 +87,10 @@ def _from_library(traceback: TracebackType | None) -> bool:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path in the same folder that takes the place of ``path`` once the block has succeeded.
+    """Yield a temporary path in the same folder; it replaces ``path`` if the block succeeds.
 
     Raises:
-        DataError: the folder is missing, or may not be written to.
+        DataError: the folder is missing or not writable.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -105,10 +105,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replacing_hdf5(path: Path) -> Iterator[Any]:
-    """An `h5py.File` to write, which takes the place of ``path`` once the block has succeeded.
+    """Yield a new `h5py.File`; it replaces ``path`` if the block succeeds.
 
     Raises:
-        DataError: the folder is missing, or may not be written to, or the disk is full.
+        DataError: the folder is missing or not writable, or the disk is full.
     """
     import h5py
 
@@ -117,9 +117,9 @@ def replacing_hdf5(path: Path) -> Iterator[Any]:
             yield file
             file.flush()
         except BaseException as error:
-            # Closing writes what could not be written before; truncating makes room for it.
+            # Closing the file writes the rest of its data; truncating makes room for that.
             os.truncate(temporary, 0)
-            # HDF5 raises various errors, whose text quotes the error of the system at length.
+            # HDF5 raises various errors. Their text quotes the error of the system.
             of_system = re.search(r"errno = (\d+)", str(error))
             if of_system:
                 raise OSError(int(of_system[1]), os.strerror(int(of_system[1]))) from error
@@ -130,11 +130,11 @@ def store(group: Any, key: str, values: NDArray[Any]) -> None:
     """Write an array into a group of an HDF5 file, compressed and with check sums."""
     packing = {"compression": "gzip", "shuffle": True, "fletcher32": True} if values.size else {}
     dataset = group.create_dataset(key, data=values, **packing)
-    # An error at the time when the object is freed could not be caught.
+    # Without this, the data are written when the object is freed, where an error cannot be caught.
     dataset.flush()
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file at once or not at all."""
+    """Write a text file, completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

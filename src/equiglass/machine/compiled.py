@@ -24,11 +24,11 @@ FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-pthread")
 
 
 class CompilerError(SetupError):
-    """The C++ of the package cannot be compiled here; everything it does has a slower way in Python."""
+    """The C++ of the package cannot be compiled here. The package has slower Python code for the same purpose."""
 
 
 class Compiler(NamedTuple):
-    """A C++ compiler: the words of its command and the version that it reports."""
+    """A C++ compiler: the words of its command, and the version that it reports."""
 
     command: tuple[str, ...]
     version: str
@@ -36,7 +36,7 @@ class Compiler(NamedTuple):
 
 @cache
 def compiler() -> Compiler | str:
-    """The compiler named by CXX, else the first of c++, g++, clang++ on PATH; or the reason why there is none."""
+    """The compiler in CXX, else the first of c++, g++, clang++ on PATH; or the reason why there is none."""
     named = os.environ.get("CXX")
     for command in [tuple(shlex.split(named))] if named else [("c++",), ("g++",), ("clang++",)]:
         if command and shutil.which(command[0]):
@@ -52,10 +52,10 @@ def library(source: Path, header: str = "", wished: tuple[str, ...] = ()) -> cty
     Args:
         source: a C++ file of the package; it may include the .hpp files of its folder.
         header: text that comes before the source.
-        wished: flags that are left out where the compiler does not know them, for instance "-fopenmp".
+        wished: flags that are left out if the compiler does not accept them, for instance "-fopenmp".
 
     Raises:
-        CompilerError: there is no compiler, or it fails, or no cache folder can be written.
+        CompilerError: there is no compiler, it fails, or no cache folder is writable.
     """
     built = attempt(source, header, wished)
     if isinstance(built, CompilerError):
@@ -65,7 +65,7 @@ def library(source: Path, header: str = "", wished: tuple[str, ...] = ()) -> cty
 
 @cache
 def attempt(source: Path, header: str, wished: tuple[str, ...]) -> ctypes.CDLL | CompilerError:
-    """The library, or the reason why there is none: what failed once is not tried again."""
+    """The library, or the reason why there is none. A failed attempt is not repeated."""
     found = compiler()
     if isinstance(found, str):
         return CompilerError(f"{source.name} cannot be compiled: {found}. Install a C++ compiler, or name one in CXX.")
@@ -84,12 +84,12 @@ def attempt(source: Path, header: str, wished: tuple[str, ...]) -> ctypes.CDLL |
         except CompilerError as error:
             return error
     return CompilerError(
-        f"{source.name} cannot be compiled: no cache folder can be written. Set XDG_CACHE_HOME to a folder that can."
+        f"{source.name} cannot be compiled: no cache folder is writable. Set XDG_CACHE_HOME to a writable folder."
     )
 
 
 def _compile(found: Compiler, source: Path, header: str, attempts: Iterable[tuple[str, ...]], path: Path) -> None:
-    # Under a temporary name first: another process may compile the same.
+    # The file gets its name last, because another process may compile the same source.
     handle, temporary = tempfile.mkstemp(suffix=".so", dir=path.parent)
     os.close(handle)
     try:
@@ -112,14 +112,14 @@ def _cache_folders() -> Iterator[Path]:
     root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     if os.path.isabs(root):
         yield Path(root) / "equiglass"
-    # No fixed name: another user could have put a library there. A loaded library outlives its file.
+    # Another user could have put a library under a fixed name. A loaded library outlives its file.
     with tempfile.TemporaryDirectory(prefix="equiglass-") as folder:
         yield Path(folder)
 
 
 @cache
 def _processor() -> str:
-    """Model and instruction sets of the processor: -march=native compiles for it alone."""
+    """Model and instruction sets of the processor; -march=native compiles for this processor only."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What a result was made with: versions of packages and compiler, processor, memory, GPU."""
+"""The environment of a result: versions of the packages and the compiler, processor, memory, GPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from equiglass.machine.compiled import compiler
 
 
 def environment() -> dict[str, Any]:
-    """Versions and machine of a training."""
+    """Versions, processor, GPU, and numbers of threads and processes of a training."""
     packages = ("equiglass", "torch", "e3nn", "numpy", "vesin")
     return {
         "python": platform.python_version(),
@@ -29,7 +29,7 @@ def environment() -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores that may be used, memory, GPU."""
+    """Processor, number of usable cores, memory in bytes, GPU and operating system."""
     name = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -44,7 +44,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, the packages and the compiler behind a measurement."""
+    """Versions of Python, of the packages and of the compiler behind a measurement."""
     found = compiler()
     packages = ("equiglass", "torch", "e3nn", "numpy", "scipy", "vesin")
     return {
@@ -55,5 +55,5 @@ def versions() -> dict[str, str]:
 
 
 def installed_memory() -> int:
-    """Bytes of memory of the machine."""
+    """Memory of the machine, in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

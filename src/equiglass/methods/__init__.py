@@ -1,4 +1,4 @@
-"""The methods: each a module or folder of its own that adds a `Predictor` to `METHODS`."""
+"""The methods. Each is a module or a folder that adds its `Predictor` to `METHODS`."""
 
 from __future__ import annotations
 

@@ -1,14 +1,15 @@
-"""Method `boattini`: the linear regression of Boattini et al. with its free choices made by cross-validation.
+"""Method `boattini`: the linear regression of Boattini et al.; a cross-validation makes its free choices.
 
-Features of a particle: the descriptors of `describe`, of the inherent structure and of the thermal positions; and two
-scalars, averaged over so many generations that they know of everything a fair part of the box away: the energy in the
-inherent structure, and the distance to it, which Alkemade et al. introduced (with the cage state in its place).
+The features of a particle are the descriptors of `describe`, for the inherent structure and for the thermal positions,
+and two scalars. The scalars are the energy in the inherent structure, and the distance to the inherent structure.
+Alkemade et al. introduced this distance, with the cage state instead of the inherent structure. The scalars are
+averaged over many generations, so that they contain information from a fair part of the box.
 
-The regression shrinks a feature the less, the larger its emphasis: 1 for the inherent structure, ``thermal`` for the
-thermal positions, both times ``decay`` for every generation, and ``scalars`` for the scalars. For each particle type
-and time ``thermal``, ``decay`` and the penalty are those that do best in a cross-validation over the training data.
+The regression shrinks a feature of large emphasis less. The emphasis is 1 for the inherent structure and ``thermal``
+for the thermal positions. Every generation multiplies both by ``decay``. The scalars have the emphasis ``scalars``. A
+cross-validation over the training data chooses ``thermal``, ``decay`` and the penalty, per particle type and time.
 
-Model file: safetensors with the arrays of `Ridge`; version 1 names the descriptors, version 2 all settings.
+Model file: safetensors with the arrays of `Ridge`. Version 1 names the descriptors only; version 2 names all settings.
 
 Sources: E. Boattini, F. Smallenburg, L. Filion, Phys. Rev. Lett. 127, 088007 (2021), doi
 10.1103/PhysRevLett.127.088007; R. M. Alkemade, F. Smallenburg, L. Filion, J. Chem. Phys. 158, 134512 (2023), doi
@@ -42,12 +43,12 @@ class BoattiniConfiguration(LinearConfiguration):
 
     method: Literal["boattini"] = "boattini"
     target: Literal["propensity"] = "propensity"
-    penalties: tuple[float, ...] = Field((0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0), description="to choose from")
-    descriptors: Descriptors = Field(Descriptors(), description="of the structure")
-    generations: int = Field(24, ge=0, description="of the averages of the scalars")
-    thermal: tuple[float, ...] = Field((0.0, 0.3, 1.0), description="emphasis of the thermal positions, to choose from")
-    decay: tuple[float, ...] = Field((0.5, 1.0), description="emphasis of a generation over the one before, likewise")
-    scalars: float = Field(20.0, gt=0, description="emphasis of the scalars, which are few")
+    penalties: tuple[float, ...] = Field((0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0), description="penalties to choose from")
+    descriptors: Descriptors = Field(Descriptors(), description="descriptors of the structure")
+    generations: int = Field(24, ge=0, description="number of averages of the scalars")
+    thermal: tuple[float, ...] = Field((0.0, 0.3, 1.0), description="emphases of thermal positions to choose from")
+    decay: tuple[float, ...] = Field((0.5, 1.0), description="factors of the emphasis per generation to choose from")
+    scalars: float = Field(20.0, gt=0, description="emphasis of the scalars; large, because they are few")
 
     @property
     def input_needs(self) -> frozenset[Need]:
@@ -56,18 +57,18 @@ class BoattiniConfiguration(LinearConfiguration):
 
     @property
     def choices(self) -> list[tuple[float, float]]:
-        """(thermal, decay) to choose from."""
+        """The pairs (thermal, decay) to choose from."""
         return list(product(self.thermal, self.decay))
 
 
 class Boattini(LinearPredictor):
-    """The tuned regression."""
+    """The regression of Boattini et al. with chosen emphases and penalties."""
 
     method = "boattini"
     about = About(
-        "ridge regression on the descriptors of Boattini et al., thermal and inherent, and averaged scalars",
+        "ridge regression on descriptors of Boattini et al., thermal and inherent, and on averaged scalars",
         "doi 10.1103/PhysRevLett.127.088007, doi 10.1063/5.0144822",
-        "half a minute per configuration of 4096 particles; a few seconds to predict one",
+        "training: half a minute per configuration of 4096 particles; prediction: a few seconds",
     )
     file_format = "equiglass-boattini"
     version = 2
@@ -75,7 +76,7 @@ class Boattini(LinearPredictor):
 
     @classmethod
     def features(cls, system: System, settings: Any, n_types: int) -> NDArray[np.floating]:
-        """Descriptors of inherent structure and thermal positions, then energy and distance of each generation."""
+        """Descriptors of inherent structure and thermal positions, then energy and distance per generation, (N, F)."""
         descriptors: Descriptors = settings.descriptors
         inherent = describe(system, descriptors, positions="inherent", n_types=n_types)
         thermal = describe(system, descriptors, positions="thermal", n_types=n_types)
@@ -93,8 +94,8 @@ class Boattini(LinearPredictor):
     def values(self, system: System) -> Float:
         """Propensity at every time of ``times``, LJ length, (T, N).
 
-        The features of all particles never exist at once. The averages are linear, so that the products of features
-        and weights are averaged in place of the features.
+        The averages are linear, so the products of features and weights are averaged instead of the features. The
+        features of all particles are therefore never in memory together.
         """
         descriptors: Descriptors = self.settings.descriptors
         slopes, offset = self.ridge.affine()
@@ -110,13 +111,13 @@ class Boattini(LinearPredictor):
 
     @classmethod
     def settings_of(cls, description: Mapping[str, Any], version: int) -> Mapping[str, Any]:
-        """The settings; version 1 names the descriptors alone."""
+        """The settings; version 1 names the descriptors only."""
         if version == 1:
             return {"descriptors": description["descriptors"]}
         return super().settings_of(description, version)
 
     def choices(self, type_index: int, time: int) -> dict[str, float]:
-        """Emphasis of the thermal positions, and of every generation."""
+        """The chosen emphasis of the thermal positions, and the chosen factor per generation."""
         thermal, decay = self.settings.choices[self.ridge.emphasis[type_index, time]]
         return {"thermal": thermal, "decay": decay}
 
@@ -125,14 +126,14 @@ METHODS.add("boattini", Boattini)
 
 
 def _scalars(system: System) -> Float:
-    """Energy and distance of generation 0, (N, 2)."""
+    """Energy in the inherent structure and distance to it, generation 0, LJ units, (N, 2)."""
     return np.stack([particle_energy(system), inherent_distance(system)], axis=1)
 
 
 def _described_products(
     system: System, n_types: int, descriptors: Descriptors, positions: Structure, weights: Float
 ) -> Float:
-    """Descriptors of all generations times weights (F, C): (N, C)."""
+    """Products of the descriptors of all generations with weights (F, C); returns (N, C)."""
     weights = weights.reshape(descriptors.generations + 1, -1, weights.shape[1])
     terms = np.empty((len(weights), system.n_particles, weights.shape[2]))
     for particles, features in described_blocks(system, descriptors, positions, n_types):
@@ -142,7 +143,7 @@ def _described_products(
 
 
 def _scalar_products(system: System, descriptors: Descriptors, weights: Float) -> Float:
-    """Scalars of all generations times weights (F, C): (N, C)."""
+    """Products of the scalars of all generations with weights (F, C); returns (N, C)."""
     scalars, weights = _scalars(system), weights.reshape(-1, 2, weights.shape[1])
     average = averaging(system.positions_in("inherent"), system.box, descriptors.averaging_radius)
     return sum_of_generations((scalars @ of_generation for of_generation in weights[::-1]), average)

@@ -1,4 +1,4 @@
-"""Method `energy`: a line on the potential energy of each particle in the inherent structure alone."""
+"""Method `energy`: a linear regression on the potential energy of each particle in the inherent structure."""
 
 from __future__ import annotations
 
@@ -28,16 +28,18 @@ class EnergyConfiguration(LinearConfiguration):
 
 
 class Energy(LinearPredictor):
-    """The line on E_pot in the inherent structure."""
+    """The regression m_i(t) = a(t) + b(t) E_pot,i on E_pot in the inherent structure; a and b per particle type."""
 
     method = "energy"
-    about = About("a line on E_pot in the inherent structure", "the simplest structural predictor", "a quench")
+    about = About(
+        "linear regression on E_pot in the inherent structure", "the simplest structural predictor", "a quench"
+    )
     file_format = "equiglass-energy"
     configuration = EnergyConfiguration
 
     @classmethod
     def features(cls, system: System, settings: Any, n_types: int) -> NDArray[np.floating]:
-        """E_pot, (N, 1)."""
+        """E_pot in the inherent structure, LJ energy, (N, 1)."""
         return particle_energy(system)[:, None]
 
 

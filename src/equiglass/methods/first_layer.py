@@ -1,7 +1,7 @@
-"""Method `ridge`: a ridge regression on what one equivariant convolution could make of a configuration.
+"""Method `ridge`: a ridge regression on the invariants that one equivariant convolution can compute.
 
 The features are the first-layer invariants (`equiglass.methods.linear.descriptors.first_layer_invariants`) of the
-thermal positions, and the scalars of the node inputs that are named.
+thermal positions, and the scalars of the chosen node inputs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class FirstLayerConfiguration(LinearConfiguration):
 
     @property
     def input_needs(self) -> frozenset[Need]:
-        """The needs of the node inputs."""
+        """The needs of the chosen node inputs."""
         return frozenset().union(*(INPUTS[name].needs for name in self.nodes))
 
 
@@ -48,7 +48,7 @@ class FirstLayer(LinearPredictor):
 
     @classmethod
     def features(cls, system: System, settings: Any, n_types: int) -> NDArray[np.floating]:
-        """Invariants of each type, shell and degree, then the scalars, (N, F)."""
+        """Invariants per type, shell and degree, then the scalars of the node inputs, (N, F)."""
         invariants = first_layer_invariants(system, l_max=settings.l_max, n_types=n_types)
         scalars = [INPUTS[name].compute(system)[0] for name in settings.nodes if 0 in INPUTS[name].degrees]
         return np.column_stack([invariants, *scalars])

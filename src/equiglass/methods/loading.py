@@ -1,4 +1,4 @@
-"""Models from folders, and folders from models."""
+"""Loading models from folders, saving them to folders, and reading the settings of a training."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from equiglass.prediction.run_folder import RunFolder
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 DEFAULT = "network"
-"""The method that is used where none is named: the network of the paper."""
+"""Method of a configuration that names none: the network of the paper."""
 
 
 def pretrained_names() -> list[str]:
-    """Names of the models of the package."""
+    """Names of the models that the package contains."""
     return sorted(path.name for path in PRETRAINED.iterdir() if path.is_dir()) if PRETRAINED.is_dir() else []
 
 
 def folder_of(run: Path | str) -> RunFolder:
-    """The folder of a model of the package or of one member, "kalj-T0.44" or "kalj-T0.44/member-1"; else of a path."""
+    """The folder at a path, or that of a shipped model or of its member: "kalj-T0.44", "kalj-T0.44/member-1"."""
     path = Path(run)
     return RunFolder(PRETRAINED / path if path.parts and path.parts[0] in pretrained_names() else path)
 
@@ -37,16 +37,16 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     """Load a trained model.
 
     Args:
-        run: a run folder; a folder of run folders, whose predictions are averaged; or a name from
-            `pretrained_names`.
+        run: a run folder, a folder of run folders, or a name from `pretrained_names`. The predictions of several
+            models are averaged.
         checkpoint: "last", the model of the last epoch, or "best", of the epoch with the highest validation rho.
 
     Returns:
         A `Predictor` of one method, or an `Ensemble`.
 
     Raises:
-        ConfigurationError: another checkpoint, nothing there, or members that do not fit together.
-        DataError: a damaged model file.
+        ConfigurationError: the checkpoint is unknown, there is no model, or the members do not fit together.
+        DataError: a model file is damaged.
     """
     folder = folder_of(run)
     members = folder.members(checkpoint)
@@ -64,10 +64,10 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
 
 
 def load_predictor(path: Path) -> Predictor:
-    """Load one model file, by the format that it names.
+    """Load one model file with the method whose format it names.
 
     Raises:
-        DataError: a damaged file, or a format that no method has.
+        DataError: the file is damaged, or no method has its format.
     """
     _, description = read_model(path)
     for method in METHODS.values():
@@ -85,7 +85,11 @@ def named(model: Any, name: str) -> Any:
 
 
 def save_model(model: Model, folder: Path) -> None:
-    """Write a model, without any state of its training, to a folder that `load_model` reads."""
+    """Write a model, without the state of its training, to a folder that `load_model` reads.
+
+    Raises:
+        ConfigurationError: a member is itself an average.
+    """
     for number, member in enumerate(model.members, start=1):
         place = RunFolder(folder if len(model.members) == 1 else folder / f"member-{number}")
         place.path.mkdir(parents=True, exist_ok=True)
@@ -97,7 +101,7 @@ def save_model(model: Model, folder: Path) -> None:
 def read_configuration(
     path: Path | None = None, overrides: Sequence[str] = (), method: str | None = None
 ) -> MethodConfiguration:
-    """Read the settings of a training from a YAML file, apply ``key=value`` overrides, validate.
+    """Read the settings of a training from a YAML file, apply ``key=value`` overrides, and validate them.
 
     Args:
         path: the file; None for the defaults.
@@ -105,7 +109,8 @@ def read_configuration(
         method: name of the method; None for the one that the file names, or the paper's network.
 
     Raises:
-        ConfigurationError: an unreadable file, an unknown method or key (the nearest is suggested) or a wrong value.
+        ConfigurationError: the file is unreadable, a method or key is unknown, or a value is wrong. The message
+            suggests the nearest name.
     """
     settings = changed(read_settings(path) if path else {}, from_overrides(overrides))
     own = settings.get("method", method or DEFAULT)

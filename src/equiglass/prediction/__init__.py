@@ -1,7 +1,8 @@
-"""Predictions: what makes them, how good they are, and the folder that a model lives in.
+"""Models, their predictions, the scores of predictions, and the folder of a trained model.
 
-predictor       the interface of every method
-training_data   what a predictor remembers of its training configurations
+model           the interface of every model, and its prediction
+predictor       the interface of every method: a model that can be trained and saved
+training_data   a summary of the training configurations
 ensemble        the average of several predictors
 configuration   the settings that every method has
 model_file      tensors and readable metadata in one file

@@ -12,17 +12,17 @@ from equiglass.liquid.targets import TARGETS
 
 
 class MethodConfiguration(BaseModel):
-    """What determines a training, apart from its configurations of the liquid."""
+    """Settings of a training. They and the configurations of the liquid determine the model."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    method: str = Field(description="how to predict; 'equiglass methods' lists the methods")
-    seed: int = Field(1, ge=0, description="of everything random")
-    target: str = Field("propensity", description="what to learn: propensity or energy (in the inherent structure)")
+    method: str = Field(description="name of the method; 'equiglass methods' lists them")
+    seed: int = Field(1, ge=0, description="seed of all random numbers")
+    target: str = Field("propensity", description="propensity, or energy (in the inherent structure)")
     times: Literal["all"] | tuple[str, ...] = Field("all", description="labels of the times to learn")
     potential: str = Field("kob-andersen", description="pair potential of configurations whose file names none")
-    folds: int = Field(5, ge=2, description="number of folds into which the configurations are dealt")
-    fold: int = Field(1, ge=0, description="the fold that validates; 0 trains on all configurations")
+    folds: int = Field(5, ge=2, description="number of folds into which the configurations are divided")
+    fold: int = Field(1, ge=0, description="number of the validation fold; 0 trains on all configurations")
 
     @field_validator("potential")
     @classmethod
@@ -40,12 +40,12 @@ class MethodConfiguration(BaseModel):
 
     @property
     def input_needs(self) -> frozenset[Need]:
-        """What the method needs of a configuration to predict."""
+        """Needs of the method: what a configuration must have for a prediction."""
         return frozenset()
 
     @property
     def needs(self) -> frozenset[Need]:
-        """What a training configuration must have: the needs of the method and of the target."""
+        """Needs of the method and of the target: what a training configuration must have."""
         return self.input_needs | TARGETS[self.target].needs
 
     @property
@@ -54,7 +54,7 @@ class MethodConfiguration(BaseModel):
         return False
 
     def check(self) -> None:
-        """Refuse what cannot be done on this machine, before any work.
+        """Check, before any work, that this machine can carry out the training.
 
         Raises:
             SetupError: a device is missing.

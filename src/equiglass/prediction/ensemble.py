@@ -18,12 +18,12 @@ from equiglass.prediction.training_data import TrainingData
 class Ensemble(Model):
     """Predictors whose predictions are averaged.
 
-    The mean over the members of one method counts as much as that over the members of another, however many there
-    are of each.
+    The average is taken over the members of each method first, then over the methods. So every method has the same
+    weight.
 
     Attributes:
-        name: how the model was asked for.
-        averaged: trained on the same target, times and types.
+        name: name or path from which the model was loaded.
+        averaged: the predictors, trained on the same target, times and types.
     """
 
     method = "ensemble"
@@ -32,7 +32,7 @@ class Ensemble(Model):
     averaged: tuple[Model, ...]
 
     def __post_init__(self) -> None:
-        """Check that the members fit together; raises ConfigurationError."""
+        """Check that the members have the same target, times and types; raises ConfigurationError."""
         first = self.averaged[0]
         for other in self.averaged:
             same = (other.target, list(other.times), other.n_types) == (first.target, list(first.times), first.n_types)
@@ -48,26 +48,26 @@ class Ensemble(Model):
 
     @property
     def target(self) -> str:  # type: ignore[override]
-        """Name of what it predicts."""
+        """Name of the target."""
         return self.averaged[0].target
 
     @property
     def times(self) -> dict[str, float]:  # type: ignore[override]
-        """Value by label of the times it predicts."""
+        """Values of the times by label."""
         return dict(self.averaged[0].times)
 
     @property
     def data(self) -> TrainingData:  # type: ignore[override]
-        """The training data of the first member."""
+        """Summary of the training data of the first member."""
         return self.averaged[0].data
 
     @property
     def needs(self) -> frozenset[Need]:  # type: ignore[override]
-        """What any member needs."""
+        """The needs of all members."""
         return frozenset().union(*(member.needs for member in self.averaged))
 
     def values(self, system: System) -> Float:
-        """Mean over methods of the mean over members."""
+        """Mean over the methods of the mean over the members of each, LJ units, (T, N)."""
         methods: dict[str, list[Float]] = {}
         for member in self.averaged:
             methods.setdefault(member.method, []).append(member.values(system))

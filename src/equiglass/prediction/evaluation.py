@@ -1,4 +1,4 @@
-"""Scores of predictions against what was measured: rho in both conventions, its noise ceiling, the error."""
+"""Scores of predictions against measured values: rho in both conventions, its noise ceiling, the squared error."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ class Row:
 
     Attributes:
         type: A, B, ...
-        label: of the time, or of the energy.
-        time_index: the label as a number where it is one, else the place of the time in the data, from 1; of the
-            energy 0.
-        time: value of the time in the first configuration that has it.
-        per_configuration: mean over configurations of the Pearson rho of each.
-        per_configuration_error: its bootstrap standard error over the configurations; NaN for a single one.
-        pooled: one Pearson rho over all particles of all configurations.
-        pooled_error: its bootstrap standard error.
-        ceiling_per_configuration: highest rho that the noise of the labels allows; NaN without replicas.
-        ceiling_pooled: the same, pooled.
+        label: label of the time, or of the energy.
+        time_index: the label as a number, if it is one; else the place of the time in the data, from 1. It is 0 for
+            the energy.
+        time: value of the time in the first configuration that has it, LJ time.
+        per_configuration: Pearson rho of a configuration, averaged over the configurations.
+        per_configuration_error: bootstrap standard error of this average; NaN for a single configuration.
+        pooled: Pearson rho over the particles of all configurations together.
+        pooled_error: bootstrap standard error of the pooled rho.
+        ceiling_per_configuration: highest per-configuration rho that the noise of the labels allows; NaN without
+            replicas.
+        ceiling_pooled: highest pooled rho that this noise allows; NaN without replicas.
         mse: mean squared error, LJ units squared.
         configurations: number of configurations behind the row.
     """
@@ -64,7 +65,7 @@ class Scores:
     """Scores by particle type and time.
 
     Attributes:
-        rows: one per type and time.
+        rows: one row per type and time.
         configurations: number of configurations that were predicted.
     """
 
@@ -83,13 +84,13 @@ class Scores:
         return f"Scores of {self.configurations} configurations\n{table}"
 
     def frame(self) -> DataFrame:
-        """The scores as a data frame, in the columns of `Row`."""
+        """The scores as a data frame with the columns of `Row`."""
         from pandas import DataFrame
 
         return DataFrame([asdict(row) for row in self.rows], columns=list(Row.__dataclass_fields__))
 
     def as_json(self) -> dict[str, Any]:
-        """Plain numbers for a JSON file; what is undefined is null."""
+        """The scores for a JSON file; an undefined number is null."""
         return {"configurations": self.configurations, "rho": [plain(asdict(row)) for row in self.rows]}
 
 
@@ -99,22 +100,22 @@ def evaluate(
     """Score predictions for every type and every label that both sides have.
 
     Args:
-        systems: with what is predicted of them: propensities, or inherent structure and potential.
-        predictions: one for each system: a `Prediction`, or values (N,) by label.
-        target: what values by label are; a `Prediction` knows it.
+        systems: configurations with propensities; for the energy, with inherent structure and potential.
+        predictions: one per system: a `Prediction`, or values (N,) by label.
+        target: target of the values by label; a `Prediction` names its own.
 
     Returns:
-        Scores by type and time. An energy is computed from the system that a `Prediction` carries.
+        Scores by type and time. The true energy is computed from the system in the `Prediction`.
 
     Raises:
-        ConfigurationError: another number of predictions than of systems, several targets, or no label in common.
+        ConfigurationError: there are more systems than predictions, or fewer; several targets; or no common label.
     """
     if len(systems) != len(predictions):
         raise ConfigurationError(f"{len(systems)} configurations, but {len(predictions)} predictions of them.")
     found = {p.target for p in predictions if isinstance(p, Prediction)} or {target}
     if len(found) > 1:
         raise ConfigurationError(
-            f"the predictions are of several targets, {', '.join(sorted(found))}; score each alone."
+            f"the predictions have several targets, {', '.join(sorted(found))}; score each target separately."
         )
     (target,) = found
     if TARGETS[target].needs:
@@ -127,8 +128,8 @@ def evaluate(
     if not shared:
         known = dict.fromkeys(label for of_system in times for label in of_system)
         raise ConfigurationError(
-            f"the model predicts what is labelled {list(labels)}, the data have {list(known)}: there is nothing to "
-            "compare."
+            f"the model predicts the labels {list(labels)}, the data have the labels {list(known)}: there is nothing "
+            "to compare."
         )
     rows = []
     for label in shared:
@@ -155,7 +156,7 @@ def _by_label(prediction: Prediction | Predicted) -> Predicted:
 def _row(
     chosen: Sequence[tuple[System, NDArray[np.bool_], Float, Float]], kind: int, label: str, time: float, target: str
 ) -> Row:
-    """Scores of one type and label, from (system, particles of the type, prediction, truth) of each configuration."""
+    """Scores of one type and label, from (system, mask of the type, prediction, truth) per configuration."""
     truth = [y[mask] for _, mask, _, y in chosen]
     predicted = [p[mask] for _, mask, p, _ in chosen]
     score = correlation(truth, predicted)
@@ -182,7 +183,7 @@ def _row(
 def _ceiling(
     chosen: Sequence[tuple[System, NDArray[np.bool_]]], truth: Sequence[Float], label: str, target: str
 ) -> Score | None:
-    """Noise ceiling where the noise of every configuration is known; None elsewhere."""
+    """Noise ceiling, or None if the noise of a configuration is unknown."""
     noise = [TARGETS[target].noise(system, label) for system, _ in chosen]
     known = [variance[mask] for variance, (_, mask) in zip(noise, chosen, strict=True) if variance is not None]
     return ceilings_of_noise(truth, known) if len(known) == len(chosen) else None

@@ -1,4 +1,4 @@
-"""What predicts a target of every particle from one configuration, and what it predicts."""
+"""`Model`, which predicts a target for every particle of a configuration, and its `Prediction`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from equiglass.prediction.training_data import TrainingData
 
 @dataclass(frozen=True, repr=False)
 class Prediction:
-    """What a model predicts of one configuration.
+    """The prediction of a model for one configuration.
 
     Attributes:
-        system: the configuration, with its inherent structure where the model needed it.
-        times: value by label, as in the training data.
+        system: the configuration, with its inherent structure if the model needs it.
+        times: values of the times by label, LJ time, as in the training data.
         values: propensities or energies, LJ units, (T, N), in the order of ``times``.
-        target: name of what is predicted.
+        target: name of the target.
     """
 
     system: System
@@ -49,7 +49,7 @@ class Prediction:
         return self.values
 
     def at(self, label: str) -> Float:
-        """The prediction for one label, (N,).
+        """The prediction for one label, LJ units, (N,).
 
         Raises:
             ConfigurationError: the model was not trained for that label.
@@ -60,15 +60,15 @@ class Prediction:
 
 
 class Model(ABC):
-    """A trained method, or the average of several. Subclasses say what they are and compute `values`.
+    """A trained method, or the average of several. A subclass sets the attributes and computes `values`.
 
     Attributes:
         method: name of the method.
-        name: how the model was asked for, for messages.
-        target: name of what it predicts.
-        times: value by label, in the order of the outputs.
-        data: the training data in short.
-        needs: what a configuration must have.
+        name: name or path from which the model was loaded, for messages.
+        target: name of the target.
+        times: values of the times by label, LJ time, in the order of the outputs.
+        data: summary of the training data.
+        needs: what a configuration must have for a prediction.
     """
 
     method: ClassVar[str]
@@ -81,16 +81,16 @@ class Model(ABC):
 
     @abstractmethod
     def values(self, system: System) -> Float:
-        """The target, LJ units, (T, N), of a configuration that has all that is needed."""
+        """The target of every particle, LJ units, (T, N); the configuration must have what the model needs."""
 
     @property
     def members(self) -> tuple[Model, ...]:
-        """The predictors whose average this is; itself where it is one method alone."""
+        """The predictors that are averaged; the model itself if it is a single predictor."""
         return (self,)
 
     @property
     def n_types(self) -> int:
-        """Number of particle types it knows."""
+        """Number of particle types that the model knows."""
         return len(self.data.composition)
 
     def __repr__(self) -> str:
@@ -98,9 +98,13 @@ class Model(ABC):
         return f"{type(self).__name__}({self.name!r}, {self.target}, {self.n_types} types, times {times})"
 
     def predict(self, system: System) -> Prediction:
-        """Predict the target of every particle; quenches the configuration if the model needs that.
+        """Predict the target of every particle.
 
-        A configuration that does not know its pair potential is taken to have that of the training data.
+        If the model needs the inherent structure, the configuration is quenched first. A configuration without a pair
+        potential gets that of the training data.
+
+        Returns:
+            The prediction. A target that cannot be negative is at least 0.
 
         Warns:
             EquiglassWarning: the configuration is unlike the training data.
@@ -111,21 +115,28 @@ class Model(ABC):
         system = self.prepared(system)
         values = self.values(system)
         if not TARGETS[self.target].negative:
-            # A mean distance cannot be negative; a linear read-out can, far out of its training data.
+            # A mean distance cannot be negative. Far from its training data, a linear read-out can be.
             values = np.maximum(values, 0.0)
         return Prediction(system, dict(self.times), values, self.target)
 
     def prepared(self, system: System) -> System:
-        """The configuration with all that the model needs; refuses and warns like `check`."""
+        """The configuration with everything that the model needs; raises and warns as `check` does."""
         self.check(system)
         return supplied(system, self.needs, self.data.potential)
 
     def measurable(self, system: System) -> System:
-        """The configuration with all that its target is computed from."""
+        """The configuration with everything from which its target is computed."""
         return supplied(system, TARGETS[self.target].needs, self.data.potential)
 
     def check(self, system: System) -> None:
-        """Refuse particle types that the model does not know; warn where the training data are unlike."""
+        """Check that the model knows the particle types and that the training data are similar.
+
+        Warns:
+            EquiglassWarning: the configuration is unlike the training data.
+
+        Raises:
+            DataError: the configuration has more particle types than the model.
+        """
         if system.n_types > self.n_types:
             known = ", ".join(type_name(kind) for kind in range(self.n_types))
             raise DataError(

@@ -1,4 +1,4 @@
-"""Model files: safetensors whose metadata entry ``equiglass`` is JSON that names format, version and the rest."""
+"""Model files: safetensors. The metadata entry ``equiglass`` is JSON with format, version and description."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 def write_model(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
-    """Write a model file at once or not at all.
+    """Write a model file, completely or not at all.
 
     Args:
         path: the file.
-        tensors: by name.
-        description: plain values; must name "format" and "version".
+        tensors: tensors by name.
+        description: plain values, among them "format" and "version".
     """
     from safetensors.torch import save
 
     with replacing(path) as temporary:
-        # The library's own writing to a file raises no OSError where the disk is full.
+        # The library's own function to write a file raises no OSError when the disk is full.
         temporary.write_bytes(save(dict(tensors), {"equiglass": json.dumps(description)}))
 
 
@@ -33,14 +33,14 @@ def read_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and description of a model file of any format.
 
     Raises:
-        DataError: the file is missing, damaged, or no model file of equiglass.
+        DataError: the file is missing, damaged, or not a model file of equiglass.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             description = json.loads((file.metadata() or {})["equiglass"])
-            # The open file is no mapping.
+            # The open file is not a mapping.
             tensors = {key: file.get_tensor(key) for key in list(file.keys())}
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such model file.") from None
@@ -50,10 +50,10 @@ def read_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def check_version(path: Path, description: Mapping[str, Any], file_format: str, version: int) -> int:
-    """The version of a model file.
+    """Check the format of a model file and return its version.
 
     Raises:
-        DataError: another format, or a version newer than ``version``.
+        DataError: the file has another format, or a version newer than ``version``.
     """
     if description.get("format") != file_format or description.get("version", 0) > version:
         raise DataError(

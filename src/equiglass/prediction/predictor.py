@@ -1,4 +1,4 @@
-"""The interface of every method: a model that can be trained, stored and described."""
+"""The interface of every method: a model that can be trained, saved, loaded and described."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class About(NamedTuple):
-    """A method in words.
+    """Description of a method.
 
     Attributes:
-        summary: one line.
+        summary: one line of text.
         source: paper, with DOI or arXiv number.
-        cost: of training and prediction, in words.
+        cost: cost of training and prediction, in words.
     """
 
     summary: str
@@ -44,11 +44,11 @@ class Card(NamedTuple):
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is called while a method learns.
+    """Functions that a training calls.
 
     Attributes:
-        step: after every step, with (steps done, steps in all, loss).
-        epoch: after every epoch, with what the method says of it.
+        step: called after every step with (configurations seen, their total number, loss).
+        epoch: called after every epoch with its result; each method has its own type of result.
     """
 
     step: Callable[[int, int, float], object] = lambda done, total, loss: None
@@ -56,15 +56,15 @@ class Watch:
 
 
 SILENT = Watch()
-"""Nobody is called."""
+"""A watch that does nothing."""
 
 
 class Predictor(Model):
-    """A model of one method. A method is a subclass in a module of its own, added to `equiglass.methods.METHODS`.
+    """A model of one method. Each method is a subclass in its own module, which adds it to `equiglass.methods.METHODS`.
 
     Attributes:
-        about: the method in words.
-        file_format: the format that its model file names.
+        about: description of the method.
+        file_format: name of the format in its model file.
         version: newest version of that format.
         configuration: class of its settings.
     """
@@ -85,24 +85,27 @@ class Predictor(Model):
         folder: RunFolder | None = None,
         watch: Watch = SILENT,
     ) -> Self:
-        """Learn from configurations that have all they need.
+        """Train on configurations.
 
         Args:
-            training: labelled configurations.
-            configuration: an instance of the method's ``configuration``.
-            validation: further labelled configurations; what for is the method's own choice.
-            folder: where a method whose training is long leaves its state and goes on from it.
-            watch: is called in the course of the training.
+            training: labelled configurations that have what ``configuration`` needs.
+            configuration: settings, of the class ``configuration`` of the method.
+            validation: further labelled configurations; each method decides how it uses them.
+            folder: folder in which a long training saves its state, and from which it continues.
+            watch: functions to call during the training.
+
+        Returns:
+            The trained predictor.
         """
 
     @classmethod
     def sharing(cls) -> AbstractContextManager[object]:
-        """In this block several trainings on the same configurations may share what they compute of these."""
+        """In this block, trainings on the same configurations may share computed features."""
         return nullcontext()
 
     @abstractmethod
     def save(self, path: Path) -> None:
-        """Write the model file at once or not at all."""
+        """Write the model file, completely or not at all."""
 
     @classmethod
     @abstractmethod
@@ -110,7 +113,7 @@ class Predictor(Model):
         """Read a model file of any version of the format."""
 
     def card(self) -> list[Card]:
-        """What this method adds to the model card of a report."""
+        """Tables that this method adds to the model card of a report."""
         return []
 
 

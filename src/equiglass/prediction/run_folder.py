@@ -1,10 +1,10 @@
-"""The folder of a trained model: the names of its files, and how they are read and written.
+"""The folder of a trained model: the names of its files; reading and writing them.
 
     configuration.yaml   settings of the training
     split.yaml           names of the training and validation configurations
     environment.yaml     versions, processor, threads, processes, the command
-    log.csv              learning rate, loss and validation rho of every epoch
-    last.safetensors     the model; of a method that learns in epochs that of the last one, with the optimiser's state
+    log.csv              learning rate, loss and validation rho per epoch
+    last.safetensors     the model; for a method with epochs, of the last epoch, with the optimiser's state
     best.safetensors     the model of the epoch with the highest validation rho
 
 A model of several members is a folder of such folders. Every file is written under a temporary name and renamed.
@@ -32,14 +32,14 @@ FORMER = "boattini.safetensors"
 
 
 class Split(NamedTuple):
-    """Names of the configurations that a model has learned from, and of those that validated it."""
+    """Names of the training configurations and of the validation configurations of a model."""
 
     training: tuple[str, ...]
     validation: tuple[str, ...]
 
     @classmethod
     def joined(cls, splits: Iterable[Split]) -> Split:
-        """All names of several members; what any of them has learned from is in ``training`` alone."""
+        """The names of several members together. A training configuration of any member counts as training only."""
         splits = list(splits)
         training = tuple(dict.fromkeys(name for split in splits for name in split.training))
         validation = dict.fromkeys(name for split in splits for name in split.validation if name not in training)
@@ -51,48 +51,48 @@ class RunFolder:
     """One folder of a trained model.
 
     Attributes:
-        path: of the folder.
+        path: path of the folder.
     """
 
     path: Path
 
     @property
     def configuration(self) -> Path:
-        """The settings of the training."""
+        """File with the settings of the training."""
         return self.path / "configuration.yaml"
 
     @property
     def environment(self) -> Path:
-        """Versions, machine and command."""
+        """File with versions, machine and command."""
         return self.path / "environment.yaml"
 
     @property
     def split(self) -> Path:
-        """Names of training and validation configurations."""
+        """File with the names of the training and validation configurations."""
         return self.path / "split.yaml"
 
     @property
     def log(self) -> Path:
-        """Loss and validation rho of every epoch."""
+        """File with loss and validation rho per epoch."""
         return self.path / "log.csv"
 
     @property
     def card(self) -> Path:
-        """The model card that people have written."""
+        """The model card, a text written by hand."""
         return self.path / "README.md"
 
     def checkpoint(self, name: str = "last") -> Path:
-        """Where the model of a checkpoint is written, "last" or "best".
+        """Path of the model file of a checkpoint, "last" or "best".
 
         Raises:
-            ConfigurationError: another name.
+            ConfigurationError: the checkpoint has another name.
         """
         if name not in CHECKPOINTS:
             raise ConfigurationError(f"the checkpoint is 'last' or 'best', not {name!r}.")
         return self.path / f"{name}.safetensors"
 
     def model(self, checkpoint: str = "last") -> Path | None:
-        """The model file of a checkpoint; None where there is none. A method without epochs has one for both."""
+        """The model file of a checkpoint, or None. A method without epochs has one file for both checkpoints."""
         for path in (self.checkpoint(checkpoint), self.path / FORMER):
             if path.is_file():
                 return path
@@ -100,9 +100,9 @@ class RunFolder:
         return last if last.is_file() and not self.log.exists() and checkpoint == "best" else None
 
     def members(self, checkpoint: str = "last") -> list[RunFolder]:
-        """The folders that hold a model: this one, or else those directly in it, in the order of their names.
+        """The folders with a model: this folder, or else the folders directly in it, in the order of their names.
 
-        A folder written before version 0.2 may have a regression of its own next to the folders of networks.
+        A folder written before version 0.2 may contain a regression next to the folders of networks.
         """
         if self.checkpoint(checkpoint).is_file() or not self.path.is_dir():
             return [self] if self.model(checkpoint) else []
@@ -110,12 +110,12 @@ class RunFolder:
         return [folder for folder in (*inside, self) if folder.model(checkpoint) is not None]
 
     def read_split(self) -> Split | None:
-        """Names of the configurations that the model has seen; None where the folder does not name them.
+        """Names of the training and validation configurations; None if the folder does not name them.
 
-        The split of a folder of members is that of the folder itself, or else that of all its members.
+        A folder of members without a split of its own has the splits of its members together.
 
         Raises:
-            DataError: a damaged split.yaml.
+            DataError: split.yaml is damaged.
         """
         if not self.split.is_file():
             inside = [RunFolder(path) for path in sorted(self.path.glob("*")) if (path / "split.yaml").is_file()]
@@ -130,22 +130,25 @@ class RunFolder:
             ) from None
 
     def write_split(self, training: Sequence[str], validation: Sequence[str]) -> None:
-        """Write the names of the configurations."""
+        """Write the names of the training and validation configurations."""
         names = {"training": list(training), "validation": list(validation)}
         write_text(self.split, yaml.safe_dump(names, sort_keys=False))
 
     def command(self) -> str | None:
-        """The command that trained the model, where it is known."""
+        """The command that trained the model; None if it is unknown."""
         if not self.environment.is_file():
             return None
         command = read_settings(self.environment).get("command")
         return command if isinstance(command, str) else None
 
     def read_log(self) -> DataFrame | None:
-        """One row per epoch: epoch, learning_rate, loss, and rho_TYPE_LABEL of every type and time; None without a log.
+        """The log, one row per epoch; None if there is no log.
+
+        Returns:
+            Columns epoch, learning_rate, loss, and rho_TYPE_LABEL per type and time.
 
         Raises:
-            DataError: a damaged log, or one without an epoch.
+            DataError: the log is damaged or has no epoch.
         """
         from pandas import read_csv
 
@@ -160,16 +163,16 @@ class RunFolder:
     def begin(
         self, configuration: Mapping[str, Any], split: Split, environment: Mapping[str, Any], resume: bool
     ) -> None:
-        """Make the folder of a new training, or check that a stopped one is the same.
+        """Make the folder of a new training, or check that a stopped training has the same split.
 
         Args:
             configuration: plain settings of the training.
-            split: names of the configurations.
+            split: names of the training and validation configurations.
             environment: versions, machine and command.
             resume: continue the training in this folder.
 
         Raises:
-            ConfigurationError: a folder in use, nothing to resume, or another configuration or split.
+            ConfigurationError: the folder is in use, there is nothing to resume, or the split differs.
         """
         if resume:
             before = self.read_split() if self.configuration.is_file() else None
@@ -177,7 +180,7 @@ class RunFolder:
                 raise ConfigurationError(f"{self.path} holds no run to resume; start one without --resume.")
             if before != split:
                 raise ConfigurationError(
-                    f"{self.path} was started with another data or split; resume with the same, or choose "
+                    f"{self.path} was started with other data or another split; resume with the same, or choose "
                     "another --out."
                 )
             return
@@ -189,10 +192,10 @@ class RunFolder:
 
 
 def refuse_used(path: Path, what_to_do: str = "choose another folder") -> None:
-    """Refuse a folder that holds something, or a file.
+    """Check that a path is free: absent, or an empty folder.
 
     Raises:
-        ConfigurationError: it is so.
+        ConfigurationError: the path is a file or a folder that is not empty.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ConfigurationError(f"{path} is not empty; {what_to_do}.")

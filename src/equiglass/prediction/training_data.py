@@ -1,4 +1,4 @@
-"""What a predictor remembers of its training configurations, to warn of what it has not seen."""
+"""Summary of the training configurations of a predictor, to warn about configurations that are unlike them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ COMPOSITION_TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The training configurations in short.
+    """Summary of the training configurations.
 
     Attributes:
-        density: lowest and highest number density.
-        composition: mean share of every type.
-        temperatures: the temperatures, ascending.
-        configurations: their number.
-        potential: the pair potential, where known.
+        density: lowest and highest number density, LJ units.
+        composition: mean fraction of every type.
+        temperatures: the temperatures, LJ units, ascending.
+        configurations: number of configurations.
+        potential: the pair potential, or None if unknown.
     """
 
     density: tuple[float, float]
@@ -35,7 +35,7 @@ class TrainingData:
 
     @classmethod
     def of(cls, systems: Sequence[System], n_types: int) -> TrainingData:
-        """Describe training configurations of ``n_types`` types."""
+        """Summarise training configurations with ``n_types`` types."""
         densities = [s.density for s in systems]
         shares = [np.bincount(s.types, minlength=n_types) / s.n_particles for s in systems]
         return cls(
@@ -48,7 +48,7 @@ class TrainingData:
 
     @classmethod
     def from_metadata(cls, described: Mapping[str, Any]) -> TrainingData:
-        """Read what `metadata` wrote."""
+        """The summary from the values that `metadata` returned."""
         potential = described["potential"]
         return cls(
             tuple(described["density"]),
@@ -63,7 +63,7 @@ class TrainingData:
         return asdict(self)
 
     def differences(self, system: System) -> list[str]:
-        """In which ways a configuration is unlike the training configurations, in words."""
+        """The differences between a configuration and the training configurations, in words."""
         unlike = []
         low, high = self.density
         if not low * (1 - DENSITY_TOLERANCE) <= system.density <= high * (1 + DENSITY_TOLERANCE):

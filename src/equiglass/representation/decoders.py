@@ -1,10 +1,13 @@
-"""The linear decoders of a model, and their exact refit on other configurations while the rest is frozen.
+"""The linear read-out of a model, and its exact refit on other configurations. The rest of the network is frozen.
 
-Eq. 23 of arXiv 2211.03226 has no offset: the network predicts y_i(t) = w_{t, type(i)} . |h_i|, and the propensity is
-m_i = mean + scale * y_i, and weights . averages_i where the model takes them in. Here all is one line,
-m_i = offset + weights . |h_i| + average_weights . averages_i. A refit standardises the targets anew,
-for each type and time, over the configurations that it sees: the scale becomes the standard deviation of the propensity
-measured there, the mean becomes the offset of least squares, and y_i is again a decoder without offset.
+Eq. 23 of arXiv 2211.03226 has no offset: the network predicts y_i(t) = w_{t, type(i)} . |h_i|. The propensity is
+m_i = mean + scale * y_i, plus weights . averages_i if the model has averages. Here both are one linear map:
+
+    m_i(t) = offset + weights . |h_i| + average_weights . averages_i
+
+A refit standardises the targets again, per type and time, over its configurations. The scale becomes the standard
+deviation of their propensity, and the mean becomes the offset of least squares. So y_i is again a read-out without
+offset.
 """
 
 from __future__ import annotations
@@ -31,13 +34,15 @@ from equiglass.representation.represent import Represented, networks_of
 
 @dataclass(frozen=True, eq=False)
 class Decoders:
-    """m_i(t) = offset + weights . |h_i| + average_weights . averages_i, for each particle type and time.
+    """The linear read-out, per particle type and time.
+
+        m_i(t) = offset + weights . |h_i| + average_weights . averages_i
 
     Attributes:
-        labels: T names of times.
-        offset: LJ length, (n_types, T).
-        weights: LJ length, (n_types, T, F).
-        average_weights: LJ length over energy, (n_types, T, G).
+        labels: labels of the T times.
+        offset: offsets, LJ length, (n_types, T).
+        weights: weights of |h|, LJ length, (n_types, T, F).
+        average_weights: weights of the averages, LJ length over energy, (n_types, T, G).
         scale: standard deviation of the targets, LJ length, (n_types, T).
     """
 
@@ -48,7 +53,7 @@ class Decoders:
     scale: Float
 
     def predict(self, configuration: Represented) -> dict[str, Float]:
-        """Propensity (N,) by time label; a mean distance, so nothing below zero."""
+        """Propensity, LJ length, (N,), by label. It is a mean distance, so a negative value is set to zero."""
         types = configuration.system.types
         predicted = np.empty((len(self.labels), len(types)))
         for kind in np.unique(types):
@@ -58,7 +63,7 @@ class Decoders:
         return dict(zip(self.labels, predicted, strict=True))
 
     def select(self, labels: Sequence[str]) -> Decoders:
-        """Those of some times."""
+        """The read-out for some of the times."""
         rows = [self.labels.index(label) for label in labels]
         parts = (self.offset, self.weights, self.average_weights, self.scale)
         return Decoders(tuple(labels), *(part[:, rows] for part in parts))
@@ -66,14 +71,14 @@ class Decoders:
 
 @dataclass(frozen=True, eq=False)
 class Refit:
-    """Refitted decoders.
+    """A refitted read-out.
 
     Attributes:
-        decoders: for the times that model and configurations share.
-        penalty: chosen for each type and time, (n_types, T); NaN where nothing was known and the decoder was kept.
-        weights_error: jackknife standard error of the weights over configurations, (n_types, T, F).
-        mse_before: mean squared error, on the configurations refitted on, of the model as it was, (n_types, T).
-        mse_after: the same of the refitted decoders.
+        decoders: read-out for the times that model and configurations share.
+        penalty: chosen penalty, (n_types, T); NaN where no propensity was known and the read-out is unchanged.
+        weights_error: jackknife standard error of the weights over the configurations, (n_types, T, F).
+        mse_before: mean squared error of the original read-out on the configurations of the refit, (n_types, T).
+        mse_after: mean squared error of the refitted read-out on them, (n_types, T).
     """
 
     decoders: Decoders
@@ -84,13 +89,13 @@ class Refit:
 
 
 def decoders_of(model: Model) -> Decoders:
-    """The decoders of a model as it is; an ensemble's are one line on its members' representations side by side.
+    """The linear read-out of a model. For an ensemble, it acts on the concatenated representations of the members.
 
     Raises:
-        ConfigurationError: a model without a network, or of energies.
+        ConfigurationError: the model has no network, or does not predict propensities.
     """
     if model.target != "propensity":
-        raise ConfigurationError(f"{model.name} predicts the {model.target}; this is for propensities.")
+        raise ConfigurationError(f"{model.name} predicts the {model.target}; this needs a model of the propensity.")
     networks = networks_of(model)
     lines = [member.line for member in networks]
     weights = [member.line.scale[..., None] * member.network.decoder.detach().double().numpy() for member in networks]
@@ -104,18 +109,21 @@ def decoders_of(model: Model) -> Decoders:
 
 
 def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
-    """Exact ridge least squares on |h| and the averages, towards the given decoders, for each type and time apart.
+    """Refit the read-out by exact ridge regression towards the given one, per type and time.
 
-    The penalty is chosen by leaving out one configuration at a time. However large, it leaves the decoders as they
-    were but for their offset, so that on the configurations refitted on the error never grows. What falls below zero
-    is set to zero in `Decoders.predict` only.
+    The features are |h| and the averages; `fit_line` has the formula. Leaving out one configuration at a time chooses
+    the penalty. In the limit of a large penalty only the offset changes, so the error on the configurations of the
+    refit never grows. Only `Decoders.predict` sets negative values to zero.
 
     Args:
-        decoders: of a trained model.
-        configurations: with propensities; times are matched by label.
+        decoders: read-out of a trained model.
+        configurations: configurations with propensities; times are matched by label.
+
+    Returns:
+        The refitted read-out for the common times.
 
     Raises:
-        DataError: no time in common, or a type and time known in one configuration only.
+        DataError: there is no common time, or a type and time is known in one configuration only.
     """
     known = {label for c in configurations if c.system.propensity is not None for label in c.system.time_labels}
     labels = [label for label in decoders.labels if label in known]
@@ -139,8 +147,8 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
                 continue
             if len(having) == 1:
                 raise DataError(
-                    f"{configurations[having[0]].system.name} alone has the time labelled {label!r}; decoders are "
-                    "refitted on two configurations or more."
+                    f"only {configurations[having[0]].system.name} has the time labelled {label!r}; a refit of the "
+                    "read-out needs two configurations or more."
                 )
             x = [configurations[k].features[where[k]] for k in having]
             y = [targets[k][time, where[k]] for k in having]
@@ -156,7 +164,13 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
 
 
 def with_decoders(model: Model, decoders: Decoders, systems: Sequence[System]) -> Model:
-    """The networks of a model with another read-out for some of its times; the times are those of ``systems``."""
+    """The networks of a model with another read-out, for the times that ``systems`` share with it.
+
+    Args:
+        model: the model; its networks do not change.
+        decoders: the read-out.
+        systems: configurations of the refit. They give the values of the times and the summary of the training data.
+    """
     networks = networks_of(model)
     times = times_to_learn(systems, "all")
     times = {label: times[label] for label in times if label in decoders.labels}

@@ -1,7 +1,7 @@
-"""The representation as a file: HDF5, format "equiglass-representation", version 1.
+"""The file of a representation: HDF5, format "equiglass-representation", version 1.
 
 /                              attributes: format, version, model
-/configurations/000000         attributes: name, temperature (absent where unknown)
+/configurations/000000         attributes: name, temperature (absent if unknown)
 types                      (N,)      int64
 representation             (N, F)    float32
 coordinates                (N, 2)    float32: first two principal components of |h| of the particle's type
@@ -29,10 +29,10 @@ class Described:
     """A configuration in the file.
 
     Attributes:
-        name: of the configuration.
-        temperature: LJ units; None where unknown.
-        types: (N,).
-        h: |h|, (N, F).
+        name: name of the configuration.
+        temperature: temperature, LJ units; None if unknown.
+        types: types of the particles, (N,).
+        h: invariants |h|, (N, F).
         coordinates: first two principal components of |h| of the particle's type, (N, 2).
         structure: locally favoured structure of the particle's type, from 1, (N,).
     """
@@ -46,7 +46,7 @@ class Described:
 
 
 def write_representation(configurations: Sequence[Described], path: Path, model: str) -> None:
-    """Write the file at once or not at all."""
+    """Write the file, completely or not at all."""
     with replacing_hdf5(path) as file:
         file.attrs.update(format=FORMAT, version=VERSION, model=model)
         for k, c in enumerate(configurations):
@@ -61,10 +61,10 @@ def write_representation(configurations: Sequence[Described], path: Path, model:
 
 
 def read_representation(path: Path | str) -> list[Described]:
-    """Read what `write_representation` wrote.
+    """Read a file that `write_representation` wrote.
 
     Raises:
-        DataError: another file, a damaged one, or one of a newer version.
+        DataError: the file has another format, is damaged, or has a newer version.
     """
     import h5py
 

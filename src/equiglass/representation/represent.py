@@ -1,4 +1,4 @@
-"""The representation: |h| of every particle, the invariants on which the linear read-out of a network works."""
+"""The representation: the invariants |h| of every particle, on which the linear read-out of a network acts."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Represented:
     """A configuration and its representation.
 
     Attributes:
-        system: the configuration, with its inherent structure where the model needed it.
-        h: |h|, (N, F), without unit. F = (l_max + 1) * channels, degree by degree; of an ensemble the members' side
-            by side.
-        averages: those in the model's line to the target, (N, G).
+        system: the configuration, with its inherent structure if the model needs it.
+        h: invariants |h|, dimensionless, (N, F). F = (l_max + 1) * channels, degree by degree. For an ensemble, the
+            invariants of the members are concatenated.
+        averages: averages in the linear map to the target, (N, G).
     """
 
     system: System
@@ -32,7 +32,7 @@ class Represented:
 
     @property
     def features(self) -> Float:
-        """|h| and the averages side by side, (N, F + G)."""
+        """|h| and the averages, concatenated, (N, F + G)."""
         return np.concatenate([self.h, self.averages], axis=1)
 
     def of_type(self, kind: int) -> Float:
@@ -41,10 +41,10 @@ class Represented:
 
 
 def networks_of(model: Model) -> tuple[NetworkPredictor, ...]:
-    """The members of a model that are networks of the paper, the one kind that has a representation.
+    """The members of a model that are networks of the paper. No other method has a representation.
 
     Raises:
-        ConfigurationError: there is none, or they see different inputs.
+        ConfigurationError: there is no network, or the networks have different inputs.
     """
     networks = tuple(member for member in model.members if isinstance(member, NetworkPredictor))
     if not networks:
@@ -53,12 +53,14 @@ def networks_of(model: Model) -> tuple[NetworkPredictor, ...]:
             f"{model.name} is of the method {methods}, which has no representation; this needs a trained network."
         )
     if any(network.inputs != networks[0].inputs for network in networks):
-        raise ConfigurationError(f"the networks of {model.name} see different inputs; use them one by one.")
+        raise ConfigurationError(f"the networks of {model.name} have different inputs; use them one by one.")
     return networks
 
 
 def represent(model: Model, system: System) -> Represented:
-    """The representation of a configuration, |h^(L_max)| of eq. 23 of arXiv 2211.03226; quenches if the model needs it.
+    """The representation of a configuration: |h^(L_max)| of eq. 23 of arXiv 2211.03226.
+
+    If the model needs the inherent structure, the configuration is quenched first.
 
     Raises:
         DataError: the configuration has more particle types than the model.

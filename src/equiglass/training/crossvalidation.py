@@ -1,4 +1,4 @@
-"""Train on all folds but one, predict the one, for every fold."""
+"""Cross-validation: for every fold, train on the other folds and predict this fold."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def crossvalidate(
     command: str = "",
     watch: Watch = SILENT,
 ) -> Scores:
-    """Score a method on configurations that its models have not seen; continues where it was stopped.
+    """Score a method on configurations on which its models were not trained. A stopped cross-validation continues.
 
     Args:
-        systems: labelled configurations, dealt into folds.
-        out: folder of one run folder per fold, ``fold-1``, ``fold-2``, ...
+        systems: labelled configurations; they are divided into folds.
+        out: folder for the run folders, one per fold: ``fold-1``, ``fold-2``, ...
         configuration: settings of a method; the defaults of the paper's network if None.
-        folds: their number; that of the configuration if None.
-        members: number of models per fold, whose predictions are averaged.
-        command: that starts the trainings, for the run folders.
-        watch: is called in the course of every training.
+        folds: number of folds; that of the configuration if None.
+        members: number of models per fold; their predictions are averaged.
+        command: command that starts the trainings, for environment.yaml.
+        watch: functions to call during every training.
 
     Returns:
         Scores of all held-out predictions together.
@@ -61,19 +61,19 @@ def held_out_predictions(
     watch: Watch = SILENT,
     before_fold: Callable[[int, int], object] = lambda number, training: None,
 ) -> list[Prediction]:
-    """The prediction of every configuration by a model that has not seen it, fold by fold.
+    """Predict every configuration with a model that was not trained on it, fold by fold.
 
     Args:
         systems: labelled configurations.
-        out: folder of one run folder per fold.
-        configuration: its ``fold`` does not matter.
-        members: number of models per fold.
-        command: for the run folders.
-        watch: is called in the course of every training.
-        before_fold: called with the number of a fold and that of its training configurations.
+        out: folder for the run folders, one per fold.
+        configuration: settings of a method; its ``fold`` is not used.
+        members: number of models per fold; their predictions are averaged.
+        command: command that starts the trainings, for environment.yaml.
+        watch: functions to call during every training.
+        before_fold: called before every fold with (number of the fold, number of its training configurations).
 
     Returns:
-        In the order of the folds; of several processes the first alone predicts, the others return nothing.
+        The predictions in the order of the folds. Only the first process predicts; the others return an empty list.
 
     Raises:
         ConfigurationError: the method would choose on the configurations that are scored.

@@ -1,4 +1,4 @@
-"""Training configurations with all that a method and its target need."""
+"""Supply training configurations with everything that a method and its target need."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ def supply(
     configuration: MethodConfiguration,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> list[System]:
-    """The configurations, each with its potential and its inherent structure where these are needed.
+    """The configurations, each with its potential and its inherent structure if these are needed.
 
     Args:
-        systems: from whatever file.
-        configuration: names what is needed, and the potential of configurations that do not know theirs.
-        progress: called after every quench with (done, total, name).
+        systems: the configurations.
+        configuration: settings; they define the needs, and the potential of configurations whose file names none.
+        progress: called after every quench with (number done, total number, name of the configuration).
+
+    Returns:
+        The configurations in the same order.
     """
     needs = configuration.needs
     if "potential" in needs:

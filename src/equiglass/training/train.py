@@ -1,4 +1,4 @@
-"""Train a method on labelled configurations and leave a run folder."""
+"""Train a method on labelled configurations and write a run folder."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ def train(
     command: str = "",
     watch: Watch = SILENT,
 ) -> Model:
-    """Train a model and leave a run folder.
+    """Train a model and write a run folder.
 
     Args:
-        systems: labelled configurations; dealt into folds unless ``validation`` is given.
-        out: the run folder, new unless ``resume``.
+        systems: labelled configurations; they are divided into folds unless ``validation`` is given.
+        out: the run folder; it must be new or empty unless ``resume``.
         configuration: settings of a method; the defaults of the paper's network if None.
-        validation: configurations that validate, in place of the fold.
-        members: number of models, seeds counting up; more than one give an average, in sub-folders of ``out``.
+        validation: configurations for validation; they replace the fold.
+        members: number of models with successive seeds. Several models have sub-folders of ``out`` and are averaged.
         resume: continue the training in ``out``.
-        command: that starts the training, for environment.yaml.
-        watch: is called in the course of the training.
+        command: command that starts the training, for environment.yaml.
+        watch: functions to call during the training.
 
     Returns:
-        The trained model, as `load_model` gives it.
+        The trained model, as `load_model` returns it.
 
     Raises:
-        DataError: nothing to learn from.
-        ConfigurationError: a folder in use, or a resumed training with another configuration or split.
-        SetupError: a device that is missing.
+        DataError: no configuration has a target to learn.
+        ConfigurationError: the folder is in use, or a resumed training has another configuration or split.
+        SetupError: the device is missing.
     """
     out = Path(out)
     configuration = configuration or Configuration()

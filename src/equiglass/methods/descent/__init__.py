@@ -1,11 +1,13 @@
 """Gradient descent, for every method that is a torch module.
 
-samples         a configuration made ready for training
-standardisation targets to unit variance and back, and the line from outputs to targets
-schedule        learning rate of every step
+configuration   settings of the descent
+device          device of the training
+samples         a configuration prepared for training
+standardisation standardisation of the targets, and the linear map from outputs to targets
+schedule        learning rate per step
 gradient        loss and gradient of a configuration
 averages        running averages of batch norms over the configurations of a step
 loop            the steps
-course          a training with its log and checkpoints, resumed where it was stopped
-configuration   settings of the descent
+calibration     fit of the linear map from outputs to targets after training
+course          a training with its log and checkpoints; it can be resumed
 """

@@ -1,4 +1,4 @@
-"""The line from the outputs of a trained network to the target."""
+"""Calibration: the linear map from the outputs of a trained network to the target."""
 
 from __future__ import annotations
 
@@ -15,17 +15,27 @@ from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.linear.solver import solve_ridge
 
 AVERAGES_PENALTY = 1e-4
-"""On the slopes of the averages, in units of the variance of the standardised averages."""
+"""Penalty on the slopes of the averages, in units of the variance of the standardised averages."""
 
 
 def calibrate(
     network: nn.Module, samples: Sequence[Sample], standardisation: TargetStandardisation
 ) -> TargetStandardisation:
-    """The line of least squares from output to target, for each type and time, over the training configurations.
+    """Fit the linear map from output to target by least squares, per type and time.
 
-    Without dropout the invariants are smaller than they were in training, so the outputs in evaluation mode are off
-    by an offset and a factor. This takes both out; it leaves every correlation within a type as it is. Where there are
-    averages, which reach further than the network, the line has a weight for each of them too.
+        m_i(t) = mean + scale * y_i(t) + average_weights . averages_i
+
+    Without dropout the invariants are smaller than in training. The outputs in evaluation mode are therefore off by an
+    offset and a factor. The fit corrects both and changes no correlation within a type. Averages reach further than
+    the network; if there are any, the map has a weight for each of them.
+
+    Args:
+        network: the trained network; it is left in evaluation mode.
+        samples: the training configurations.
+        standardisation: the map that training used; a type and time without data retains it.
+
+    Returns:
+        The fitted map.
     """
     network.eval()
     with torch.no_grad():
@@ -40,7 +50,7 @@ def calibrate(
         x, y = np.column_stack([outputs[known, t], averages[known]]), measured[t, known]
         if len(x) > 1 and x[:, 0].var() > 0:
             slopes = _least_squares(x, y)
-            # A network that has not learned may come out the wrong way round; that is not for a line to hide.
+            # A network that has learned nothing may have a negative slope. The calibration must not hide that.
             if slopes[0] > 0:
                 mean[kind, t] = y.mean() - slopes @ x.mean(axis=0)
                 scale[kind, t], weights[kind, t] = slopes[0], slopes[1:]
@@ -48,7 +58,7 @@ def calibrate(
 
 
 def _least_squares(x: Float, y: Float) -> Float:
-    """Slopes of y on x, (F,); all but the first are damped, only as much as averages that are nearly equal need."""
+    """Slopes of y on x, (F,). All but the first are damped slightly, because averages may be nearly equal."""
     deviation = x.std(axis=0)
     scale = np.where(deviation > 0, deviation, np.inf)
     z = (x - x.mean(axis=0)) / scale

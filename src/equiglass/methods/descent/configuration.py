@@ -1,4 +1,4 @@
-"""Settings of a gradient descent."""
+"""Settings of gradient descent."""
 
 from __future__ import annotations
 
@@ -13,28 +13,32 @@ from equiglass.prediction.configuration import MethodConfiguration
 
 
 class Advanced(BaseModel):
-    """What made no difference where it was measured (docs/choices.md)."""
+    """Settings that made no difference where they were measured (docs/choices.md)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     standardise_targets: Literal["type", "all"] = Field(
-        "type", description="zero mean and unit variance of the targets per particle type, or over all particles"
+        "type", description="standardise the targets per particle type, or over all particles"
     )
-    standardise_energy: Literal["type", "all"] = Field("type", description="the same for E_pot")
+    standardise_energy: Literal["type", "all"] = Field(
+        "type", description="standardise E_pot per particle type, or over all particles"
+    )
 
 
 class DescentConfiguration(MethodConfiguration):
-    """Settings that every method trained by gradient descent has."""
+    """Settings of every method that gradient descent trains."""
 
-    epochs: int = Field(40, ge=1, description="how often every configuration is seen")
-    learning_rate: float = Field(5e-3, gt=0, description="the highest rate")
-    schedule: Literal["one-cycle", "halving", "constant"] = Field("one-cycle", description="of the learning rate")
-    weight_decay: float = Field(1e-7, ge=0, description="of Adam")
-    mirror: bool = Field(True, description="show every other configuration as its mirror image")
-    accumulate: int = Field(1, ge=1, description="configurations per optimiser step")
+    epochs: int = Field(40, ge=1, description="number of passes over the training configurations")
+    learning_rate: float = Field(5e-3, gt=0, description="highest learning rate")
+    schedule: Literal["one-cycle", "halving", "constant"] = Field(
+        "one-cycle", description="schedule of the learning rate"
+    )
+    weight_decay: float = Field(1e-7, ge=0, description="weight decay of Adam")
+    mirror: bool = Field(True, description="mirror a configuration with probability 1/2")
+    accumulate: int = Field(1, ge=1, description="number of configurations per optimiser step")
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto: a GPU where there is one and Triton is installed"
+        "auto", description="device; auto is a GPU if there is one and Triton is installed"
     )
     advanced: Advanced = Advanced()
 
@@ -53,7 +57,12 @@ class DescentConfiguration(MethodConfiguration):
         return settings | {"advanced": advanced}
 
     def check(self) -> None:
-        """Refuse a missing device, and configurations of a step that the processes cannot share evenly."""
+        """Check that the device exists, and that the processes can share the configurations of a step evenly.
+
+        Raises:
+            SetupError: the device is missing.
+            ConfigurationError: ``accumulate`` is not a multiple of the number of processes.
+        """
         training_device(self.device)
         if self.accumulate % processes.size():
             raise ConfigurationError(

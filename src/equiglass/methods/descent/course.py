@@ -1,6 +1,6 @@
-"""The course of a training in its folder: log and checkpoints, resumed where it was stopped.
+"""The course of a training in its folder: log, checkpoints, and resuming a stopped training.
 
-Of several processes the first alone writes and reads.
+If there are several processes, only the first one reads and writes files.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from equiglass.prediction.predictor import Watch
 from equiglass.prediction.run_folder import RunFolder
 
 Save = Callable[[Path, TargetStandardisation, Mapping[str, Tensor], Mapping[str, Any]], None]
-"""Writes the model as it is now, with this line to the targets, further tensors and readable state."""
+"""Writes the current model: (path, linear map to the targets, further tensors, readable state)."""
 
 OPTIMIZER = "optimizer."
-"""How the names of the optimiser's tensors in a model file begin."""
+"""Prefix of the names of the optimiser's tensors in a model file."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Course:
     """A training.
 
     Attributes:
-        network: changed in place.
-        configuration: of the training.
-        standardisation: of the targets.
-        labels: of the times.
-        weights: the network's weights in the tensors of a model file.
-        save: writes a model file.
-        folder: where log and checkpoints are; None for none.
+        network: the network; its weights change in place.
+        configuration: settings of the training.
+        standardisation: standardisation of the targets.
+        labels: labels of the times.
+        weights: function that selects the network's weights from the tensors of a model file.
+        save: function that writes a model file.
+        folder: folder of log and checkpoints; None writes nothing.
     """
 
     network: nn.Module
@@ -60,7 +60,7 @@ class Course:
         """Train to the end, from the last checkpoint if there is one.
 
         Returns:
-            The calibrated line from outputs to targets; checkpoints in the folder are calibrated too.
+            The calibrated linear map from outputs to targets. The checkpoints in the folder are calibrated too.
         """
         configuration, network = self.configuration, self.network
         optimizer = make_optimizer(network, configuration)
@@ -103,7 +103,7 @@ class Course:
     def _calibrated(
         self, training: Sequence[Sample], optimizer: torch.optim.Optimizer, progress: Progress
     ) -> TargetStandardisation:
-        """Calibrate the network as it is, and each checkpoint in the folder."""
+        """Calibrate the network and each checkpoint in the folder."""
         last = {key: value.clone() for key, value in self.network.state_dict().items()}
         line = calibrate(self.network, training, self.standardisation)
         if self.folder is not None:
@@ -117,7 +117,7 @@ class Course:
         return line
 
     def _stopped(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Tensors and state of the last checkpoint, if there is one."""
+        """Tensors and state of the last checkpoint; None if there is none."""
         last = None if self.folder is None else self.folder.checkpoint("last")
         if last is None or not last.is_file():
             return None
@@ -145,13 +145,13 @@ class Course:
 
 
 class Log:
-    """log.csv: written whole after every epoch, so that it never ends in half a line.
+    """The file log.csv. It is rewritten completely after every epoch, so it never ends in half a line.
 
     Args:
-        folder: of the training; None for no log.
-        labels: of the times.
-        n_types: number of types.
-        epochs: number of epochs behind the checkpoint from which the training continues; later lines are dropped.
+        folder: folder of the training; None writes no log.
+        labels: labels of the times.
+        n_types: number of particle types.
+        epochs: number of epochs before the checkpoint from which the training continues; later lines are dropped.
     """
 
     def __init__(self, folder: RunFolder | None, labels: Sequence[str], n_types: int, epochs: int) -> None:
@@ -162,7 +162,7 @@ class Log:
             self.lines = self.path.read_text(encoding="utf-8").splitlines()[: epochs + 1]
 
     def add(self, result: EpochResult) -> None:
-        """Write the line of an epoch."""
+        """Add the line of an epoch and write the file."""
         rho = [f"{x:.4f}" for x in result.rho.ravel()]
         self.lines.append(",".join([str(result.epoch), f"{result.rate:.3e}", f"{result.loss:.5f}", *rho]))
         if self.path is not None:

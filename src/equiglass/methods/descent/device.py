@@ -9,10 +9,13 @@ from equiglass.model.convolution import triton
 
 
 def training_device(choice: str) -> torch.device:
-    """The device that a configuration names; "auto" is a GPU where there is one and Triton is installed.
+    """The device for a setting; "auto" is a GPU if there is one and Triton is installed.
+
+    Args:
+        choice: "auto", "cpu" or "cuda".
 
     Raises:
-        SetupError: "cuda" without them.
+        SetupError: the choice is "cuda", but there is no GPU or no Triton.
     """
     reason = triton.unavailable()
     if choice == "cuda" and reason:

@@ -1,9 +1,9 @@
-"""Training: loss = sum over times of the MSE, one configuration at a time, every random choice keyed.
+"""The training loop: the loss is the sum over times of the mean squared error, one configuration at a time.
 
-The configurations of an optimiser step are shared by the processes of the run; their number changes nothing.
+The processes of a run share the configurations of an optimiser step. The number of processes changes no result.
 
-The order of the configurations is keyed by (seed, epoch), dropout by (seed, step, configuration). A run that was
-stopped and resumed therefore ends with the same weights, on the same processor and number of threads.
+(seed, epoch) determines the order of the configurations; (seed, step, configuration) determines the dropout. A run that
+was stopped and resumed therefore ends with the same weights, on the same processor and number of threads.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ CHECKPOINT_SECONDS = 60.0
 
 @dataclass
 class Progress:
-    """Where a run stands.
+    """The state of a run.
 
     Attributes:
-        step: configurations seen so far.
-        loss_sum: of the configurations seen in the epoch under way.
-        best: highest validation rho so far (mean over types and times).
+        step: number of configurations seen so far.
+        loss_sum: sum of the losses of the configurations seen in the current epoch.
+        best: highest validation rho so far, averaged over types and times.
     """
 
     step: int = 0
@@ -45,7 +45,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class EpochResult:
-    """One line of the log: rho is (n_types, T), NaN without validation configurations."""
+    """One line of the log.
+
+    Attributes:
+        epoch: number of the epoch, from 1.
+        rate: learning rate of its last step.
+        loss: mean loss of its configurations.
+        rho: validation rho, (n_types, T); NaN without validation configurations.
+        best: whether the mean of rho is the highest so far.
+    """
 
     epoch: int
     rate: float
@@ -55,12 +63,12 @@ class EpochResult:
 
 
 def key(*numbers: int) -> int:
-    """A well-mixed seed from a few whole numbers."""
+    """A well-mixed seed from a few integers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
 def make_optimizer(network: nn.Module, configuration: DescentConfiguration) -> torch.optim.Adam:
-    """Adam; with the paper's schedule, halving, also the paper's betas (0.99, 0.999)."""
+    """Adam; the schedule "halving" of the paper comes with the betas of the paper, (0.99, 0.999)."""
     return torch.optim.Adam(
         network.parameters(),
         lr=configuration.learning_rate,
@@ -81,16 +89,16 @@ def fit(
     epoch_done: Callable[[EpochResult], None],
     step_done: Callable[[Progress, float], None] = lambda progress, loss: None,
 ) -> None:
-    """Train from the point that ``progress`` names to the end.
+    """Train from the state in ``progress`` to the end.
 
     Args:
-        network: changed in place.
-        optimizer: with its state.
-        configuration: of the run.
-        training: configurations to learn from.
+        network: the network; its weights change in place.
+        optimizer: the optimiser with its state.
+        configuration: settings of the run.
+        training: the training configurations.
         validation: configurations to score after every epoch; may be empty.
-        standardisation: to bring predictions back to LJ units.
-        progress: where to begin; changed in place.
+        standardisation: converts outputs to LJ units.
+        progress: the state; changes in place.
         checkpoint: called at the end of every epoch and once a minute, always between optimiser steps.
         epoch_done: called with the result of every epoch, before its checkpoint.
         step_done: called after every optimiser step with the mean loss of its configurations.
@@ -139,7 +147,7 @@ def fit(
 
 
 def gradients(network: nn.Module) -> list[Tensor]:
-    """The gradient of every parameter; zero where no configuration has been seen."""
+    """The gradient of every parameter; zero if this process has seen no configuration."""
     for parameter in network.parameters():
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
@@ -147,7 +155,7 @@ def gradients(network: nn.Module) -> list[Tensor]:
 
 
 def score(network: nn.Module, samples: Sequence[Sample], standardisation: TargetStandardisation) -> np.ndarray:
-    """Mean over configurations of the Pearson rho, (n_types, T); NaN where there is nothing to compare."""
+    """Pearson rho averaged over the configurations, (n_types, T); NaN where it is undefined."""
     n_types, n_times = standardisation.mean.shape
     network.eval()
 

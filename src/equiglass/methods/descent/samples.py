@@ -1,4 +1,4 @@
-"""A configuration made ready for training."""
+"""A configuration prepared for training."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from equiglass.model.graph import Graph
 
 @dataclass(frozen=True)
 class Sample:
-    """One configuration as the loop uses it.
+    """One configuration as the training loop uses it.
 
     Attributes:
-        name: of the configuration.
-        graph: the input; built once per training.
-        targets: standardised, (N, T), NaN where missing.
-        measured: the same in LJ units, (T, N).
-        types: (N,).
-        averages: those that the line from outputs to targets takes in, (N, G).
+        name: name of the configuration.
+        graph: the input graph; built once per training.
+        targets: standardised targets, (N, T), NaN where unknown.
+        measured: targets in LJ units, (T, N), NaN where unknown.
+        types: types of the particles, (N,).
+        averages: averages in the linear map from outputs to targets, (N, G).
     """
 
     name: str
@@ -33,5 +33,5 @@ class Sample:
     averages: Float
 
     def to(self, device: torch.device) -> Sample:
-        """The same with graph and targets on a device."""
+        """The sample with graph and targets on a device."""
         return replace(self, graph=self.graph.to(device), targets=self.targets.to(device))

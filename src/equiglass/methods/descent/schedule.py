@@ -1,4 +1,4 @@
-"""The learning rate of every optimiser step, by torch's schedulers."""
+"""The learning rate of every optimiser step, from torch's schedulers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ HALVINGS = (0.4, 0.6, 0.75, 0.85, 0.95)
 
 
 def learning_rates(schedule: str, peak: float, steps: int) -> list[float]:
-    """Learning rate of each step. A table, so that a resumed training has the same rates.
+    """Learning rate of each step. The list is made in advance, so a resumed training has the same rates.
 
     Args:
-        schedule: "one-cycle" rises from peak / 25 during the first 30 % and falls to zero, both as a cosine
-            (arXiv 1708.07120); "halving" halves at 40, 60, 75, 85 and 95 % (the paper halves "at several epochs");
-            "constant".
-        peak: the highest rate.
+        schedule: "one-cycle", "halving" or "constant". "one-cycle" rises from peak / 25 during the first 30 %, then
+            falls to zero, both as a cosine (arXiv 1708.07120). "halving" halves the rate at 40, 60, 75, 85 and 95 %;
+            the paper halves it "at several epochs".
+        peak: highest learning rate.
         steps: number of steps.
 
     Returns:
@@ -29,7 +29,7 @@ def learning_rates(schedule: str, peak: float, steps: int) -> list[float]:
     optimizer = torch.optim.SGD([torch.zeros((), requires_grad=True)], lr=peak)
     scheduler: LRScheduler
     if schedule == "one-cycle":
-        # torch counts its phases from 0 to total_steps - 1 and begins the second one at pct_start * total_steps - 1.
+        # torch counts steps from 0 to total_steps - 1. Its second phase begins at pct_start * total_steps - 1.
         scheduler = OneCycleLR(
             optimizer,
             max_lr=peak,

@@ -1,4 +1,4 @@
-"""Targets to zero mean and unit variance per particle type over the training set, and from outputs back to LJ units."""
+"""Standardisation of the targets over the training set, and conversion of outputs back to LJ units."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from equiglass.model.inputs.standardisation import moments_of
 
 @dataclass(frozen=True)
 class TargetStandardisation:
-    """The line m_i(t) = mean + scale * y_i(t) + average_weights . averages_i from outputs y to the target m.
+    """The linear map from outputs y to the target m, per particle type and time.
+
+        m_i(t) = mean + scale * y_i(t) + average_weights . averages_i
 
     Attributes:
-        mean: (n_types, T), LJ units of the target.
-        scale: (n_types, T).
-        average_weights: of the G averages, (n_types, T, G).
+        mean: mean of the targets; after calibration, the offset of the map; LJ units, (n_types, T).
+        scale: standard deviation of the targets; after calibration, the slope of the map; LJ units, (n_types, T).
+        average_weights: weights of the G averages, (n_types, T, G).
     """
 
     mean: Float
@@ -35,14 +37,14 @@ class TargetStandardisation:
         by_type: bool = True,
         n_averages: int = 0,
     ) -> TargetStandardisation:
-        """Means and standard deviations of the training set; a type or time that does not occur gets 0 and 1.
+        """Means and standard deviations over the training set; 0 and 1 for a type or time that does not occur.
 
         Args:
-            types: of the particles of each configuration, (N,).
+            types: types of the particles of each configuration, (N,).
             measured: targets of each configuration, (T, N), NaN where missing.
-            n_types: number of types.
-            by_type: each type apart, or all particles together.
-            n_averages: G; the weights are 0 until the trained network is calibrated.
+            n_types: number of particle types.
+            by_type: standardise each type separately, or all particles together.
+            n_averages: number G of averages; their weights are 0 until the calibration.
         """
         every_type = np.concatenate(types)
         targets = np.concatenate(measured, axis=1)
@@ -51,10 +53,10 @@ class TargetStandardisation:
         return cls(mean, scale, np.zeros((n_types, len(targets), n_averages)))
 
     def targets(self, measured: Float, types: NDArray[np.int64]) -> Float:
-        """Standardised targets, (T, N); NaN stays NaN."""
+        """Standardised targets, (T, N); NaN remains NaN."""
         return (measured - self.mean[types].T) / self.scale[types].T
 
     def restored(self, outputs: Float, types: NDArray[np.int64], averages: Float) -> Float:
-        """The line, back in LJ units, (T, N), from outputs (T, N) and averages (N, G)."""
+        """The target in LJ units, (T, N), from outputs (T, N) and averages (N, G)."""
         line = outputs * self.scale[types].T + self.mean[types].T
         return np.asarray(line + np.einsum("ntg,ng->tn", self.average_weights[types], averages))

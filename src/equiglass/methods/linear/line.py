@@ -1,4 +1,4 @@
-"""Ridge regression towards a given line, its penalty chosen by leaving out one configuration at a time."""
+"""Ridge regression towards prior weights; leaving out one configuration at a time chooses the penalty."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from equiglass.liquid.arrays import Float
 from equiglass.methods.linear.solver import solve_ridge
 
 PENALTIES: tuple[float, ...] = tuple(float(p) for p in np.logspace(-6, 2, 17))
-"""Penalties tried, in units of the variance of the standardised features."""
+"""Penalties to choose from, in units of the variance of the standardised features."""
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """y = offset + weights . x, and the same without each configuration in turn.
+    """The fit y = offset + weights . x, and the fits that leave out one configuration.
 
     Attributes:
-        weights: (F,).
-        offset: of the line.
-        penalty: the one chosen.
-        weights_without: fitted without configuration c, with the same penalty, (C, F).
-        offset_without: (C,).
+        weights: weights, (F,).
+        offset: offset.
+        penalty: the chosen penalty.
+        weights_without: weights of the fit without configuration c, with the same penalty, (C, F).
+        offset_without: offsets of these fits, (C,).
     """
 
     weights: Float
@@ -35,27 +35,31 @@ class Line:
 
     @property
     def error(self) -> Float:
-        """Jackknife standard error of the weights over configurations, (F,)."""
+        """Jackknife standard error of the weights over the configurations, (F,)."""
         n = len(self.weights_without)
         return np.sqrt((n - 1) * np.var(self.weights_without, axis=0))
 
 
 def fit_line(x: Sequence[Float], y: Sequence[Float], prior: Float, penalties: Sequence[float] = PENALTIES) -> Line:
-    """Minimum over a and w of <(y - a - w . x)^2> + penalty |D (w - prior)|^2, solved exactly.
+    """Fit a ridge regression towards prior weights, exactly.
 
-    D are the standard deviations of x over all given particles, so the penalty has no unit; the offset a is free.
-    Whatever the penalty, the line is at least as good on what it is fitted to as any with the weights ``prior``. The
-    penalty is the one with the smallest mean squared error on the configuration left out, averaged over
-    configurations.
+        min_(a, w) <(y - a - w . x)^2> + penalty |D (w - prior)|^2
+
+    D are the standard deviations of x over all given particles, so the penalty has no unit. The offset a is free. On
+    the fitted data, the error is at most that of the prior weights with their best offset, for any penalty. The chosen
+    penalty has the smallest mean squared error on the configuration left out, averaged over the configurations.
 
     Args:
         x: features of each configuration, (n_c, F).
         y: targets of each configuration, (n_c,), all known.
-        prior: the weights that the penalty draws towards, (F,).
-        penalties: those to choose from, positive.
+        prior: weights towards which the penalty pulls, (F,).
+        penalties: penalties to choose from, positive.
+
+    Returns:
+        The fit with the chosen penalty.
 
     Raises:
-        DataError: fewer than two configurations.
+        DataError: there are fewer than two configurations.
     """
     if len(x) < 2:
         raise DataError("A ridge regression that chooses its penalty needs two configurations or more.")

@@ -1,4 +1,4 @@
-"""A ridge regression on features of a particle, as a method. A subclass says which features."""
+"""A ridge regression on the features of a particle, as a method. A subclass defines the features."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _SHARED: ContextVar[WeakKeyDictionary[System, NDArray[np.floating]] | None] = Co
 
 
 class LinearConfiguration(MethodConfiguration):
-    """Settings that every regression has."""
+    """Settings of every regression."""
 
     penalties: tuple[float, ...] = Field(
-        PENALTIES, description="to choose from, in units of the variance of the standardised features"
+        PENALTIES, description="penalties to choose from, in units of the variance of the standardised features"
     )
     choose_on: Literal["folds", "validation"] = Field(
         "folds",
@@ -55,14 +55,14 @@ class LinearConfiguration(MethodConfiguration):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class LinearPredictor(Predictor):
-    """A trained regression with all that its use needs.
+    """A trained regression with its settings, times and a summary of its training data.
 
     Attributes:
         ridge: the regression.
-        settings: of its training.
-        times: value by label, in the order of the outputs; the value is the training set's first.
-        data: the training data in short.
-        name: how the model was asked for.
+        settings: settings of its training.
+        times: values of the times by label, in the order of the outputs; the first values in the training set.
+        data: summary of the training data.
+        name: name or path from which the model was loaded.
     """
 
     ridge: Ridge
@@ -74,17 +74,17 @@ class LinearPredictor(Predictor):
     @classmethod
     @abstractmethod
     def features(cls, system: System, settings: Any, n_types: int) -> NDArray[np.floating]:
-        """Features of every particle, (N, F), of a configuration that has what the settings need."""
+        """Features of every particle, (N, F); the configuration must have what the settings need."""
 
     @classmethod
     def emphases(cls, settings: Any, n_types: int) -> Float | None:
-        """Emphasis of every feature, (choices, F), to choose from; None for 1."""
+        """Emphases of every feature to choose from, (choices, F); None if all are 1."""
         return None
 
     @classmethod
     @contextmanager
     def sharing(cls) -> Iterator[None]:
-        """In this block the features of a configuration are computed once."""
+        """In this block the features of a configuration are computed only once."""
         token = _SHARED.set(WeakKeyDictionary())
         try:
             yield
@@ -102,12 +102,12 @@ class LinearPredictor(Predictor):
 
     @property
     def target(self) -> str:  # type: ignore[override]
-        """Name of what it predicts."""
+        """Name of the target."""
         return str(self.settings.target)
 
     @property
     def needs(self) -> frozenset[Need]:  # type: ignore[override]
-        """What a configuration must have."""
+        """What a configuration must have for a prediction."""
         needs: frozenset[Need] = self.settings.input_needs
         return needs
 
@@ -126,7 +126,7 @@ class LinearPredictor(Predictor):
         folder: RunFolder | None = None,
         watch: Watch = SILENT,
     ) -> Self:
-        """Choose penalty and emphasis, then fit; see `Predictor.fit`.
+        """Choose penalty and emphasis, then fit. See `Predictor.fit`.
 
         Raises:
             ConfigurationError: they are to be chosen on validation configurations, and there is none.
@@ -157,7 +157,7 @@ class LinearPredictor(Predictor):
         return cls(ridge, configuration, times, TrainingData.of(training, n_types))
 
     def save(self, path: Path) -> None:
-        """Write the model file at once or not at all."""
+        """Write the model file, completely or not at all."""
         import torch
 
         arrays = {f.name: getattr(self.ridge, f.name) for f in fields(Ridge) if f.name != "time_labels"}
@@ -177,7 +177,7 @@ class LinearPredictor(Predictor):
         """Read a model file.
 
         Raises:
-            DataError: not a file of this method, damaged, or written by a newer version.
+            DataError: the file is not a model file of this method, is damaged, or has a newer version.
         """
         tensors, description = read_model(path)
         version = check_version(path, description, cls.file_format, cls.version)
@@ -194,16 +194,16 @@ class LinearPredictor(Predictor):
 
     @classmethod
     def settings_of(cls, description: Mapping[str, Any], version: int) -> Mapping[str, Any]:
-        """The settings in the description of a model file of that version."""
+        """The settings in the description of a model file of the given version."""
         settings: Mapping[str, Any] = description["settings"]
         return settings
 
     def choices(self, type_index: int, time: int) -> dict[str, float]:
-        """What was chosen for a type and time besides the penalty, by name."""
+        """Further choices for a type and time besides the penalty, by name."""
         return {}
 
     def chosen(self) -> dict[str, dict[str, dict[str, float]]]:
-        """What was chosen, and the correlation it reached in the cross-validation, by type and label."""
+        """The choices, and the correlation that they reached in the cross-validation, by type and label."""
         table: dict[str, dict[str, dict[str, float]]] = {}
         for s, (t, label) in product(range(self.n_types), enumerate(self.ridge.time_labels)):
             table.setdefault(type_name(s), {})[label] = {
@@ -214,7 +214,7 @@ class LinearPredictor(Predictor):
         return table
 
     def card(self) -> list[Card]:
-        """The settings, and what was chosen for each type and time."""
+        """The settings, and the choices per type and time."""
         from pandas import DataFrame
 
         chosen = [

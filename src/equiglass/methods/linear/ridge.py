@@ -1,4 +1,4 @@
-"""Ridge regression of the propensity on given features: one linear map for each particle type and time."""
+"""Ridge regression of a target on given features: one linear map per particle type and time."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Example(NamedTuple):
     """One labelled configuration.
 
     Attributes:
-        name: of the configuration, for messages.
-        features: (N, F).
-        types: (N,).
-        targets: in the order of the labels, (T, N); NaN where unknown.
+        name: name of the configuration, for messages.
+        features: features of the particles, (N, F).
+        types: types of the particles, (N,).
+        targets: targets in the order of the labels, (T, N); NaN where unknown.
     """
 
     name: str
@@ -34,25 +34,27 @@ class Example(NamedTuple):
 
 
 PENALTIES: tuple[float, ...] = tuple(float(p) for p in np.logspace(-8, 2, 21))
-"""Penalties tried, in units of the variance of the (standardised) features."""
+"""Penalties to choose from, in units of the variance of the standardised features."""
 
 HARDLY_VARIES = 1e-4
-"""A feature is left out where its standard deviation is below this share of the largest one."""
+"""A feature is left out if its standard deviation is below this fraction of the largest one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ridge:
-    """p_i(t) = offset + weights . (x_i - mean) / scale, for each particle type and time.
+    """A linear map per particle type and time.
+
+        p_i(t) = offset + weights . (x_i - mean) / scale
 
     Attributes:
-        time_labels: T names of times.
-        mean: of the training features of each type, (n_types, F).
-        scale: their standard deviation, infinite for a feature left out, (n_types, F).
-        weights: (n_types, T, F); NaN where nothing was known to train on.
-        offset: (n_types, T).
-        penalties: the penalty chosen on the validation configurations, (n_types, T).
-        emphasis: the emphasis chosen there, its place among those to choose from, (n_types, T).
-        validation: mean over the validation configurations of the correlation reached there, (n_types, T).
+        time_labels: labels of the T times.
+        mean: mean of the training features, (n_types, F).
+        scale: standard deviation of the training features; infinite for a feature that is left out, (n_types, F).
+        weights: weights, (n_types, T, F); NaN for a type and time without training data.
+        offset: offsets, (n_types, T).
+        penalties: chosen penalties, (n_types, T).
+        emphasis: chosen emphases, as indices of the list to choose from, (n_types, T).
+        validation: correlation on the validation configurations, averaged over them, (n_types, T).
     """
 
     time_labels: tuple[str, ...]
@@ -65,20 +67,20 @@ class Ridge:
     validation: Float
 
     def predict(self, features: NDArray[np.floating], types: ArrayLike) -> Float:
-        """Propensity of every particle, (T, N); NaN for a type or time that was not trained.
+        """Target of every particle, (T, N); NaN for a type and time without training data.
 
         Args:
-            features: (N, F).
-            types: (N,).
+            features: features of the particles, (N, F).
+            types: types of the particles, (N,).
 
         Raises:
-            DataError: another number of features, or a type beyond those trained.
+            DataError: the number of features differs, or a type is not among the trained ones.
         """
         types = np.asarray(types)
         n_types, n_features = self.mean.shape
         if features.shape != (len(types), n_features):
             raise DataError(
-                f"The ridge regression takes {n_features} features for each of {len(types)} particles; got "
+                f"The ridge regression takes {n_features} features per particle, for {len(types)} particles; got "
                 f"an array of shape {features.shape}."
             )
         if np.any(types >= n_types):
@@ -90,7 +92,7 @@ class Ridge:
         return predicted
 
     def affine(self) -> tuple[Float, Float]:
-        """p_i(t) = a . x_i + b: a (n_types, T, F) and b (n_types, T)."""
+        """Slopes a, (n_types, T, F), and offsets b, (n_types, T), of p_i(t) = a . x_i + b."""
         slopes = self.weights / self.scale[:, None]
         return slopes, self.offset - np.einsum("stf,sf->st", slopes, self.mean)
 
@@ -102,22 +104,28 @@ def fit_ridge(
     penalties: Sequence[float] = PENALTIES,
     emphases: Float | None = None,
 ) -> Ridge:
-    """min_w <(y - w.x)^2> + penalty |w / e|^2 with x standardised and y centred, for each particle type and time.
+    """Fit a ridge regression per particle type and time; validation configurations choose penalty and emphasis.
 
-    Features are standardised over the training particles of a type. The scale of the target does not matter, as w is
-    linear in it. Penalty and emphasis e are those with the highest mean per-configuration correlation on the
+        min_w <(y - w . x)^2> + penalty |w / e|^2
+
+    x is standardised over the training particles of a type, and y is centred. The scale of the target does not matter,
+    because w is linear in it. The chosen ones have the highest per-configuration correlation, averaged over the
     validation configurations.
 
     Args:
-        labels: T names of times.
+        labels: labels of the T times.
         train: the training configurations.
         validation: the validation configurations.
-        penalties: those to choose from, positive.
+        penalties: penalties to choose from, positive.
         emphases: as in `fit_ridge_by_folds`.
 
+    Returns:
+        The regression with the chosen penalties.
+
     Raises:
-        DataError: no configurations, features that differ in number or are not finite, or nothing to validate on for a
-            type and time that was trained.
+        DataError: there are no configurations, features differ in number or are not finite, or a trained type and time
+            has no validation data.
+        ConfigurationError: a penalty is not positive.
     """
     return _fit(labels, [train, validation], [1], [0], penalties, emphases)
 
@@ -128,20 +136,27 @@ def fit_ridge_by_folds(
     penalties: Sequence[float],
     emphases: Float | None = None,
 ) -> Ridge:
-    """min_w <(y - w.x)^2> + penalty |w / e|^2, the penalty and the emphasis e chosen by cross-validation.
+    """Fit a ridge regression per particle type and time; a cross-validation chooses penalty and emphasis e.
 
-    A feature of large emphasis is shrunk less. Each fold is predicted by the regression on the others; penalty and
-    emphasis of a type and time are those with the highest mean per-configuration correlation over all configurations
-    so predicted. With them the regression is made once more, on all folds.
+        min_w <(y - w . x)^2> + penalty |w / e|^2
+
+    A feature of large emphasis is shrunk less. The regression on the other folds predicts each fold. The chosen penalty
+    and emphasis of a type and time have the highest per-configuration correlation, averaged over all configurations.
+    The final regression uses them on all folds together.
 
     Args:
-        labels: T names of times.
-        folds: the configurations of each fold, two folds at least.
-        penalties: those to choose from, positive.
-        emphases: of every standardised feature, (choices, F); a feature of emphasis 0 is left out; 1 by default.
+        labels: labels of the T times.
+        folds: the configurations of each fold; at least two folds.
+        penalties: penalties to choose from, positive.
+        emphases: emphases of every standardised feature to choose from, (choices, F); all 1 if None. A feature of
+            emphasis 0 is left out.
+
+    Returns:
+        The regression with the chosen penalties and emphases.
 
     Raises:
-        DataError: as `fit_ridge`.
+        DataError: as for `fit_ridge`.
+        ConfigurationError: a penalty is not positive.
     """
     every = range(len(folds))
     return _fit(labels, folds, every, every, penalties, emphases)
@@ -155,7 +170,7 @@ def _fit(
     penalties: Sequence[float],
     emphases: Float | None,
 ) -> Ridge:
-    """Choose on the scored groups, each predicted from the other fitted ones; fit on all fitted ones."""
+    """Choose on the scored groups, each predicted from the other fitted groups; then fit to all fitted groups."""
     _check(groups)
     if not len(penalties) or min(penalties) <= 0:
         raise ConfigurationError(f"The penalties of a ridge regression must be positive; got {list(penalties)}.")
@@ -185,9 +200,9 @@ def _fit(
                 if not len(scores):
                     raise DataError(
                         f"No validation configuration has the target of type {type_name(s)} at the time labelled "
-                        f"{labels[time]!r}, so no penalty can be chosen; add one that does."
+                        f"{labels[time]!r}, so no penalty can be chosen; add one that has it."
                     )
-                # A constant prediction, whose correlation is undefined, counts as none.
+                # The correlation of a constant prediction is undefined; it counts as 0.
                 mean_rho = np.nan_to_num(scores).mean(axis=0)
                 e, k = divmod(int(mean_rho.argmax()), len(penalties))
                 slopes, offsets = every.ridge(emphases[e], [penalties[k]])
@@ -197,7 +212,7 @@ def _fit(
 
 
 def _correlations(x: Float, y: Float, paths: Sequence[tuple[Float, Float]]) -> Float:
-    """Pearson correlation of one configuration for every emphasis, penalty and time, NaN where undefined."""
+    """Pearson correlation in one configuration for every emphasis, penalty and time; NaN where it is undefined."""
     slopes, offsets = (np.stack(parts) for parts in zip(*paths, strict=True))
     fitted = (slopes.reshape(-1, x.shape[1]) @ x.T).reshape(*offsets.shape, -1)
     rho = np.full(offsets.shape, np.nan)
@@ -209,7 +224,7 @@ def _correlations(x: Float, y: Float, paths: Sequence[tuple[Float, Float]]) -> F
 def _check(groups: Sequence[Sequence[Example]]) -> None:
     if len(groups) < 2 or not all(groups):
         raise DataError(
-            "A ridge regression chooses its penalty on configurations that it is not fitted to; give two or more."
+            "A ridge regression chooses its penalty on configurations to which it is not fitted; give two or more."
         )
     for example in (example for group in groups for example in group):
         shape = (len(example.types), groups[0][0].features.shape[1])
@@ -220,7 +235,7 @@ def _check(groups: Sequence[Sequence[Example]]) -> None:
 
 
 def _standard(train: Sequence[Example], s: int) -> tuple[Float, Float]:
-    """Mean and standard deviation of the features of a type; the latter infinite where they hardly vary."""
+    """Mean and standard deviation of the features of a type; the latter is infinite for features that hardly vary."""
     n = sum(int(np.sum(example.types == s)) for example in train)
     if n == 0:
         n_features = train[0].features.shape[1]
@@ -235,14 +250,14 @@ def _standard(train: Sequence[Example], s: int) -> tuple[Float, Float]:
 def _rows(
     examples: Sequence[Example], s: int, mean: Float, scale: Float, times: NDArray[np.intp]
 ) -> Iterator[tuple[Float, Float]]:
-    """Standardised features (n, F) and targets (T, n) of the particles of a type, one configuration at a time."""
+    """Yield standardised features (n, F) and targets (T, n) of the particles of a type, per configuration."""
     for example in examples:
         of_type = example.types == s
         yield (example.features[of_type] - mean) / scale, example.targets[times][:, of_type]
 
 
 def _known_alike(y: list[Float]) -> list[NDArray[np.intp]]:
-    """Times grouped by the particles whose target is known: one Gram matrix serves a group."""
+    """Times grouped by the particles whose target is known; each group needs one Gram matrix."""
     known = ~np.isnan(np.concatenate(y, axis=1))
     patterns, group = np.unique(known, axis=0, return_inverse=True)
     return [np.flatnonzero(group.ravel() == g) for g, pattern in enumerate(patterns) if pattern.any()]
@@ -250,7 +265,7 @@ def _known_alike(y: list[Float]) -> list[NDArray[np.intp]]:
 
 @dataclass(frozen=True, eq=False)
 class _Moments:
-    """Sums over particles, from which a regression follows: of 1, x, x x, y and y x, for T targets y."""
+    """Sums over particles of 1, x, x x, y and y x, for T targets y. They determine a regression."""
 
     n: int
     x: Float
@@ -260,7 +275,7 @@ class _Moments:
 
     @classmethod
     def over(cls, rows: Iterable[tuple[Float, Float]]) -> _Moments:
-        """From (x, y) of each configuration; all targets are known for the same particles."""
+        """The sums from (x, y) of each configuration; all targets must be known for the same particles."""
         sums = []
         for x, y in rows:
             known = ~np.isnan(y[0])
@@ -270,7 +285,7 @@ class _Moments:
 
     @classmethod
     def added(cls, parts: Sequence[_Moments]) -> _Moments:
-        """The sum."""
+        """The sum of several."""
         return cls(*(sum(getattr(part, f.name) for part in parts) for f in fields(cls)))
 
     def ridge(self, emphasis: Float, penalties: Sequence[float]) -> tuple[Float, Float]:

@@ -1,4 +1,4 @@
-"""The one ridge solver."""
+"""The ridge solver of all linear regressions of the package."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from equiglass.liquid.arrays import Float
 
 
 def solve_ridge(covariance: Float, cross: Float, damping: float | Float) -> Float:
-    """Minimum over w of <(y - w . x)^2> + sum_f damping_f w_f^2 for centred x and y: (<x x^T> + D) w = <x y>.
+    """Solve a ridge regression for centred x and y.
+
+        min_w <(y - w . x)^2> + sum_f damping_f w_f^2,   solved by (<x x^T> + D) w = <x y>,  D = diag(damping)
 
     Args:
         covariance: <x x^T>, (F, F).
         cross: <y x> of T targets, (T, F).
-        damping: one number, or one per feature, (F,); positive where the covariance is singular.
+        damping: one number, or one number per feature, (F,); it must be positive where the covariance is singular.
 
     Returns:
-        Weights, (T, F).
+        Weights w, (T, F).
     """
     from scipy.linalg import cho_factor, cho_solve
 

@@ -1,7 +1,7 @@
 """Method `network`: the SE(3)-equivariant network of Pezzicoli, Charpiat and Landes.
 
-configuration   settings of its training
-predictor       the trained network as a method
+configuration   settings of the network and of its training
+predictor       the trained network as a predictor, and its model file
 former          model files of earlier versions
 """
 

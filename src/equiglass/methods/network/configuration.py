@@ -1,4 +1,4 @@
-"""Settings of the network's training: one short YAML file, or ``key=value`` words."""
+"""Settings of the network: its inputs, its architecture and its training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from equiglass.model.inputs.choice import Inputs
 
 
 class Configuration(DescentConfiguration):
-    """What determines the training of the network."""
+    """Settings of the network: its inputs, its architecture and its training."""
 
     method: Literal["network"] = "network"
     inputs: Inputs = Inputs()
@@ -23,8 +23,8 @@ class Configuration(DescentConfiguration):
     def _does_not_see_its_target(self) -> Configuration:
         if self.target == "energy" and "energy_inherent" in self.inputs.nodes:
             raise ValueError(
-                "target: energy learns the energy in the inherent structure, which the node input energy_inherent "
-                "gives; leave it out of inputs.nodes"
+                "the target is the energy in the inherent structure, and the node input energy_inherent contains it; "
+                "leave energy_inherent out of inputs.nodes"
             )
         return self
 

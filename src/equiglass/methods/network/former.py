@@ -1,8 +1,9 @@
-"""Model files of the network in versions 1 to 4, brought to version 5.
+"""Conversion of the network's model files from versions 1 to 4 to version 5.
 
-Version 5 names every number of a node input by the input. Up to version 4 they are ``standardisation.energy_*`` and
-``standardisation.distance_*``. Up to version 3 there is no displacement. Up to version 2 every target is the
-propensity, without averages in the line to it. In version 1 the potential has no truncation: it is shifted.
+Version 5 names the standardisation of a node input after the input. Up to version 4 the names are
+``standardisation.energy_*`` and ``standardisation.distance_*``. Up to version 3 there is no displacement. Up to version
+2 every target is the propensity, without averages in its linear map. Version 1 names no truncation of the potential,
+because every potential is "shifted".
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from equiglass.model.inputs.choice import Inputs
 
 
 def upgraded(tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and description as version 5 has them."""
+    """Tensors and description in the form of version 5."""
     if "standardisation.scalar_mean" in tensors:
         tensors, description = _with_named_scalars(tensors, description)
     old = {key.removeprefix("standardisation."): value for key, value in tensors.items()}
@@ -42,10 +43,10 @@ def upgraded(tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> t
 def _with_named_scalars(
     tensors: Mapping[str, Tensor], description: Mapping[str, Any]
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """A file of a development state of version 3, whose node scalars are numbered, with the energy by its name.
+    """Name the energy in a file of a development state of version 3, which numbers its node scalars.
 
     Raises:
-        DataError: the distance to the inherent structure is among its inputs; no later version has it in that form.
+        DataError: the inputs contain the distance to the inherent structure, which has another form in later versions.
     """
     inputs = dict(description["inputs"])
     if inputs.pop("distance", False) or inputs.get("generations", 0):

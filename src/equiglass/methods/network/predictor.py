@@ -1,8 +1,8 @@
-"""The trained network as a method, with all that its use needs, and its file, version 5.
+"""The trained network as a predictor, and its model file, version 5.
 
-In the file tensors are named ``network.*`` (the state of `equiglass.model.network.Network`), ``inputs.NAME.DEGREE.*``
-(standardisation of the node inputs) and ``targets.*``; a training's own state (optimiser) may be there under other
-names. The description names architecture, inputs, target, times and the training data in short.
+Tensors of the file: ``network.*`` (state of `equiglass.model.network.Network`), ``inputs.NAME.DEGREE.*``
+(standardisation of the node inputs) and ``targets.*`` (linear map to the target). The state of the optimiser may follow
+under other names. The description names architecture, inputs, target and times, and summarises the training data.
 """
 
 from __future__ import annotations
@@ -44,24 +44,24 @@ from equiglass.prediction.training_data import TrainingData
 
 @dataclass(frozen=True, repr=False, eq=False)
 class NetworkPredictor(Predictor):
-    """A network, its inputs and standardisations, the times it predicts, and what it was trained on.
+    """A trained network with its inputs, standardisations, times and a summary of its training data.
 
     Attributes:
-        network: the weights.
-        inputs: what the network sees of a configuration.
-        times: value by label, in the order of the outputs; the value is the training set's first.
-        standardisation: of the node inputs.
-        line: from outputs to the target.
-        data: the training data in short.
-        target: name of what it predicts.
-        name: how the model was asked for.
+        network: the network with its weights.
+        inputs: the inputs of the network.
+        times: values of the times by label, in the order of the outputs; the first values in the training set.
+        standardisation: standardisation of the node inputs.
+        line: linear map from the outputs to the target.
+        data: summary of the training data.
+        target: name of the target.
+        name: name or path from which the model was loaded.
     """
 
     method = "network"
     about = About(
         "SE(3)-equivariant graph neural network",
         "Pezzicoli, Charpiat, Landes, SciPost Phys. 2024, arXiv 2211.03226",
-        "minutes to hours to train; seconds to predict 4096 particles",
+        "training: minutes to hours; prediction: seconds for 4096 particles",
     )
     file_format = "equiglass-model"
     version = 5
@@ -78,12 +78,12 @@ class NetworkPredictor(Predictor):
 
     @property
     def n_types(self) -> int:
-        """Number of particle types the network knows."""
+        """Number of particle types that the network knows."""
         return int(self.network.decoder.shape[0])
 
     @property
     def needs(self) -> frozenset[Need]:  # type: ignore[override]
-        """What a configuration must have."""
+        """What a configuration must have for a prediction."""
         return self.inputs.needs
 
     def graph(self, system: System, computed: Computed) -> Graph:
@@ -110,7 +110,7 @@ class NetworkPredictor(Predictor):
         folder: RunFolder | None = None,
         watch: Watch = SILENT,
     ) -> Self:
-        """Train; the validation configurations are scored after every epoch. See `Predictor.fit`."""
+        """Train the network, and score the validation configurations after every epoch. See `Predictor.fit`."""
         device = training_device(configuration.device)
         inputs, architecture, advanced = configuration.inputs, configuration.architecture, configuration.advanced
         times = times_to_learn(training, configuration.times, configuration.target)
@@ -152,7 +152,7 @@ class NetworkPredictor(Predictor):
     def save(
         self, path: Path, extra: Mapping[str, Tensor] | None = None, state: Mapping[str, Any] | None = None
     ) -> None:
-        """Write the model file at once or not at all.
+        """Write the model file, completely or not at all.
 
         Args:
             path: the file.
@@ -179,7 +179,7 @@ class NetworkPredictor(Predictor):
         """Read a model file.
 
         Raises:
-            DataError: not a model file of the network, damaged, or written by a newer version.
+            DataError: the file is not a model file of the network, is damaged, or has a newer version.
         """
         tensors, description = read_model(path)
         if check_version(path, description, cls.file_format, cls.version) < cls.version:
@@ -201,7 +201,7 @@ class NetworkPredictor(Predictor):
         )
 
     def card(self) -> list[Card]:
-        """Architecture, inputs, and the standardisation of targets and node inputs."""
+        """Architecture, inputs, and standardisation of the target and of the node inputs."""
         from pandas import DataFrame
 
         weights = sum(p.numel() for p in self.network.parameters())
@@ -231,5 +231,5 @@ class NetworkPredictor(Predictor):
 
 
 def _weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The network's weights in the tensors of a model file."""
+    """The weights of the network among the tensors of a model file."""
     return {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
