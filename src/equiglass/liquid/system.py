@@ -236,7 +236,7 @@ class System:
             DataError: the configuration has no such label.
         """
         if label not in self.time_labels:
-            raise DataError(f"{self.name}: no time labelled {label!r}; there are {list(self.time_labels)}.")
+            raise DataError(f"{self.name}: no time is labelled {label!r}; there are {list(self.time_labels)}.")
         return self.time_labels.index(label)
 
 

@@ -78,7 +78,7 @@ def labelled(system: System, key: str, label: str) -> Float:
     values = getattr(system, key)
     if values is None:
         raise DataError(f"{system.name}: the configuration has no {key}.")
-    return np.asarray(values[..., _row(system, label), :])
+    return np.asarray(values[..., system.row(label), :])
 
 
 def moved(
@@ -141,13 +141,7 @@ def displacements(
                 f"{system.name}: the displacements of the runs are not stored; simulate with "
                 "keep_displacements, or load a data set that has them."
             )
-        yield moves[:, :, mask] if label is None else moves[_row(system, label)][:, mask]
-
-
-def _row(system: System, label: str) -> int:
-    if label not in system.time_labels:
-        raise DataError(f"{system.name}: no time is labelled {label!r}; there are {list(system.time_labels)}.")
-    return system.time_labels.index(label)
+        yield moves[:, :, mask] if label is None else moves[system.row(label)][:, mask]
 
 
 def _predicted(system: System, prediction: Mapping[str, ArrayLike] | AtTimes, label: str) -> Float:
