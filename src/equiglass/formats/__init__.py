@@ -138,12 +138,12 @@ def save(systems: System | Iterable[System], path: str | Path) -> None:
     """
     path = Path(path)
     systems = [systems] if isinstance(systems, System) else systems
-    writeable = [each for each in FORMATS.values() if each.write is not None]
-    for each in writeable:
-        if path.suffix.lower() in each.suffixes and each.write is not None:
+    for each in FORMATS.values():
+        if each.write is not None and path.suffix.lower() in each.suffixes:
             each.write(systems, path)
             return
-    raise ConfigurationError(f"{path}: configurations are saved as {' or '.join(map(str, writeable))}.")
+    writeable = " or ".join(str(each) for each in FORMATS.values() if each.write is not None)
+    raise ConfigurationError(f"{path}: configurations are saved as {writeable}.")
 
 
 def format_of(path: Path) -> Format:

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import KOB_ANDERSEN
-from equiglass.liquid.state_points import F_AT_TAU_ALPHA, F_AT_TAU_ALPHA_ERROR, TAU_ALPHA_BY_TEMPERATURE
+from equiglass.liquid.state_points import (
+    DENSITY,
+    F_AT_TAU_ALPHA,
+    F_AT_TAU_ALPHA_ERROR,
+    SHARE_OF_A,
+    TAU_ALPHA_BY_TEMPERATURE,
+)
 from equiglass.liquid.system import type_name
 from equiglass.observables import known_mean
 from equiglass.simulate.checks.measurement import StatePoint, radii
@@ -247,8 +253,8 @@ def _published(state: StatePoint) -> Check | None:
     is_known = (
         state.temperature in TAU_ALPHA_BY_TEMPERATURE
         and state.potential == KOB_ANDERSEN
-        and abs(state.density.mean() - 1.2) < 0.005
-        and abs(shares[0] - 0.8) < 0.01
+        and abs(state.density.mean() - DENSITY) < 0.005
+        and abs(shares[0] - SHARE_OF_A) < 0.01
     )
     if not is_known or state.temperature is None:
         return None
