@@ -63,7 +63,7 @@ def test_hostile_pickle_runs_nothing(damaged: dict[str, Path]) -> None:
         ("xyz tilted box", "tilted"),
         ("xyz unknown species", "types="),
         ("xyz open boundary", "periodic"),
-        ("xyz shorter than announced", "announces 60 particles, and 59"),
+        ("xyz shorter than announced", "announces 60 particles, but 59"),
         ("xyz word for a number", "zero"),
         ("dump tilted box", "tilted"),
         ("dump repeated id", "occurs twice"),

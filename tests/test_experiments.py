@@ -355,7 +355,10 @@ def test_wrong_commands_are_sentences(tmp_path: Path, capsys: pytest.CaptureFixt
         (("inputs", *out, "--set", "epochs"), "key=value"),
         (("inputs", *out, "--set", "inputs.nodes=[]"), "varies 'inputs.nodes'"),
         (("inputs", *out, "--set", "seed=4"), "varies 'seed'"),
-        (("inputs", *out, "--data", data), "T = 0.5: of 2 configurations 2 are for the test; give 3"),
+        (
+            ("inputs", *out, "--data", data),
+            "T = 0.5: none of 2 configurations is left for training, since the test needs 2; give 3",
+        ),
     ):
         assert run("experiment", *words) == 2
         assert said in capsys.readouterr().err

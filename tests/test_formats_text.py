@@ -55,7 +55,9 @@ def test_species_rule(tmp_path: Path, names: tuple[str, str], order: list[str] |
 @pytest.mark.parametrize("names", [("Ni", "P"), ("B", "O"), ("A", "C"), ("B", "B"), ("A", "2"), ("-1", "1")])
 def test_species_without_an_agreed_order(tmp_path: Path, names: tuple[str, str]) -> None:
     (tmp_path / "liquid.xyz").write_text(with_species(*names))
-    with pytest.raises(EquiglassError, match=rf"liquid\.xyz: the species .*{names[1]}.* have no agreed order.*--types"):
+    with pytest.raises(
+        EquiglassError, match=rf"liquid\.xyz: the species .*{names[1]}.* have no natural order.*--types"
+    ):
         load(tmp_path)
 
 

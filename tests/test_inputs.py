@@ -83,9 +83,9 @@ def test_an_older_key_replaces_the_same_input_of_newer_settings(
     [
         ({"nodes": ["energy_inherend"]}, "no node input 'energy_inherend'. Did you mean 'energy_inherent'"),
         ({"nodes": ["energy_thermal"] * 2}, "'energy_thermal' occurs twice"),
-        ({"energy": "quenched"}, "energy is none, thermal or inherent, not 'quenched'"),
-        ({"displacement": 2}, "displacement is true or false, not 2"),
-        ({"nodes": [], "generations": 1}, "generations average the scalar node inputs, and there is none"),
+        ({"energy": "quenched"}, "energy must be none, thermal or inherent, not 'quenched'"),
+        ({"displacement": 2}, "displacement must be true or false, not 2"),
+        ({"nodes": [], "generations": 1}, "generations average the scalar node inputs, but there is none"),
         ({"energie": "none"}, "unknown key 'energie'"),
     ],
 )

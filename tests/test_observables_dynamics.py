@@ -138,7 +138,7 @@ def test_times_that_some_configuration_lacks_are_left_out() -> None:
     assert both.times.tolist() == [5.5]
     unknown = replace(one, propensity=np.where([[True], [False]], one.propensity, np.nan))
     assert mean_squared_displacement([unknown]).labels == ("1",)
-    with pytest.raises(DataError, match="not known at any time that liquid-0 shares"):
+    with pytest.raises(DataError, match="not known at any time that liquid-0 has in common"):
         mean_squared_displacement([unknown, other])
     with pytest.raises(DataError, match="no configurations"):
         mean_squared_displacement([])

@@ -255,7 +255,7 @@ def test_what_a_configuration_lacks_is_named(systems: list[System]) -> None:
         chi4([systems[0], replace(systems[1], propensity=None)])
     with pytest.raises(DataError, match="liquid-0: there is no particle of type C; its types are A, B"):
         chi4(systems, type="C")
-    with pytest.raises(DataError, match="liquid-3: the displacements of the single runs are not stored"):
+    with pytest.raises(DataError, match="liquid-3: the displacements of the runs are not stored"):
         chi4_of_runs([systems[0], replace(systems[3], replica_displacements=None)])
     for wrong in ("a", "Argon", -1):
         with pytest.raises(ConfigurationError, match='types are "A", "B"'):

@@ -142,7 +142,7 @@ def test_half_a_restart_file_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mon
     cut = 0
     whole = constant_temperature(start, KOB_ANDERSEN, 0.02, (0.7, 0.7), None, 0.001, tmp_path).restart
     cut = len(whole) - 1
-    with pytest.raises(EquiglassError, match="half a restart file; is the disk full"):
+    with pytest.raises(EquiglassError, match="an incomplete restart file; is the disk full"):
         constant_temperature(start, KOB_ANDERSEN, 0.02, (0.7, 0.7), None, 0.001, tmp_path)
 
 

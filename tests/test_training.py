@@ -73,7 +73,7 @@ def test_unknown_key_suggests_the_nearest() -> None:
     ("override", "said"),
     [
         ("epochs=0", "epochs"),
-        ("inputs.energy=cold", "energy is none, thermal or inherent"),
+        ("inputs.energy=cold", "energy must be none, thermal or inherent"),
         ("inputs.nodes=[warmth]", "no node input 'warmth'"),
         ("epochs", "key=value"),
     ],

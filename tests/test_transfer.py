@@ -171,9 +171,9 @@ def test_split_depends_on_names_and_never_scores_what_was_seen() -> None:
     refitted, scored = halves(systems, seen)
     assert seen - {"another"} == {s.name for s in refitted}
     assert len(scored) == 4
-    with pytest.raises(EquiglassError, match="of 9 configurations 0 were not used"):
+    with pytest.raises(EquiglassError, match="9 configurations, and 0 were not used"):
         halves(systems, {s.name for s in systems})
-    with pytest.raises(EquiglassError, match="two to refit"):
+    with pytest.raises(EquiglassError, match="two configurations to refit"):
         halves(systems[:2], set())
 
 
@@ -185,7 +185,7 @@ def test_configurations_are_grouped_by_temperature_and_given_once() -> None:
         by_temperature(at_temperature(0.4, 2) * 2)
     with pytest.raises(EquiglassError, match="temperature"):
         by_temperature([replace(labelled_liquid(0), temperature=None)])
-    with pytest.raises(EquiglassError, match="no propensities"):
+    with pytest.raises(EquiglassError, match="no propensity"):
         by_temperature([replace(labelled_liquid(0), propensity=None)])
 
 

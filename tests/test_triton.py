@@ -144,7 +144,7 @@ def test_edges_by_sender():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda a: {"h": None}, "field h is absent"),
+        (lambda a: {"h": None}, "h is absent"),
         (lambda a: {"h": a["h"][:, :2]}, r"field h has shape \(5, 2, 4\), not \(5, 4, 4\)"),
         (lambda a: {"inputs": [x.float() for x in a["inputs"]]}, "inputs of degree 0 is torch.float32"),
         (lambda a: {"mixing": [w[1:] for w in a["mixing"]]}, "mixing matrix of degree 0 has shape"),
@@ -167,11 +167,11 @@ def test_choice_of_the_implementation(monkeypatch):
     given = arguments(CASES["l_max 2"])
     assert torch.equal(convolve(**given), convolve_triton(**given))
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    assert "only under TRITON_INTERPRET=1" in str(gpu.unavailable("cpu"))
-    with pytest.raises(EquiglassError, match="asks for the triton convolution, but Triton computes on CUDA GPUs"):
+    assert "on a CPU with TRITON_INTERPRET=1" in str(gpu.unavailable("cpu"))
+    with pytest.raises(EquiglassError, match="asks for the triton convolution, but Triton computes only on CUDA GPUs"):
         implementation("cpu")
     monkeypatch.setenv("EQUIGLASS_CONVOLUTION", "compiled")
-    with pytest.raises(EquiglassError, match="asks for the compiled convolution, but it computes on CPUs alone"):
+    with pytest.raises(EquiglassError, match="asks for the compiled convolution, but it computes only on CPUs"):
         implementation("cuda")
     monkeypatch.delenv("EQUIGLASS_CONVOLUTION")
     assert implementation("cuda") == ("triton" if torch.cuda.is_available() else "reference")

@@ -1,16 +1,16 @@
-"""Configurations from files: the public data sets, plain files of anybody, and our own data set.
+"""Configurations from files: the public data sets, plain files, and the data sets of this package.
 
-`load` recognises the format by extension and content. Every configuration it returns has passed System's own checks and
-holds no overlapping particles. Whatever is wrong with a file is a DataError that names it.
+`load` recognises the format by extension and content. Every configuration that it returns has passed the checks of
+System and has no overlapping particles. A fault in a file raises a DataError that names the file.
 
-A format is one module of this folder that adds a `Format` to `FORMATS`.
+A format is one module of this folder, which adds a `Format` to `FORMATS`.
 
-The species rule, for formats that name species (extended XYZ, LAMMPS dumps):
+The species rule applies to formats that name species (extended XYZ, LAMMPS dumps):
 
-- letters A, B, C, ... are types 0, 1, 2, ... (where the file has no gap: A and B, but not B alone);
-- whole numbers are LAMMPS types: 1, 2, ... are types 0, 1, ... (where a 0 occurs in the file: 0, 1, ... are
-  types 0, 1, ...);
-- any other names need an order, ``types=["Ni", "P"]``; a given order goes before the two rules above.
+- Letters A, B, C, ... are types 0, 1, 2, ... The letters must have no gap: A and B, but not B alone.
+- Whole numbers are LAMMPS types: 1, 2, ... are types 0, 1, ... If the file contains a 0, then 0, 1, ... are types
+  0, 1, ...
+- Other names need an order, ``types=["Ni", "P"]``. A given order has precedence over the first two rules.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ Paths = str | Path | Iterable[str | Path]
 
 
 class Content:
-    """What a file looks like, to recognise its format by."""
+    """The beginning and the keys of a file, from which a format recognises it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @cached_property
     def start(self) -> bytes:
-        """The first bytes."""
+        """The first 64 bytes."""
         with self.path.open("rb") as stream:
             return stream.read(64)
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """Keys of the arrays of an npz archive; none for any other file.
+        """The keys of the arrays of an npz archive; no key for any other file.
 
         Raises:
-            DataError: the file is the beginning of an archive, or is called .npz and is none.
+            DataError: the archive is incomplete, or a file called .npz is no archive.
         """
         if self.start.startswith(b"PK\x03\x04") or self.path.suffix.lower() == ".npz":
             return keys_of(self.path)
@@ -58,17 +58,18 @@ class Content:
 
 @dataclass(frozen=True)
 class Format:
-    """One way to store configurations in files.
+    """A way to store configurations in files.
 
     Attributes:
-        name: a word.
+        name: name of the format, one word.
         title: name with the source or the kind of data, for lists.
-        suffixes: extensions in lower case, ".xyz". Where no other format has the suffix, the content is not looked at.
-        recognise: whether a file has this format, by its name and content.
-        read: the configurations, from the files of one group and the species names of types 0, 1, 2, ... where given.
-        write: writes configurations to a file; None where the format is only read.
-        group: what the files of one configuration have in common, from a file name; None for a file on its own.
-        general: whether the format is tried after all others.
+        suffixes: extensions in lower case, such as ".xyz". If no other format has the extension, it decides alone.
+        recognise: function that returns whether a file has this format, from its name and content.
+        read: function that returns the configurations in the files of one group. Its second argument is the list of
+            species names of types 0, 1, 2, ..., or None.
+        write: function that writes configurations to a file; None if the format is only read.
+        group: function from a file name to the key that all files of one configuration share; None for a single file.
+        general: whether `load` tries the format after all others.
     """
 
     name: str
@@ -88,26 +89,29 @@ FORMATS: Registry[Format] = Registry("format", __name__)
 
 
 def load(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True) -> list[System]:
-    """All configurations in a file, in a folder (not in its sub-folders), or in several of either.
+    """All configurations in files and folders, without sub-folders.
 
-    The files of a folder are read in natural order of their names ("2" before "10"); files of other formats are passed
-    over. Files that belong to one configuration (data set of Shiba et al.) become one System.
+    The files of a folder are read in the natural order of their names ("2" before "10"). Files with other extensions
+    are ignored. Files that belong to one configuration (data set of Shiba et al.) become one System.
 
     Args:
-        paths: where to look.
-        types: species names of types 0, 1, 2, ..., for files whose names the species rule does not cover.
-        replicas: whether to return the displacements of every single run, which are large. Their statistics are
-            returned in any case.
+        paths: a file, a folder, or several of them.
+        types: species names of types 0, 1, 2, ..., for species that the species rule does not cover.
+        replicas: whether to return the displacements of every run, which are large. Their statistics are always
+            returned.
+
+    Returns:
+        The configurations, in the order of the files.
 
     Raises:
-        DataError: nothing readable there, or a file that is damaged, unphysical or ambiguous; names the file.
+        DataError: there is no readable file, or a file is damaged, unphysical or ambiguous; the message names it.
         ConfigurationError: ``types`` is not a list of different names.
     """
     return list(stream(paths, types=types, replicas=replicas))
 
 
 def stream(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True) -> Iterator[System]:
-    """The same as `load`, one configuration at a time, for more data than fit into memory."""
+    """The configurations of `load`, one at a time, for data that do not fit into memory."""
     if isinstance(types, str) or (types is not None and len(set(types)) != len(types)):
         raise ConfigurationError(f"types must be a list of different species names; got {types!r}.")
     for files in _grouped(_files(paths)):
@@ -122,24 +126,24 @@ def stream(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool =
 
 
 def save(systems: System | Iterable[System], path: str | Path) -> None:
-    """Write configurations as our data set (.h5, everything) or extended XYZ (.xyz, see `formats.xyz`).
+    """Write configurations to a data set (.h5, everything) or to extended XYZ (.xyz, see `formats.xyz`).
 
     Args:
-        systems: one or several; an iterator is written as it goes.
-        path: the file; an existing one is replaced at once, when everything is written.
+        systems: one or several configurations. An iterator needs the memory of one configuration only.
+        path: the file. It replaces an existing one after everything is written.
 
     Raises:
-        ConfigurationError: an extension of no format that can be written.
-        DataError: a place that cannot be written to.
+        ConfigurationError: no format with this extension can be written.
+        DataError: the file cannot be written.
     """
     path = Path(path)
     systems = [systems] if isinstance(systems, System) else systems
-    writeable = [each for each in FORMATS.values() if each.write is not None]
-    for each in writeable:
-        if path.suffix.lower() in each.suffixes and each.write is not None:
+    for each in FORMATS.values():
+        if each.write is not None and path.suffix.lower() in each.suffixes:
             each.write(systems, path)
             return
-    raise ConfigurationError(f"{path}: configurations are saved as {' or '.join(map(str, writeable))}.")
+    writeable = " or ".join(str(each) for each in FORMATS.values() if each.write is not None)
+    raise ConfigurationError(f"{path}: configurations are saved as {writeable}.")
 
 
 def format_of(path: Path) -> Format:
@@ -158,7 +162,7 @@ def format_of(path: Path) -> Format:
     for each in of_suffix or formats:
         if each.recognise(content):
             return each
-    raise DataError(f"the format is not recognised. Readable are {_readable()}.")
+    raise DataError(f"the format is not recognised. Readable formats are {_readable()}.")
 
 
 def _readable() -> str:
@@ -183,7 +187,7 @@ def _in_folder(folder: Path) -> list[Path]:
     if not files:
         folders = [p.name for p in entries if p.is_dir()]
         hint = f" Sub-folders are not searched; there are {', '.join(folders[:5])}." if folders else ""
-        raise DataError(f"there is no configuration in this folder. Readable are {_readable()}.{hint}")
+        raise DataError(f"there is no configuration in this folder. Readable formats are {_readable()}.{hint}")
     return files
 
 
@@ -192,7 +196,7 @@ def _natural_order(name: str) -> list[str | int]:
 
 
 def _grouped(files: list[Path]) -> list[list[Path]]:
-    """The files of one configuration together, at the place of the first; every other file alone."""
+    """The files in groups, one group per configuration, at the place of its first file."""
     groups: dict[object, list[Path]] = {}
     for number, file in enumerate(files):
         keys = ((each.name, each.group(file.name)) for each in FORMATS.values())

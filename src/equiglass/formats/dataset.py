@@ -1,18 +1,18 @@
-"""Our data set: one HDF5 file of any number of configurations, format "equiglass-dataset", version 3.
+"""The data set of this package: one HDF5 file with any number of configurations, "equiglass-dataset" version 3.
 
-    /                              attributes: format, version; failed, all failures of the configurations
+    /                              attributes: format, version; failed: the failures of all configurations
     /configurations/000000         attributes: name, temperature, runs, time_labels, prediction_names, failures,
                                    equilibrated
-        KEY                        every array of `liquid.system.QUANTITIES`, with the type that the table says
+        KEY                        every array of `liquid.system.QUANTITIES`, with the type in that table
         predictions                (P, T, N)          float32
         provenance                 (K, 2)             text: key, value
         potential                  attributes: name, epsilon, sigma, cutoff, truncation
 
-What a configuration does not have is absent. Half precision (float16) is precise to 5e-4. Displacements beyond 1000 are
-stored as float32. Arrays are compressed (gzip with shuffle) and carry check sums.
+Arrays and attributes that a configuration does not have are absent. Half precision (float16) has a relative error of
+5e-4. Displacements beyond 1000 are stored as float32. Arrays are compressed (gzip with shuffle) and have check sums.
 
-Version 1 has no truncation: its potentials are shifted. Versions 1 and 2 say in the provenance what ``failures`` and
-``equilibrated`` say now, and are translated.
+Version 1 has no truncation: its potentials are shifted. Versions 1 and 2 have ``failures`` and ``equilibrated`` in the
+provenance, from which they are translated.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ FORMAT = "equiglass-dataset"
 VERSION = 3
 
 _LARGEST_HALF = 1000.0
-"""Displacements beyond it are stored in single precision, for half precision leaves them no digits."""
+"""The largest displacement in half precision, LJ length. Larger ones would lose their digits."""
 
 _AGEING = "NOT in equilibrium."
-"""How versions 1 and 2 end the statement on the trajectory if it shows signs of ageing."""
+"""The end of the statement on a trajectory with signs of ageing, in versions 1 and 2."""
 
 _ATTRIBUTES: dict[str, Callable[[Any], Any]] = {"name": str, "temperature": float, "runs": int, "equilibrated": bool}
 _TEXTS = ("time_labels", "failures")
@@ -50,7 +50,7 @@ _POTENTIAL: dict[str, Callable[[Any], Any]] = {
 
 
 def write_dataset(systems: Iterable[System], path: Path) -> None:
-    """Write configurations, one after another, so that an iterator needs the memory of one only."""
+    """Write configurations one by one, so that an iterator needs the memory of one configuration only."""
     with replacing_hdf5(path) as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
@@ -63,10 +63,10 @@ def write_dataset(systems: Iterable[System], path: Path) -> None:
 
 
 def read_dataset(path: Path) -> Iterator[System]:
-    """The configurations, in the order they were written.
+    """The configurations, in the order in which they were written.
 
     Raises:
-        DataError: not a data set of ours, or one of a newer version.
+        DataError: the file is no data set of equiglass, is damaged, or has a newer version.
     """
     import h5py
 
@@ -77,7 +77,7 @@ def read_dataset(path: Path) -> Iterator[System]:
             raise DataError(f"this HDF5 file is not a data set of equiglass (its format is not {FORMAT!r}).")
         if version > VERSION:
             raise DataError(
-                f"the data set has version {version}, and this equiglass reads versions up to {VERSION}; "
+                f"the data set has version {version}, but this equiglass reads versions up to {VERSION}; "
                 "install a newer equiglass."
             )
         with decoding():
@@ -124,7 +124,7 @@ def _write(group: Any, system: System) -> None:
 
 
 def _read(group: Any) -> dict[str, Any]:
-    """Fields of System by name; that of the potential as fields of its own, empty where there is none."""
+    """The fields of System by name. The potential is a dict of its parameters, empty if there is none."""
     stored: dict[str, Any] = {key: group[key][()] for key in QUANTITIES if key in group}
     for key in ("types", "positions", "box"):
         if key not in stored:
@@ -148,7 +148,7 @@ def _read(group: Any) -> dict[str, Any]:
 
 
 def _translated(provenance: dict[str, str]) -> dict[str, Any]:
-    """What versions 1 and 2 say in the provenance as the fields of System that hold it now."""
+    """The fields ``failures``, ``equilibrated`` and ``provenance`` from the provenance of versions 1 and 2."""
     provenance = dict(provenance)
     failed, equilibration = provenance.pop("failed", None), provenance.get("equilibration")
     return {

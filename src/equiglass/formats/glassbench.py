@@ -1,9 +1,15 @@
 """The Kob-Andersen configurations of GlassBench, arXiv 2311.14752, data doi 10.5281/zenodo.10118191.
 
-One npz per configuration, ``T{T}/{train,test}/N4096T{T}_{i}.npz``: ``types`` (N,) **1 = A, 2 = B**;
-``initial_positions`` (N, 3) in [-L/2, L/2); ``initial_positions_inherent``; ``md_prop`` (10, N), the propensity over 32
-runs; in test files the published predictions of other methods, (10, N) each. The box is not stored:
-L = (N / 1.2)^(1/3). The ten times are the published ones (`liquid.state_points`), labelled "1" to "10".
+There is one npz per configuration, ``T{T}/{train,test}/N4096T{T}_{i}.npz``:
+
+    types                        (N,), **1 = A, 2 = B**
+    initial_positions            (N, 3), in [-L/2, L/2)
+    initial_positions_inherent   (N, 3)
+    md_prop                      (10, N), the propensity over 32 runs
+    other names, in test files   (10, N), the published predictions of other methods
+
+The files do not contain the box, L = (N / 1.2)^(1/3), nor the times. The ten times are the published ones
+(`liquid.state_points`), with labels "1" to "10".
 """
 
 from __future__ import annotations
@@ -34,15 +40,18 @@ _NOT_PREDICTIONS = (
 
 
 def cubic_box(n: int) -> NDArray[np.float64]:
-    """L = (N / 1.2)^(1/3), three times."""
+    """The edges L = (N / 1.2)^(1/3) of the cubic box of N particles, (3,), LJ length."""
     return np.full(3, (n / DENSITY) ** (1 / 3))
 
 
 def read_glassbench(path: Path) -> System:
-    """One configuration, with the published predictions where the file carries them.
+    """One configuration, with the published predictions if the file contains them.
 
-    Every other (10, N) array of floats is taken for a prediction (or a structural descriptor) under its key.
+    Every other (10, N) array of floats is taken for a prediction (or a structural descriptor) with the name of its key.
     ``bb_prop``, ``initial_positions_cage`` and arrays of other shapes are not read.
+
+    Raises:
+        DataError: an array is missing or has other values, or the temperature of labels is unknown.
     """
     arrays = read_npz(path)
     require(arrays, "types", "initial_positions")
@@ -58,8 +67,8 @@ def read_glassbench(path: Path) -> System:
     temperature = _temperature(path)
     if labelled and temperature is None:
         raise DataError(
-            "the temperature, and with it the times, are not known; they are read from a name like "
-            "N4096T0.44_1.npz, or from a parent folder like T0.44."
+            "the temperature is unknown, and with it the times. It is read from a file name like N4096T0.44_1.npz, or "
+            "from the name of a parent folder like T0.44."
         )
     times = published_times(float(temperature)) if labelled and temperature else ()
     match = _NAME.fullmatch(path.stem)

@@ -1,15 +1,16 @@
-"""A plain npz of one labelled configuration, which anybody can write with ``numpy.savez_compressed``.
+"""A plain npz with one labelled configuration, which ``numpy.savez_compressed`` can write.
 
-Required: ``types`` (N,) 0 = A, 1 = B, ...; ``positions`` (N, 3); ``box`` (3,). Everything else is optional and means
-what it means in System:
+The keys ``types`` (N,) 0 = A, 1 = B, ..., ``positions`` (N, 3) and ``box`` (3,) are required. The other keys are
+optional and have the same meaning as in System:
 
 - ``name``, ``temperature``, ``runs``, and every array of `liquid.system.QUANTITIES`;
-- ``time_labels`` (T,) strings, by default "1", "2", ...;
-- ``potential``, a name, with the tables ``epsilon`` and ``sigma`` (types, types) for any mixture but the known ones,
-  the ``cutoff`` and the ``truncation``;
-- ``prediction_NAME`` (T, N) for a prediction called NAME.
+- ``time_labels`` (T,): strings, by default "1", "2", ...;
+- ``potential``: the name of the mixture;
+- ``epsilon``, ``sigma`` (types, types): tables of a mixture that the package does not know;
+- ``cutoff``, ``truncation``: the cutoff of the potential, in units of sigma_ab, and its treatment;
+- ``prediction_NAME`` (T, N): the prediction called NAME.
 
-Other keys are not read.
+Further keys are ignored.
 """
 
 from __future__ import annotations
@@ -30,7 +31,11 @@ _PREDICTION = "prediction_"
 
 
 def read_labelled(path: Path) -> System:
-    """The configuration of one such file."""
+    """The configuration of a labelled npz file.
+
+    Raises:
+        DataError: a required key is missing, or an array has another type or shape.
+    """
     arrays = read_npz(path)
     if "box" not in arrays and "positions" in arrays:
         raise DataError("the box is missing; store the key 'box', three edge lengths.")

@@ -1,7 +1,8 @@
-"""LAMMPS text dumps (docs.lammps.org/dump.html), any number of frames.
+"""LAMMPS text dumps (docs.lammps.org/dump.html) with any number of frames.
 
-Columns needed: ``id``; ``type`` or ``element``; one of ``x y z``, ``xs ys zs``, ``xu yu zu``, ``xsu ysu zsu``.
-Particles are sorted by id, and the origin of the box is subtracted. The box must be orthorhombic and periodic.
+A dump needs the column ``id``, a column ``type`` or ``element``, and the coordinates ``x y z``, ``xs ys zs``,
+``xu yu zu`` or ``xsu ysu zsu``. The box must be orthorhombic and periodic. Particles are sorted by id, and the origin
+of the box is subtracted.
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ def read_lammps_dump(path: Path, order: Sequence[str] | None = None) -> list[Sys
 
     Args:
         path: the dump.
-        order: species names of types 0, 1, 2, ...; with it the column ``element`` is preferred to ``type``.
+        order: species names of types 0, 1, 2, ..., or None. With an order, the column ``element`` has precedence over
+            ``type``.
+
+    Raises:
+        DataError: the dump is damaged or incomplete, or the box is not orthorhombic and periodic.
     """
     frames = list(_frames(path.read_text(encoding="utf-8").splitlines(), prefer_element=order is not None))
     if not frames:
@@ -56,7 +61,7 @@ def read_lammps_dump(path: Path, order: Sequence[str] | None = None) -> list[Sys
 
 
 def _frames(lines: Sequence[str], prefer_element: bool) -> Iterator[_Frame]:
-    """Every section starts with a line ``ITEM: ...``; the section ATOMS ends a frame."""
+    """The frames of a dump. Every section starts with a line ``ITEM: ...``, and the section ATOMS ends a frame."""
     timestep, n, bounds, at = "", -1, None, 0
     while at < len(lines):
         header = lines[at].strip()
@@ -79,13 +84,13 @@ def _frames(lines: Sequence[str], prefer_element: bool) -> Iterator[_Frame]:
                 raise DataError(f"timestep {timestep}: the box (ITEM: BOX BOUNDS) is missing.")
             if n < 1 or at + n > len(lines):
                 raise DataError(
-                    f"timestep {timestep}: {max(n, 0)} particles are announced, and {len(lines) - at} lines follow."
+                    f"timestep {timestep}: {max(n, 0)} particles are announced, but {len(lines) - at} lines follow."
                 )
             rows = [line.split() for line in lines[at : at + n]]
             yield _frame(timestep, bounds, header.split()[2:], rows, prefer_element)
             at += n
         elif header.startswith("ITEM: "):
-            # UNITS and TIME take one line each and do not matter here.
+            # UNITS and TIME have one line each, which is not needed.
             at += 1
         elif header:
             raise DataError(f"line {at}: expected 'ITEM: ...', found {header[:40]!r}.")
@@ -127,7 +132,7 @@ def _frame(
 
 
 def _check_box(words: list[str], timestep: str) -> None:
-    """``words`` follow BOX BOUNDS: three boundaries, after 'xy xz yz' (or 'abc origin') where tilted."""
+    """Check the words after BOX BOUNDS: three boundaries, after 'xy xz yz' or 'abc origin' if the box is tilted."""
     if words[-3:] != ["pp", "pp", "pp"]:
         raise DataError(
             f"timestep {timestep}: the boundaries are {' '.join(words[-3:]) or 'not given'}; "

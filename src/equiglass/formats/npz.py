@@ -1,4 +1,4 @@
-"""Numpy archives, read without ever unpickling."""
+"""Numpy archives. They are read without unpickling, which could run code."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def keys_of(path: Path) -> frozenset[str]:
-    """Keys of the arrays, without reading them.
+    """The keys of the arrays, without reading the arrays.
 
     Raises:
-        DataError: not an archive.
+        DataError: the file is no archive, or is incomplete.
     """
     _check_archive(path)
     with decoding(), zipfile.ZipFile(path) as archive:
@@ -28,10 +28,10 @@ def keys_of(path: Path) -> frozenset[str]:
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Every array of the archive by key.
+    """All arrays of the archive, by key.
 
     Raises:
-        DataError: not an archive, or it holds Python objects (reading these could run code).
+        DataError: the file is no archive, is incomplete, or contains Python objects.
     """
     _check_archive(path)
     arrays = {}
@@ -51,11 +51,15 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 def _check_archive(path: Path) -> None:
     if not zipfile.is_zipfile(path):
-        raise DataError("this is not an npz archive, or only the beginning of one; fetch or write it again.")
+        raise DataError("this file is no npz archive, or is incomplete; fetch or write it again.")
 
 
 def require(arrays: Arrays, *keys: str) -> None:
-    """Raise a DataError unless all these keys are there, as numbers, and the positions are in three dimensions."""
+    """Check that the arrays have these keys, with numbers, and that positions are three-dimensional.
+
+    Raises:
+        DataError: a key is missing, has no numbers, or has two-dimensional positions.
+    """
     missing = [key for key in keys if key not in arrays]
     if missing:
         raise DataError(f"key {missing[0]!r} is missing; the keys are {', '.join(sorted(arrays)) or 'none'}.")

@@ -1,9 +1,13 @@
 """Data of Shiba et al., J. Chem. Phys. 158, 084503 (2023), doi 10.1063/5.0129791 (BOTAN).
 
-One npz per configuration and time: ``types`` (N,) 0 = A, 1 = B; ``initial_positions`` (N, 3); ``positions``
-(runs, N, 3), unwrapped, of all iso-configurational runs at that time. Only the file name says the temperature, the
-configuration and the index of the time: ``isoconfig_N4096T0.44_{configuration}_tc{index}.npz``. The box is not stored:
-L = (N / 1.2)^(1/3).
+There is one npz per configuration and time:
+
+    types               (N,), 0 = A, 1 = B
+    initial_positions   (N, 3)
+    positions           (runs, N, 3), unwrapped positions of all iso-configurational runs at this time
+
+The file name contains the temperature, the configuration and the index of the time:
+``isoconfig_N4096T0.44_{configuration}_tc{index}.npz``. The files do not contain the box, L = (N / 1.2)^(1/3).
 """
 
 from __future__ import annotations
@@ -31,15 +35,18 @@ _EXPECTED = "isoconfig_N4096T0.44_1_tc07.npz (number of particles, temperature, 
 
 
 def configuration_in(file_name: str) -> tuple[str, str, str] | None:
-    """(N, T, configuration) as a file name of the data set says them; None for any other name."""
+    """(N, T, configuration) from a file name of the data set; None for any other name."""
     match = _NAME.fullmatch(file_name)
     return (match[1], match[2], match[3]) if match else None
 
 
 def read_shiba(paths: Sequence[Path]) -> System:
-    """One configuration from its files, one for every time.
+    """One configuration from its files, one file per time.
 
-    A file whose name does not carry temperature and time gives positions and types alone, with a warning.
+    If the name of the file has no temperature and time, only positions and types are returned, with a warning.
+
+    Raises:
+        DataError: a file is damaged, files contradict one another, or a time occurs twice.
     """
     first = paths[0]
     by_index: dict[int, Path] = {}
@@ -52,7 +59,7 @@ def read_shiba(paths: Sequence[Path]) -> System:
         n, temperature, configuration = int(match[1]), match[2], match[3]
         times = published_times(float(temperature))
         if start["types"].size != n:
-            raise DataError(f"the name says N = {n}, the file holds {start['types'].size} particles.")
+            raise DataError(f"the name says N = {n}, but the file holds {start['types'].size} particles.")
     for path in paths:
         with reading(path):
             arrays = start if path == first else _arrays(path)
@@ -63,15 +70,17 @@ def read_shiba(paths: Sequence[Path]) -> System:
                     )
             index = int(path.stem.rpartition("_tc")[2])
             if not 1 <= index <= len(times):
-                raise DataError(f"time index {index} does not exist; they run from 1 to {len(times)}.")
+                raise DataError(f"time index {index} does not exist; the indices run from 1 to {len(times)}.")
             if index in by_index:
-                raise DataError(f"the same configuration and time as {by_index[index]}.")
+                raise DataError(
+                    f"this file has the same configuration and time as {by_index[index]}; give one of them."
+                )
             by_index[index], ends[index] = path, arrays["positions"]
 
     with reading(first):
         box = cubic_box(n)
         indices = sorted(by_index)
-        # Unwrapped minus unwrapped: System wraps the initial positions only afterwards.
+        # Both positions are unwrapped here: System wraps the initial ones afterwards.
         displacements = (ends[index] - start["initial_positions"] for index in indices)
         return System(
             start["initial_positions"],
@@ -99,8 +108,8 @@ def _arrays(path: Path) -> Arrays:
 
 def _unlabelled(path: Path, arrays: Arrays) -> System:
     warnings.warn(
-        f"{path}: the runs are left out, because the file name does not say their temperature and time; "
-        f"a name like {_EXPECTED} is expected.",
+        f"{path}: the runs are left out, because the file name does not contain their temperature and time. "
+        f"A name like {_EXPECTED} is expected.",
         EquiglassWarning,
         stacklevel=3,
     )

@@ -1,14 +1,21 @@
-"""Extended XYZ (github.com/libAtoms/extxyz), which OVITO opens; any number of frames.
+"""Extended XYZ (github.com/libAtoms/extxyz) with any number of frames, which OVITO opens.
 
     N
     Lattice="L 0 0 0 L 0 0 0 L" Properties=species:S:1:pos:R:3:... pbc="T T T" key=value ...
     A 0.1 0.2 0.3 ...
 
-The box must be orthorhombic and periodic. Columns read: ``species`` (else ``type``), ``pos``, ``pos_inherent``,
-``propensity_LABEL``. Keys read: ``name``, ``temperature``; ``times`` and ``time_labels``, the values and labels of the
-times of the propensity columns; ``potential``, with ``epsilon`` and ``sigma`` for any mixture but the known ones,
-``cutoff`` and ``truncation``; ``failed``, the failures of the physics checks in one text; ``equilibrated``, T or F. An
-``Origin`` does not matter: positions are wrapped.
+The box must be orthorhombic and periodic. The columns ``species`` (or ``type``), ``pos``, ``pos_inherent`` and
+``propensity_LABEL`` are read, and these keys of the comment line:
+
+- ``name``, ``temperature``;
+- ``times``, ``time_labels``: values and labels of the times of the propensity columns;
+- ``potential``: the name of the mixture;
+- ``epsilon``, ``sigma``: tables of a mixture that the package does not know;
+- ``cutoff``, ``truncation``: the cutoff of the potential, in units of sigma_ab, and its treatment;
+- ``failed``: the failures of the physics checks, in one text;
+- ``equilibrated``: T or F.
+
+An ``Origin`` is ignored, since positions are wrapped.
 """
 
 from __future__ import annotations
@@ -47,7 +54,10 @@ def read_xyz(path: Path, order: Sequence[str] | None = None) -> list[System]:
 
     Args:
         path: the file.
-        order: species names of types 0, 1, 2, ...
+        order: species names of types 0, 1, 2, ..., or None.
+
+    Raises:
+        DataError: the file is damaged or incomplete, or the box is not orthorhombic and periodic.
     """
     frames = list(_frames(path.read_text(encoding="utf-8").splitlines()))
     if not frames:
@@ -83,13 +93,13 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
 
 
 def _propensity(path: Path, frame: _Frame) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64] | None]:
-    """Labels, values of the times, and propensity (T, N); nothing of it where the times are not given."""
+    """The labels, the values of the times and the propensity, (T, N). All are empty if the times are unknown."""
     found = [key.removeprefix(_PROPENSITY) for key in frame.columns if key.startswith(_PROPENSITY)]
     times = _values(frame.comment, "times")
     if found and times is None:
         warnings.warn(
             f"{path}: the propensity columns are left out, because the comment line does not give their "
-            'times; add times="..." with one value for each.',
+            'times; add times="..." with one value per column.',
             EquiglassWarning,
             stacklevel=4,
         )
@@ -117,7 +127,7 @@ def _frames(lines: Sequence[str]) -> Iterator[_Frame]:
             ) from None
         rows = [line.split() for line in lines[at + 2 : at + 2 + n]]
         if n < 1 or len(rows) < n:
-            raise DataError(f"frame {number} announces {n} particles, and {len(rows)} lines follow.")
+            raise DataError(f"frame {number} announces {n} particles, but {len(rows)} lines follow.")
         comment = {key: quoted[1:-1] or word for key, quoted, word in _KEY_VALUE.findall(lines[at + 1])}
         yield _frame(comment, rows, number)
         at += 2 + n
@@ -178,17 +188,17 @@ def _values(comment: dict[str, str], key: str) -> NDArray[np.float64] | None:
 
 
 def write_xyz(path: Path, frames: Iterable[tuple[System, Columns]]) -> None:
-    """Write configurations with chosen columns. Read again these are no labels, because no times are stored.
+    """Write configurations with chosen columns. `read_xyz` finds no labels in them, because the file has no times.
 
     Args:
-        path: the file, replaced at once when all is written.
-        frames: every system with its further columns by name, (N,) or (N, width).
+        path: the file. It replaces an existing one after everything is written.
+        frames: every system with its further columns, (N,) or (N, width), by name.
     """
     _write(path, ((system, columns, {}) for system, columns in frames))
 
 
 def save_xyz(systems: Iterable[System], path: Path) -> None:
-    """Write configurations with their inherent positions and propensity where known."""
+    """Write configurations, with their inherent positions and propensity if these are known."""
     _write(path, (_labelled(system) for system in systems))
 
 
@@ -253,7 +263,7 @@ def _joined(values: NDArray[np.floating]) -> str:
 
 
 def _quoted(value: str) -> str:
-    """Text in one line, between double quotes unless it is one plain word."""
+    """The text in one line, in double quotes unless it is one plain word."""
     value = " ".join(value.replace('"', "'").split())
     return value if re.fullmatch(r"[\w:.+-]+", value) else f'"{value}"'
 

@@ -1,1 +1,1 @@
-"""The liquid: configurations and labels, potential, neighbours, inherent structures, targets, state points, splits."""
+"""The liquid: configurations, labels, potential, neighbours, inherent structures, targets, state points and splits."""

@@ -1,8 +1,8 @@
 """The table of a configuration's arrays: axes, unit, type on disk and meaning.
 
-`liquid.system` annotates every array with a `Quantity` and every result of the runs with a `Label`. Checks of shape,
-data sets, labelled npz files, joining along the times and the documentation read this table. A new label is one new
-line there.
+`liquid.system` annotates every array with a `Quantity`, and every result of the runs with a `Label`. This table drives
+the checks of shape, the data sets, the labelled npz files, the joining along the times and the documentation. A new
+label is one new line in `liquid.system`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from equiglass.errors import DataError
 
 Stored = Literal["i8", "f8", "f4", "f2"]
-"""Types on disk as numpy abbreviates them."""
+"""Types of numbers, as numpy abbreviates them."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Quantity:
     """One array of a configuration.
 
     Attributes:
-        layout: names of the axes, "T N 3": "T" times, "N" particles, "runs", "types", or a fixed length.
-        unit: "length", "time", ... in LJ units; "" for a number without unit.
-        stored: type in a data set. Half precision, for displacements, has three digits.
-        meaning: one line.
+        layout: names of the axes, such as "T N 3": "T" times, "N" particles, "runs", "types", or a fixed length.
+        unit: "length", "time", ..., in LJ units; "" for a number without a unit.
+        stored: type in a data set. Displacements have half precision, which has three digits.
+        meaning: description of the array in one line.
         negative: whether values below zero are possible.
         memory: type in memory.
-        name: name of the field of System, in files too; filled in by `quantities`.
+        name: name of the field of System and of the array in files; `quantities` sets it.
     """
 
     layout: str
@@ -44,16 +44,16 @@ class Quantity:
 
     @property
     def axes(self) -> tuple[str, ...]:
-        """Names of the axes."""
+        """The names of the axes."""
         return tuple(self.layout.split())
 
     @property
     def shape(self) -> str:
-        """The axes as text, "(T, N)"."""
+        """The axes as text, such as "(T, N)"."""
         return f"({', '.join(self.axes)}{',' if len(self.axes) == 1 else ''})"
 
     def checked(self, owner: str, value: ArrayLike, sizes: Mapping[str, int]) -> NDArray[Any]:
-        """The array as numbers of the right type and shape; `checked` with what the table says of it."""
+        """The array with the type and the shape of this quantity, after the checks of `checked`."""
         return checked(
             f"{owner}: {self.name}",
             value,
@@ -66,11 +66,11 @@ class Quantity:
 
 
 class Label(Quantity):
-    """A result of the runs: one of its axes is "T"; NaN stands for what is unknown."""
+    """A result of the runs. One of its axes is "T", and unknown values are NaN."""
 
     @property
     def axis_of_times(self) -> int:
-        """Which axis is that of the times."""
+        """The index of the axis of the times."""
         return self.axes.index("T")
 
 
@@ -84,19 +84,19 @@ def checked(
     may_miss: bool,
     negative: bool,
 ) -> NDArray[Any]:
-    """The values as an array of these axes; the given array itself where it has the type already.
+    """The values as an array with these axes; the given array itself if it has the right type already.
 
     Args:
-        what: configuration and array, for messages.
-        value: anything numpy takes for an array of numbers.
+        what: names of the configuration and the array, for messages.
+        value: anything that numpy converts to an array of numbers.
         axes: names of the axes.
-        sizes: length by name of the axes that are known; the array itself decides the others.
+        sizes: lengths of the known axes, by name; the other axes may have any length.
         dtype: type in memory.
         may_miss: whether NaN stands for unknown values.
         negative: whether values below zero are possible.
 
     Raises:
-        DataError: not numbers, another shape, values that are infinite or NaN, or negative where they cannot be.
+        DataError: the values are not numbers, have another shape, or are infinite, NaN or negative against the rules.
     """
     array = numbers(what, value, dtype)
     wanted = [sizes.get(axis, int(axis) if axis.isdecimal() else None) for axis in axes]
@@ -104,7 +104,7 @@ def checked(
         shape = ", ".join(axis if size is None else str(size) for axis, size in zip(axes, wanted, strict=True))
         raise DataError(f"{what} has shape {array.shape}, not ({shape}{',' if len(axes) == 1 else ''}).")
     if "runs" in axes and not array.flags.writeable:
-        # Large, and checked already when the System that it comes from was made.
+        # This array is large, and it was checked when its System was made.
         return array
     bad = np.isinf(array) if may_miss else ~np.isfinite(array)
     if np.any(bad):
@@ -115,7 +115,11 @@ def checked(
 
 
 def numbers(what: str, value: ArrayLike, dtype: np.dtype[Any] | None = None) -> NDArray[Any]:
-    """The value as an array of that type, float64 if not given; raises DataError if it holds anything but numbers."""
+    """The value as an array of a type, by default float64.
+
+    Raises:
+        DataError: the value contains anything but numbers.
+    """
     try:
         return np.asarray(value, dtype=np.float64 if dtype is None else dtype)
     except (TypeError, ValueError):
@@ -123,12 +127,12 @@ def numbers(what: str, value: ArrayLike, dtype: np.dtype[Any] | None = None) -> 
 
 
 def read_only(array: NDArray[Any], given: object = None, large: bool = False) -> NDArray[Any]:
-    """The array, not writeable: the same array if it is read-only already or new, else a copy.
+    """A read-only array: the same array if it is new or read-only already, otherwise a copy.
 
     Args:
-        array: any.
-        given: what the array was made from by `numpy.asarray`; None for an array that is new.
-        large: return a view in place of a copy.
+        array: any array.
+        given: the object from which `numpy.asarray` made the array; None if the array is new.
+        large: whether to return a view instead of a copy.
     """
     if not array.flags.writeable:
         return array
@@ -139,7 +143,7 @@ def read_only(array: NDArray[Any], given: object = None, large: bool = False) ->
 
 
 def quantities(owner: type) -> dict[str, Quantity]:
-    """The table of a class: its annotated arrays by name, in the order of the fields."""
+    """The table of a class: the annotated arrays by name, in the order of the fields."""
     table = {}
     for name, hint in get_type_hints(owner, include_extras=True).items():
         for entry in getattr(hint, "__metadata__", ()):

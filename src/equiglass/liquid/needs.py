@@ -1,4 +1,4 @@
-"""What a method needs of a configuration beyond positions, types and box, and how it is supplied."""
+"""The needs of a method beyond positions, types and box, and how to meet them."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
 
 Need = Literal["potential", "inherent"]
-"""The pair potential; the inherent structure, for which the potential is needed too."""
+"""The pair potential, or the inherent structure, which the potential determines."""
 
 
 def lacks(system: System, needs: Collection[Need]) -> list[Need]:
-    """Which of the needs the configuration does not have."""
+    """The needs that the configuration does not meet."""
     has = {"potential": system.potential is not None, "inherent": system.positions_inherent is not None}
     return [need for need in needs if not has[need]]
 
 
 def supplied(system: System, needs: Collection[Need], potential: LennardJones | None = None) -> System:
-    """The configuration with all that is needed; quenched where the inherent structure is missing.
+    """The configuration with everything that is needed. It is quenched if the inherent structure is missing.
 
     Args:
         system: any configuration.
-        needs: what is needed.
-        potential: the pair potential of a configuration that does not know its own.
+        needs: the needs of the method.
+        potential: the pair potential if the configuration has none of its own.
 
     Raises:
-        DataError: the potential is needed and not known.
+        DataError: the potential is needed and unknown.
     """
     missing = lacks(system, needs)
     if not missing:

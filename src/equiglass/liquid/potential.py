@@ -1,4 +1,4 @@
-"""Lennard-Jones mixtures: pair energy, forces, and the energy of every particle.
+"""Lennard-Jones mixtures: the pair energy, the forces, and the energy of every particle.
 
     U_ab(r) = 4 eps_ab [(sigma_ab / r)^12 - (sigma_ab / r)^6]
 
@@ -6,8 +6,8 @@
     shifted         V(r) = U(r) - U(r_cut)
     force-shifted   V(r) = U(r) - U(r_cut) - (r - r_cut) U'(r_cut)
 
-for r < r_cut, a multiple of sigma_ab, and zero beyond. Shifted, the energy is continuous at the cutoff; force-shifted,
-the force too. Masses are 1.
+for r < r_cut, which is a multiple of sigma_ab, and zero beyond. The shifted energy is continuous at the cutoff. The
+force-shifted potential also has a continuous force. All masses are 1.
 """
 
 from __future__ import annotations
@@ -23,15 +23,17 @@ from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import pair_blocks
 
 TRUNCATIONS = ("cut", "shifted", "force-shifted")
-"""What is done at the cutoff: "cut" and "shifted" differ in the energy alone, "force-shifted" in the forces too."""
+"""Treatments of the cutoff. "cut" and "shifted" have the same forces; "force-shifted" has others."""
 
 WCA = 2 ** (1 / 6)
-"""The cutoff at the minimum, which leaves the repulsion alone: Weeks, Chandler and Andersen, J. Chem. Phys. 54, 5237
-(1971), doi 10.1063/1.1674820."""
+"""The cutoff at the minimum, in units of sigma_ab, for a purely repulsive potential.
+
+Source: Weeks, Chandler and Andersen, J. Chem. Phys. 54, 5237 (1971), doi 10.1063/1.1674820.
+"""
 
 
 class PairParameters(NamedTuple):
-    """V(r) = 4 epsilon [(sigma / r)^12 - (sigma / r)^6] - constant - slope r within the cutoff; each (E,)."""
+    """The parameters of E pairs: V(r) = 4 epsilon [(sigma / r)^12 - (sigma / r)^6] - constant - slope r; each (E,)."""
 
     epsilon: Float
     sigma_squared: Float
@@ -42,14 +44,14 @@ class PairParameters(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class LennardJones:
-    """Parameters of a Lennard-Jones mixture of any number of types.
+    """The parameters of a Lennard-Jones mixture of any number of types.
 
     Attributes:
-        name: what the mixture is called, for instance "kob-andersen".
-        epsilon: well depths, nested tuple (n_types, n_types), symmetric.
-        sigma: diameters, the same shape.
-        cutoff: distance, in units of sigma_ab, beyond which the potential is zero; ``WCA`` keeps the repulsion alone.
-        truncation: what is done at the cutoff, "cut", "shifted" or "force-shifted".
+        name: name of the mixture, for instance "kob-andersen".
+        epsilon: well depths, a symmetric nested tuple (n_types, n_types), LJ energy.
+        sigma: diameters, the same shape, LJ length.
+        cutoff: distance beyond which the potential is zero, in units of sigma_ab. ``WCA`` removes the attraction.
+        truncation: treatment of the cutoff: "cut", "shifted" or "force-shifted".
     """
 
     name: str
@@ -59,7 +61,7 @@ class LennardJones:
     truncation: str = "shifted"
 
     def __post_init__(self) -> None:
-        """Check that the tables are square, symmetric and positive, and the cutoff and the truncation."""
+        """Check the tables, which must be square, symmetric and positive, the cutoff and the truncation."""
         for key in ("epsilon", "sigma"):
             table = np.asarray(getattr(self, key), dtype=np.float64)
             if table.ndim != 2 or table.shape[0] != table.shape[1] or not np.allclose(table, table.T):
@@ -82,7 +84,7 @@ class LennardJones:
         return f"LennardJones({self.name!r}, {self.n_types} types, {self.truncation} at {self.cutoff:.4g} sigma)"
 
     def parameters(self) -> str:
-        """All parameters as one text. Digests that name folders are made from it, so it never changes."""
+        """All parameters as one text. The names of some folders contain its digest, so this text must never change."""
         return "LennardJones(" + ", ".join(f"{each.name}={getattr(self, each.name)!r}" for each in fields(self)) + ")"
 
     def __str__(self) -> str:
@@ -90,17 +92,17 @@ class LennardJones:
 
     @property
     def n_types(self) -> int:
-        """Number of particle types."""
+        """The number of particle types."""
         return len(self.epsilon)
 
     @property
     def tables(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """(epsilon, sigma, cutoff distance), each (n_types, n_types)."""
+        """The tables of epsilon, sigma and the cutoff distance, each (n_types, n_types), LJ units."""
         sigma = np.asarray(self.sigma)
         return np.asarray(self.epsilon), sigma, self.cutoff * sigma
 
     def of_pairs(self, first: NDArray[np.integer], second: NDArray[np.integer]) -> PairParameters:
-        """The parameters of pairs of particles of these types, each (E,)."""
+        """The parameters of the pairs of particles with these types, each (E,)."""
         epsilon, sigma, cutoff = self.tables
         power = (sigma / cutoff) ** 6
         constant = slope = np.zeros_like(epsilon)
@@ -118,31 +120,33 @@ KOB_ANDERSEN = LennardJones(
     epsilon=((1.0, 1.5), (1.5, 0.5)),
     sigma=((1.0, 0.8), (0.8, 0.88)),
 )
-"""The 80:20 mixture of Kob and Andersen, Phys. Rev. E 51, 4626 (1995), doi 10.1103/PhysRevE.51.4626."""
+"""The mixture of Kob and Andersen, Phys. Rev. E 51, 4626 (1995), doi 10.1103/PhysRevE.51.4626."""
 
 KOB_ANDERSEN_WCA = replace(KOB_ANDERSEN, name="kob-andersen-wca", cutoff=WCA)
-"""The same without attraction, Berthier and Tarjus, Phys. Rev. Lett. 103, 170601 (2009),
-doi 10.1103/PhysRevLett.103.170601."""
+"""The Kob-Andersen mixture without attraction.
+
+Source: Berthier and Tarjus, Phys. Rev. Lett. 103, 170601 (2009), doi 10.1103/PhysRevLett.103.170601.
+"""
 
 MIXTURES = {mixture.name: mixture for mixture in (KOB_ANDERSEN, KOB_ANDERSEN_WCA)}
-"""The mixtures known by name."""
+"""The mixtures of the package, by name."""
 
 
 def potential_energy(
     positions: NDArray[np.float64], types: NDArray[np.integer], box: NDArray[np.float64], potential: LennardJones
 ) -> NDArray[np.float64]:
-    """E_i = sum_{j != i} V(r_ij): the full sum over neighbours, all images; half of its sum is the total energy.
+    """The potential energy of every particle, the full sum over neighbours and images: E_i = sum_{j != i} V(r_ij).
 
-    The usual energy per particle is therefore half the mean of what is returned.
+    Every pair counts for both of its particles. The total energy per particle is therefore half the mean of E_i.
 
     Args:
         positions: (N, 3), wrapped or not, LJ length units.
-        types: (N,), from 0.
-        box: (3,) edge lengths of the periodic box; may be smaller than the cutoff.
+        types: particle types from 0, (N,).
+        box: (3,) edge lengths of the periodic box, which may be smaller than the cutoff.
         potential: pair potential of these types.
 
     Returns:
-        Energies, LJ units, (N,).
+        E_i, (N,), LJ energy.
     """
     return energy_and_forces(positions, types, box, potential)[0]
 
@@ -150,16 +154,18 @@ def potential_energy(
 def energy_and_forces(
     positions: NDArray[np.float64], types: NDArray[np.integer], box: NDArray[np.float64], potential: LennardJones
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """E_i = sum_{j != i} V(r_ij) and F_i = sum_{j != i} V'(r_ij) (x_j - x_i) / r_ij, all images.
+    """The energies and the forces, sums over neighbours and images.
+
+        E_i = sum_{j != i} V(r_ij),    F_i = sum_{j != i} V'(r_ij) (x_j - x_i) / r_ij
 
     Args:
         positions: (N, 3), wrapped or not, LJ length units.
-        types: (N,), from 0.
-        box: (3,) edge lengths of the periodic box; may be smaller than the cutoff.
+        types: particle types from 0, (N,).
+        box: (3,) edge lengths of the periodic box, which may be smaller than the cutoff.
         potential: pair potential of these types.
 
     Returns:
-        Energies (N,), as in ``potential_energy``, and forces (N, 3), LJ units.
+        E_i, (N,), as in `potential_energy`, and F_i, (N, 3), LJ units.
     """
     types = np.asarray(types)
     n = len(types)
@@ -175,14 +181,14 @@ def energy_and_forces(
 
 
 def pair_energy(squared: Float, parameters: PairParameters) -> Float:
-    """V(r) from r^2, (E,), and the parameters of every pair."""
+    """V(r), (E,), from r^2, (E,), and the parameters of every pair."""
     power = (parameters.sigma_squared / squared) ** 3
     energy = 4 * parameters.epsilon * power * (power - 1) - parameters.constant - parameters.slope * np.sqrt(squared)
     return np.where(squared < parameters.cutoff_squared, energy, 0.0)
 
 
 def pair_force(squared: Float, parameters: PairParameters) -> Float:
-    """-V'(r) / r, positive where the pair repels, from r^2, (E,), and the parameters of every pair."""
+    """-V'(r) / r, (E,), which is positive for a repulsive pair, from r^2, (E,), and the parameters of every pair."""
     power = parameters.sigma_squared / squared
     power = power * power * power
     force = 2 * power
@@ -192,6 +198,6 @@ def pair_force(squared: Float, parameters: PairParameters) -> Float:
     force /= squared
     force *= 24
     force += parameters.slope / np.sqrt(squared)
-    # A product, not a choice: it is the quicker, and the force within the cutoff keeps its NaN.
+    # A product is faster than a choice, and it preserves a NaN within the cutoff.
     force *= squared < parameters.cutoff_squared
     return force

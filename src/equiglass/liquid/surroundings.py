@@ -11,10 +11,10 @@ from equiglass.liquid.neighbors import pair_blocks, spatial_order, wrap
 from equiglass.liquid.system import Structure, System
 
 AVERAGING_RADIUS = 2.1
-"""r_c of the averages, LJ length."""
+"""The radius r_c of the averages, LJ length."""
 
 Average = Callable[[Float], Float]
-"""Takes values (N, F) and returns their averages over the neighbourhood of every particle, (N, F)."""
+"""A function from values, (N, F), to their averages over the neighbourhood of every particle, (N, F)."""
 
 
 def neighbourhood_averages(
@@ -22,20 +22,20 @@ def neighbourhood_averages(
 ) -> Float:
     """Averages over a neighbourhood that grows with every generation.
 
-        X_i^(n) = sum_j exp(-r_ij / r_c) X_j^(n-1) / sum_j exp(-r_ij / r_c),   r_ij < r_c, i included
+        X_i^(n) = sum_j exp(-r_ij / r_c) X_j^(n-1) / sum_j exp(-r_ij / r_c),   r_ij < r_c, j = i included
 
     Args:
         system: the configuration.
-        values: X^(0), (N, F).
+        values: the quantity X^(0), (N, F).
         generations: number of generations.
-        radius: r_c, LJ length.
-        structure: positions that define the neighbourhoods.
+        radius: radius r_c, LJ length.
+        structure: positions that define the neighbourhoods, "thermal" or "inherent".
 
     Returns:
-        X^(0), X^(1), ... side by side, (N, (generations + 1) F).
+        X^(0), X^(1), ... in adjacent columns, (N, (generations + 1) F).
 
     Raises:
-        DataError: no inherent structure is there.
+        DataError: the system has no inherent structure.
 
     Source: E. Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), doi 10.1103/PhysRevLett.127.088007.
     """
@@ -44,12 +44,14 @@ def neighbourhood_averages(
 
 
 def averaging(positions: Float, box: Float, radius: float) -> Average:
-    """One generation of `neighbourhood_averages`: X -> sum_j exp(-r_ij / r_c) X_j / sum_j exp(-r_ij / r_c).
+    """The function that computes one generation of `neighbourhood_averages`.
+
+        X -> sum_j exp(-r_ij / r_c) X_j / sum_j exp(-r_ij / r_c)
 
     Args:
         positions: (N, 3), wrapped or not, LJ length.
         box: (3,) edge lengths of the periodic box.
-        radius: r_c, LJ length.
+        radius: radius r_c, LJ length.
     """
     from scipy.sparse import csr_array
 
@@ -70,7 +72,7 @@ def averaging(positions: Float, box: Float, radius: float) -> Average:
 
 
 def generations_of(values: Float, average: Average, generations: int) -> Float:
-    """Values, their averages, the averages of these, ... side by side, (N, (generations + 1) F)."""
+    """The values, their averages, the averages of these, ... in adjacent columns, (N, (generations + 1) F)."""
     averages = [values]
     for _ in range(generations):
         averages.append(average(averages[-1]))
@@ -78,11 +80,14 @@ def generations_of(values: Float, average: Average, generations: int) -> Float:
 
 
 def sum_of_generations(terms: Iterable[Float], average: Average) -> Float:
-    """sum_n A^n X_n, A the average, by Horner's rule.
+    """The sum of averages sum_n A^n X_n by Horner's rule; A is the average.
 
     Args:
-        terms: X_n, each (N, F), the last generation first.
-        average: over a neighbourhood.
+        terms: the terms X_n, each (N, F), the last generation first.
+        average: the average A over a neighbourhood.
+
+    Returns:
+        The sum, (N, F).
     """
     remaining = iter(terms)
     total = next(remaining)

@@ -1,4 +1,4 @@
-"""The central object: one configuration of particles in a periodic box, with what is known about it."""
+"""The central object: one configuration of particles in a periodic box, with its labels."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ Structure = Literal["thermal", "inherent"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class System:
-    """A configuration with its labels. All arrays are read-only; `dataclasses.replace` makes a changed one.
+    """A configuration with its labels. All arrays are read-only; `dataclasses.replace` makes a changed copy.
 
-    `QUANTITIES` and `LABELS` give the axes, the unit and the meaning of every array.
+    `QUANTITIES` and `LABELS` give the axes, the unit and the meaning of every array. All units are LJ units.
 
     Attributes:
         positions: thermal positions, (N, 3), wrapped into the box.
         types: particle types from 0, (N,).
         box: edge lengths of the periodic box, (3,).
-        name: what to call this configuration in messages and files.
-        temperature: in LJ units.
-        potential: the pair potential, where known.
-        positions_inherent: inherent-structure positions, (N, 3), nearest images to ``positions``.
-        time_labels: T names of times.
-        times: T values of times, ascending, LJ units.
+        name: name of the configuration in messages and files.
+        temperature: temperature, or None if it is unknown.
+        potential: pair potential, or None if it is unknown.
+        positions_inherent: positions of the inherent structure, (N, 3), as the images nearest to ``positions``.
+        time_labels: labels of the T times.
+        times: values of the T times, ascending.
         propensity: mean over runs of |r(t) - r(0)|, (T, N); NaN where unknown.
         replica_variance: unbiased variance over runs of |r(t) - r(0)|, (T, N).
         propensity_halves: propensity over two disjoint halves of the runs, (2, T, N).
         mean_displacement: mean over runs of r(t) - r(0), (T, N, 3).
         replica_displacements: r(t) - r(0) of every run, (T, runs, N, 3).
-        self_scattering: F_s(7.25, t) of every type, mean over runs and particles, (T, types).
-        run_temperature: kinetic temperature at that time, mean over runs, (T,).
-        energy_drift: largest change of the total energy per particle since the start of any run, (T,).
-        momentum: largest momentum per particle of any run until that time, (T,).
+        self_scattering: F_s(7.25, t) of every type, the mean over runs and particles, (T, types).
+        run_temperature: kinetic temperature, the mean over runs, (T,).
+        energy_drift: change of the total energy per particle since the start, the largest over runs, (T,).
+        momentum: momentum per particle, the largest over runs, (T,).
         runs: number of iso-configurational runs behind the propensity.
-        predictions: published or computed predictions by name, each (T, N).
+        predictions: published or computed predictions, each (T, N), by name.
         failures: statements of the physics checks that the configuration or its data set failed.
-        equilibrated: whether the trajectory it comes from shows no sign of ageing; None where that is not known.
-        provenance: where this comes from, as text by key; nothing is decided by it.
+        equilibrated: whether its trajectory shows no sign of ageing; None if that is unknown.
+        provenance: origin of the configuration, as text by key. No code depends on it.
     """
 
     positions: Annotated[Float, Quantity("N 3", "length", "f8", "thermal positions, wrapped or not")]
@@ -93,7 +93,11 @@ class System:
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check shapes and values, wrap the positions; raises DataError naming the field that is wrong."""
+        """Check shapes and values, and wrap the positions.
+
+        Raises:
+            DataError: a field is wrong; the message names it.
+        """
         positions = self._checked("positions", {})
         n = len(positions)
         if n == 0:
@@ -152,8 +156,7 @@ class System:
         n_times = len(self.time_labels)
         if times.shape != (n_times,) or not np.all(np.isfinite(times)) or np.any(np.diff(times) <= 0):
             raise DataError(
-                f"{self.name}: times must be {n_times} ascending values, one for each label {self.time_labels}; "
-                f"got {times}."
+                f"{self.name}: times must be {n_times} ascending values, one per label {self.time_labels}; got {times}."
             )
         if len(set(self.time_labels)) != n_times:
             raise DataError(f"{self.name}: a time label occurs twice in {self.time_labels}.")
@@ -171,12 +174,14 @@ class System:
         return read_only(values, given)
 
     def _check_reach(self, key: str, positions: Float, box: Float) -> None:
-        """Refuse positions so far away that wrapping them leaves no digits."""
+        """Refuse positions that are so far away that wrapping would leave no digits."""
         if np.any(np.abs(positions) > 1e6 * box):
-            raise DataError(f"{self.name}: {key} lie more than a million boxes away from the origin.")
+            raise DataError(
+                f"{self.name}: {key} lie more than a million box lengths away from the origin; check the units."
+            )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a copy from another process, arrays read-only again, which pickle forgets."""
+        """Restore a copy from another process. Pickle forgets that the arrays are read-only."""
         self.__dict__.update(state)
         for value in (*state.values(), *self.predictions.values()):
             if isinstance(value, np.ndarray):
@@ -194,29 +199,29 @@ class System:
 
     @property
     def n_particles(self) -> int:
-        """N."""
+        """The number of particles N."""
         return len(self.types)
 
     @property
     def n_types(self) -> int:
-        """Number of particle types: the highest that occurs, plus one."""
+        """The number of particle types: the highest type that occurs, plus one."""
         return int(self.types.max()) + 1
 
     @property
     def density(self) -> float:
-        """Number density N / V."""
+        """The number density N / V, LJ units."""
         return float(self.n_particles / np.prod(self.box))
 
     @property
     def composition(self) -> Float:
-        """Share of every type, (n_types,)."""
+        """The share of every type, (n_types,)."""
         return np.bincount(self.types) / self.n_particles
 
     def positions_in(self, structure: Structure) -> Float:
-        """Thermal or inherent positions, (N, 3).
+        """The thermal or inherent positions, (N, 3), LJ length.
 
         Raises:
-            DataError: inherent positions are asked for and not there.
+            DataError: the configuration has no inherent structure.
         """
         if structure == "thermal":
             return self.positions
@@ -225,23 +230,23 @@ class System:
         return self.positions_inherent
 
     def row(self, label: str) -> int:
-        """Row of the time with that label.
+        """The row index of the time with a label.
 
         Raises:
-            DataError: no such label here.
+            DataError: the configuration has no such label.
         """
         if label not in self.time_labels:
-            raise DataError(f"{self.name}: no time labelled {label!r}; there are {list(self.time_labels)}.")
+            raise DataError(f"{self.name}: no time is labelled {label!r}; there are {list(self.time_labels)}.")
         return self.time_labels.index(label)
 
 
 QUANTITIES = quantities(System)
-"""All arrays of a configuration by name."""
+"""All arrays of a configuration, by name."""
 
 LABELS = {name: each for name, each in QUANTITIES.items() if isinstance(each, Label)}
-"""The arrays that the runs give, with an axis of times."""
+"""The arrays that result from the runs, by name. They have an axis of times."""
 
 
 def type_name(index: int) -> str:
-    """A, B, C, ... for types 0, 1, 2, ..."""
+    """The name of a type: A, B, C, ... for types 0, 1, 2, ..."""
     return chr(ord("A") + index) if index < 26 else f"T{index}"

@@ -1,4 +1,4 @@
-"""The features of an edge: spherical harmonics of its direction, radial basis of its length."""
+"""The features of an edge: the spherical harmonics of its direction and the radial basis of its length."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ from equiglass.model.radial import radial_basis
 
 
 def edges_of(graph: Graph, architecture: Architecture, first: int = 0, last: int | None = None) -> Edges:
-    """The edges that the nodes from ``first`` up to ``last`` receive, as the convolution takes them.
+    """The edges that the nodes ``first`` to ``last`` receive, with the features that the convolution needs.
 
-    Harmonics are those of e3nn with "component" normalisation: |Y^l|^2 = 2 l + 1.
+    The spherical harmonics are those of e3nn with "component" normalisation, |Y^l|^2 = 2 l + 1.
+
+    Args:
+        graph: the graph.
+        architecture: hyper-parameters that define the features.
+        first: index of the first node.
+        last: index after the last node; None for all nodes from ``first``.
     """
     a = architecture
     last = graph.n_nodes if last is None else last
-    # For the whole graph no number is read back: reading waits for a GPU.
+    # For the whole graph no number is read back, since reading waits for the GPU.
     begin = int(graph.row_start[first]) if first else 0
     end = int(graph.row_start[last]) if last < graph.n_nodes else graph.n_edges
     vectors = graph.vectors[begin:end]

@@ -1,9 +1,8 @@
-"""The input graph: a directed edge i <- j for every pair of particles closer than the cutoff, images included.
+"""The input graph: a directed edge i <- j for every pair of particles within the cutoff, images included.
 
-Conventions: edges are sorted by receiver i and carry ``a_ij = x_j - x_i`` (see :mod:`equiglass.liquid.neighbors`);
-``row_start[i] : row_start[i + 1]`` are the edges that node i receives. The nodes are the particles in the order of a
-curve through space, so that neighbours are near one another in memory too. A batch of configurations is one graph
-whose parts do not touch.
+Edges have the vector ``a_ij = x_j - x_i`` (see :mod:`equiglass.liquid.neighbors`) and are sorted by receiver i. Node i
+receives the edges ``row_start[i]`` to ``row_start[i + 1]``. The nodes are the particles in the order of a curve through
+space, so that neighbours are close in memory. A batch of configurations is one graph with disconnected parts.
 """
 
 from __future__ import annotations
@@ -23,18 +22,17 @@ from equiglass.liquid.system import Structure, System
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes, directed edges, types and node inputs.
+    """The nodes with types and inputs, and the directed edges.
 
     Attributes:
-        row_start: first edge of every node, int64, (N + 1,).
-        receivers: i of every edge, int64, (E,), ascending.
-        senders: j of every edge, int64, (E,).
-        vectors: a_ij, (E, 3).
+        row_start: index of the first edge of every node, int64, (N + 1,).
+        receivers: index i of every edge, ascending, int64, (E,).
+        senders: index j of every edge, int64, (E,).
+        vectors: a_ij, (E, 3), LJ length.
         types: particle type of every node, int64, (N,).
-        inputs: node inputs by degree l, each (N, 2 l + 1, channels); the scalars begin with the one-hot of the type.
-            Components are in the order of e3nn: x, y, z for l = 1. Parity is (-1)^l: these are tensors, not
-            pseudotensors.
-        nodes: the node of every particle, int64, (N,): ``x[nodes]`` brings values of nodes into the particles' order.
+        inputs: node inputs by degree l, each (N, 2 l + 1, channels). The scalars begin with the one-hot of the type.
+            Components have the order of e3nn (x, y, z for l = 1) and parity (-1)^l: there are no pseudotensors.
+        nodes: node of every particle, int64, (N,). ``x[nodes]`` sorts values of nodes in the order of the particles.
     """
 
     row_start: Tensor
@@ -47,21 +45,21 @@ class Graph:
 
     @property
     def n_nodes(self) -> int:
-        """N."""
+        """The number of nodes N."""
         return len(self.types)
 
     @property
     def n_edges(self) -> int:
-        """E."""
+        """The number of edges E."""
         return len(self.senders)
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """Channels of the node inputs by degree."""
+        """The numbers of channels of the node inputs, by degree."""
         return tuple(x.shape[2] for x in self.inputs)
 
     def to(self, where: torch.dtype | torch.device) -> Graph:
-        """The graph with its real numbers in another precision, or on another device."""
+        """The graph with another precision of its real numbers, or on another device."""
         inputs = tuple(x.to(where) for x in self.inputs)
         if isinstance(where, torch.dtype):
             return replace(self, vectors=self.vectors.to(where), inputs=inputs)
@@ -69,10 +67,10 @@ class Graph:
         return Graph(inputs=inputs, **others)
 
     def mirrored(self, sign: float | Tensor = -1.0) -> Graph:
-        """The graph of the configuration inverted at a point: its mirror image, up to a rotation.
+        """The graph of the configuration after an inversion at a point, which is its mirror image up to a rotation.
 
         Args:
-            sign: -1; or +1, which changes nothing.
+            sign: -1 for the inversion; +1 changes nothing.
         """
         inputs = tuple(x * sign if l % 2 else x for l, x in enumerate(self.inputs))
         return replace(self, vectors=self.vectors * sign, inputs=inputs)
@@ -86,18 +84,18 @@ def build_graph(
     inputs: Mapping[int, Float] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Graph:
-    """Graph of one configuration.
+    """The graph of one configuration.
 
     Args:
         system: the configuration.
-        cutoff: d_c, the length that edges stay below, LJ length.
-        structure: the positions that make the graph.
-        n_types: length of the one-hot; by default the number of types in ``system``.
+        cutoff: upper limit d_c of the length of edges, LJ length.
+        structure: positions that define the graph, "thermal" or "inherent".
+        n_types: length of the one-hot of the type, by default the number of types in ``system``.
         inputs: node inputs by degree l without the one-hot of the type, each (N, 2 l + 1, channels).
         dtype: precision of the real numbers.
 
     Raises:
-        DataError: there is no inherent structure, or a node input has another shape.
+        DataError: the system has no inherent structure, or a node input has another shape.
     """
     positions = wrap(system.positions_in(structure), system.box)
     particles = spatial_order(positions, system.box, cutoff)
@@ -121,7 +119,7 @@ def build_graph(
 
 
 def _node_inputs(system: System, n_types: int | None, given: Mapping[int, Float]) -> list[Float]:
-    """The one-hot of the type and the given inputs, by degree; degrees between them have no channels."""
+    """The one-hot of the type and the given inputs, by degree. A degree without inputs has no channels."""
     n = system.n_particles
     for degree, x in given.items():
         if x.ndim != 3 or x.shape[:2] != (n, 2 * degree + 1):
@@ -135,7 +133,7 @@ def _node_inputs(system: System, n_types: int | None, given: Mapping[int, Float]
 
 
 def batch(graphs: Sequence[Graph]) -> Graph:
-    """Several graphs as one whose parts do not touch, nodes and edges in the order given."""
+    """One graph with several graphs as disconnected parts. Nodes and edges have the order of the graphs."""
     nodes = np.cumsum([0] + [g.n_nodes for g in graphs])
     edges = np.cumsum([0] + [g.n_edges for g in graphs])
     row_start = [g.row_start[:-1] + int(e) for g, e in zip(graphs, edges, strict=False)]

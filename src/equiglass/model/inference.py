@@ -1,4 +1,4 @@
-"""Convolution and batch norm in evaluation: the norm is folded into the mixing, and the nodes are taken in parts."""
+"""The convolution and the batch norm in evaluation. The mixing includes the norm, and the nodes come in parts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from equiglass.model.graph import Graph
 from equiglass.model.norm import EquivariantBatchNorm
 
 EDGES_AT_ONCE = 1_000_000
+"""The default number of edges per part."""
 
 
 class EdgesInParts:
-    """The edges of consecutive runs of nodes, so that memory does not grow with the number of edges.
+    """The edges of consecutive nodes in parts, so that memory does not grow with the number of edges.
 
-    With gradient there is one part: its edges are stored for the gradient anyway.
+    With gradients there is only one part, because the gradient needs all edges in memory.
     """
 
     def __init__(self, graph: Graph, architecture: Architecture, edges_at_once: int = EDGES_AT_ONCE) -> None:
@@ -31,7 +32,7 @@ class EdgesInParts:
         self.whole = edges_of(graph, architecture) if len(self.starts) == 2 else None
 
     def __iter__(self) -> Iterator[Edges]:
-        """Part by part; several parts are computed anew every time."""
+        """Iterate over the parts. If there are several, every iteration computes them again."""
         if self.whole is not None:
             yield self.whole
             return
@@ -42,7 +43,7 @@ class EdgesInParts:
 def normed_convolution(
     convolution: Convolution, norm: nn.Module, h: Tensor | None, inputs: Sequence[Tensor], edges: EdgesInParts
 ) -> Tensor:
-    """BN(conv(h, inputs)) with running averages, (N, (l_max + 1)^2, C)."""
+    """BN(conv(h, inputs)) with the running averages of the batch norm, (N, (l_max + 1)^2, C)."""
     mixing, shift = list(convolution.mixing), None
     if isinstance(norm, EquivariantBatchNorm):
         mixing, shift = norm.fold(mixing)

@@ -1,11 +1,14 @@
-"""The network: convolutions with residual sums, invariants, one linear read-out per time and type (eqs 18-23).
+"""The network: convolutions with residual sums, invariants, and one linear read-out per time and type (eqs 18-23).
 
     h_1 = W x + BN(conv(x)),   h_{k+1} = h_k + BN(conv(h_k, x)),   m_i(t) = w_{t, type(i)} . |h_i|
 
-x are the node inputs of degree up to l_max. W x is a self-interaction, a linear map of the particle's own inputs: a
-convolution shows them to the neighbours alone. It is there where a node input has a degree of 1 or higher.
+x are the node inputs with degrees up to l_max. W x is a self-interaction, a linear map of the inputs of the particle
+itself, because a convolution passes them only to the neighbours. Networks with a node input of degree 1 or higher have
+a self-interaction.
 
-``|h|``, "the representation", holds the l = 0 channels as they are and the norm over m of every other channel (eq. 23).
+The representation ``|h|`` contains the l = 0 channels unchanged, and the norm over m of every other channel (eq. 23).
+
+Source: Pezzicoli, Charpiat, Landes, SciPost Phys. 2024, arXiv 2211.03226.
 """
 
 from __future__ import annotations
@@ -26,15 +29,15 @@ from equiglass.model.norm import EquivariantBatchNorm
 
 
 class Network(nn.Module):
-    """From a graph to the standardised target at every time."""
+    """The network, which maps a graph to the standardised target at every time."""
 
     def __init__(self, architecture: Architecture, inputs: Sequence[int], n_types: int, n_times: int) -> None:
-        """Draw the weights from torch's generator.
+        """Draw the weights from the random generator of torch.
 
         Args:
             architecture: the hyper-parameters.
-            inputs: channels of the node inputs by degree, the one-hot of the type included; degrees above l_max do
-                not enter.
+            inputs: numbers of channels of the node inputs by degree, including the one-hot of the type. Degrees above
+                l_max are ignored.
             n_types: number of particle types.
             n_times: number of times.
         """
@@ -57,16 +60,16 @@ class Network(nn.Module):
         self.decoder = nn.Parameter(torch.randn(n_types, n_times, width) * a.advanced.prior_scale / width**0.5)
 
     def forward(self, graph: Graph) -> Tensor:
-        """Standardised target of every particle at every time, (N, T)."""
+        """The standardised target of every particle at every time, (N, T)."""
         every_type = torch.einsum("nf,stf->nst", self.representation(graph), self.decoder)
         return every_type[torch.arange(graph.n_nodes, device=every_type.device), graph.types[graph.nodes]]
 
     def representation(self, graph: Graph, edges_at_once: int = inference.EDGES_AT_ONCE) -> Tensor:
-        """|h| of every particle, (N, (l_max + 1) * channels), degree by degree.
+        """The representation |h| of every particle, (N, (l_max + 1) * channels), by degree.
 
         Args:
-            graph: the input.
-            edges_at_once: in evaluation without gradient the nodes are taken in parts of so many edges.
+            graph: the input graph.
+            edges_at_once: number of edges per part in evaluation without gradients.
         """
         a, inputs = self.architecture, graph.inputs[: len(self.entering)]
         layers = [
@@ -85,7 +88,7 @@ class Network(nn.Module):
         return invariants(h, a.l_max)[graph.nodes]
 
     def self_interaction(self, inputs: Sequence[Tensor]) -> Tensor | None:
-        """W x of every node, (N, (l_max + 1)^2, C); None where the network has none."""
+        """The self-interaction W x of every node, (N, (l_max + 1)^2, C); None if the network has none."""
         if not self.own:
             return None
         a, parts = self.architecture, [x @ w for x, w in zip(inputs, self.own, strict=True)]
@@ -94,9 +97,12 @@ class Network(nn.Module):
 
 
 def invariants(h: Tensor, l_max: int) -> Tensor:
-    """(N, (l_max + 1)^2, C) to (N, (l_max + 1) * C): l = 0 as it is, the norm over m of the rest (eq. 23)."""
+    """The invariants |h|, (N, (l_max + 1) * C), of the field h, (N, (l_max + 1)^2, C), by eq. 23.
+
+    The l = 0 channels are unchanged. Every other channel becomes its norm over m.
+    """
     squares = h[:, 1:] ** 2
     sums = [squares[:, l * l - 1 : (l + 1) ** 2 - 1].sum(1) for l in range(1, l_max + 1)]
-    # The norm has no gradient at 0; 0 is taken for it.
+    # The norm has no gradient at 0, where the gradient is set to 0.
     norms = [torch.where(s > 0, torch.where(s > 0, s, 1.0).sqrt(), 0.0) for s in sums]
     return torch.cat([h[:, 0], *norms], dim=1)

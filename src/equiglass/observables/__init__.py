@@ -1,8 +1,8 @@
-"""Observables of configurations, with the propensity measured or predicted.
+"""Observables of configurations, from the measured or the predicted propensity.
 
-Each observable takes systems, and chooses particles by type and times by label: ``chi4(systems, label="7", type="A")``.
-Functions named after their arrays (``chi4_of_fields``, ``pair_sums``) do the same for numpy arrays. Lengths, times and
-wave numbers are in LJ units. Averages over configurations have a value and a bootstrap error.
+Every observable takes systems, a type of particles and the label of a time: ``chi4(systems, label="7", type="A")``.
+The functions that are named after their arrays (``chi4_of_fields``, ``pair_sums``) take numpy arrays. Lengths, times
+and wave numbers are in LJ units. Averages over configurations have a value and a bootstrap error.
 """
 
 from equiglass.observables.ceiling import ceiling_of_halves, ceilings_of_noise, noise_ceiling, noise_ceiling_of_halves

@@ -1,7 +1,7 @@
-"""How well a field can be predicted: the noise ceiling of the correlation, from the spread over runs.
+"""The noise ceiling: the highest correlation that a prediction can reach, from the spread over runs.
 
-`noise_ceiling` and `noise_ceiling_of_halves` take systems. The array forms below them see one particle type at one
-time; NaN marks a value that is not known.
+`noise_ceiling` and `noise_ceiling_of_halves` take systems. The array forms below them take fields of one particle type
+at one time, where NaN is an unknown value.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from equiglass.observables.selection import ParticleType, labelled, masks_of
 
 
 def noise_ceiling(systems: Sequence[System], label: str = "7", type: ParticleType = "A") -> Score:
-    """rho_max = sqrt(1 - <s_i^2> / (M Var p)): the correlation of the measured propensity with the exact one.
+    """The correlation of the measured propensity with the exact one: rho_max = sqrt(1 - <s_i^2> / (M Var p)).
 
-    The measured propensity p_i is a mean over M runs, so it carries a noise of variance s_i^2 / M. No prediction from
-    structure can be expected to correlate with it better than the exact propensity does.
+    The measured propensity p_i is a mean over M runs, so it has a noise of variance s_i^2 / M. No prediction from the
+    structure can correlate with it better, on average, than the exact propensity does.
 
     Args:
-        systems: configurations with the propensity, its variance s_i^2 over runs, and the number M of runs.
-        label: of the time.
-        type: of the particles, "A" or 0.
+        systems: configurations with the propensity, the variance s_i^2 over runs, and the number M of runs.
+        label: label of the time.
+        type: type of the particles, "A" or 0.
 
     Returns:
-        The ceiling in both conventions. It is NaN where it is undefined: fewer than two particles, or Var p zero or
-        below the noise.
+        The ceiling in both conventions. It is NaN where it is undefined: for fewer than two particles, or if Var p is
+        zero or less than the noise.
 
     Raises:
-        DataError: a configuration lacks the type, the time or the variance, or has fewer than two runs.
+        DataError: a configuration has no such type, time or variance, or has fewer than two runs.
     """
     truth, noise = [], []
     for system, mask in zip(systems, masks_of(systems, type), strict=True):
@@ -47,18 +47,18 @@ def noise_ceiling(systems: Sequence[System], label: str = "7", type: ParticleTyp
 
 
 def noise_ceiling_of_halves(systems: Sequence[System], label: str = "7", type: ParticleType = "A") -> Score:
-    """rho_max = sqrt(2 r / (1 + r)), with r the correlation between the propensities of two halves of the runs.
+    """The ceiling rho_max = sqrt(2 r / (1 + r)), where r correlates the propensities of two halves of the runs.
 
     Args:
         systems: configurations with ``propensity_halves``.
-        label: of the time.
-        type: of the particles, "A" or 0.
+        label: label of the time.
+        type: type of the particles, "A" or 0.
 
     Returns:
         The ceiling in both conventions; see `ceiling_of_halves`.
 
     Raises:
-        DataError: a configuration lacks the type, the time or the halves.
+        DataError: a configuration has no such type, time or halves.
     """
     masks = masks_of(systems, type)
     halves = [labelled(s, "propensity_halves", label)[:, mask] for s, mask in zip(systems, masks, strict=True)]
@@ -68,11 +68,11 @@ def noise_ceiling_of_halves(systems: Sequence[System], label: str = "7", type: P
 
 
 def ceilings_of_noise(truth: Sequence[ArrayLike], noise: Sequence[ArrayLike]) -> Score:
-    """rho_max = sqrt(1 - <noise_i> / Var(truth)) over configurations, in both conventions.
+    """The ceiling rho_max = sqrt(1 - <noise_i> / Var(truth)) over configurations, in both conventions.
 
     Args:
-        truth: the measured values, one array per configuration; NaN where unknown.
-        noise: variance of the error of each value, the same shapes; s_i^2 / M for a propensity.
+        truth: measured values, one array per configuration; NaN where unknown.
+        noise: variance of the error of every value, the same shapes. It is s_i^2 / M for a propensity.
 
     Returns:
         The ceiling; NaN where it is undefined.
@@ -86,13 +86,13 @@ def ceilings_of_noise(truth: Sequence[ArrayLike], noise: Sequence[ArrayLike]) ->
 
 
 def ceiling_of_halves(half1: ArrayLike, half2: ArrayLike) -> float:
-    """rho_max = sqrt(2 r / (1 + r)), with r the correlation between two disjoint halves of the runs.
+    """The ceiling rho_max = sqrt(2 r / (1 + r)), where r correlates two disjoint halves of the runs.
 
-    The reliability of the mean of both halves is 2 r / (1 + r) (Spearman-Brown).
+    The reliability of the mean of both halves is 2 r / (1 + r), by the formula of Spearman and Brown.
 
     Args:
         half1: propensity over one half of the runs, any shape; NaN where unknown.
-        half2: over the other half, the same shape.
+        half2: propensity over the other half, the same shape.
 
     Returns:
         The ceiling; NaN where r is undefined or negative.

@@ -1,4 +1,4 @@
-"""Crystalline order, from the bonds of every particle to its neighbours."""
+"""Crystalline order, from the bonds between every particle and its neighbours."""
 
 from __future__ import annotations
 
@@ -10,43 +10,45 @@ from equiglass.liquid.neighbors import minimum_image, wrap
 from equiglass.liquid.system import Structure, System
 
 NEIGHBOURS = 12
-"""Number of nearest neighbours per particle."""
+"""The number of nearest neighbours per particle."""
 
 SOLID_BOND = 0.7
-"""The bond between two neighbours is solid-like if the scalar product of their q6 exceeds this."""
+"""The scalar product of the q6 of two neighbours above which their bond is solid-like."""
 
 SOLID_BONDS = 7
-"""A particle with this many solid-like bonds is crystal-like."""
+"""The smallest number of solid-like bonds of a crystal-like particle."""
 
 
 def crystal_like(system: System, structure: Structure = "thermal") -> NDArray[np.bool_]:
-    """Whether the neighbourhood of each particle is crystalline, (N,); see `crystal_like_of_positions`.
+    """Whether each particle is crystal-like, (N,); see `crystal_like_of_positions`.
 
     Args:
-        system: a configuration.
-        structure: "thermal" positions, or those of the "inherent" structure.
+        system: the configuration.
+        structure: "thermal" or "inherent" positions.
 
     Raises:
-        DataError: fewer than 13 particles, or no inherent structure.
+        DataError: the system has fewer than 13 particles, or no inherent structure.
     """
     return crystal_like_of_positions(system.positions_in(structure), system.box)
 
 
 def crystal_like_of_positions(positions: ArrayLike, box: ArrayLike) -> NDArray[np.bool_]:
-    """Re q6(i) . q6(j)* > 0.7 for 7 or more of the 12 nearest neighbours j; q6m(i) = <Y6m(r_ij)>_j, normalised.
+    """Whether each particle is crystal-like: it has 7 or more solid-like bonds to its 12 nearest neighbours j.
 
-    All particles count as one type. In the Kob-Andersen liquid 0 to 0.5 % of the particles are crystal-like; in fcc
-    and bcc crystals all are.
+        Re q6(i) . q6(j)* > 0.7    (solid-like bond),    q6m(i) = <Y6m(r_ij)>_j,  normalised
+
+    All particles count as one type. In the Kob-Andersen liquid, 0 to 0.5 % of the particles are crystal-like. In fcc
+    and bcc crystals all particles are.
 
     Args:
-        positions: (N, 3), wrapped or not, LJ length units.
+        positions: (N, 3), wrapped or not, LJ length.
         box: (3,) edge lengths of the periodic box.
 
     Returns:
-        Whether the neighbourhood of each particle is crystalline, (N,).
+        Whether each particle is crystal-like, (N,).
 
     Raises:
-        DataError: fewer than 13 particles.
+        DataError: there are fewer than 13 particles.
 
     Source: ten Wolde, Ruiz-Montero and Frenkel, J. Chem. Phys. 104, 9932 (1996), doi 10.1063/1.471721; a fixed number
     of neighbours as in Russo and Tanaka, Sci. Rep. 2, 505 (2012), doi 10.1038/srep00505.

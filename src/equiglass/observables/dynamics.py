@@ -1,7 +1,6 @@
-"""How far the particles move: self intermediate scattering function and mean squared displacement of one type.
+"""The self-intermediate scattering function and the mean squared displacement of one particle type.
 
-`self_scattering` and `mean_squared_displacement` take systems. The functions of displacements and of times below them
-take arrays.
+`self_scattering` and `mean_squared_displacement` take systems. The functions below them take arrays.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ class OverTime(NamedTuple):
     """A function of time and its standard error over configurations.
 
     Attributes:
-        labels: of the T times that every configuration knows.
-        times: their values, mean over configurations, (T,), LJ time.
-        value: (T,).
+        labels: labels of the T times where the function is known in every configuration.
+        times: values of these times, the mean over configurations, (T,), LJ time.
+        value: values of the function, (T,).
         error: bootstrap standard error, (T,); NaN for a single configuration.
     """
 
@@ -38,19 +37,21 @@ class OverTime(NamedTuple):
 
 
 def self_scattering(systems: Iterable[System], type: ParticleType = "A", k: float = WAVE_NUMBER) -> OverTime:
-    """F_s(k, t) = < (1/N) sum_i sin(k |dr_i|) / (k |dr_i|) >, the isotropic average of exp(i k . dr_i).
+    """The self-intermediate scattering function F_s(k, t) = < (1/N) sum_i sin(k |dr_i|) / (k |dr_i|) >.
+
+    This is the isotropic average of exp(i k . dr_i).
 
     Args:
-        systems: configurations with ``replica_displacements``; for k = 7.25, ``self_scattering`` is enough. May be an
-            iterator, so that one configuration at a time is in memory.
-        type: of the particles, "A" or 0.
+        systems: configurations with ``replica_displacements``, or for k = 7.25 with ``self_scattering``. An iterator
+            needs the memory of one configuration only.
+        type: type of the particles, "A" or 0.
         k: wave number, inverse LJ length.
 
     Returns:
-        Mean over particles, runs and configurations, at the times where every configuration knows it.
+        The mean over particles, runs and configurations, at the times where F_s is known in every configuration.
 
     Raises:
-        DataError: no configuration, a type that is absent, or no time where F_s is known in all configurations.
+        DataError: there is no configuration, the type is absent, or F_s is known at no time in all configurations.
     """
 
     def of(system: System) -> Float | None:
@@ -59,7 +60,7 @@ def self_scattering(systems: Iterable[System], type: ParticleType = "A", k: floa
             return system.self_scattering[:, kind]
         if system.replica_displacements is None:
             return None
-        # Time by time: the displacements may be large, and in single precision.
+        # One time after another, since the displacements may be large and are in single precision.
         return np.array(
             [_of_particles(dr[:, mask].astype(np.float64), k).mean() for dr in system.replica_displacements]
         )
@@ -68,18 +69,18 @@ def self_scattering(systems: Iterable[System], type: ParticleType = "A", k: floa
 
 
 def mean_squared_displacement(systems: Iterable[System], type: ParticleType = "A") -> OverTime:
-    """MSD(t) = < (1/N) sum_i |dr_i|^2 >, LJ length squared.
+    """The mean squared displacement MSD(t) = < (1/N) sum_i |dr_i|^2 >, LJ length squared.
 
     Args:
         systems: configurations with the propensity, its variance over runs and the number of runs, or with
-            ``replica_displacements``; may be an iterator.
-        type: of the particles, "A" or 0.
+            ``replica_displacements``. They may be an iterator.
+        type: type of the particles, "A" or 0.
 
     Returns:
-        Mean over particles, runs and configurations, at the times where every configuration knows it.
+        The mean over particles, runs and configurations, at the times where it is known in every configuration.
 
     Raises:
-        DataError: no configuration, a type that is absent, or no time where it is known in all configurations.
+        DataError: there is no configuration, the type is absent, or it is known at no time in all configurations.
     """
 
     def of(system: System) -> Float | None:
@@ -96,9 +97,10 @@ def mean_squared_displacement(systems: Iterable[System], type: ParticleType = "A
 
 
 def mean_squares(system: System) -> Float | None:
-    """Mean over runs of |r(t) - r(0)|^2 = p^2 + s^2 (1 - 1/M) of every particle, (T, N); None where unknown.
+    """The mean over runs of |r(t) - r(0)|^2 of every particle, p^2 + s^2 (1 - 1/M), (T, N), LJ length squared.
 
-    Here p is the propensity, s^2 its unbiased variance over runs, and M the number of runs.
+    Here p is the propensity, s^2 the unbiased variance over runs, and M the number of runs. The result is None if one
+    of them is unknown.
     """
     if system.propensity is None or system.replica_variance is None or system.runs is None:
         return None
@@ -106,17 +108,17 @@ def mean_squares(system: System) -> Float | None:
 
 
 def self_scattering_of_displacements(displacements: Iterable[ArrayLike], k: float = WAVE_NUMBER) -> Estimate:
-    """F_s(k, t) = < (1/N) sum_i sin(k |dr_i|) / (k |dr_i|) >, the isotropic average of exp(i k . dr_i).
+    """The self-intermediate scattering function F_s(k, t) = < (1/N) sum_i sin(k |dr_i|) / (k |dr_i|) >.
 
     Args:
         displacements: r(t) - r(0) of every run, (..., runs, N, 3) per configuration, unwrapped.
         k: wave number, inverse LJ length.
 
     Returns:
-        Mean over particles, runs and configurations, shape (...).
+        The mean over particles, runs and configurations, (...).
 
     Raises:
-        DataError: no configuration, times that differ, or NaN.
+        DataError: there is no configuration, the times differ, or a displacement is NaN.
     """
     each = [_of_particles(dr, k).mean(axis=(-2, -1)) for dr in complete(displacements, 3)]
     return bootstrap(lambda chosen: np.mean([each[n] for n in chosen], axis=0), len(each))
@@ -127,10 +129,10 @@ def self_scattering_by_type(displacements: ArrayLike, types: NDArray[np.integer]
 
     Args:
         displacements: r(t) - r(0) of every run, (T, runs, N, 3), unwrapped.
-        types: from 0, (N,).
+        types: particle types from 0, (N,).
         k: wave number, inverse LJ length.
     """
-    # Time by time: the displacements may be large, and in single precision.
+    # One time after another, since the displacements may be large and are in single precision.
     each = np.stack([_of_particles(np.asarray(dr, np.float64), k).mean(axis=0) for dr in np.asarray(displacements)])
     F = np.full((len(each), int(types.max()) + 1), np.nan)
     for kind in np.unique(types):
@@ -139,21 +141,28 @@ def self_scattering_by_type(displacements: ArrayLike, types: NDArray[np.integer]
 
 
 def mean_square_of_displacements(displacements: Iterable[ArrayLike]) -> Estimate:
-    """MSD(t) = < (1/N) sum_i |dr_i|^2 >; arguments and result as for `self_scattering_of_displacements`."""
+    """The mean squared displacement MSD(t) = < (1/N) sum_i |dr_i|^2 >, (...), LJ length squared.
+
+    Args:
+        displacements: r(t) - r(0) of every run, (..., runs, N, 3) per configuration, unwrapped.
+
+    Raises:
+        DataError: there is no configuration, the times differ, or a displacement is NaN.
+    """
     each = [np.square(dr).sum(axis=-1).mean(axis=(-2, -1)) for dr in complete(displacements, 3)]
     return bootstrap(lambda chosen: np.mean([each[n] for n in chosen], axis=0), len(each))
 
 
 def first_crossings(times: Float, F: Float, values: Sequence[float]) -> list[float]:
-    """The first time when a falling F reaches each value, linear in log t between the times.
+    """The first times when a falling function F reaches given values. F is linear in log t between its times.
 
     Args:
-        times: ascending, (T,).
-        F: (T,).
-        values: any number of them.
+        times: times, ascending, (T,).
+        F: values of the function at these times, (T,).
+        values: values to reach.
 
     Returns:
-        One time per value; NaN where F begins at or below the value, or does not reach it.
+        One time per value. It is NaN if F begins at or below the value, or does not reach it.
     """
     found = []
     for value in values:
@@ -168,13 +177,13 @@ def first_crossings(times: Float, F: Float, values: Sequence[float]) -> list[flo
 
 
 def _of_particles(displacements: Float, k: float) -> Float:
-    """Sin(k |dr|) / (k |dr|), (...)."""
+    """The term sin(k |dr|) / (k |dr|) of every particle, (...), from the displacements, (..., 3)."""
     # numpy's sinc(x) is sin(pi x) / (pi x).
     return np.sinc(k / np.pi * np.linalg.norm(displacements, axis=-1))
 
 
 def _over_time(systems: Iterable[System], of: Callable[[System], Float | None], what: str, source: str) -> OverTime:
-    """Mean over configurations at the times where the quantity is known in all of them."""
+    """The mean over configurations, at the times where the quantity is known in all of them."""
     names: list[str] = []
     times: list[dict[str, float]] = []
     values: list[dict[str, float]] = []
@@ -187,7 +196,7 @@ def _over_time(systems: Iterable[System], of: Callable[[System], Float | None], 
         times.append(dict(zip(system.time_labels, system.times.tolist(), strict=True)))
     labels = tuple(label for label in (values[0] if values else ()) if all(label in one for one in values))
     if names and not labels:
-        raise DataError(f"{what} is not known at any time that {names[0]} shares with all other configurations.")
+        raise DataError(f"{what} is not known at any time that {names[0]} has in common with all other configurations.")
     table = np.array([[one[label] for label in labels] for one in values])
     mean = bootstrap(lambda chosen: table[chosen].mean(axis=0), len(table))
     return OverTime(labels, np.mean([[one[label] for label in labels] for one in times], axis=0), *mean)

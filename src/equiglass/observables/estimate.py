@@ -1,4 +1,4 @@
-"""Error bars: how much a statistic would vary with other configurations of the same liquid."""
+"""Error bars: the variation of a statistic between sets of configurations of the same liquid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Estimate(NamedTuple):
     """A statistic over configurations and its standard error.
 
     Attributes:
-        value: any shape.
+        value: value of the statistic, any shape.
         error: bootstrap standard error, the same shape; NaN for a single configuration.
     """
 
@@ -28,23 +28,26 @@ class Estimate(NamedTuple):
 def bootstrap(
     statistic: Callable[[NDArray[np.int64]], ArrayLike], configurations: int, resamples: int = 200, seed: int = 0
 ) -> Estimate:
-    """Standard error = sqrt(n / (n - 1)) std of the statistic over resamples of n configurations with replacement.
+    """The bootstrap standard error of a statistic: sqrt(n / (n - 1)) times its standard deviation over resamples.
 
-    With the factor, the error of a mean is s / sqrt(n), where s is the unbiased standard deviation. The particles of
-    one configuration are not independent, so whole configurations are drawn. The draws depend only on n and the seed:
-    two statistics of the same configurations see the same draws. A draw where the statistic is NaN is left out.
+    A resample draws n of the n configurations with replacement. It draws whole configurations, because the particles of
+    one configuration are not independent. The factor makes the error of a mean equal to s / sqrt(n), where s is the
+    unbiased standard deviation. The draws depend only on n and the seed, so they are the same for two statistics of the
+    same configurations. Draws where the statistic is NaN are ignored.
 
     Args:
-        statistic: its value, any shape, for the configurations with the indices (n,); indices may repeat.
-        configurations: n.
-        resamples: number of draws; the relative uncertainty of the error is 1 / sqrt(2 resamples).
-        seed: of the draws.
+        statistic: function from indices of configurations, (n,), to the statistic, any shape. Indices may repeat.
+        configurations: number of configurations n.
+        resamples: number of draws. The relative uncertainty of the error is 1 / sqrt(2 resamples).
+        seed: seed of the draws.
 
     Returns:
         The statistic of all configurations and its standard error.
 
     Raises:
         DataError: there is no configuration.
+
+    Source: B. Efron, Ann. Statist. 7, 1 (1979), doi 10.1214/aos/1176344552.
     """
     if configurations < 1:
         raise DataError("There are no configurations to average over.")

@@ -1,4 +1,4 @@
-"""Fields of several configurations: one array per configuration, with the particles of one type on the last axis."""
+"""Fields of several configurations, one array per configuration. Their last axis is the particles of one type."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from equiglass.liquid.arrays import Float
 
 
 def same_number(*sequences: Sequence[object]) -> None:
-    """Check that sequences over configurations have the same length.
+    """Check that several sequences have the same number of configurations.
 
     Raises:
         DataError: the lengths differ.
@@ -23,7 +23,7 @@ def same_number(*sequences: Sequence[object]) -> None:
 
 
 def known_in_both(x: ArrayLike, y: ArrayLike) -> tuple[Float, Float]:
-    """The elements where neither of two fields is NaN, each (n,).
+    """The elements of two fields where neither is NaN, each (n,).
 
     Raises:
         DataError: the shapes differ.
@@ -36,7 +36,7 @@ def known_in_both(x: ArrayLike, y: ArrayLike) -> tuple[Float, Float]:
 
 
 def centred(x: Float) -> Float | None:
-    """Deviation x - <x>, (n,), or None where x has no variance beyond rounding."""
+    """The deviations x - <x>, (n,); None if x has no variance beyond rounding."""
     if len(x) < 2:
         return None
     deviation = x - x.mean()
@@ -45,19 +45,19 @@ def centred(x: Float) -> Float | None:
 
 
 def pooled(arrays: Sequence[ArrayLike]) -> Float:
-    """All elements of all configurations, (n,)."""
+    """All elements of the fields of all configurations, (n,)."""
     return np.concatenate([np.empty(0), *(np.asarray(a, dtype=np.float64).ravel() for a in arrays)])
 
 
 def complete(fields: Iterable[ArrayLike], trailing: int = 1) -> Iterator[Float]:
-    """The fields as float64, one at a time, after a check: no NaN, and the same leading axes in all fields.
+    """The fields as float64, one at a time, after a check that they have no NaN and the same leading axes.
 
     Args:
         fields: one array per configuration.
-        trailing: number of last axes that may differ between configurations, such as particles.
+        trailing: number of last axes that may differ between configurations, such as that of the particles.
 
     Raises:
-        DataError: one of these does not hold, or there is no field.
+        DataError: a field contains NaN, its leading axes differ from the others, or there is no field.
     """
     leading = None
     for number, field in enumerate(fields, start=1):
@@ -69,8 +69,8 @@ def complete(fields: Iterable[ArrayLike], trailing: int = 1) -> Iterator[Float]:
         leading = array.shape[:-trailing] if leading is None else leading
         if array.shape[:-trailing] != leading:
             raise DataError(
-                f"The fields of configurations 1 and {number} differ in the axes before runs and particles, {leading} "
-                f"and {array.shape[:-trailing]}; all configurations need the same times."
+                f"The fields of configurations 1 and {number} have different leading axes, {leading} and "
+                f"{array.shape[:-trailing]}; all configurations need the same times."
             )
         if not np.all(np.isfinite(array)):
             raise DataError(
@@ -83,7 +83,7 @@ def complete(fields: Iterable[ArrayLike], trailing: int = 1) -> Iterator[Float]:
 
 
 def known_mean(values: ArrayLike) -> Float:
-    """Mean over the first axis of the finite values; NaN where there is none."""
+    """The mean of the finite values over the first axis; NaN where there is none."""
     values = np.asarray(values, dtype=np.float64)
     known = np.isfinite(values)
     number = known.sum(axis=0)

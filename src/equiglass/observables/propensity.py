@@ -4,7 +4,7 @@
     s_i^2(t)  = (1/(M-1)) sum_m (|dr_i^m(t)| - p_i(t))^2       variance over runs
     <dr_i(t)> = (1/M) sum_m dr_i^m(t)                          mean displacement
 
-The halves are propensities over the runs 1, 3, ... and over the runs 2, 4, ...
+The two halves are the runs 1, 3, ... and the runs 2, 4, ...
 
 Source: A. Widmer-Cooper, P. Harrowell and H. Fynewever, Phys. Rev. Lett. 93, 135701 (2004),
 doi 10.1103/PhysRevLett.93.135701.
@@ -24,13 +24,13 @@ from equiglass.liquid.arrays import Float
 
 
 class OverRuns(NamedTuple):
-    """Statistics over runs; the names are those of the labels of a System.
+    """Statistics over runs, with the names of the labels of a System.
 
     Attributes:
-        propensity: (..., N), LJ length.
-        replica_variance: (..., N), LJ length squared; None for one run.
-        propensity_halves: (2, ..., N), LJ length; None for one run.
-        mean_displacement: (..., N, 3), LJ length.
+        propensity: p_i, (..., N), LJ length.
+        replica_variance: s_i^2, (..., N), LJ length squared; None for a single run.
+        propensity_halves: p_i of both halves, (2, ..., N), LJ length; None for a single run.
+        mean_displacement: <dr_i>, (..., N, 3), LJ length.
     """
 
     propensity: Float
@@ -40,19 +40,23 @@ class OverRuns(NamedTuple):
 
 
 class Accumulation:
-    """Statistics over runs that come one at a time, with the memory of their distances and one displacement."""
+    """Statistics over runs that come one at a time. Only the distances of all runs and one sum are in memory."""
 
     def __init__(self) -> None:
         self._distances: list[Float] = []
         self._sum: Float = np.zeros(())
 
     def add(self, displacements: NDArray[np.floating]) -> None:
-        """Take one more run: unwrapped r(t) - r(0), (..., N, 3), LJ length."""
+        """Add a run.
+
+        Args:
+            displacements: r(t) - r(0), unwrapped, (..., N, 3), LJ length.
+        """
         self._distances.append(np.linalg.norm(displacements, axis=-1))
         self._sum = self._sum + displacements
 
     def result(self) -> OverRuns:
-        """The statistics over the runs so far, of which there must be one at least."""
+        """The statistics over all runs so far. There must be at least one."""
         distances = np.stack(self._distances)
         several = len(distances) > 1
         return OverRuns(
@@ -64,7 +68,11 @@ class Accumulation:
 
 
 def over_runs(displacements: Iterable[NDArray[np.floating]]) -> OverRuns:
-    """Statistics over all runs, each (..., N, 3), unwrapped, LJ length."""
+    """The statistics over runs.
+
+    Args:
+        displacements: r(t) - r(0), unwrapped, (..., N, 3) per run, LJ length.
+    """
     accumulation = Accumulation()
     for run in displacements:
         accumulation.add(run)
@@ -74,24 +82,26 @@ def over_runs(displacements: Iterable[NDArray[np.floating]]) -> OverRuns:
 def labels_from_runs(displacements: Iterable[NDArray[np.floating]], box: NDArray[np.floating]) -> dict[str, Any]:
     """The labels of a System from the displacements of all runs.
 
-    The displacements must be unwrapped and are used as they are. An EquiglassWarning is given where they look wrapped:
-    many exceed half the box although most are small.
+    The displacements must be unwrapped. If they look wrapped, because many exceed half the box although most are small,
+    there is an EquiglassWarning.
 
     Args:
-        displacements: for every time r(t) - r(0) of every run, (runs, N, 3), LJ length.
-        box: (3,) edge lengths.
+        displacements: r(t) - r(0) of every run, (runs, N, 3) per time, LJ length.
+        box: (3,) edge lengths of the periodic box.
 
     Returns:
         Fields of System by name: those of `OverRuns`, ``replica_displacements`` and ``runs``.
 
     Raises:
-        DataError: another shape, or values that are not finite.
+        DataError: the displacements have another shape, or are not finite.
     """
     replicas: list[NDArray[np.float32]] = []
     each: list[OverRuns] = []
     for vectors in displacements:
         if replicas and vectors.shape != replicas[0].shape:
-            raise DataError(f"runs at different times have shapes {replicas[0].shape} and {vectors.shape}.")
+            raise DataError(
+                f"the runs at different times have different shapes, {replicas[0].shape} and {vectors.shape}."
+            )
         if vectors.ndim != 3 or vectors.shape[2] != 3 or len(vectors) == 0:
             raise DataError(f"the positions of the runs have shape {vectors.shape}, not (runs, N, 3).")
         # A damaged number may be finite and yet too large to square or to store.
@@ -117,7 +127,7 @@ def _warn_if_wrapped(vectors: NDArray[np.floating], box: NDArray[np.floating]) -
     if beyond > 0.001 and np.median(np.linalg.norm(vectors, axis=-1)) < 1:
         warnings.warn(
             f"{beyond:.1%} of the displacements exceed half the box although most are small: the positions of the "
-            "runs look wrapped into the box. They must be unwrapped for the propensity to be right.",
+            "runs look wrapped into the box. Unwrap them, otherwise the propensity is wrong.",
             EquiglassWarning,
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""From systems to arrays: the particles of one type, and how far they have moved at a time."""
+"""From systems to arrays: the particles of one type, and the distances that they have moved at a time."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System, type_name
 
 ParticleType = str | int
-"""A particle type: "A", "B", ..., or its index 0, 1, ..."""
+"""A particle type by its name "A", "B", ... or by its index 0, 1, ..."""
 
 
 class AtTimes(Protocol):
-    """A prediction for one configuration that gives its values by time label, such as `equiglass.Prediction`."""
+    """A prediction for one configuration that returns the values of a time label, such as `equiglass.Prediction`."""
 
     def at(self, label: str) -> Float:
         """The values at one time, (N,)."""
@@ -29,10 +29,10 @@ Predictions = Sequence[Mapping[str, ArrayLike] | AtTimes]
 
 
 def type_index(type: ParticleType) -> int:
-    """The index of a particle type given by name or index: 0 for "A" or 0.
+    """The index of a particle type from its name or index: 0 for "A" or 0.
 
     Raises:
-        ConfigurationError: the name is not one of a type, or the index is negative.
+        ConfigurationError: the name is that of no type, or the index is negative.
     """
     if isinstance(type, str):
         if re.fullmatch("[A-Z]", type):
@@ -45,7 +45,7 @@ def type_index(type: ParticleType) -> int:
 
 
 def mask_of(system: System, type: ParticleType) -> NDArray[np.bool_]:
-    """Which particles are of this type, (N,).
+    """Whether each particle has this type, (N,).
 
     Raises:
         DataError: the configuration has no particle of this type.
@@ -59,7 +59,7 @@ def mask_of(system: System, type: ParticleType) -> NDArray[np.bool_]:
 
 
 def masks_of(systems: Sequence[System], type: ParticleType) -> list[NDArray[np.bool_]]:
-    """`mask_of` each of the configurations.
+    """The masks of one type in all configurations, each (N,), from `mask_of`.
 
     Raises:
         DataError: there is no configuration, or one has no particle of this type.
@@ -70,34 +70,34 @@ def masks_of(systems: Sequence[System], type: ParticleType) -> list[NDArray[np.b
 
 
 def labelled(system: System, key: str, label: str) -> Float:
-    """The values of one of the labels at a time: ``system.propensity[row]`` for "propensity".
+    """The values of a label array at a time: ``system.propensity[row]`` for the key "propensity".
 
     Raises:
-        DataError: the configuration does not have the quantity, or not at this time.
+        DataError: the configuration does not have this array or this time.
     """
     values = getattr(system, key)
     if values is None:
         raise DataError(f"{system.name}: the configuration has no {key}.")
-    return np.asarray(values[..., _row(system, label), :])
+    return np.asarray(values[..., system.row(label), :])
 
 
 def moved(
     systems: Sequence[System], label: str, type: ParticleType, predictions: Predictions | None = None
 ) -> list[Float]:
-    """The propensity m_i of the particles of one type at one time, measured or predicted.
+    """The measured or predicted propensity m_i of the particles of one type at one time.
 
     Args:
         systems: configurations.
-        label: of the time.
-        type: of the particles.
-        predictions: one per configuration; they replace the measured propensity.
+        label: label of the time.
+        type: type of the particles, "A" or 0.
+        predictions: one prediction per configuration. They replace the measured propensity.
 
     Returns:
-        One array (n,) per configuration, LJ length.
+        m_i, (n,) per configuration, LJ length.
 
     Raises:
         DataError: a value is missing or NaN, or the predictions do not match the configurations.
-        ConfigurationError: the type has no meaning.
+        ConfigurationError: there is no such type.
     """
     masks = masks_of(systems, type)
     if predictions is None:
@@ -121,7 +121,15 @@ def moved(
 def displacements(
     systems: Iterable[System], type: ParticleType, label: str | None = None
 ) -> Iterator[NDArray[np.float32]]:
-    """The displacements of every run, one configuration at a time: (T, runs, n, 3), or (runs, n, 3) at one label.
+    """The displacements r(t) - r(0) of every run for the particles of one type, one configuration at a time.
+
+    Args:
+        systems: configurations with ``replica_displacements``.
+        type: type of the particles, "A" or 0.
+        label: label of the time, or None for all times.
+
+    Yields:
+        (runs, n, 3) at one time, or (T, runs, n, 3) at all times, LJ length.
 
     Raises:
         DataError: a configuration has no displacements of its runs, no such time, or no particle of the type.
@@ -130,16 +138,10 @@ def displacements(
         mask, moves = mask_of(system, type), system.replica_displacements
         if moves is None:
             raise DataError(
-                f"{system.name}: the displacements of the single runs are not stored; simulate with "
+                f"{system.name}: the displacements of the runs are not stored; simulate with "
                 "keep_displacements, or load a data set that has them."
             )
-        yield moves[:, :, mask] if label is None else moves[_row(system, label)][:, mask]
-
-
-def _row(system: System, label: str) -> int:
-    if label not in system.time_labels:
-        raise DataError(f"{system.name}: no time is labelled {label!r}; there are {list(system.time_labels)}.")
-    return system.time_labels.index(label)
+        yield moves[:, :, mask] if label is None else moves[system.row(label)][:, mask]
 
 
 def _predicted(system: System, prediction: Mapping[str, ArrayLike] | AtTimes, label: str) -> Float:

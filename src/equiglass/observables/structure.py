@@ -1,4 +1,4 @@
-"""The arrangement of the particles: the radial distribution function by pair of types."""
+"""The radial distribution function, by pair of types."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from equiglass.observables.fields import same_number
 from equiglass.observables.pairs import binned_pairs, checked_edges, shell_volumes
 
 BIN = 0.02
-"""Default width of the bins of distance, LJ length."""
+"""The default width of the bins of distance, LJ length."""
 
 
 class RadialDistribution(NamedTuple):
-    """g_ab(r) and its standard error over configurations.
+    """The radial distribution functions g_ab(r) and their standard error over configurations.
 
     Attributes:
-        r: centres of the bins, (B,).
-        value: (n_types, n_types, B), symmetric in the types.
+        r: centres of the bins, (B,), LJ length.
+        value: g_ab, (n_types, n_types, B), symmetric in the types.
         error: bootstrap standard error, the same shape; NaN for a single configuration.
     """
 
@@ -34,18 +34,20 @@ class RadialDistribution(NamedTuple):
 
 
 def radial_distribution(systems: Sequence[System], edges: ArrayLike | None = None) -> RadialDistribution:
-    """g_ab(r) = (V / (N_a N_b)) <sum_{i in a, j in b, j != i} delta(r - r_i + r_j)>, averaged over angles.
+    """The radial distribution functions of all pairs of types, averaged over angles.
+
+        g_ab(r) = (V / (N_a N_b)) <sum_{i in a, j in b, j != i} delta(r - r_i + r_j)>
 
     Args:
-        systems: configurations; their thermal positions count.
-        edges: of the bins of distance, (B + 1,), at most half the shortest edge of any box; by default bins of 0.02
-            to there.
+        systems: configurations, whose thermal positions are used.
+        edges: edges of the bins of distance, (B + 1,), LJ length, at most half the shortest edge of all boxes. By
+            default, bins of 0.02 up to this length.
 
     Returns:
-        g_ab by pair of types and distance.
+        g_ab by pair of types and distance, with bootstrap errors over configurations.
 
     Raises:
-        DataError: no configuration, or a type that is absent in one of them.
+        DataError: there is no configuration, or a type is absent in one of them.
         ConfigurationError: the bins do not ascend from zero, or extend beyond half the box.
     """
     if not len(systems):
@@ -59,19 +61,21 @@ def radial_distribution(systems: Sequence[System], edges: ArrayLike | None = Non
 def radial_distribution_of_positions(
     positions: Sequence[ArrayLike], types: Sequence[ArrayLike], boxes: Sequence[ArrayLike], edges: ArrayLike
 ) -> Estimate:
-    """g_ab(r) = (V / (N_a N_b)) <sum_{i in a, j in b, j != i} delta(r - r_i + r_j)>, averaged over angles.
+    """The radial distribution functions of all pairs of types, averaged over angles.
+
+        g_ab(r) = (V / (N_a N_b)) <sum_{i in a, j in b, j != i} delta(r - r_i + r_j)>
 
     Args:
-        positions: (N, 3) per configuration.
+        positions: (N, 3) per configuration, LJ length.
         types: types from 0, (N,) per configuration.
-        boxes: edge lengths of the periodic box, (3,) per configuration.
-        edges: of the bins of distance, (B + 1,), at most half the shortest edge of the box.
+        boxes: edge lengths of the periodic box, (3,) per configuration, LJ length.
+        edges: edges of the bins of distance, (B + 1,), LJ length, at most half the shortest edge of the box.
 
     Returns:
-        Shape (n_types, n_types, B), symmetric in the types.
+        g_ab, (n_types, n_types, B), symmetric in the types.
 
     Raises:
-        DataError: numbers that differ, or a type that is absent in a configuration.
+        DataError: the numbers of configurations or particles differ, or a type is absent in a configuration.
         ConfigurationError: the bins do not ascend from zero, or extend beyond half the box.
     """
     same_number(positions, types, boxes)
@@ -91,10 +95,12 @@ def _of_one(positions: Float, types: NDArray[np.int64], box: Float, edges: Float
             f"g(r) is defined up to half the box, {box.min() / 2:g}; the bins end at {edges[-1]:g}. Take fewer bins."
         )
     if positions.shape != (len(types), 3):
-        raise DataError(f"g(r) needs one type per particle; positions {positions.shape}, types {types.shape}.")
+        raise DataError(
+            f"g(r) needs one type per particle; positions have shape {positions.shape}, types {types.shape}."
+        )
     present = np.bincount(types, minlength=n_types)
     if np.any(present == 0):
-        raise DataError(f"g(r) by type needs all {n_types} types in every configuration; there are {present}.")
+        raise DataError(f"g(r) needs all {n_types} types in every configuration; one has {present} particles by type.")
     n_bins = len(edges) - 1
     flat = np.zeros(n_types * n_types * n_bins)
     for i, j, b in binned_pairs(positions, box, edges):

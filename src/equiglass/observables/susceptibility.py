@@ -1,10 +1,10 @@
-"""Which particles have moved, c_i; how many of them, Q_s; and how much that number fluctuates, chi4_s.
+"""The mobility indicator c_i, its mean Q_s, and the dynamic susceptibility chi4_s, which measures how Q_s fluctuates.
 
-The convention, stated here once: the mobility indicator c_i is 1 for a particle that has moved and 0 for one that has
-not, as in arXiv 2211.03226. Other authors use the overlap 1 - c_i. Both have the same chi4 and the same G4.
+The whole package uses one convention, that of arXiv 2211.03226. The mobility indicator c_i is 1 for a particle that has
+moved and 0 for one that has not. Other authors use the overlap 1 - c_i. Both have the same chi4 and the same G4.
 
-`chi4`, `chi4_of_runs` and `mean_mobility` take systems. Below them, the functions of fields take one array per
-configuration with the particles of one type on the last axis. They keep the axes before it, such as times.
+`chi4`, `chi4_of_runs` and `mean_mobility` take systems. The functions of fields below them take one array per
+configuration, with the particles of one type on the last axis. Their results have the axes before it, such as times.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from equiglass.observables.selection import ParticleType, Predictions, displacem
 
 
 class Step(NamedTuple):
-    """Where and how sharply a particle begins to count as moved.
+    """The step of the mobility indicator as a function of the distance moved.
 
     Attributes:
-        threshold: distance a at which c_i = 1/2, LJ length.
-        softness: width w of the step, LJ length; 0 is the sharp step.
+        threshold: distance a where c_i = 1/2, LJ length.
+        softness: width w of the step, LJ length; 0 for a sharp step.
     """
 
     threshold: float
@@ -36,19 +36,22 @@ class Step(NamedTuple):
 
 
 PAPER = Step(threshold=0.44, softness=1 / 20)
-"""F. S. Pezzicoli et al., arXiv 2211.03226, sec. IV.5; from G. Jung et al., PRL 130, 238202 (2023)."""
+"""The step of F. S. Pezzicoli et al., arXiv 2211.03226, sec. IV.5, from G. Jung et al., PRL 130, 238202 (2023)."""
 
 GLASSBENCH = Step(threshold=0.3, softness=0.0)
-"""The sharp step behind the chi4 curves of GlassBench (arXiv 2311.14752). The threshold is inferred, not quoted:
-0.3 is customary for this mixture and agrees with the published chi4 at tau_alpha; 0.44 does not."""
+"""The sharp step of the chi4 curves of GlassBench (arXiv 2311.14752).
+
+The paper does not state the threshold. The value 0.3 is customary for this mixture and agrees with the published chi4
+at tau_alpha; 0.44 does not.
+"""
 
 
 class RunSusceptibility(NamedTuple):
-    """chi4_s of single runs, and the part of it that the initial configurations explain.
+    """The chi4_s of single runs, and the part that the structure of the initial configurations explains.
 
     Attributes:
         total: fluctuations of Q_s over configurations and runs.
-        structure: fluctuations over configurations of the mean of Q_s over infinitely many runs.
+        structure: fluctuations over configurations of the mean Q_s over infinitely many runs.
     """
 
     total: Estimate
@@ -62,21 +65,21 @@ def chi4(
     step: Step = PAPER,
     predictions: Predictions | None = None,
 ) -> Estimate:
-    """chi4_s = N (<Q_s^2> - <Q_s>^2) over configurations, with c_i from the propensity.
+    """The dynamic susceptibility chi4_s = N (<Q_s^2> - <Q_s>^2) over configurations, with c_i from the propensity.
 
     Args:
-        systems: configurations with propensities; with predictions they need none.
-        label: of the time.
-        type: of the particles, "A" or 0.
+        systems: configurations with propensities, which predictions replace.
+        label: label of the time.
+        type: type of the particles, "A" or 0.
         step: threshold and softness of c_i.
-        predictions: one per configuration, values (N,) by label or objects with ``at(label)``. They replace the
-            measured propensity.
+        predictions: one prediction per configuration: values (N,) by label, or an object with ``at(label)``. They
+            replace the measured propensity.
 
     Returns:
-        A number and its bootstrap error over configurations.
+        chi4_s, a number, and its bootstrap error over configurations.
 
     Raises:
-        DataError: no configuration; or in one of them no such type or time, or unknown values.
+        DataError: there is no configuration, or one has no such type or time, or unknown values.
 
     Source: arXiv 2211.03226, sec. IV.5.
     """
@@ -90,7 +93,7 @@ def mean_mobility(
     step: Step = PAPER,
     predictions: Predictions | None = None,
 ) -> Estimate:
-    """<Q_s> = <(1/N) sum_i c_i>, the mean mobility indicator; arguments and errors as for `chi4`."""
+    """The mean mobility indicator <Q_s> = <(1/N) sum_i c_i>. Arguments and errors are those of `chi4`."""
     q = np.array([mean_mobility_of_field(field, step) for field in moved(systems, label, type, predictions)])
     return bootstrap(lambda chosen: q[chosen].mean(axis=0), len(q))
 
@@ -98,28 +101,32 @@ def mean_mobility(
 def chi4_of_runs(
     systems: Iterable[System], label: str = "7", type: ParticleType = "A", step: Step = PAPER
 ) -> RunSusceptibility:
-    """chi4_s = N (<Q_s^2> - <Q_s>^2) over configurations and runs, with c_i from the distance moved in each run.
+    """The dynamic susceptibility chi4_s = N (<Q_s^2> - <Q_s>^2) over configurations and runs.
+
+    The distance that a particle moves in a run determines its c_i in this run.
 
     Args:
-        systems: configurations with ``replica_displacements``; may be an iterator.
-        label: of the time.
-        type: of the particles, "A" or 0.
+        systems: configurations with ``replica_displacements``. They may be an iterator.
+        label: label of the time.
+        type: type of the particles, "A" or 0.
         step: threshold and softness of c_i.
 
     Returns:
         The total and the part that the structure explains; see `chi4_of_displacements`.
 
     Raises:
-        DataError: the displacements are not stored, there are fewer than two runs, or as for `chi4`.
+        DataError: there is no configuration, or one has no such type or time, no displacements, or fewer than two runs.
     """
     return chi4_of_displacements(displacements(systems, type, label), step)
 
 
 def mobility_indicator(moved: ArrayLike, step: Step = PAPER) -> Float:
-    """c_i = [tanh((m_i - a) / w) + 1] / 2; with w = 0: 1 where m_i > a, else 0. One for a particle that has moved.
+    """The mobility indicator c_i = [tanh((m_i - a) / w) + 1] / 2, which is 1 for a particle that has moved.
+
+    If w = 0, c_i is 1 where m_i > a, and 0 elsewhere.
 
     Args:
-        moved: m_i, a propensity or a distance moved, any shape, LJ length; NaN where unknown.
+        moved: propensity or distance moved m_i, any shape, LJ length; NaN where unknown.
         step: threshold a and softness w.
 
     Returns:
@@ -141,30 +148,30 @@ def mobility_indicator(moved: ArrayLike, step: Step = PAPER) -> Float:
 
 
 def overlap(moved: ArrayLike, step: Step = PAPER) -> Float:
-    """1 - c_i: one for a particle that has not moved; see `mobility_indicator`."""
+    """The overlap 1 - c_i, which is 1 for a particle that has not moved; see `mobility_indicator`."""
     return 1 - mobility_indicator(moved, step)
 
 
 def mean_mobility_of_field(moved: ArrayLike, step: Step = PAPER) -> Float:
-    """Q_s = (1/N) sum_i c_i of one configuration, the mean over the last axis: (..., N) to (...)."""
+    """The mean mobility indicator Q_s = (1/N) sum_i c_i of one configuration, (...), from m_i, (..., N)."""
     return np.asarray(mobility_indicator(moved, step).mean(axis=-1))
 
 
 def chi4_of_fields(moved: Iterable[ArrayLike], step: Step = PAPER) -> Estimate:
-    """chi4_s = N (<Q_s^2> - <Q_s>^2), averages over configurations.
+    """The dynamic susceptibility chi4_s = N (<Q_s^2> - <Q_s>^2), with averages over configurations.
 
-    The divisor is the n of a plain average, as printed in the paper. On average, n independent configurations give
-    (1 - 1/n) of the limit. Where N differs between configurations, chi4_s = <N (Q_s - <Q_s>)^2>.
+    The variance has the divisor n, as in the paper. On average, n independent configurations give (1 - 1/n) of the
+    limit. If N differs between configurations, chi4_s = <N (Q_s - <Q_s>)^2>.
 
     Args:
-        moved: propensity, measured or predicted, (..., N) per configuration.
-        step: threshold and softness.
+        moved: measured or predicted propensity, (..., N) per configuration, LJ length.
+        step: threshold and softness of c_i.
 
     Returns:
-        Shape (...).
+        chi4_s, (...).
 
     Raises:
-        DataError: no configuration, times that differ, or NaN.
+        DataError: there is no configuration, the times differ, or a value is NaN.
     """
     fields = list(complete(moved))
     particles = np.array([field.shape[-1] for field in fields])
@@ -173,20 +180,19 @@ def chi4_of_fields(moved: Iterable[ArrayLike], step: Step = PAPER) -> Estimate:
 
 
 def chi4_of_displacements(displacements: Iterable[ArrayLike], step: Step = PAPER) -> RunSusceptibility:
-    """chi4_s = N (<Q_s^2> - <Q_s>^2), averages over runs and configurations, with c_i from each run.
+    """The dynamic susceptibility chi4_s = N (<Q_s^2> - <Q_s>^2), with averages over runs and configurations.
 
-    The part of the structure is N Var <Q_s>_runs, less the noise that a mean over M runs adds to it. The velocities
-    cause the rest of the total.
+    The structure explains N Var <Q_s>_runs, minus the noise of a mean over M runs. The velocities cause the rest.
 
     Args:
-        displacements: r(t) - r(0) of every run, (..., runs, N, 3) per configuration, unwrapped.
-        step: threshold and softness.
+        displacements: r(t) - r(0) of every run, (..., runs, N, 3) per configuration, unwrapped, LJ length.
+        step: threshold and softness of c_i.
 
     Returns:
-        Both of shape (...).
+        The total and the part that the structure explains, each (...).
 
     Raises:
-        DataError: no configuration, fewer than two runs, times that differ, or NaN.
+        DataError: there is no configuration, one has fewer than two runs, the times differ, or a value is NaN.
 
     Source: L. Berthier and R. L. Jack, PRE 76, 041509 (2007), doi 10.1103/PhysRevE.76.041509.
     """
@@ -211,6 +217,6 @@ def chi4_of_displacements(displacements: Iterable[ArrayLike], step: Step = PAPER
 
 
 def _fluctuation(q: Float, particles: NDArray[np.int64]) -> Float:
-    """<N (Q - <Q>)^2> over the first axis."""
+    """The mean <N (Q - <Q>)^2> over the first axis."""
     weight = particles.reshape(-1, *[1] * (q.ndim - 1))
     return np.asarray((weight * (q - q.mean(axis=0)) ** 2).mean(axis=0))

@@ -1,7 +1,7 @@
 """Simulate a data set from a protocol or from given configurations, and check its physics.
 
-The work is a chain of LAMMPS processes, each of which writes one file in OUT/parts. A simulation that was stopped in
-any way continues after the last of these files, and gives the same numbers as one without a break.
+Each piece of work is a process, which writes one file in OUT/parts. A simulation that stopped for any reason continues
+after the last of these files, and gives the same numbers as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from equiglass.simulate.trajectory import configuration_of, equilibrium, run_tra
 from equiglass.simulate.workers import Workers, working
 
 LARGEST_FORCE = 1e-5
-"""Largest force on any particle of an inherent structure, LJ units."""
+"""The largest force on any particle of an inherent structure, LJ units."""
 
 Progress = Callable[[int, int, str], None]
+"""A function of the number of finished pieces of work, the number of all pieces, and the name of the last one."""
 
 
 def run_protocol(
@@ -44,22 +45,22 @@ def run_protocol(
     jobs: int = 1,
     parsl: Path | None = None,
 ) -> list[System]:
-    """Simulate, quench, check, and write OUT/dataset.h5, OUT/protocol.yaml and OUT/report.*.
+    """Simulate, quench and check a data set, and write OUT/dataset.h5, OUT/protocol.yaml and OUT/report.*.
 
     Args:
-        protocol: what to simulate.
-        out: folder of the data set; made if absent.
-        resume: continue a stopped simulation of the same protocol in ``out``.
-        progress: called with (finished pieces of work, number of pieces, name of the last one).
-        jobs: number of simultaneous runs, one core each.
+        protocol: protocol of the simulation.
+        out: folder of the data set; it is made if absent.
+        resume: whether to continue a stopped simulation of the same protocol in ``out``.
+        progress: is called after every piece of work with (number finished, number of all, name of the last one).
+        jobs: number of simultaneous runs. Each needs one core.
         parsl: a Python file that defines ``config``, a ``parsl.Config``, whose workers do all the work.
 
     Returns:
-        One system per configuration, with inherent structure and propensity. The displacements of every run, where
-        the protocol asks for them, are only in the file.
+        One system per configuration, with inherent structure and propensity. If the protocol stores the displacements
+        of every run, they are only in the file.
 
     Raises:
-        SetupError: LAMMPS is missing or failed.
+        SetupError: LAMMPS is not installed, or it failed.
         ConfigurationError: ``out`` contains another simulation.
         DataError: a quench failed.
     """
@@ -89,26 +90,26 @@ def run_from(
     jobs: int = 1,
     parsl: Path | None = None,
 ) -> list[System]:
-    """Label given configurations, check, and write OUT/dataset.h5, OUT/protocol.yaml and OUT/report.*.
+    """Label and check given configurations, and write OUT/dataset.h5, OUT/protocol.yaml and OUT/report.*.
 
     Args:
-        systems: where the runs start.
-        ensemble: the runs.
-        out: folder of the data set; made if absent.
-        merge: add the new labels to those that the configurations have.
-        resume: continue a stopped simulation from the same configurations in ``out``.
-        progress: called with (finished pieces of work, number of pieces, name of the last one).
-        jobs: number of simultaneous runs, one core each.
+        systems: configurations from which the runs start.
+        ensemble: protocol of the runs.
+        out: folder of the data set; it is made if absent.
+        merge: whether to add the new labels to those of the configurations.
+        resume: whether to continue a stopped simulation from the same configurations in ``out``.
+        progress: is called after every piece of work with (number finished, number of all, name of the last one).
+        jobs: number of simultaneous runs. Each needs one core.
         parsl: a Python file that defines ``config``, a ``parsl.Config``, whose workers do all the work.
 
     Returns:
-        The configurations with labels and inherent structures. The displacements of every run, where the ensemble
-        asks for them, are only in the file.
+        The configurations with labels and inherent structures. If the protocol stores the displacements of every run,
+        they are only in the file.
 
     Raises:
         DataError: the potential or temperature of a configuration is unknown or contradicts the ensemble, labels
             cannot be merged, or a quench failed.
-        SetupError: LAMMPS is missing or failed.
+        SetupError: LAMMPS is not installed, or it failed.
         ConfigurationError: ``out`` contains another simulation.
     """
     starts = [_start(system, ensemble) for system in systems]
@@ -133,17 +134,17 @@ def run_from(
 def _start(system: System, ensemble: Ensemble) -> System:
     """The configuration without labels, with its temperature and potential.
 
-    The failures of its old labels do not apply to the new ones.
+    Its failures are omitted, since those of the old labels do not apply to the new ones.
     """
     known = {}
     for key in ("temperature", "potential"):
         own, given = getattr(system, key), getattr(ensemble, key)
         if own is None and given is None:
-            raise DataError(f"{system.name}: the {key} is not known; give it in the protocol.")
+            raise DataError(f"{system.name}: the {key} is unknown; give it in the protocol.")
         if own is not None and given is not None and own != given:
             raise DataError(
-                f"{system.name}: the file says {key} {own}, the protocol {given}; leave it out of the protocol, or "
-                "choose other configurations."
+                f"{system.name}: the {key} is {own} in the file but {given} in the protocol; remove it from the "
+                "protocol, or choose other configurations."
             )
         known[key] = own if given is None else given
     return System(
@@ -159,7 +160,7 @@ def _start(system: System, ensemble: Ensemble) -> System:
 
 
 def _check_same(starts: Sequence[System], path: Path, out: Path) -> None:
-    """Check that these are the configurations of the simulation to resume; the first time, store them."""
+    """Check that the simulation to resume has the same configurations. A new simulation stores them."""
     if not path.exists():
         save(starts, path)
     stored = load(path)
@@ -173,7 +174,7 @@ def _check_same(starts: Sequence[System], path: Path, out: Path) -> None:
 
 
 def _open_folder(protocol: Ensemble, out: Path, resume: bool) -> Path:
-    """The folder OUT/parts, new or that of the simulation to resume, without scratch folders."""
+    """The folder OUT/parts of a new simulation or of the one to resume, without scratch folders."""
     parts, text = out / "parts", out / "protocol.yaml"
     if text.exists() or parts.exists():
         if not resume:
@@ -191,7 +192,7 @@ def _open_folder(protocol: Ensemble, out: Path, resume: bool) -> Path:
 
 
 def _pieces(ensemble: Ensemble, configurations: int) -> int:
-    """Number of pieces of work after the trajectory: runs, averages and inherent structures, and the pilot runs."""
+    """The number of pieces of work after the trajectory: runs, averages, inherent structures and pilot runs."""
     return (ensemble.runs + 2) * configurations + isinstance(ensemble.times, ScatteringTimes)
 
 
@@ -217,7 +218,7 @@ def _finish(
     finished: Callable[[str], None],
     workers: Workers,
 ) -> list[System]:
-    """From configurations to the data set, with the new labels and those of ``merged``."""
+    """Compute the labels, and write the data set with these labels and those of ``merged``."""
     times: Mapping[str, float]
     if isinstance(ensemble.times, ScatteringTimes):
         times = find_times(ensemble.times, ensemble, starts, parts, workers)
@@ -258,7 +259,7 @@ def _finish(
 def _with_inherent(
     starts: Sequence[System], parts: Path, workers: Workers, finished: Callable[[str], None]
 ) -> list[System]:
-    """The configurations with their inherent structures; those without one are quenched."""
+    """The configurations with their inherent structures. A configuration without one is quenched."""
     files = [parts / f"inherent-{index:04d}.npz" for index in range(1, len(starts) + 1)]
     work = (
         None if start.positions_inherent is not None or file.exists() else (start, file)

@@ -28,15 +28,15 @@ def run_ensembles(
     workers: Workers,
     finished: Callable[[str], None],
 ) -> None:
-    """Do all runs of all configurations; write the averages of each to configuration-NNNN.npz.
+    """Do all runs of all configurations, and write the averages of each configuration to configuration-NNNN.npz.
 
     Args:
-        ensemble: number of runs, seed, timestep.
-        times: (T,), ascending.
-        starts: the configurations, with their temperature and potential.
+        ensemble: protocol of the runs.
+        times: times, ascending, (T,), LJ units.
+        starts: configurations with their temperature and potential.
         parts: folder of the pieces of work.
-        workers: for the runs.
-        finished: called after every run, and after the averages of every configuration.
+        workers: workers that do the runs.
+        finished: is called after every run, and after the averages of every configuration.
     """
 
     def files(index: int) -> tuple[Path, list[Path]]:
@@ -68,9 +68,10 @@ def run_ensembles(
 def _run_replica(
     ensemble: Ensemble, times: Float, start: System, rng: np.random.Generator, parts: Path, result: Path
 ) -> None:
-    """One NVE run from new Maxwell-Boltzmann velocities: displacements (T, N, 3), energies and temperatures (T + 1,).
+    """Do an NVE run from new Maxwell-Boltzmann velocities.
 
-    The worker writes the file, so that no large array travels between processes.
+    The file contains displacements (T, N, 3), energies and temperatures (T + 1,). The worker writes it, so that no
+    large array passes between processes.
     """
     assert start.potential is not None
     assert start.temperature is not None
@@ -84,7 +85,7 @@ def _run_replica(
 def _averages(
     times: Float, types: NDArray[np.int64], runs: list[Path], keep_displacements: bool
 ) -> dict[str, NDArray[np.floating]]:
-    """The labels of a `System` by name, from the files of the runs; the momentum follows from the centre of mass."""
+    """The labels of a `System` by name, from the files of the runs. The centre of mass gives the momentum."""
     scattering, temperatures, drifts, momenta, kept = [], [], [], [], []
     accumulation = Accumulation()
     for path in runs:

@@ -1,4 +1,4 @@
-"""Join two sets of labels of one configuration."""
+"""The union of two sets of labels of one configuration."""
 
 from __future__ import annotations
 
@@ -15,43 +15,42 @@ from equiglass.observables import self_scattering_by_type
 
 
 def check_joinable(system: System, labels: Sequence[str], times: ArrayLike, runs: int | None) -> None:
-    """Refuse times that occur already, and another number of runs: a configuration has only one.
+    """Check that a configuration can have new labels. Their times must be new, and the number of runs must be the same.
 
     Args:
-        system: with labels or without.
+        system: configuration with or without labels.
         labels: labels of the new times.
-        times: values of the new times that are known.
-        runs: behind the new labels.
+        times: known values of the new times, LJ units.
+        runs: number of runs of the new labels.
 
     Raises:
-        DataError: the system cannot have the new labels too.
+        DataError: a time occurs already, or the numbers of runs differ.
     """
     twice = [label for label in labels if label in system.time_labels]
     if twice:
         raise DataError(
-            f"{system.name} is labelled at a time {twice[0]!r} already; leave this time out or label it otherwise, "
+            f"{system.name} already has labels at a time {twice[0]!r}; remove this time or give it another label, "
             'times: {"label": time}.'
         )
     again = np.intersect1d(system.times, times)
     if again.size:
-        raise DataError(f"{system.name} is labelled at the time {again[0]:g} already; leave it out.")
+        raise DataError(f"{system.name} already has labels at the time {again[0]:g}; remove this time.")
     known = system.runs
     if known is None and system.replica_displacements is not None:
         known = system.replica_displacements.shape[1]
     if system.time_labels and known not in (None, runs):
-        raise DataError(f"the labels of {system.name} come from {known} runs; take as many, runs: {known}.")
+        raise DataError(f"the labels of {system.name} come from {known} runs; set the same number, runs: {known}.")
 
 
 def joined(first: System, second: System) -> System:
-    """The second system with the labels of both, times ascending.
+    """The second system with the labels of both systems, times ascending.
+
+    A quantity that only one of the two has is NaN at the times of the other. The displacements of every run are joined
+    if ``second`` has them, otherwise removed. F_s of ``first`` is computed from its displacements.
 
     Args:
-        first: labelled at other times.
-        second: the same particles.
-
-    Returns:
-        ``second`` with more times. A quantity that only one of the two has is NaN at the times of the other. The
-        displacements of every run stay if ``second`` has them; F_s is computed from those of the first in any case.
+        first: system with labels at other times.
+        second: system with the same particles.
 
     Raises:
         DataError: a time or a label occurs in both, or the numbers of runs differ.
@@ -83,7 +82,7 @@ def joined(first: System, second: System) -> System:
 def _along_times(
     first: NDArray[Any] | None, second: NDArray[Any] | None, n_first: int, n_second: int, axis: int
 ) -> NDArray[Any]:
-    """Both, joined along the axis of times; NaN for one that is absent."""
+    """Both arrays, joined along the axis of times. An absent array counts as NaN."""
     if first is None:
         assert second is not None
         first = _unknown(second, n_first, axis)

@@ -1,4 +1,4 @@
-"""The equilibrium trajectory: melt, ramp, equilibrate, then take one configuration after another."""
+"""The equilibrium trajectory: melting, cooling, equilibration, and one configuration after another."""
 
 from __future__ import annotations
 
@@ -19,20 +19,24 @@ from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
 
 LARGEST_DIFFERENCE = 3.36
-"""Largest difference between the halves of a trajectory in equilibrium, in standard errors: Student's t at 1 %,
-two-sided, five blocks against five."""
+"""The largest difference between the halves of a trajectory in equilibrium, in standard errors.
+
+It is Student's t at 1 %, two-sided, for five blocks against five.
+"""
 
 TEMPERATURE_DIFFERENCE = 0.005
-"""A smaller difference in temperature between the halves, in units of T, does not count even if it is significant. A
-thermostat imposes the temperature within its damping time, however slowly the liquid relaxes."""
+"""The difference in temperature between the halves, in units of T, below which even a significant one does not count.
+
+A thermostat imposes the temperature within its damping time, however slowly the liquid relaxes.
+"""
 
 
 class Equilibrium(NamedTuple):
-    """Whether the trajectory of the configurations is in equilibrium.
+    """The comparison of both halves of the trajectory of the configurations.
 
     Attributes:
-        steady: the verdict.
-        statement: the numbers and the verdict as a sentence.
+        steady: whether the trajectory is in equilibrium.
+        statement: numbers and verdict as a sentence.
         halves: means of both halves and their difference in standard errors, by quantity.
     """
 
@@ -42,7 +46,7 @@ class Equilibrium(NamedTuple):
 
 
 def stages(protocol: Protocol) -> list[tuple[str, float, float, float]]:
-    """Pieces of the trajectory: (name, duration, first and last temperature)."""
+    """The stages of the trajectory, as (name, duration, first temperature, last temperature), LJ units."""
     way, T = protocol.equilibration, protocol.temperature
     pieces = max(1, round(way.time / protocol.spacing))
     return [
@@ -54,7 +58,7 @@ def stages(protocol: Protocol) -> list[tuple[str, float, float, float]]:
 
 
 def run_trajectory(protocol: Protocol, parts: Path, workers: Workers, finished: Callable[[str], None]) -> None:
-    """Run all stages; each writes NAME.npz (positions, box, energy, temperature, density) and NAME.restart."""
+    """Run all stages. Each writes NAME.npz (positions, box, energy, temperature, density) and NAME.restart."""
     folder = parts / "trajectory"
     folder.mkdir(exist_ok=True)
     previous: Path | None = None
@@ -86,7 +90,7 @@ def run_trajectory(protocol: Protocol, parts: Path, workers: Workers, finished: 
 
 
 def _lattice(protocol: Protocol) -> State:
-    """A simple cubic lattice, some sites empty, types at random."""
+    """A simple cubic lattice with random types, where some sites are empty."""
     rng, box = protocol.rng(1), protocol.first_box
     cells = int(np.ceil(protocol.n_particles ** (1 / 3) - 1e-9))
     sites = np.stack(np.meshgrid(*[np.arange(cells)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -96,7 +100,7 @@ def _lattice(protocol: Protocol) -> State:
 
 
 def configuration_of(protocol: Protocol, parts: Path, index: int) -> System:
-    """Configuration number ``index``, from 1, of the trajectory."""
+    """The configuration number ``index`` of the trajectory, from 1."""
     with np.load(parts / "trajectory" / f"configuration-{index:04d}.npz") as saved:
         return System(
             positions=saved["positions"],
@@ -112,7 +116,7 @@ def configuration_of(protocol: Protocol, parts: Path, index: int) -> System:
 
 
 def equilibrium(protocol: Protocol, parts: Path) -> Equilibrium:
-    """Compare the two halves of the trajectory of the configurations: is the liquid in equilibrium?"""
+    """Compare both halves of the trajectory of the configurations, which agree in equilibrium."""
     watched = {"potential_energy": "energy", "temperature": "temperature"}
     if protocol.pressure is not None:
         watched["density"] = "density"
@@ -141,7 +145,7 @@ def equilibrium(protocol: Protocol, parts: Path) -> Equilibrium:
 
 
 def compare_halves(series: Float) -> dict[str, float]:
-    """Means of the two halves and their difference in standard errors, from five blocks per half."""
+    """The means of both halves and their difference in standard errors, from five blocks per half."""
     blocks = np.array([block.mean() for block in np.array_split(series, 10)])
     first, second = blocks[:5], blocks[5:]
     error = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 5)

@@ -1,4 +1,4 @@
-"""Workers for the pieces of work: threads of this process, each with its own LAMMPS process, or those of Parsl."""
+"""The workers for the pieces of work: threads of this process with one LAMMPS process each, or workers of Parsl."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Workers:
     jobs: int
 
     def do(self, function: Callable[..., Any], work: Iterable[tuple[Any, ...] | None]) -> Iterator[Any]:
-        """What the function returns for each of the arguments, in their order; None where there is nothing to do.
+        """The results of a function, in the order of its arguments; None for a piece of work that is already done.
 
         Args:
-            function: of a module.
-            work: arguments; taken from the iterable only as they are needed.
+            function: function of a module, so that it can be pickled.
+            work: arguments of every piece, or None. The iterable advances only when they are needed.
 
         Raises:
-            SetupError: a worker was lost.
+            SetupError: a piece of work failed, or its worker was lost.
         """
         given: deque[Future[Any] | None] = deque()
         for arguments in work:
             given.append(None if arguments is None else self.executor.submit(function, *arguments))
-            # As many again wait, so that no worker has to.
+            # As many pieces wait as there are workers, so that no worker has to wait.
             if len(given) >= 2 * self.jobs:
                 yield _result(given.popleft())
         while given:
@@ -59,7 +59,7 @@ def working(jobs: int, parsl: Path | None = None) -> Iterator[Workers]:
 
     Args:
         jobs: number of simultaneous pieces of work.
-        parsl: a Python file that defines ``config``, a ``parsl.Config``; threads of this process without it.
+        parsl: a Python file that defines ``config``, a ``parsl.Config``; None for threads of this process.
 
     Raises:
         SetupError: Parsl is not installed.
@@ -69,7 +69,7 @@ def working(jobs: int, parsl: Path | None = None) -> Iterator[Workers]:
     try:
         yield Workers(executor, jobs)
     except BaseException:
-        # Parsl cannot cancel what it has been given; it ends its workers instead.
+        # Parsl cannot cancel submitted work, so its workers end instead.
         executor.shutdown(**({"cancel_futures": True} if parsl is None else {"wait": False}))
         raise
     executor.shutdown()
@@ -83,9 +83,9 @@ def _parsl(file: Path) -> Executor:
     try:
         config = runpy.run_path(str(file))["config"]
     except OSError as error:
-        raise ConfigurationError(f"{file}: cannot be read ({error.strerror}).") from None
+        raise ConfigurationError(f"{file}: the file cannot be read ({error.strerror}).") from None
     except KeyError:
-        raise ConfigurationError(f"{file}: defines no config = parsl.Config(...).") from None
-    # Parsl looks for its own programs on the PATH, where those of an environment that is not activated are missing.
+        raise ConfigurationError(f"{file}: the file must define config = parsl.Config(...).") from None
+    # Parsl needs its own programs on the PATH. If the environment is not activated, they are missing there.
     os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     return ParslPoolExecutor(config)

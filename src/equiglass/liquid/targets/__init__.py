@@ -1,7 +1,7 @@
-"""What a model learns of every particle and is scored on: one module per target.
+"""The targets: the quantities of every particle that a model learns and is scored on, one per module.
 
-Every value of a target has a label: a propensity that of its time, the energy ``E_pot``, whose time is 0. What is known
-is matched by label, never by value.
+Every value of a target has a label. The label of a propensity is that of its time; the label of the energy is
+``E_pot``, and its time is 0. Values are matched by label, never by time.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from equiglass.liquid.system import System
 
 @dataclass(frozen=True)
 class Target:
-    """A quantity of every particle that can be learned.
+    """A quantity of every particle that a model can learn.
 
     Attributes:
-        name: as the configuration of a training names it.
-        title: the quantity with its unit, for tables.
+        name: name in the configuration of a training.
+        title: name of the quantity with its unit, for tables.
         unit: symbol of the LJ unit.
         negative: whether values below zero are possible.
-        needs: what the target is computed from beyond the labels of a configuration.
-        times: time by label of what is known of a configuration.
-        measured: the values of one label, (N,); NaN where not known for a particle.
-        noise: variance of the error of the measured values of one label, (N,); None where it is not known or not there.
-        column: name of the column of a label in files of predictions.
+        needs: needs beyond the labels of a configuration, from which the target is computed.
+        times: function that returns the known times of a configuration, by label.
+        measured: function that returns the values at one label, (N,); NaN where a value is unknown.
+        noise: function that returns the variance of the error of these values, (N,), or None if it is unknown.
+        column: function from a label to the name of its column in files of predictions.
     """
 
     name: str
@@ -49,7 +49,7 @@ TARGETS: Registry[Target] = Registry("target", __name__)
 
 
 def measured(system: System, labels: Sequence[str], target: str = "propensity") -> Float:
-    """The target at these labels, LJ units, (len(labels), N); NaN where not known in this configuration."""
+    """The measured target at these labels, (len(labels), N), LJ units; NaN where a value is unknown."""
     what = TARGETS[target]
     known = what.times(system)
     rows = [what.measured(system, label) if label in known else None for label in labels]
@@ -58,14 +58,16 @@ def measured(system: System, labels: Sequence[str], target: str = "propensity") 
 
 
 def times_of(system: System, target: str = "propensity") -> dict[str, float]:
-    """Time by label of what is known of a configuration; nothing where the target is not known."""
+    """The times at which the target of a configuration is known, LJ units, by label."""
     return TARGETS[target].times(system)
 
 
 def times_to_learn(
     systems: Sequence[System], wanted: str | Sequence[str], target: str = "propensity"
 ) -> dict[str, float]:
-    """Times to learn: value by label, ascending in the value of the first configuration that has it.
+    """The times to learn, LJ units, ascending, by label.
+
+    The time of a label is that of the first configuration with this label.
 
     Args:
         systems: the training configurations.
@@ -73,7 +75,7 @@ def times_to_learn(
         target: name of the target.
 
     Raises:
-        DataError: nothing to learn from, or a wanted label that no configuration has.
+        DataError: no configuration has the target, or no configuration has a wanted label.
     """
     times: dict[str, float] = {}
     for system in systems:

@@ -8,17 +8,17 @@ from equiglass.liquid.system import System
 from equiglass.liquid.targets import TARGETS, Target
 
 LABEL = "E_pot"
-"""Label of E_pot,i = sum_{j != i} V(r_ij), the full sum over neighbours."""
+"""The label of E_pot,i = sum_{j != i} V(r_ij), the full sum over neighbours."""
 
 
 def times(system: System) -> dict[str, float]:
-    """Time 0 under the one label; nothing where inherent structure or potential are not known."""
+    """Time 0 at the only label; no time if the inherent structure or the potential is unknown."""
     known = system.positions_inherent is not None and system.potential is not None
     return {LABEL: 0.0} if known else {}
 
 
 def measured(system: System, label: str) -> Float:
-    """The energy, (N,), LJ energy."""
+    """The potential energy of every particle in the inherent structure, (N,), LJ energy."""
     return particle_energy(system, "inherent")
 
 

@@ -10,25 +10,25 @@ from equiglass.liquid.targets import TARGETS, Target
 
 
 def times(system: System) -> dict[str, float]:
-    """Time by label; nothing where the configuration has no propensity."""
+    """The times by label; no time if the configuration has no propensity."""
     return {} if system.propensity is None else dict(zip(system.time_labels, system.times.tolist(), strict=True))
 
 
 def measured(system: System, label: str) -> Float:
-    """The propensity at one time, (N,)."""
+    """The propensity at one time, (N,), LJ length."""
     assert system.propensity is not None
     return system.propensity[system.row(label)]
 
 
 def noise(system: System, label: str) -> Float | None:
-    """Variance of the mean over M runs, s_i^2 / M, (N,); None without the variance over runs."""
+    """The variance of the mean over M runs, s_i^2 / M, (N,); None if the variance s_i^2 over runs is unknown."""
     if system.replica_variance is None or system.runs is None or system.runs < 2:
         return None
     return system.replica_variance[system.row(label)] / system.runs
 
 
 def column(label: str) -> str:
-    """Name of the column of a time, "propensity_7" or "propensity_F_0.9"."""
+    """The name of the column of a time, such as "propensity_7" or "propensity_F_0.9"."""
     return "propensity_" + re.sub(r"[^A-Za-z0-9.+-]", "_", label)
 
 

@@ -1,1 +1,1 @@
-"""The equivariant convolution: definition, implementations, and the layer that holds its weights."""
+"""The equivariant convolution: its definition, its implementations, and the layer with its weights."""

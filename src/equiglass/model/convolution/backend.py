@@ -1,4 +1,4 @@
-"""Which implementation of the convolution runs: compiled C++ on a CPU, Triton on a CUDA GPU, or plain torch."""
+"""The choice of the implementation of the convolution: compiled C++ on a CPU, Triton on a CUDA GPU, or plain torch."""
 
 from __future__ import annotations
 
@@ -22,21 +22,26 @@ from equiglass.model.convolution.operation import Dropout, Edges, Radial
 from equiglass.model.convolution.paths import Paths
 
 VARIABLE = "EQUIGLASS_CONVOLUTION"
+"""The environment variable that forces an implementation."""
+
 T = TypeVar("T")
 
 
 def implementation(device: str = "cpu") -> str:
-    """Which implementation runs on a kind of device: "compiled" on a CPU, "triton" on a GPU ("cuda"), or "reference".
+    """The implementation that runs on a device: "compiled", "triton" or "reference".
 
-    "reference" is plain torch in chunks; it runs where there is no compiler, or no Triton. The environment variable
-    EQUIGLASS_CONVOLUTION forces one of the three.
+    "compiled" runs on a CPU, and "triton" on a GPU. "reference" is plain torch in chunks; it runs if there is no
+    compiler, or no Triton. The environment variable EQUIGLASS_CONVOLUTION forces one of the three.
+
+    Args:
+        device: kind of the device, "cpu" or "cuda".
 
     Raises:
-        ConfigurationError: the forced one is unknown.
-        SetupError: the forced one cannot run here.
+        ConfigurationError: the forced implementation does not exist.
+        SetupError: the forced implementation cannot run on this machine.
     """
     reasons = {
-        "compiled": cpu.unavailable() if device == "cpu" else "it computes on CPUs alone",
+        "compiled": cpu.unavailable() if device == "cpu" else "it computes only on CPUs",
         "triton": triton.unavailable(device),
         "reference": None,
     }
@@ -61,12 +66,12 @@ def convolve(
     paths: Paths,
     dropout: Dropout | None = None,
 ) -> Tensor:
-    """The convolution by the fastest implementation that runs here.
+    """The convolution, computed by the fastest implementation that runs on this machine.
 
     Arguments and result are those of :func:`equiglass.model.convolution.reference.convolve`.
     """
     arguments = (h, inputs, edges, radial, mixing, norm, paths, dropout)
-    # The fast ones take node inputs, harmonics and basis as data.
+    # The fast implementations have no gradient for node inputs, harmonics and basis.
     data = (*inputs, edges.harmonics, edges.basis)
     if implementation(edges.basis.device.type) == "triton" and not any(x.requires_grad for x in data):
         from equiglass.model.convolution.triton.convolution import convolve as convolve_triton
@@ -78,7 +83,7 @@ def convolve(
 
 
 def hidden_moments(basis: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance over all edges of relu(W1 B + b1), each (H,); the variance is the biased one."""
+    """The mean and the biased variance of relu(W1 B + b1) over all edges, each (H,)."""
 
     def plain() -> tuple[Tensor, Tensor]:
         variance, mean = torch.var_mean(torch.relu(basis @ weight.T + bias), 0, correction=0)
@@ -88,12 +93,12 @@ def hidden_moments(basis: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor,
 
 
 def fastest(data: Sequence[Tensor], compiled: Callable[[], T], plain: Callable[[], T]) -> T:
-    """The result of the compiled code, or of plain torch where that cannot serve.
+    """The result of the compiled code if it can run, otherwise of plain torch.
 
     Args:
-        data: tensors that the compiled code takes from the CPU and gives no gradient to.
-        compiled: computes it with the compiled code.
-        plain: computes the same in torch.
+        data: tensors that must lie on the CPU and need no gradient for the compiled code.
+        compiled: function that computes the result with the compiled code.
+        plain: function that computes the same in plain torch.
     """
     if any(x.requires_grad or x.device.type != "cpu" for x in data) or implementation() != "compiled":
         return plain()
@@ -107,12 +112,12 @@ def fastest(data: Sequence[Tensor], compiled: Callable[[], T], plain: Callable[[
 
 
 def prepare(layers: Sequence[Paths], architecture: Architecture, like: Tensor) -> None:
-    """Compile the code of all layers of a network side by side, where compiled code will run.
+    """Compile the code of all layers of a network in parallel, if the compiled code will run.
 
     Args:
-        layers: the paths of every layer.
-        architecture: of the network.
-        like: a tensor on the device and in the precision of the network's input.
+        layers: paths of every layer.
+        architecture: hyper-parameters of the network.
+        like: any tensor with the device and the precision of the input.
     """
     if like.device.type != "cpu" or implementation() != "compiled" or not all(map(cpu.fits, layers)):
         return

@@ -1,4 +1,4 @@
-"""The convolution in plain torch, in chunks of edges, so that memory stays bounded: it runs everywhere, slowly."""
+"""The convolution in plain torch, in chunks of edges. It is slow but runs everywhere, with bounded memory."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from equiglass.model.convolution.operation import (
 from equiglass.model.convolution.paths import Paths, clebsch_gordan
 
 EDGES_AT_ONCE = 16_384
+"""The default number of edges per chunk."""
 
 
 def convolve(
@@ -33,9 +34,9 @@ def convolve(
     dropout: Dropout | None = None,
     edges_at_once: int = EDGES_AT_ONCE,
 ) -> Tensor:
-    """The convolution; arguments and result as in :func:`equiglass.model.convolution.reference.convolve`.
+    """The convolution, with the arguments and the result of :func:`equiglass.model.convolution.reference.convolve`.
 
-    Of several chunks nothing is stored for the gradient; each is computed once more there.
+    If there are several chunks, the gradient computes each again instead of storing it.
     """
     fields = entering_fields(h, inputs, paths)
     firsts = starts_of_parts(edges.row_start, edges_at_once)

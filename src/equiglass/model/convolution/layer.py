@@ -1,4 +1,4 @@
-"""One convolution layer: the weights of the operation in :mod:`equiglass.model.convolution.operation`."""
+"""A convolution layer with the weights of the operation in :mod:`equiglass.model.convolution.operation`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from equiglass.model.convolution.paths import Paths
 
 
 class Convolution(nn.Module):
-    """Radial MLP, tensor product, neighbour sum, mixing."""
+    """A layer of radial MLP, tensor product, neighbour sum and mixing."""
 
     def __init__(self, architecture: Architecture, paths: Paths) -> None:
         super().__init__()
@@ -32,29 +32,29 @@ class Convolution(nn.Module):
     def forward(
         self, h: Tensor | None, inputs: Sequence[Tensor], edges: Edges, mixing: Sequence[Tensor] | None = None
     ) -> Tensor:
-        """Convolve.
+        """The convolution of the field and the node inputs.
 
         Args:
-            h: (N, (l_max + 1)^2, C), or None in the first layer.
+            h: field, (N, (l_max + 1)^2, C), or None in the first layer.
             inputs: node inputs by degree: (N, 1, S), (N, 3, V), ...
-            edges: received by n of the nodes; batch averages and dropout are over these edges.
-            mixing: matrices to use instead of the layer's own.
+            edges: edges that n of the nodes receive. Batch averages and dropout are over these edges.
+            mixing: mixing matrices that replace those of the layer.
 
         Returns:
-            (n, (l_max + 1)^2, C).
+            The new field of the n nodes, (n, (l_max + 1)^2, C).
         """
         weight, bias, scale, shift = self.trunk(edges.basis)
         weights = Radial(weight, bias, scale, shift, self.radial.weight, self.radial.bias)
         dropout = None
         if self.training and self.dropout > 0:
-            # From torch's generator, so that its seed fixes the dropout.
+            # The key comes from the random generator of torch, so that its seed determines the dropout.
             key = torch.randint(-(2**63), 2**63 - 1, (), device=edges.basis.device)
             dropout = Dropout(self.dropout, key)
         return convolve(h, inputs, edges, weights, mixing or list(self.mixing), self.norm, self.paths, dropout)
 
 
 class RadialHiddenLayer(nn.Module):
-    """Hidden layer of the radial MLP (eq. 25): linear, ReLU, batch norm; all paths and channels of a layer share it."""
+    """The hidden layer of the radial MLP (eq. 25): linear, ReLU, batch norm. All paths and channels share it."""
 
     def __init__(self, basis_size: int, width: int) -> None:
         super().__init__()
@@ -62,10 +62,13 @@ class RadialHiddenLayer(nn.Module):
         self.norm = nn.BatchNorm1d(width)
 
     def forward(self, basis: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """W1, b1, scale and shift of `equiglass.model.convolution.operation.Radial` for these edges, (E, B).
+        """The tensors W1, b1, scale and shift of `equiglass.model.convolution.operation.Radial`.
 
-        In training the batch is the edges. A batch of fewer than two edges has no variance; it is normalised with the
-        running averages.
+        In training, the edges are the batch. A batch of fewer than two edges has no variance, so the running averages
+        normalise it.
+
+        Args:
+            basis: radial basis B(r_ij) of the edges, (E, B).
         """
         weight, bias, norm, edges = self.linear.weight, self.linear.bias, self.norm, len(basis)
         assert norm.running_mean is not None
@@ -77,7 +80,7 @@ class RadialHiddenLayer(nn.Module):
             with torch.no_grad():
                 assert norm.momentum is not None
                 norm.running_mean.lerp_(mean, norm.momentum)
-                # As in torch: the biased variance normalises the batch, the unbiased one enters the average.
+                # As in torch, the biased variance normalises the batch, and the unbiased variance enters the average.
                 norm.running_var.lerp_(variance * (edges / (edges - 1)), norm.momentum)
                 norm.num_batches_tracked += 1
         scale = norm.weight * torch.rsqrt(variance + norm.eps)

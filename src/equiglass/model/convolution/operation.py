@@ -4,12 +4,14 @@
     out^{lO}_{i,c'} = norm sum_{p to lO} sum_c W^{lO}_{(p,c),c'} h'_{i,c,p}
     phi(r)       = relu(W2 u + b2),    u = kept * (scale * relu(W1 B(r) + b1) + shift) / (1 - rate)
 
-(Pezzicoli, Charpiat, Landes, SciPost Phys. 2024, arXiv 2211.03226, eqs 18-20 and 25.) x are the channels of the field h
-and of the node inputs; their order and that of paths and components is stated in `equiglass.model.convolution.paths`.
-scale and shift are a batch normalisation of the hidden radial units; kept is 0 or 1 for every edge and hidden unit.
+Here x are the channels of the field h and of the node inputs. `equiglass.model.convolution.paths` defines their order,
+and the order of paths and components. The numbers scale and shift are a batch normalisation of the hidden radial units.
+The dropout variable ``kept`` is 0 or 1 for every edge and hidden unit.
 
-Four implementations take the same arguments: `reference` (the formula in plain torch), `chunked` (the same in bounded
-memory), `cpu` (compiled C++) and `triton` (a CUDA GPU). `backend` chooses between them.
+Four implementations have the same arguments: `reference` (the formula in plain torch), `chunked` (the same in bounded
+memory), `cpu` (compiled C++) and `triton` (for a CUDA GPU). `backend` chooses between them.
+
+Source: Pezzicoli, Charpiat, Landes, SciPost Phys. 2024, arXiv 2211.03226, eqs 18-20 and 25.
 """
 
 from __future__ import annotations
@@ -27,9 +29,9 @@ class Edges(NamedTuple):
     """The edges that n consecutive nodes receive.
 
     Attributes:
-        row_start: node i receives the edges row_start[i] to row_start[i + 1]; int64, (n + 1,).
-        senders: of every edge, an index into the field and the node inputs; int64, (E,).
-        harmonics: Y(a_ij), (E, (l_max + 1)^2).
+        row_start: indices of edges, int64, (n + 1,). Node i receives the edges row_start[i] to row_start[i + 1].
+        senders: sender of every edge, an index into the field and the node inputs, int64, (E,).
+        harmonics: spherical harmonics Y(a_ij), (E, (l_max + 1)^2).
         basis: radial basis B(r_ij), (E, B).
     """
 
@@ -45,9 +47,9 @@ class Radial(NamedTuple):
     Attributes:
         basis_weight: W1, (H, B).
         basis_bias: b1, (H,).
-        scale: factor of the hidden units, (H,).
-        shift: added to the hidden units, (H,).
-        weight: W2, (n_comb, H); rows are (path, channel).
+        scale: factors of the hidden units, (H,).
+        shift: summands of the hidden units, (H,).
+        weight: W2, (n_comb, H), with one row per path and channel.
         bias: b2, (n_comb,).
     """
 
@@ -60,10 +62,10 @@ class Radial(NamedTuple):
 
 
 class Dropout(NamedTuple):
-    """Which hidden units of which edges are zero: a function of key, edge and unit, the same in every implementation.
+    """The dropout of hidden units: a function of key, edge and unit that is the same in every implementation.
 
     Attributes:
-        rate: mean share of zeros.
+        rate: mean share of the units that are zero.
         key: 64 random bits, int64, shape ().
     """
 
@@ -71,7 +73,7 @@ class Dropout(NamedTuple):
     key: Tensor
 
     def kept(self, first: int, last: int, units: int) -> Tensor:
-        """Whether each hidden unit of the edges number first to last is kept, (last - first, units), bool."""
+        """The variable ``kept`` of all hidden units of the edges ``first`` to ``last``, (last - first, units), bool."""
         mask = 0xFFFFFFFF
         x = torch.arange(first * units, last * units, device=self.key.device) & mask
         x = ((x ^ (self.key & mask)) * 0x9E3779B1) & mask
@@ -83,18 +85,18 @@ class Dropout(NamedTuple):
 
     @property
     def threshold(self) -> int:
-        """A unit is kept where its 32 random bits, as a whole number, are at least this."""
+        """The smallest value of the 32 random bits of a unit, as a whole number, for which ``kept`` is 1."""
         return round(self.rate * 2**32)
 
 
 def hidden_units(basis: Tensor, radial: Radial, dropout: Dropout | None, first: int = 0) -> Tensor:
-    """Hidden units u of every edge, (E, H).
+    """The hidden units u of every edge, (E, H).
 
     Args:
-        basis: B(r_ij) of the edges, (E, B).
-        radial: the radial MLP.
-        dropout: of the hidden units, or None.
-        first: number of the first of these edges; the edges of one convolution are numbered from 0.
+        basis: radial basis B(r_ij) of the edges, (E, B).
+        radial: weights of the radial MLP.
+        dropout: dropout of the hidden units, or None.
+        first: index of the first of these edges among the edges of the convolution.
     """
     hidden = torch.relu(basis @ radial.basis_weight.T + radial.basis_bias) * radial.scale + radial.shift
     if dropout is None:
@@ -104,7 +106,7 @@ def hidden_units(basis: Tensor, radial: Radial, dropout: Dropout | None, first: 
 
 
 def entering_fields(h: Tensor | None, inputs: Sequence[Tensor], paths: Paths) -> list[Tensor]:
-    """The channels x that enter the convolution, by degree, each (N, 2 l + 1, channels): field, then node inputs."""
+    """The channels x that enter the convolution, by degree, each (N, 2 l + 1, channels): the field, then the inputs."""
     fields = []
     for degree in range(paths.l_max + 1):
         parts = [] if h is None else [h[:, degree**2 : (degree + 1) ** 2]]
@@ -114,14 +116,14 @@ def entering_fields(h: Tensor | None, inputs: Sequence[Tensor], paths: Paths) ->
 
 
 def starts_of_parts(row_start: Tensor, edges: int) -> list[int]:
-    """Node indices that cut the nodes into runs; each run receives at most so many edges, or is one node.
+    """The indices that divide n nodes into consecutive parts with few edges.
 
     Args:
-        row_start: first edge of every node, (n + 1,).
-        edges: largest number of edges of a run.
+        row_start: index of the first edge of every node, (n + 1,).
+        edges: largest number of edges per part. Only a part with one node may receive more.
 
     Returns:
-        0, the first nodes of the other runs, n.
+        The first nodes of all parts, beginning with 0, and n.
     """
     n, starts = len(row_start) - 1, [0]
     while starts[-1] < n:

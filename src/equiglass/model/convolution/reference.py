@@ -1,4 +1,4 @@
-"""The convolution as eqs 18-20 have it, in plain torch: for reading, and for comparison with the fast ones."""
+"""The convolution of eqs 18-20 in plain torch, for reading and for comparison with the fast implementations."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def convolve(
     paths: Paths,
     dropout: Dropout | None = None,
 ) -> Tensor:
-    """The convolution of :mod:`equiglass.model.convolution.operation`; memory grows with edges times paths.
+    """The convolution of :mod:`equiglass.model.convolution.operation`. Its memory grows with edges times paths.
 
     Args:
         h: field of every node, (N, (l_max + 1)^2, C), or None in the first layer.
         inputs: node inputs by degree: scalars (N, 1, S), vectors (N, 3, V), ...
-        edges: received by the n nodes of the result.
-        radial: the radial MLP.
-        mixing: for every lO a matrix (n_comb to lO, C').
+        edges: edges that the n nodes of the result receive.
+        radial: weights of the radial MLP.
+        mixing: mixing matrix of every lO, (n_comb to lO, C').
         norm: factor of the neighbour sum.
-        paths: of this layer.
-        dropout: of the hidden radial units, or None.
+        paths: paths of the layer.
+        dropout: dropout of the hidden radial units, or None.
 
     Returns:
-        (n, (l_max + 1)^2, C').
+        The new field of the n nodes, (n, (l_max + 1)^2, C').
     """
     row_start, senders, harmonics, basis = edges
     n, x = len(row_start) - 1, entering_fields(h, inputs, paths)

@@ -1,4 +1,4 @@
-"""Node inputs: quantities of every particle that the network sees in addition to place and type, one per module."""
+"""The node inputs: quantities of every particle that enter the network with its position and type, one per module."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from equiglass.liquid.system import System
 
 @dataclass(frozen=True)
 class NodeInput:
-    """A quantity of every particle, with one channel for each of some degrees l.
+    """A quantity of every particle, which has one part per degree l.
 
     Attributes:
-        name: as configurations and model files name it.
-        degrees: l of its parts: 0 for a scalar, 1 for a vector, 2 for a traceless symmetric tensor, ...
-        needs: what it is computed from beyond positions, types and box.
+        name: name in configurations and model files.
+        degrees: degrees l of the parts: 0 for a scalar, 1 for a vector, 2 for a traceless symmetric tensor, ...
+        needs: needs beyond positions, types and box.
         unit: symbol of the LJ unit.
-        title: the quantity in words, for tables.
-        compute: the parts by degree, each (N, 2 l + 1), LJ units, of a configuration that has all that is needed.
-            Components are in the order of e3nn (x, y, z for l = 1). Parity is (-1)^l: no pseudotensors.
+        title: name of the quantity, for tables.
+        compute: function from a configuration that meets the needs to the parts by degree, each (N, 2 l + 1), LJ
+            units. Components have the order of e3nn (x, y, z for l = 1) and parity (-1)^l: there are no pseudotensors.
     """
 
     name: str

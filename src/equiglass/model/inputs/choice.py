@@ -1,4 +1,4 @@
-"""The choice of what the network sees of a configuration."""
+"""The choice of positions and node inputs that enter the network."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from equiglass.model.inputs import INPUTS, NodeInput
 
 
 class Inputs(BaseModel):
-    """What the network sees of a configuration (six combinations are compared in Table 1 of arXiv 2211.03226)."""
+    """The positions and node inputs that enter the network. Table 1 of arXiv 2211.03226 compares six choices."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    positions: Structure = Field("thermal", description="positions that make the graph")
-    nodes: tuple[str, ...] = Field(("energy_inherent",), description="names of the node inputs; the type is always one")
+    positions: Structure = Field("thermal", description="positions that define the graph")
+    nodes: tuple[str, ...] = Field(("energy_inherent",), description="names of the node inputs in addition to the type")
     generations: int = Field(
         0,
         ge=0,
-        description="the line from the network's output to the target includes the scalar node inputs averaged over "
-        "this many generations of neighbours",
+        description="number of generations of neighbours over which the scalar node inputs are averaged. The averages "
+        "enter the linear regression from the output of the network to the target",
     )
 
     @model_validator(mode="before")
     @classmethod
     def _old_keys(cls, given: Any) -> Any:
-        """Older files have ``energy`` and ``displacement``; such a key replaces the same input under ``nodes``."""
+        """Translate the keys ``energy`` and ``displacement`` of older files. They replace the input in ``nodes``."""
         if not isinstance(given, dict) or not {"energy", "displacement"} & given.keys():
             return given
         rest = {key: value for key, value in given.items() if key not in ("energy", "displacement")}
@@ -52,42 +52,44 @@ class Inputs(BaseModel):
     def _has_something_to_average(self) -> Inputs:
         if self.generations and not self.n_scalars:
             raise ValueError(
-                "generations average the scalar node inputs, and there is none; set generations: 0, or "
+                "generations average the scalar node inputs, but there is none; set generations: 0, or "
                 "nodes: [energy_inherent]"
             )
         return self
 
     @property
     def chosen(self) -> list[NodeInput]:
-        """The node inputs in the order of their names here, which is the order of their channels."""
+        """The chosen node inputs, in the order of ``nodes``, which is the order of their channels."""
         return [INPUTS[name] for name in self.nodes]
 
     @property
     def needs(self) -> frozenset[Need]:
-        """What a configuration must have."""
+        """The needs that a configuration must meet."""
         graph: frozenset[Need] = frozenset({"potential", "inherent"} if self.positions == "inherent" else ())
         return graph.union(*(x.needs for x in self.chosen))
 
     @property
     def n_scalars(self) -> int:
-        """Number of scalar node inputs without the one-hot of the type."""
+        """The number of scalar node inputs without the one-hot of the type."""
         return sum(0 in x.degrees for x in self.chosen)
 
     @property
     def n_averages(self) -> int:
-        """G, the number of averages in the line to the target; those over no neighbours are included."""
+        """The number G of averages in the regression to the target, including those over no neighbours."""
         return (self.generations + 1) * self.n_scalars if self.generations else 0
 
     def channels(self, n_types: int) -> tuple[int, ...]:
-        """Channels of the node inputs by degree, the one-hot of the type included."""
+        """The numbers of channels of the node inputs by degree, including the one-hot of the type."""
         degrees = [l for x in self.chosen for l in x.degrees]
         return (n_types + degrees.count(0), *(degrees.count(l) for l in range(1, max(degrees, default=0) + 1)))
 
 
 def _with_energy(nodes: list[str], value: Any) -> list[str]:
-    """Names of node inputs with the energy that the old key ``energy`` asks for, in its place or first."""
+    """The names of the node inputs with the energy of the old key ``energy``, at the place of the energy or first."""
     if value not in ("none", "thermal", "inherent"):
-        raise ValueError(f"energy is none, thermal or inherent, not {value!r}; better, name the node inputs in 'nodes'")
+        raise ValueError(
+            f"energy must be none, thermal or inherent, not {value!r}; better, name the node inputs in 'nodes'"
+        )
     energies = [name for name in nodes if name.startswith("energy_")]
     place = nodes.index(energies[0]) if energies else 0
     others = [name for name in nodes if name not in energies]
@@ -95,9 +97,9 @@ def _with_energy(nodes: list[str], value: Any) -> list[str]:
 
 
 def _with_displacement(nodes: list[str], value: Any) -> list[str]:
-    """Names of node inputs with the displacement, or without, as the old key ``displacement`` asks."""
+    """The names of the node inputs with or without the displacement, by the old key ``displacement``."""
     if not isinstance(value, bool):
-        raise ValueError(f"displacement is true or false, not {value!r}; better, name the node inputs in 'nodes'")
+        raise ValueError(f"displacement must be true or false, not {value!r}; better, name the node inputs in 'nodes'")
     name = "displacement_inherent"
     if value == (name in nodes):
         return nodes

@@ -1,4 +1,4 @@
-"""The node inputs of a configuration: computed once, then standardised in its graph and averaged over neighbours."""
+"""The computation of the node inputs of a configuration, and their averages over neighbours."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from equiglass.liquid.system import System
 from equiglass.model.inputs.choice import Inputs
 
 Computed = Mapping[str, Mapping[int, Float]]
-"""Node inputs by name and degree, each (N, 2 l + 1), LJ units."""
+"""The node inputs of a configuration by name and degree, each (N, 2 l + 1), LJ units."""
 
 
 def compute(system: System, inputs: Inputs) -> Computed:
-    """The node inputs of a configuration that has all of ``inputs.needs``.
+    """The node inputs of a configuration that meets ``inputs.needs``.
 
     Raises:
-        DataError: the potential is not known, or there is no inherent structure.
+        DataError: the potential is unknown, or there is no inherent structure.
     """
     return {x.name: x.compute(system) for x in inputs.chosen}
 
@@ -27,7 +27,7 @@ def compute(system: System, inputs: Inputs) -> Computed:
 def input_averages(system: System, inputs: Inputs, computed: Computed) -> Float:
     """The scalar node inputs averaged over 0, 1, ... generations of neighbours, (N, G), G = ``inputs.n_averages``.
 
-    Neighbours are those in the positions that make the graph (`neighbourhood_averages`).
+    The positions that define the graph also define the neighbours; see `neighbourhood_averages`.
     """
     if not inputs.generations:
         return np.empty((system.n_particles, 0))

@@ -1,4 +1,4 @@
-"""Node input: the displacement of a particle to the inherent structure; its length is a scalar, itself a vector."""
+"""Node input: the displacement of a particle to the inherent structure, as a vector with its length as a scalar."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from equiglass.model.inputs import INPUTS, NodeInput
 
 
 def displacement(system: System) -> dict[int, Float]:
-    """|d_i|, (N, 1), and d_i = x_i(inherent) - x_i(thermal), (N, 3), LJ length."""
+    """The length |d_i|, (N, 1), and the vector d_i = x_i(inherent) - x_i(thermal), (N, 3), LJ length."""
     return {0: inherent_distance(system)[:, None], 1: inherent_displacement(system)}
 
 

@@ -1,4 +1,4 @@
-"""Node inputs: the potential energy of a particle, in the thermal positions or in the inherent structure."""
+"""Node inputs: the potential energy of a particle, in the thermal positions and in the inherent structure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from equiglass.model.inputs import INPUTS, NodeInput
 
 
 def energy(structure: Structure, system: System) -> dict[int, Float]:
-    """E_pot,i = sum_{j != i} V(r_ij), (N, 1), LJ energy: the full sum over neighbours."""
+    """The potential energy E_pot,i = sum_{j != i} V(r_ij), the full sum over neighbours, (N, 1), LJ energy."""
     return {0: particle_energy(system, structure)[:, None]}
 
 

@@ -1,4 +1,4 @@
-"""The graph of a configuration with its node inputs, standardised."""
+"""The graph of a configuration with standardised node inputs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def input_graph(
     n_types: int,
     dtype: torch.dtype = torch.float32,
 ) -> Graph:
-    """The graph of a configuration; its scalars are the one-hot of the type, then the inputs in their order.
+    """The graph of a configuration with standardised node inputs. Its scalars begin with the one-hot of the type.
 
     Args:
         system: the configuration.
-        inputs: the choice.
-        computed: its node inputs, from `equiglass.model.inputs.compute.compute`.
-        standardisation: of the training set.
-        cutoff: d_c, LJ length.
-        n_types: number of types of the model.
+        inputs: choice of positions and node inputs.
+        computed: node inputs of the configuration, from `equiglass.model.inputs.compute.compute`.
+        standardisation: standardisation of the training set.
+        cutoff: upper limit d_c of the length of edges, LJ length.
+        n_types: number of particle types of the model.
         dtype: precision of the real numbers.
     """
     channels: dict[int, list[Float]] = {}

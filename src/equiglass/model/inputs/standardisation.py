@@ -1,4 +1,4 @@
-"""Node inputs brought to zero mean and unit variance, per particle type, over the training set."""
+"""The standardisation of the node inputs to zero mean and unit variance over the training set, per particle type."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from equiglass.model.inputs.compute import Computed
 
 
 class Moments(NamedTuple):
-    """Mean and standard deviation per particle type, each (n_types,), in the unit of the quantity."""
+    """The mean and the standard deviation per particle type, each (n_types,), in the unit of the quantity."""
 
     mean: Float
     scale: Float
@@ -23,23 +23,23 @@ class Moments(NamedTuple):
 
 @dataclass(frozen=True)
 class InputStandardisation:
-    """Mean and scale of every part of every node input.
+    """The mean and the scale of every part of every node input.
 
         degree 0:  (x - mean) / scale,    degree l >= 1:  x / scale,  scale = root mean square of |x|
 
     Attributes:
-        moments: by name of the input and degree; the mean is 0 for degrees from 1.
+        moments: moments by name of the input and degree. The mean is 0 for degrees of 1 and higher.
     """
 
     moments: Mapping[str, Mapping[int, Moments]]
 
     def apply(self, name: str, degree: int, values: Float, types: NDArray[np.int64]) -> Float:
-        """One part of a node input standardised, (N, 2 l + 1)."""
+        """The standardised values of one part of a node input, (N, 2 l + 1)."""
         mean, scale = self.moments[name][degree]
         return (values - mean[types][:, None]) / scale[types][:, None]
 
     def tensors(self) -> dict[str, Tensor]:
-        """The numbers for a model file: ``inputs.NAME.DEGREE.mean`` and ``.scale``, each (n_types,), float64."""
+        """The tensors of a model file: ``inputs.NAME.DEGREE.mean`` and ``.scale``, each (n_types,), float64."""
         return {
             f"inputs.{name}.{degree}.{key}": from_numpy(numbers)
             for name, parts in self.moments.items()
@@ -49,7 +49,7 @@ class InputStandardisation:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> InputStandardisation:
-        """Read what `tensors` gives; tensors of other names are passed over."""
+        """The standardisation from the result of `tensors`. Tensors with other names are ignored."""
         moments: dict[str, dict[int, Moments]] = {}
         for key in tensors:
             if key.startswith("inputs.") and key.endswith(".mean"):
@@ -62,13 +62,13 @@ class InputStandardisation:
 def fit(
     computed: Sequence[Computed], types: Sequence[NDArray[np.int64]], n_types: int, pooled: Collection[str] = ()
 ) -> InputStandardisation:
-    """Mean and scale over the training configurations; a type that does not occur gets 0 and 1.
+    """The mean and the scale over the training configurations. A type that does not occur has mean 0 and scale 1.
 
     Args:
-        computed: node inputs of every configuration (`equiglass.model.inputs.compute.compute`).
+        computed: node inputs of every configuration, from `equiglass.model.inputs.compute.compute`.
         types: particle types of every configuration, each (N,).
-        n_types: number of types of the model.
-        pooled: names of inputs whose moments are those of all particles together, not of each type.
+        n_types: number of particle types of the model.
+        pooled: names of the inputs whose moments are taken over the particles of all types together.
     """
     every_type = np.concatenate(types)
     moments: dict[str, dict[int, Moments]] = {}
@@ -85,16 +85,16 @@ def fit(
 
 
 def moments_of(values: Float, types: NDArray[np.int64], n_types: int, pooled: bool = False) -> Moments:
-    """Mean and standard deviation of the finite values of every type.
+    """The mean and the standard deviation of the finite values of every type.
 
     Args:
-        values: (N,), NaN where unknown.
-        types: (N,).
-        n_types: number of types.
-        pooled: take the values of all particles together for every type that occurs.
+        values: values, (N,); NaN where unknown.
+        types: particle types, (N,).
+        n_types: number of particle types.
+        pooled: whether every type that occurs has the moments of all particles together.
 
     Returns:
-        0 and 1 for a type that does not occur; scale 1 where the values do not vary.
+        The moments. They are 0 and 1 for a type that does not occur; the scale is 1 if the values do not vary.
     """
     mean, scale = np.zeros(n_types), np.ones(n_types)
     for kind in np.unique(types):

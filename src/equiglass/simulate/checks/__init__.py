@@ -1,4 +1,4 @@
-"""Checks of a data set: the liquid is in equilibrium and not a crystal, and the runs conserve energy and momentum."""
+"""The checks of a data set: the liquid is in equilibrium and no crystal, and the runs conserve energy and momentum."""
 
 from equiglass.simulate.checks.checks import Check, check, failures
 from equiglass.simulate.checks.measurement import StatePoint, collect, measure

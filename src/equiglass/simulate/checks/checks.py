@@ -1,4 +1,4 @@
-"""The checks of a data set: each has a verdict and a sentence."""
+"""The checks of a data set. Each has a verdict and a sentence."""
 
 from __future__ import annotations
 
@@ -12,44 +12,54 @@ from numpy.typing import NDArray
 
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import KOB_ANDERSEN
-from equiglass.liquid.state_points import F_AT_TAU_ALPHA, F_AT_TAU_ALPHA_ERROR, TAU_ALPHA_BY_TEMPERATURE
+from equiglass.liquid.state_points import (
+    DENSITY,
+    F_AT_TAU_ALPHA,
+    F_AT_TAU_ALPHA_ERROR,
+    SHARE_OF_A,
+    TAU_ALPHA_BY_TEMPERATURE,
+)
 from equiglass.liquid.system import type_name
 from equiglass.observables import known_mean
 from equiglass.simulate.checks.measurement import StatePoint, radii
 
 LARGEST_DRIFT = 0.01
-"""Largest drift of the total energy per particle in a run, in units of the temperature."""
+"""The largest allowed drift of the total energy per particle in a run, in units of the temperature."""
 
 LARGEST_MOMENTUM = 1e-8
-"""Largest momentum per particle in a run, in units of the root of the temperature."""
+"""The largest allowed momentum per particle in a run, in units of the square root of the temperature."""
 
 LARGEST_DEVIATION = 4.0
-"""Largest deviation of the temperature of the runs, in standard deviations sqrt(2 / (3 N)) T of N particles."""
+"""The largest allowed deviation of the temperature of the runs, in standard deviations sqrt(2 / (3 N)) T."""
 
 STEP_ERROR = 0.005
-"""Further deviation of the temperature that the finite time step may cause, in units of the temperature."""
+"""The further deviation of the temperature that the finite time step may cause, in units of the temperature."""
 
 CRYSTALLINE = 0.05
-"""A configuration with a larger share of crystal-like particles is crystallising."""
+"""The share of crystal-like particles above which a configuration is crystallising."""
 
 SIGNIFICANCE = 0.01
-"""Significance level of a difference between two sets of configurations, divided by the number of quantities that are
-compared (Bonferroni)."""
+"""The significance level of the difference between two sets of configurations.
+
+It is divided by the number of compared quantities (Bonferroni).
+"""
 
 PUBLISHED_WITHIN = 0.25
-"""Largest relative distance between the published tau_alpha and the time where F_s is F_AT_TAU_ALPHA within two
-standard errors."""
+"""The largest allowed relative distance between the published tau_alpha and the time where F_s is F_AT_TAU_ALPHA.
+
+This value of F_s has an uncertainty of two standard errors.
+"""
 
 Verdict = Literal["passed", "failed", "reported", "not computed"]
 
 
 class Check(NamedTuple):
-    """One check.
+    """The result of one check.
 
     Attributes:
-        name: a word or two.
-        verdict: "reported" where there is nothing to pass, "not computed" where the data do not suffice.
-        statement: what was found, or why nothing was.
+        name: name of the check, one or two words.
+        verdict: "passed" or "failed"; "reported" if there is no criterion; "not computed" if the data do not suffice.
+        statement: finding, or the reason why there is none.
     """
 
     name: str
@@ -58,11 +68,11 @@ class Check(NamedTuple):
 
 
 def check(state: StatePoint, against: StatePoint | None = None) -> list[Check]:
-    """All checks of a data set, and its agreement with another set of the same state point.
+    """The results of all checks of a data set, including its agreement with another set of the same state point.
 
     Args:
-        state: the measured quantities, from `collect`.
-        against: those of another set, or None.
+        state: measured quantities, from `collect`.
+        against: measured quantities of another set, or None.
     """
     checks = [
         _energy(state),
@@ -96,7 +106,7 @@ def _energy(state: StatePoint) -> Check:
     )
     if drift <= LARGEST_DRIFT:
         return Check("energy", "passed", f"{statement}.")
-    return Check("energy", "failed", f"{statement}, more than {LARGEST_DRIFT:g}; take a shorter timestep.")
+    return Check("energy", "failed", f"{statement}, more than {LARGEST_DRIFT:g}; use a shorter timestep.")
 
 
 def _momentum(state: StatePoint) -> Check:
@@ -111,7 +121,7 @@ def _momentum(state: StatePoint) -> Check:
 
 
 def _temperature(state: StatePoint) -> Check:
-    """In equilibrium the velocities, drawn at T, exchange no heat with the positions."""
+    """In equilibrium, the velocities are drawn at T and exchange no heat with the positions on average."""
     if state.temperature is None or np.all(np.isnan(state.run_temperature)):
         return Check("temperature", "not computed", "The data set does not contain the temperature of the runs.")
     ratio = known_mean(state.run_temperature) / state.temperature
@@ -144,7 +154,7 @@ def _ageing(state: StatePoint) -> Check:
     half = len(state.energy) // 2
     if half < 2:
         return Check("ageing", "not computed", f"Two halves need four configurations; there are {len(state.energy)}.")
-    # Only the propensities at the last time, which are the most sensitive: fewer quantities show a smaller drift.
+    # The propensities at the last time are the most sensitive. Fewer quantities reveal a smaller drift.
     values = _at_times(state, np.arange(len(state.times)) == len(state.times) - 1)
     verdict, statement = _compared({k: v[:half] for k, v in values.items()}, {k: v[-half:] for k, v in values.items()})
     statement = f"Between the first and the second half of the configurations {statement}"
@@ -162,13 +172,13 @@ def _agreement(state: StatePoint, against: StatePoint) -> Check:
 
 
 def _at_times(state: StatePoint, chosen: NDArray[np.bool_]) -> dict[str, Float]:
-    """Energies, and propensities at some of the times."""
+    """The energies, and the propensities at the chosen times."""
     labels = tuple(label for label, use in zip(state.labels, chosen, strict=True) if use)
     return replace(state, labels=labels, propensity=state.propensity[:, chosen]).energies_and_propensities()
 
 
 def _compared(first: Mapping[str, Float], second: Mapping[str, Float]) -> tuple[Verdict, str]:
-    """The largest difference by Welch's t among the quantities that both sets know, and whether it is significant."""
+    """The verdict and the sentence on the largest difference, by Welch's t, among the quantities of both sets."""
     from scipy.stats import t as student
 
     found: dict[str, tuple[float, float, float, float]] = {}
@@ -219,7 +229,7 @@ def _structure(state: StatePoint) -> Check:
 
 
 def _relaxation(state: StatePoint) -> Check:
-    """Tau_alpha is the time when F_s(7.25, t) of A, the mean over configurations, falls to 1/e."""
+    """The relaxation time tau_alpha, when F_s(7.25, t) of A, the mean over configurations, falls to 1/e."""
     name, F = "relaxation", known_mean(state.scattering[:, :, 0])
     if np.all(np.isnan(F)):
         return Check(
@@ -238,13 +248,13 @@ def _relaxation(state: StatePoint) -> Check:
 
 
 def _published(state: StatePoint) -> Check | None:
-    """For the state points of GlassBench: F_s at the published tau_alpha, and the time where F_s is 0.27."""
+    """F_s at the published tau_alpha, and the time where F_s is 0.27, for the state points of GlassBench."""
     shares = state.counts / state.counts.sum()
     is_known = (
         state.temperature in TAU_ALPHA_BY_TEMPERATURE
         and state.potential == KOB_ANDERSEN
-        and abs(state.density.mean() - 1.2) < 0.005
-        and abs(shares[0] - 0.8) < 0.01
+        and abs(state.density.mean() - DENSITY) < 0.005
+        and abs(shares[0] - SHARE_OF_A) < 0.01
     )
     if not is_known or state.temperature is None:
         return None
@@ -262,7 +272,7 @@ def _published(state: StatePoint) -> Check | None:
     statement = f"{statement}; it" if statement else "F_s(7.25, t) of A"
     statement += f" is {F_AT_TAU_ALPHA} at {time:.3g}, {time / published:.2f} of {published:g}"
     early, late = (_time_where(times, F, F_AT_TAU_ALPHA + sign * 2 * F_AT_TAU_ALPHA_ERROR) for sign in (1, -1))
-    # Where F_s does not have one of these values, fmin and fmax give the time itself.
+    # If F_s does not reach one of these values, fmin and fmax return ``time``.
     nearest = min(max(published, np.fmin(early, time)), np.fmax(late, time))
     ratio = nearest / published
     statement += (
@@ -272,7 +282,7 @@ def _published(state: StatePoint) -> Check | None:
 
 
 def _time_where(times: Float, F: Float, value: float) -> float:
-    """The time where F_s has a value, linear in log t; extrapolated from the last two times beyond them."""
+    """The time where F_s has a value. F_s is linear in log t, and extrapolated beyond the last time."""
     if len(times) < 2 or F[0] <= value:
         return float("nan")
     below = np.flatnonzero(value >= F)

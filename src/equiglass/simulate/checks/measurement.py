@@ -1,4 +1,4 @@
-"""What is measured on the configurations of a state point. A quantity that a data set does not contain is NaN."""
+"""The quantities that are measured on the configurations of a state point. Unknown quantities are NaN."""
 
 from __future__ import annotations
 
@@ -24,39 +24,40 @@ from equiglass.observables import (
 )
 
 BIN = 0.02
-"""Width of the bins of g(r), LJ length."""
+"""The width of the bins of g(r), LJ length."""
 
 FARTHEST = 5.0
-"""End of the last bin of g(r) in boxes that are large enough, LJ length."""
+"""The end of the last bin of g(r) in boxes that are large enough, LJ length."""
 
 
 @dataclass(frozen=True)
 class StatePoint:
-    """C configurations of one state point at T times; `measure` makes one with C = 1, `collect` joins them.
+    """The quantities of C configurations of one state point at T times, in LJ units.
 
-    The times are those of any configuration, in the order of their means.
+    `measure` returns one configuration, and `collect` joins several. The times are those of all configurations, in the
+    order of their means.
 
     Attributes:
-        names: of the configurations, C of them.
-        temperature: as the file says; None where it does not.
-        potential: the same.
+        names: names of the C configurations.
+        temperature: temperature of the configurations; None if it is unknown.
+        potential: pair potential of the configurations; None if it is unknown.
         density: number density, (C,).
-        counts: particles of every type, (n_types,).
-        runs: number of runs behind the labels.
+        counts: number of particles of every type, (n_types,).
+        runs: number of runs per configuration.
         energy: potential energy per particle, (C,).
-        inherent_energy: of the inherent structure, (C,).
-        crystal: share of crystal-like particles, (C,); of the inherent structure where there is one.
-        radial: g_ab(r), (C, n_types, n_types, B), in bins of 0.02 from zero; B = 0 where a type is absent.
-        labels: of the times.
-        times: their values, (T,).
-        propensity: mean over particles by type, (C, T, n_types).
+        inherent_energy: potential energy per particle of the inherent structure, (C,).
+        crystal: share of crystal-like particles, in the inherent structure if there is one, (C,).
+        radial: g_ab(r) in bins of 0.02 from zero, (C, n_types, n_types, B); B = 0 if a type is absent.
+        labels: labels of the times.
+        times: values of the times, (T,).
+        propensity: propensity by type, the mean over particles, (C, T, n_types).
         squared_displacement: mean squared displacement by type, (C, T, n_types).
         scattering: F_s(7.25, t) by type, (C, T, n_types).
         run_temperature: kinetic temperature, (C, T).
-        energy_drift: largest over runs, per particle, (C, T).
-        momentum: largest over runs, per particle, (C, T).
-        equilibrated: whether the trajectory of the configurations is in equilibrium; None where this is not known.
-        equilibration: what the simulation found out about it, one statement per trajectory.
+        energy_drift: drift of the total energy per particle, the largest over runs, (C, T).
+        momentum: momentum per particle, the largest over runs, (C, T).
+        equilibrated: whether the trajectory of the configurations is in equilibrium; None if this is unknown.
+        equilibration: statements of the simulation on the equilibrium, one per trajectory.
     """
 
     names: tuple[str, ...]
@@ -81,7 +82,7 @@ class StatePoint:
     equilibration: tuple[str, ...] = ()
 
     def energies_and_propensities(self) -> dict[str, Float]:
-        """Both energies, and the mean propensity of every type at every time, (C,) each, by description."""
+        """Both energies, and the propensity of every type at every time, each (C,), by description."""
         values = {"potential energy": self.energy, "inherent energy": self.inherent_energy}
         for row, label in enumerate(self.labels):
             for kind in range(len(self.counts)):
@@ -89,7 +90,7 @@ class StatePoint:
         return values
 
     def time_at(self, value: float) -> Estimate:
-        """The time when F_s(7.25, t) of A, the mean over configurations, first falls to a value; linear in log t."""
+        """The first time when F_s(7.25, t) of A, the mean over configurations, falls to a value; linear in log t."""
         known = ~np.isnan(known_mean(self.scattering[:, :, 0]))
         times, F = self.times[known], self.scattering[:, known, 0]
         return bootstrap(lambda chosen: first_crossings(times, known_mean(F[chosen]), [value])[0], len(F))
@@ -100,7 +101,7 @@ _OF_TIMES = ("propensity", "squared_displacement", "scattering", "run_temperatur
 
 
 def measure(system: System) -> StatePoint:
-    """All quantities of one configuration, from the labels that it has."""
+    """The quantities of one configuration, from its labels."""
     counts = np.bincount(system.types)
     n_times, masks = len(system.times), [system.types == kind for kind in range(len(counts))]
 
@@ -117,7 +118,7 @@ def measure(system: System) -> StatePoint:
     def energy(positions: Float | None) -> float:
         if system.potential is None or positions is None:
             return float("nan")
-        # Half of the full sums over neighbours.
+        # Every pair counts twice in the full sums over neighbours.
         return float(potential_energy(positions, system.types, system.box, system.potential).mean() / 2)
 
     scattering = system.self_scattering
@@ -149,10 +150,13 @@ def measure(system: System) -> StatePoint:
 
 
 def collect(measured: Sequence[StatePoint]) -> StatePoint:
-    """The configurations of one state point together, each from `measure`.
+    """The quantities of all configurations of one state point.
+
+    Args:
+        measured: quantities of every configuration, from `measure`.
 
     Raises:
-        DataError: there is none, or they differ in temperature, potential or number of types.
+        DataError: there is no configuration, or they differ in temperature, potential or number of types.
     """
     if not measured:
         raise DataError("There are no configurations to check.")
@@ -199,7 +203,7 @@ def collect(measured: Sequence[StatePoint]) -> StatePoint:
 
 
 def radii(state: StatePoint) -> Float:
-    """Centres of the bins of g(r), (B,)."""
+    """The centres of the bins of g(r), (B,), LJ length."""
     return np.asarray(BIN * (np.arange(state.radial.shape[-1]) + 0.5))
 
 

@@ -32,16 +32,16 @@ FIGURES = {
 
 
 def write_report(folder: Path, state: StatePoint, checks: Sequence[Check], more: Mapping[str, Any] = {}) -> list[Path]:
-    """Write report.json, report.md and, with matplotlib, report-NAME.png.
+    """Write report.json, report.md and, if matplotlib is installed, report-NAME.png.
 
     Args:
-        folder: for the files; made if absent.
-        state: the measured quantities.
-        checks: their verdicts, from `check`.
+        folder: folder of the files; it is made if absent.
+        state: measured quantities.
+        checks: results of the checks, from `check`.
         more: further numbers for report.json.
 
     Returns:
-        The files written.
+        The written files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = _draw(folder, state) if find_spec("matplotlib") else {}
@@ -55,9 +55,9 @@ def as_text(state: StatePoint, checks: Sequence[Check], figures: Mapping[str, st
     """The page in Markdown.
 
     Args:
-        state: the measured quantities.
-        checks: their verdicts, from `check`.
-        figures: file by name; the names are those of ``FIGURES``.
+        state: measured quantities.
+        checks: results of the checks, from `check`.
+        figures: names of the files, by the names in ``FIGURES``.
     """
     from pandas import DataFrame
 
@@ -83,7 +83,7 @@ def as_text(state: StatePoint, checks: Sequence[Check], figures: Mapping[str, st
 
 
 def _by_time(state: StatePoint) -> DataFrame:
-    """Mean propensity, mean squared displacement and F_s by time and type, as text with four digits."""
+    """The mean propensity, the mean squared displacement and F_s by time and type, as text with four digits."""
     from pandas import DataFrame
 
     columns = {"label": list(state.labels), "time": [f"{time:g}" for time in state.times]}
@@ -95,7 +95,7 @@ def _by_time(state: StatePoint) -> DataFrame:
 
 
 def _draw(folder: Path, state: StatePoint) -> dict[str, Path]:
-    """The figures of all quantities that are known, by name."""
+    """Draw the figures of all known quantities, and return their files by name."""
     from equiglass.figures import conservation, dynamics, energies, radial_distributions, save_figure
 
     figures = {}
@@ -154,5 +154,5 @@ def _by_type(state: StatePoint, values: NDArray[np.float64]) -> dict[str, dict[s
 
 
 def _largest(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Largest over configurations; NaN where none is known."""
+    """The largest values over configurations; NaN where none is known."""
     return np.fmax.reduce(values, axis=0)

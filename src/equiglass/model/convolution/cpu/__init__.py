@@ -6,11 +6,14 @@ from equiglass.machine.compiled import compiler
 from equiglass.model.convolution.paths import Paths
 
 CHANNELS = (1, 2, 4, 8, 16, 32)
+"""The numbers of channels of the field for which there is compiled code."""
+
 L_MAX = 4
+"""The highest degree for which there is compiled code."""
 
 
 def unavailable() -> str | None:
-    """Why the compiled convolution cannot run here, or None where it can."""
+    """The reason why the compiled convolution cannot run on this machine, or None if it can."""
     found = compiler()
     return found if isinstance(found, str) else None
 
@@ -21,5 +24,5 @@ def available() -> bool:
 
 
 def fits(paths: Paths) -> bool:
-    """Whether there is compiled code for these channels and degrees."""
+    """Whether the compiled convolution has code for these channels and degrees."""
     return paths.l_max <= L_MAX and paths.field in (0, *CHANNELS)

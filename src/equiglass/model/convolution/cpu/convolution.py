@@ -1,4 +1,4 @@
-"""The compiled convolution and its gradient as torch functions."""
+"""The compiled convolution and its gradient as a torch function."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def convolve(
     paths: Paths,
     dropout: Dropout | None = None,
 ) -> Tensor:
-    """One convolution, differentiable in h, radial and mixing.
+    """The compiled convolution, which is differentiable in h, radial and mixing.
 
-    Arguments and result are those of :func:`equiglass.model.convolution.reference.convolve`; inputs, harmonics and
+    Arguments and result are those of :func:`equiglass.model.convolution.reference.convolve`. Node inputs, harmonics and
     basis are data and have no gradient.
 
     Raises:
-        EquiglassError: shapes, types or devices that do not fit.
+        EquiglassError: shapes, types or devices do not fit, or memory ran out.
         CompilerError: there is no compiler, or it fails.
     """
     given = inputs[0].flatten(1) if len(inputs) == 1 else torch.cat([x.flatten(1) for x in inputs], 1)
@@ -45,7 +45,7 @@ def convolve(
 
 
 class _Inputs(ctypes.Structure):
-    """``Inputs`` of neighbours.hpp."""
+    """The structure ``Inputs`` of neighbours.hpp."""
 
     _fields_ = (
         ("nodes", ctypes.c_int64),
@@ -61,7 +61,7 @@ class _Inputs(ctypes.Structure):
 
 
 def _inputs(tensors: Sequence[Tensor | None], norm: float, dropout: Dropout | None) -> _Inputs:
-    """Tensors in the order of ``CompiledConvolution.forward``."""
+    """The structure from the tensors in the order of ``CompiledConvolution.forward``."""
     h, given, row_start, senders, harmonics, basis, *weights = map(_address, tensors)
     assert tensors[2] is not None
     nodes = len(tensors[2]) - 1
@@ -75,11 +75,11 @@ def _address(tensor: Tensor | None) -> int | None:
 
 
 class CompiledConvolution(torch.autograd.Function):
-    """The compiled convolution and its gradient, as torch sees them. Call ``convolve``, which checks its input."""
+    """The torch function of the compiled convolution. Call ``convolve``, which checks the input."""
 
     @staticmethod
     def forward(ctx: Any, *args: Any) -> Tensor:
-        """Of h, node inputs, edges, radial, mix, norm, paths, dropout; see ``convolve``."""
+        """Compute the convolution of h, node inputs, edges, radial, mix, norm, paths and dropout; see ``convolve``."""
         *tensors, norm, paths, dropout = args
         tensors = [None if x is None else x.contiguous() for x in tensors]
         row_start, basis, basis_weight, mix = tensors[2], tensors[5], tensors[6], tensors[-1]
@@ -101,7 +101,7 @@ class CompiledConvolution(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients in the order of the arguments of ``forward``."""
+        """The gradients in the order of the arguments of ``forward``."""
         messages, *tensors = ctx.saved_tensors
         h, _, row_start, _, _, _, *weights = tensors
         dh, *dweights = [None if x is None else torch.empty_like(x) for x in (h, *weights)]
@@ -125,9 +125,9 @@ def _check(h: Tensor | None, given: Tensor, edges: Edges, radial: Radial, mix: T
     hidden, basis_size = radial.basis_weight.shape
     nodes = len(given)
     if paths.l_max > L_MAX:
-        raise EquiglassError(f"The compiled convolution has degrees up to {L_MAX}, not {paths.l_max}.")
+        raise EquiglassError(f"The compiled convolution supports degrees up to {L_MAX}, not {paths.l_max}.")
     if paths.field not in (0, *CHANNELS):
-        raise EquiglassError(f"The compiled convolution has {CHANNELS} channels, not {paths.field}.")
+        raise EquiglassError(f"The compiled convolution supports {CHANNELS} channels, not {paths.field}.")
     if (h is None) != (paths.field == 0):
         raise EquiglassError(
             "The first layer has no field h and every other layer has one; "
@@ -173,7 +173,7 @@ def _check(h: Tensor | None, given: Tensor, edges: Edges, radial: Radial, mix: T
         raise EquiglassError(
             "Node inputs, harmonics and basis are data: the compiled convolution has no gradient for them."
         )
-    # numpy looks through them on this thread; torch would wait for all of its threads, for less work than that costs.
+    # numpy checks them on this thread. The work is too small for torch, which would wait for all of its threads.
     starts, sent = row_start.numpy(), senders.numpy()
     if len(starts) == 0 or starts[0] != 0 or starts[-1] != n_edges or np.any(np.diff(starts) < 0):
         raise EquiglassError(f"The convolution's row_start must ascend from 0 to the number of edges, {n_edges}.")
