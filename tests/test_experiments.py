@@ -33,7 +33,7 @@ TINY = {
     "architecture.layers": 2,
     "architecture.channels": 2,
     "epochs": 2,
-    "inputs.energy": "none",
+    "inputs.nodes": [],
 }
 SMALL = ["--set", "architecture.layers=1", "--set", "architecture.l_max=1", "--set", "architecture.channels=2"]
 

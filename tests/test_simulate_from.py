@@ -162,7 +162,7 @@ def test_the_command(labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     protocol.write_text(yaml.safe_dump({**RUNS, "times": {"early": 0.01}, "potential": "kob-andersen"}))
     words = ("simulate", protocol, "--from", tmp_path / "a.h5", "--merge", "--out", tmp_path / "out")
     assert run(*words) == 2
-    assert "temperature is not known" in capsys.readouterr().err
+    assert "temperature is unknown" in capsys.readouterr().err
     protocol.write_text(protocol.read_text() + "temperature: 0.7\n")
     assert run(*words) == 0
     (system,) = load(tmp_path / "out" / "dataset.h5")

@@ -88,6 +88,10 @@ def test_configuration_file_and_overrides(tmp_path: Path) -> None:
     file.write_text("epochs: 7\narchitecture: {l_max: 2}\n")
     configuration = read_configuration(file, ["architecture.layers=3"])
     assert (configuration.epochs, configuration.architecture.l_max, configuration.architecture.layers) == (7, 2, 3)
+    file.write_text("inputs: {energy: none, displacement: true}\n")
+    assert read_configuration(file).inputs.nodes == ("displacement_inherent",)
+    with pytest.raises(EquiglassError, match="replaces the older keys energy and displacement"):
+        read_configuration(file, ["inputs.nodes=[energy_thermal]"])
     file.write_text("epochs: [")
     with pytest.raises(EquiglassError, match="not valid YAML"):
         read_configuration(file)

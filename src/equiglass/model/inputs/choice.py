@@ -28,11 +28,15 @@ class Inputs(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _old_keys(cls, given: Any) -> Any:
-        """Translate the keys ``energy`` and ``displacement`` of older files. They replace the input in ``nodes``."""
+        """Read the keys ``energy`` and ``displacement`` of older files; each changes the default of ``nodes``."""
         if not isinstance(given, dict) or not {"energy", "displacement"} & given.keys():
             return given
+        if "nodes" in given:
+            raise ValueError(
+                "nodes lists all node inputs and replaces the older keys energy and displacement; leave these out"
+            )
         rest = {key: value for key, value in given.items() if key not in ("energy", "displacement")}
-        nodes = list(rest.get("nodes", cls.model_fields["nodes"].default))
+        nodes = list(cls.model_fields["nodes"].default)
         if "energy" in given:
             nodes = _with_energy(nodes, given["energy"])
         if "displacement" in given:
