@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import command
 import numpy as np
 import pytest
 import torch
@@ -22,6 +21,7 @@ from equiglass.methods.network.configuration import Configuration
 from equiglass.model.architecture import Advanced, Architecture
 from equiglass.model.graph import build_graph
 from equiglass.model.network import Network
+from samples import command
 from samples.liquids import random_liquid
 
 BENCHMARKS = ("convolution", "step", "inference", "graph")
@@ -110,7 +110,7 @@ def test_step_is_formed_from_layers_where_memory_is_short(
     found = json.loads((tmp_path / "numbers.json").read_text())
     assert found["reference_extrapolated"] is True
     assert found["extrapolation"] == "first layer + 2 x one hidden layer"
-    assert "not run whole" in " ".join(capsys.readouterr().out.split())
+    assert "not run completely" in " ".join(capsys.readouterr().out.split())
 
 
 def test_configuration_too_large_for_e3nn_is_refused(
