@@ -110,7 +110,7 @@ def test_step_is_formed_from_layers_where_memory_is_short(
     found = json.loads((tmp_path / "numbers.json").read_text())
     assert found["reference_extrapolated"] is True
     assert found["extrapolation"] == "first layer + 2 x one hidden layer"
-    assert "not run whole" in " ".join(capsys.readouterr().out.split())
+    assert "not run completely" in " ".join(capsys.readouterr().out.split())
 
 
 def test_configuration_too_large_for_e3nn_is_refused(

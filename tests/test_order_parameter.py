@@ -73,7 +73,7 @@ def test_one_cloud_is_one_structure_whatever_its_shape() -> None:
     assert found.explained.sum() == pytest.approx(1)
     x = found.coordinates(h)
     np.testing.assert_allclose(np.corrcoef(x.T), np.eye(x.shape[1]), atol=1e-8)
-    with pytest.raises(EquiglassError, match="too few"):
+    with pytest.raises(EquiglassError, match="ten particles or more"):
         find_structures([h[:5]], [h[:5, 0]], [None])
 
 
