@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equiglass.errors import ConfigurationError, DataError
-from equiglass.files.settings import overridden, validate
+from equiglass.files.settings import validate
 from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.needs import supplied
@@ -64,21 +64,6 @@ def test_keys_of_older_files(old: dict[str, Any], nodes: tuple[str, ...]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("changes", "nodes"),
-    [
-        ({"energy": "none"}, ("displacement_inherent",)),
-        ({"energy": "thermal"}, ("energy_thermal", "displacement_inherent")),
-        ({"displacement": False}, ("energy_inherent",)),
-        ({"displacement": True}, BOTH),
-    ],
-)
-def test_an_older_key_replaces_the_same_input_of_newer_settings(
-    changes: dict[str, Any], nodes: tuple[str, ...]
-) -> None:
-    assert overridden(Inputs(nodes=BOTH), changes, "here").nodes == nodes
-
-
-@pytest.mark.parametrize(
     ("settings", "sentence"),
     [
         ({"nodes": ["energy_inherend"]}, "no node input 'energy_inherend'. Did you mean 'energy_inherent'"),
@@ -86,6 +71,7 @@ def test_an_older_key_replaces_the_same_input_of_newer_settings(
         ({"energy": "quenched"}, "energy must be none, thermal or inherent, not 'quenched'"),
         ({"displacement": 2}, "displacement must be true or false, not 2"),
         ({"nodes": [], "generations": 1}, "generations average the scalar node inputs, but there is none"),
+        ({"nodes": [], "energy": "none"}, "replaces the older keys energy and displacement"),
         ({"energie": "none"}, "unknown key 'energie'"),
     ],
 )

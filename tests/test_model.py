@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.files.settings import overridden
+from equiglass.files.settings import validate
 from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.liquid.system import System
 from equiglass.machine.compiled import CompilerError
-from equiglass.model.architecture import Architecture
+from equiglass.model.architecture import Advanced, Architecture
 from equiglass.model.convolution import cpu
 from equiglass.model.convolution.backend import implementation
 from equiglass.model.convolution.cpu import convolution as compiled
@@ -98,10 +98,11 @@ def test_keys_of_older_files_move_under_advanced() -> None:
     architecture = Architecture(**old)
     advanced = {"neighbors": 30.0, "last_norm": False, "norm_momentum": 0.1, "prior_scale": 0.2}
     assert architecture.model_dump() == {**Architecture(channels=4).model_dump(), "advanced": advanced}
-    changed = overridden(architecture, {"decoder_gain": 1.0, "advanced.neighbors": 20.0}, "here")
-    assert changed.advanced == architecture.advanced.model_copy(update={"prior_scale": 1.0, "neighbors": 20.0})
+    assert Architecture(decoder_gain=0.2, advanced=Advanced(neighbors=20.0)).advanced.neighbors == 20.0
+    with pytest.raises(EquiglassError, match=r"decoder_gain is the older name of advanced\.prior_scale; give one"):
+        validate(Architecture, {"decoder_gain": 1.0, "advanced": {"prior_scale": 0.1}}, "here")
     with pytest.raises(EquiglassError, match=r"unknown key 'advanced.prior_scal'. Did you mean 'advanced.prior_scale'"):
-        overridden(architecture, {"advanced.prior_scal": 1.0}, "here")
+        validate(Architecture, {"advanced": {"prior_scal": 1.0}}, "here")
 
 
 def test_four_channels_give_what_the_specification_derives_not_the_printed_number() -> None:

@@ -107,13 +107,44 @@ def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     return keys
 
 
-def overridden(model: Model, changes: Mapping[str, Any], where: str) -> Model:
-    """The settings of a model with the values of some keys replaced, validated again.
+def moved(settings: Any, places: Mapping[str, str]) -> Any:
+    """The settings with the keys of older files at their present places, for a pydantic validator.
+
+    Args:
+        settings: what a validator is given; anything but keys and values is returned as it is.
+        places: present key by older key; dots separate the keys of nested sections.
 
     Raises:
-        ConfigurationError: a key is unknown or a value is wrong.
+        ValueError: both the older and the present key are given.
     """
-    return validate(type(model), changed(model.model_dump(mode="json"), changes), where)
+    if not isinstance(settings, dict):
+        return settings
+    plain = {k: v.model_dump(exclude_unset=True) if isinstance(v, BaseModel) else v for k, v in settings.items()}
+    older = {place: old for old, place in places.items() if _has(plain, old)}
+    if not older:
+        return settings
+    for place, old in older.items():
+        if _has(plain, place):
+            raise ValueError(f"{old} is the older name of {place}; give one of them")
+    values = {place: _taken(plain, old) for place, old in older.items()}
+    return changed(plain, values)
+
+
+def _has(settings: Any, key: str) -> bool:
+    first, _, rest = key.partition(".")
+    return isinstance(settings, dict) and first in settings and (not rest or _has(settings[first], rest))
+
+
+def _taken(settings: dict[str, Any], key: str) -> Any:
+    """The value of a key, which is removed, with its section if nothing else is there."""
+    first, _, rest = key.partition(".")
+    if not rest:
+        return settings.pop(first)
+    settings[first] = section = dict(settings[first])
+    value = _taken(section, rest)
+    if not section:
+        del settings[first]
+    return value
 
 
 def from_overrides(overrides: Sequence[str]) -> dict[str, Any]:

@@ -6,13 +6,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from equiglass.files.settings import moved
+
 OLD_KEYS = {
-    "neighbors": "neighbors",
-    "last_norm": "last_norm",
-    "norm_momentum": "norm_momentum",
-    "decoder_gain": "prior_scale",
+    "neighbors": "advanced.neighbors",
+    "last_norm": "advanced.last_norm",
+    "norm_momentum": "advanced.norm_momentum",
+    "decoder_gain": "advanced.prior_scale",
 }
-"""The keys that older configurations and model files have at the top level, and their names under ``advanced``."""
+"""Present key by key of configurations and model files of version 0.1."""
 
 
 class Advanced(BaseModel):
@@ -44,14 +46,5 @@ class Architecture(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _old_keys(cls, given: Any) -> Any:
-        """Move the keys of older files under ``advanced``, where they replace any such key."""
-        if not isinstance(given, dict) or not OLD_KEYS.keys() & given.keys():
-            return given
-        advanced = given.get("advanced", {})
-        if isinstance(advanced, Advanced):
-            advanced = advanced.model_dump()
-        if not isinstance(advanced, dict):
-            return given
-        moved = {new: given[old] for old, new in OLD_KEYS.items() if old in given}
-        rest = {key: value for key, value in given.items() if key not in OLD_KEYS}
-        return {**rest, "advanced": {**advanced, **moved}}
+        """Move the keys of older files under ``advanced``."""
+        return moved(given, OLD_KEYS)

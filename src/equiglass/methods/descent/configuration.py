@@ -7,9 +7,17 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from equiglass.errors import ConfigurationError
+from equiglass.files.settings import moved
 from equiglass.machine import processes
 from equiglass.methods.descent.device import training_device
 from equiglass.prediction.configuration import MethodConfiguration
+
+OLD_KEYS = {
+    "clip": "advanced.clip",
+    "standardise.targets": "advanced.standardise_targets",
+    "standardise.energy": "advanced.standardise_energy",
+}
+"""Present key by key of configurations of version 0.1."""
 
 
 class Advanced(BaseModel):
@@ -44,17 +52,9 @@ class DescentConfiguration(MethodConfiguration):
 
     @model_validator(mode="before")
     @classmethod
-    def _former_keys(cls, settings: Any) -> Any:
-        """Accept the keys of version 0.1: ``clip``, ``standardise.targets`` and ``standardise.energy``."""
-        if not isinstance(settings, dict) or not {"clip", "standardise"} & settings.keys():
-            return settings
-        settings = dict(settings)
-        advanced = dict(settings.get("advanced", {}))
-        if "clip" in settings:
-            advanced["clip"] = settings.pop("clip")
-        for key, value in dict(settings.pop("standardise", {})).items():
-            advanced[f"standardise_{key}"] = value
-        return settings | {"advanced": advanced}
+    def _old_keys(cls, settings: Any) -> Any:
+        """Move the keys of version 0.1 under ``advanced``."""
+        return moved(settings, OLD_KEYS)
 
     def check(self) -> None:
         """Check that the device exists, and that the processes can share the configurations of a step evenly.

@@ -28,20 +28,25 @@ class Inputs(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _old_keys(cls, given: Any) -> Any:
-        """Read the keys ``energy`` and ``displacement`` of older files; each changes the default of ``nodes``."""
+        """Read the keys ``energy`` and ``displacement`` of version 0.1, which ``nodes`` replaces."""
         if not isinstance(given, dict) or not {"energy", "displacement"} & given.keys():
             return given
-        if "nodes" in given:
+        rest = dict(given)
+        energy, displacement = rest.pop("energy", "inherent"), rest.pop("displacement", False)
+        if "nodes" in rest:
             raise ValueError(
                 "nodes lists all node inputs and replaces the older keys energy and displacement; leave these out"
             )
-        rest = {key: value for key, value in given.items() if key not in ("energy", "displacement")}
-        nodes = list(cls.model_fields["nodes"].default)
-        if "energy" in given:
-            nodes = _with_energy(nodes, given["energy"])
-        if "displacement" in given:
-            nodes = _with_displacement(nodes, given["displacement"])
-        return {**rest, "nodes": nodes}
+        if energy not in ("none", "thermal", "inherent"):
+            raise ValueError(
+                f"energy must be none, thermal or inherent, not {energy!r}; better, name the node inputs in 'nodes'"
+            )
+        if not isinstance(displacement, bool):
+            raise ValueError(
+                f"displacement must be true or false, not {displacement!r}; better, name the node inputs in 'nodes'"
+            )
+        nodes = [] if energy == "none" else [f"energy_{energy}"]
+        return {**rest, "nodes": [*nodes, "displacement_inherent"] if displacement else nodes}
 
     @field_validator("nodes")
     @classmethod
@@ -86,25 +91,3 @@ class Inputs(BaseModel):
         """The numbers of channels of the node inputs by degree, including the one-hot of the type."""
         degrees = [l for x in self.chosen for l in x.degrees]
         return (n_types + degrees.count(0), *(degrees.count(l) for l in range(1, max(degrees, default=0) + 1)))
-
-
-def _with_energy(nodes: list[str], value: Any) -> list[str]:
-    """The names of the node inputs with the energy of the old key ``energy``, at the place of the energy or first."""
-    if value not in ("none", "thermal", "inherent"):
-        raise ValueError(
-            f"energy must be none, thermal or inherent, not {value!r}; better, name the node inputs in 'nodes'"
-        )
-    energies = [name for name in nodes if name.startswith("energy_")]
-    place = nodes.index(energies[0]) if energies else 0
-    others = [name for name in nodes if name not in energies]
-    return others if value == "none" else [*others[:place], f"energy_{value}", *others[place:]]
-
-
-def _with_displacement(nodes: list[str], value: Any) -> list[str]:
-    """The names of the node inputs with or without the displacement, by the old key ``displacement``."""
-    if not isinstance(value, bool):
-        raise ValueError(f"displacement must be true or false, not {value!r}; better, name the node inputs in 'nodes'")
-    name = "displacement_inherent"
-    if value == (name in nodes):
-        return nodes
-    return [*nodes, name] if value else [x for x in nodes if x != name]
