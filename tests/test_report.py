@@ -35,8 +35,7 @@ from equiglass.prediction.predictor import About, Card, Predictor
 from equiglass.prediction.training_data import TrainingData
 from equiglass.report import write_report
 from equiglass.report.fields import view_data
-from equiglass.report.page import Table
-from equiglass.report.results import tables
+from equiglass.report.results import json_parts, results
 from equiglass.report.scores import score
 from samples.labelled import labelled_liquid
 from samples.liquids import random_liquid
@@ -314,19 +313,44 @@ def test_json_becomes_tables() -> None:
         "b": [0.1, None],
         "rows": [{"x": 1, "y": "p"}, {"x": 2}],
         "matrix": [[1.0, 2.5]] * 2,
-        "c": {"d": 1},
+        "c": {"d": 1, "none": {}},
+        "long": list(range(13)),
     }
-    found = {
-        one.caption: ([*one.header], [[*row] for row in one.rows])
-        for one in tables("t", value)
-        if isinstance(one, Table)
-    }
-    assert found == {
-        "t": (["name", "value"], [["a", "1"], ["b", "0.1, -"]]),
-        "t: rows": (["x", "y"], [["1", "p"], ["2", "-"]]),
-        "t: matrix": ([], [["1", "2.5"], ["1", "2.5"]]),
-        "t: c": (["name", "value"], [["d", "1"]]),
-    }
+    found = [Outline(part) for part in json_parts("t", value)]
+    assert [one.text for one in found] == [
+        "t name value a 1 b 0.1, - c: d 1",
+        "t: rows x y 1 p 2 -",
+        "t: matrix 1 2.5 1 2.5",
+        "t: c: none {}",
+        "t: long [ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 ]",
+    ]
+    assert [one.tags.count("table") for one in found] == [1, 1, 1, 0, 0]
+    assert [one.tags.count("th") for one in found] == [2, 2, 0, 0, 0]
+
+
+def test_models_named_like_columns_are_compared(folder: Path) -> None:
+    for run, name in (("run-1", "time"), ("run-2", "noise ceiling")):
+        shutil.copytree(folder / run, folder / "named" / name)
+    write_report(
+        folder / "named.html",
+        [str(folder / "named" / name) for name in ("time", "noise ceiling")],
+        [labelled_liquid(6)],
+    )
+    text = Outline((folder / "named.html").read_text()).text
+    header = re.search(r"type time label time noise ceiling noise ceiling A 0.1 1( [\d.-]+){3} B 0.1 1", text)
+    assert header, "a row per type and time, in the order of the scores"
+
+
+@pytest.mark.parametrize(("rows", "shown", "folded"), [(24, 24, 0), (25, 25, 1), (501, 500, 1)])
+def test_long_tables_are_folded_and_cut(tmp_path: Path, rows: int, shown: int, folded: int) -> None:
+    (tmp_path / "a.csv").write_text("x\n" + "".join(f"row {k}\n" for k in range(rows)))
+    (tmp_path / "b.json").write_text(json.dumps([{"x": f"row {k}"} for k in range(rows)]))
+    (of_csv, of_json), _ = results(tmp_path)
+    for part, outer in ((of_csv, 0), (of_json, 1)):
+        outline = Outline(part)
+        assert outline.tags.count("td") == shown
+        assert outline.tags.count("details") == folded + outer
+        assert ("the first 500 of 501 rows" in outline.text) == (rows > shown)
 
 
 def damaged(name: str, content: bytes) -> Callable[[Path], list[str]]:
