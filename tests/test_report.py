@@ -35,10 +35,10 @@ from equiglass.prediction.predictor import About, Card, Predictor
 from equiglass.prediction.training_data import TrainingData
 from equiglass.report import write_report
 from equiglass.report.fields import view_data
-from equiglass.report.page import Table
-from equiglass.report.results import tables
-from equiglass.report.scores import score
-from samples.labelled import labelled_liquid
+from equiglass.report.results import json_parts, results
+from equiglass.report.scores import comparison, score
+from samples.command import run
+from samples.labelled import SMALL, labelled_liquid
 from samples.liquids import random_liquid
 
 ARCHITECTURE = {"l_max": 1, "layers": 1, "channels": 2}
@@ -193,15 +193,42 @@ def test_a_model_without_data_and_unlabelled_data(folder: Path) -> None:
     assert "Propensity fields" in text
 
 
-def test_shipped_model_shows_its_own_card(folder: Path) -> None:
-    write_report(folder / "shipped.html", ["kalj-T0.44"])
-    text = Outline((folder / "shipped.html").read_text()).text
+def reported(folder: Path, *sources: object) -> str:
+    """Text of the page that the command makes about models and one configuration that none of them has seen."""
+    equiglass.save([labelled_liquid(5)], folder / "new.h5")
+    assert run("report", *sources, "--data", folder / "new.h5", "--out", folder / "report.html") == 0
+    return Outline((folder / "report.html").read_text(encoding="utf-8")).text
+
+
+def assert_scores(text: str, source: Path | str) -> None:
+    """The page has the scores of the model for that configuration."""
+    system = labelled_liquid(5)
+    model = equiglass.load_model(source)
+    rows = equiglass.evaluate([system], [model.predict(system)])
+    assert len(rows) == 2 * len({"1", "7"} & set(model.times)) > 0
+    for row in rows:
+        assert f"{row.type} {row.time:g} {row.label} {row.per_configuration:.3f}" in text
+
+
+def test_the_shipped_model(tmp_path: Path) -> None:
+    text = reported(tmp_path, "kalj-T0.44")
     assert "Predicts the dynamic propensity of every particle of the 80:20 Kob-Andersen mixture" in text
     assert "no log of its training" in text
     assert "method network SE(3)-equivariant graph neural network; 5 trained" in text
     assert "method boattini" in text
+    assert "the mean over the members of one method counts as much as that of another" in text
     assert "boattini: Choices of the regression on 2174 features" in text
     assert text.index("network: Architecture") < text.index("boattini: Settings")
+    assert_scores(text, "kalj-T0.44")
+
+
+def test_a_member_of_the_shipped_model(tmp_path: Path) -> None:
+    text = reported(tmp_path, "kalj-T0.44/member-6")
+    assert "method network" not in text
+    assert "method boattini" in text
+    assert "; 1 trained" in text
+    assert "boattini: Choices of the regression on 2174 features" in text
+    assert_scores(text, "kalj-T0.44/member-6")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -254,10 +281,9 @@ def mean() -> Iterator[type[Mean]]:
     METHODS.remove("mean")
 
 
-def test_a_method_of_ones_own_has_a_card(mean: type[Mean], tmp_path: Path) -> None:
+def test_a_method_of_ones_own(mean: type[Mean], tmp_path: Path) -> None:
     equiglass.train([labelled_liquid(k) for k in range(3)], tmp_path / "run", mean.Configuration(fold=0))
-    write_report(tmp_path / "report.html", [str(tmp_path / "run")], [labelled_liquid(5)])
-    text = Outline((tmp_path / "report.html").read_text()).text
+    text = reported(tmp_path, tmp_path / "run")
     assert "method mean the mean of a type; 1 trained source this test" in text
     value = equiglass.load_model(tmp_path / "run").predict(labelled_liquid(0)).values[0, labelled_liquid(0).types == 0]
     assert f"mean: What it learned type mean A {value[0]:.6g}" in text
@@ -266,16 +292,29 @@ def test_a_method_of_ones_own_has_a_card(mean: type[Mean], tmp_path: Path) -> No
     assert "1 configurations" in text
 
 
-def test_a_ridge_has_a_card_and_scores(tmp_path: Path) -> None:
-    configuration = METHODS["ridge"].configuration(l_max=1, fold=0)
-    equiglass.train([labelled_liquid(k) for k in range(3)], tmp_path / "ridge", configuration)
-    write_report(tmp_path / "report.html", [str(tmp_path / "ridge")], [labelled_liquid(5)])
-    text = Outline((tmp_path / "report.html").read_text()).text
-    assert "method ridge" in text
-    assert "l_max 1 highest degree of the invariants" in text
-    assert "ridge: Choices of the regression" in text
-    assert "Scores" in text
+FEW = {"descriptors": SMALL, "thermal": (0.0,), "decay": (0.5,), "penalties": (0.1, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "sentence"),
+    [
+        ("ridge", {"l_max": 1}, "l_max 1 highest degree of the invariants"),
+        ("boattini", FEW, "generations 24 of the averages of the scalars"),
+        ("network", {"epochs": 1, "architecture": ARCHITECTURE}, "network: Architecture"),
+    ],
+)
+def test_every_method_has_a_card_and_scores(
+    tmp_path: Path, method: str, settings: dict[str, Any], sentence: str
+) -> None:
+    configuration = METHODS[method].configuration(**settings, fold=0)
+    equiglass.train([labelled_liquid(k) for k in range(3)], tmp_path / "run", configuration)
+    text = reported(tmp_path, tmp_path / "run")
+    assert f"method {method} {METHODS[method].about.summary}; 1 trained" in text
+    assert f"source {METHODS[method].about.source}" in text
+    assert sentence in text
+    assert ("Choices of the regression" in text) == (method != "network")
     assert "Propensity fields" in text
+    assert_scores(text, tmp_path / "run")
 
 
 def test_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -314,19 +353,41 @@ def test_json_becomes_tables() -> None:
         "b": [0.1, None],
         "rows": [{"x": 1, "y": "p"}, {"x": 2}],
         "matrix": [[1.0, 2.5]] * 2,
-        "c": {"d": 1},
+        "c": {"d": 1, "none": {}},
+        "long": list(range(13)),
     }
-    found = {
-        one.caption: ([*one.header], [[*row] for row in one.rows])
-        for one in tables("t", value)
-        if isinstance(one, Table)
-    }
-    assert found == {
-        "t": (["name", "value"], [["a", "1"], ["b", "0.1, -"]]),
-        "t: rows": (["x", "y"], [["1", "p"], ["2", "-"]]),
-        "t: matrix": ([], [["1", "2.5"], ["1", "2.5"]]),
-        "t: c": (["name", "value"], [["d", "1"]]),
-    }
+    found = [Outline(part) for part in json_parts("t", value)]
+    assert [one.text for one in found] == [
+        "t name value a 1 b 0.1, - c: d 1",
+        "t: rows x y 1 p 2 -",
+        "t: matrix 1 2.5 1 2.5",
+        "t: c: none {}",
+        "t: long [ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 ]",
+    ]
+    assert [one.tags.count("table") for one in found] == [1, 1, 1, 0, 0]
+    assert [one.tags.count("th") for one in found] == [2, 2, 0, 0, 0]
+
+
+def test_models_named_like_columns_are_compared(folder: Path) -> None:
+    models = [replace(equiglass.load_model(folder / f"run-{k}"), name=name) for k, name in ((1, "time"), (2, "ρ<b>"))]
+    part, _ = comparison([score(model, [labelled_liquid(6)], {}) for model in models])
+    rows = re.split(r" (?=[AB] [\d.]+ [17] )", Outline(part).text)
+    assert rows[0].endswith("type time label time ρ<b> noise ceiling")
+    assert [re.sub(r"-?0\.\d{3}", "rho", row) for row in rows[1:]] == [
+        f"{kind} {time} rho rho rho" for time in ("0.1 1", "16.5 7") for kind in "AB"
+    ]
+
+
+@pytest.mark.parametrize(("rows", "shown", "folded"), [(24, 24, 0), (25, 25, 1), (501, 500, 1)])
+def test_long_tables_are_folded_and_cut(tmp_path: Path, rows: int, shown: int, folded: int) -> None:
+    (tmp_path / "a.csv").write_text("x\n" + "".join(f"row {k}\n" for k in range(rows)))
+    (tmp_path / "b.json").write_text(json.dumps([{"x": f"row {k}"} for k in range(rows)]))
+    (of_csv, of_json), _ = results(tmp_path)
+    for part, outer in ((of_csv, 0), (of_json, 1)):
+        outline = Outline(part)
+        assert outline.tags.count("td") == shown
+        assert outline.tags.count("details") == folded + outer
+        assert ("the first 500 of 501 rows" in outline.text) == (rows > shown)
 
 
 def damaged(name: str, content: bytes) -> Callable[[Path], list[str]]:

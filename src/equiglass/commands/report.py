@@ -27,7 +27,7 @@ def report(
     checkpoint: CheckpointOption = "last",
 ) -> None:
     """Write a self-contained HTML report: model card, scores, learning curves, fields in 3D, results."""
-    from rich.progress import track
+    from rich.progress import Progress
 
     from equiglass.formats import load
     from equiglass.methods.loading import folder_of
@@ -35,6 +35,9 @@ def report(
 
     systems = load(data) if data else []
     models = sum(bool(folder_of(source).members(checkpoint)) for source in dict.fromkeys(sources))
-    bar = iter(track(range(models * len(systems)), "predicting", transient=True))
-    write_report(out, sources, systems, checkpoint=checkpoint, command=command_line(), on_done=lambda: next(bar, None))
+    with Progress(transient=True) as bar:
+        task = bar.add_task("predicting", total=models * len(systems))
+        write_report(
+            out, sources, systems, checkpoint=checkpoint, command=command_line(), on_done=lambda: bar.advance(task)
+        )
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

@@ -1,9 +1,12 @@
-"""What a model is and how it was trained, as blocks of a report: the model card and the learning curves."""
+"""What a model is and how it was trained, as parts of a report: the model card and the learning curves."""
 
 from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Iterable
+
+from markupsafe import Markup
 
 from equiglass.figures import figure_png, training_curves
 from equiglass.files import reading
@@ -12,11 +15,10 @@ from equiglass.liquid.targets import TARGETS
 from equiglass.prediction.model import Model
 from equiglass.prediction.predictor import Predictor
 from equiglass.prediction.run_folder import RunFolder
-from equiglass.report.page import Block, Code, Fold, Picture, Table, Text
-from equiglass.report.results import OPEN_ROWS
+from equiglass.report.page import html
 
 
-def card_blocks(model: Model, folder: RunFolder, checkpoint: str = "last") -> list[Block]:
+def card(model: Model, folder: RunFolder, checkpoint: str = "last") -> list[Markup]:
     """The model card: what holds for every method, then what the method adds, then the files of the folder.
 
     Args:
@@ -24,36 +26,37 @@ def card_blocks(model: Model, folder: RunFolder, checkpoint: str = "last") -> li
         folder: a run folder, or a folder of them.
         checkpoint: "last" or "best".
     """
-    members = folder.members(checkpoint)
-    blocks: list[Block] = [_summary(model, checkpoint), _training_data(model, members[0].command())]
-    # The members of one method are alike: the first speaks for all.
-    for member in _first_of_every_method(model):
+    # The members of one method are alike, so the first describes them all.
+    firsts: dict[str, Predictor] = {}
+    for member in model.members:
         if isinstance(member, Predictor):
-            for card in member.card():
-                table = Table(f"{member.method}: {card.caption}", card.frame)
-                long = len(card.frame) > OPEN_ROWS
-                blocks.append(Fold(f"{table.caption}, {len(card.frame)} rows", [table]) if long else table)
+            firsts.setdefault(member.method, member)
+    first_folder = folder.members(checkpoint)[0]
+    parts = [_summary(model, firsts, checkpoint), _training_data(model, first_folder.command())]
+    for method, member in firsts.items():
+        parts += [html.long_table(f"{method}: {one.caption}", one.frame) for one in member.card()]
     for name in ("configuration", "split", "environment", "card"):
-        found = next((path for one in (folder, members[0]) if (path := getattr(one, name)).is_file()), None)
+        found = next((path for one in (folder, first_folder) if (path := getattr(one, name)).is_file()), None)
         if found:
             with reading(found):
-                text = found.read_text(encoding="utf-8")
-            blocks.append(Fold(found.name, [Code(str(found.relative_to(folder.path)), text)]))
-    return blocks
+                parts.append(
+                    html.fold(found.name, [html.code(str(found.relative_to(folder.path)), found.read_text("utf-8"))])
+                )
+    return parts
 
 
-def curve_blocks(model: Model, folder: RunFolder, checkpoint: str = "last") -> list[Block]:
-    """Loss and validation ρ against epoch of every member that has a log, a figure for each type."""
-    blocks: list[Block] = []
+def learning_curves(model: Model, folder: RunFolder, checkpoint: str = "last") -> list[Markup]:
+    """Loss and validation rho against epoch of every member that has a log, one figure per type."""
+    parts: list[Markup] = []
     for member in folder.members(checkpoint):
-        pictures = _curves(model, member)
-        # The members of a model learn alike: the first is enough to see at once.
-        blocks += [Fold(f"Learning curves of {member.path.name}", pictures)] if blocks and pictures else pictures
-    return blocks or [Text("The model's folder has no log of its training: no learning curves.")]
+        curves = _curves(model, member)
+        # The members of a model learn alike: one of them is enough at first sight.
+        parts += [html.fold(f"Learning curves of {member.path.name}", curves)] if parts and curves else curves
+    return parts or [html.text("The model's folder has no log of its training: no learning curves.")]
 
 
 def roles_of(folder: RunFolder) -> dict[str, str]:
-    """Role by the name of a configuration, "training" or "validation"; empty where the folder does not name them."""
+    """The role by the name of a configuration, "training" or "validation"; empty where the folder names none."""
     split = folder.read_split()
     if split is None:
         return {}
@@ -61,72 +64,65 @@ def roles_of(folder: RunFolder) -> dict[str, str]:
 
 
 def training_commands(folder: RunFolder, checkpoint: str = "last") -> list[str]:
-    """How every member was trained; DATA and OUT stand for places where its folder does not name the command."""
+    """The command that trained each member. DATA and OUT replace places that the folder of a member does not name."""
     commands = []
     for member in folder.members(checkpoint):
-        command = member.command()
-        if command is None and member.configuration.is_file():
-            command = f"equiglass train --data DATA --out OUT --config {shlex.quote(str(member.configuration))}"
-        commands += [command] if command else []
+        if command := member.command():
+            commands.append(command)
+        elif member.configuration.is_file():
+            settings = shlex.quote(str(member.configuration))
+            commands.append(f"equiglass train --data DATA --out OUT --config {settings}")
     return commands
 
 
-def _first_of_every_method(model: Model) -> list[Model]:
-    firsts: dict[str, Model] = {}
-    for member in model.members:
-        firsts.setdefault(member.method, member)
-    return list(firsts.values())
-
-
-def _summary(model: Model, checkpoint: str) -> Table:
+def _facts(caption: str, facts: Iterable[tuple[str, str]]) -> Markup:
+    """A table of names and values; one without a value is left out."""
     from pandas import DataFrame
 
+    return html.table(caption, DataFrame([fact for fact in facts if fact[1]]))
+
+
+def _summary(model: Model, firsts: dict[str, Predictor], checkpoint: str) -> Markup:
     number = Counter(member.method for member in model.members)
-    rows = []
-    for member in _first_of_every_method(model):
-        what = member.about.summary if isinstance(member, Predictor) else type(member).__name__
-        rows.append([f"method {member.method}", f"{what}; {number[member.method]} trained"])
-        rows += [["source", member.about.source]] if isinstance(member, Predictor) else []
-    if len(number) > 1:
-        rows.append(["average", "the mean over the members of one method counts as much as that of another"])
-    rows += [
-        ["checkpoint", checkpoint],
-        ["target", TARGETS[model.target].title],
-        ["particle types", ", ".join(type_name(kind) for kind in range(model.n_types))],
-        ["times (label)", ", ".join(f"{time:g} ({label})" for label, time in model.times.items())],
-        ["needs of a configuration", ", ".join(sorted(model.needs)) or "nothing but positions, types and box"],
+    average = "the mean over the members of one method counts as much as that of another"
+    facts = []
+    for method, first in firsts.items():
+        facts.append((f"method {method}", f"{first.about.summary}; {number[method]} trained"))
+        facts.append(("source", first.about.source))
+    facts += [
+        ("average", average if len(number) > 1 else ""),
+        ("checkpoint", checkpoint),
+        ("target", TARGETS[model.target].title),
+        ("particle types", ", ".join(map(type_name, range(model.n_types)))),
+        ("times (label)", ", ".join(f"{time:g} ({label})" for label, time in model.times.items())),
+        ("needs of a configuration", ", ".join(sorted(model.needs)) or "nothing but positions, types and box"),
     ]
-    return Table("Model", DataFrame(rows))
+    return _facts("Model", facts)
 
 
-def _training_data(model: Model, command: str | None) -> Table:
-    from pandas import DataFrame
-
+def _training_data(model: Model, command: str | None) -> Markup:
     data = model.data
-    low, high = data.density
-    rows = [
-        ["configurations", str(data.configurations)],
-        ["temperature", ", ".join(f"{t:g}" for t in data.temperatures) or "unknown"],
-        ["number density", f"{low:.4g}" if f"{low:.4g}" == f"{high:.4g}" else f"{low:.4g} to {high:.4g}"],
-        ["composition", " : ".join(f"{share:.3g}" for share in data.composition)],
-        ["potential", "unknown" if data.potential is None else str(data.potential)],
+    facts = [
+        ("configurations", str(data.configurations)),
+        ("temperature", ", ".join(f"{t:g}" for t in data.temperatures) or "unknown"),
+        ("number density", " to ".join(dict.fromkeys(f"{density:.4g}" for density in data.density))),
+        ("composition", " : ".join(f"{share:.3g}" for share in data.composition)),
+        ("potential", "unknown" if data.potential is None else str(data.potential)),
+        ("command of the training", command or ""),
     ]
-    rows += [["command of the training", command]] if command else []
-    return Table("Training data", DataFrame(rows))
+    return _facts("Training data", facts)
 
 
-def _curves(model: Model, member: RunFolder) -> list[Block]:
+def _curves(model: Model, member: RunFolder) -> list[Markup]:
     log = member.read_log()
     if log is None:
         return []
-    rho: dict[str, dict[str, str]] = {}
-    for column in log:
-        if column.startswith("rho_") and log[column].notna().any():
-            _, kind, label = column.split("_", 2)
-            rho.setdefault(kind, {})[column] = f"t = {model.times[label]:g}" if label in model.times else label
-    blocks: list[Block] = []
-    for kind, columns in (rho or {"": {}}).items():
-        title = f"type {kind}" if kind else ""
-        caption = f"{member.path.name}: loss and validation ρ against epoch{', ' if kind else ''}{title}"
-        blocks.append(Picture(caption, figure_png(training_curves(log, columns, title=title))))
-    return blocks
+    curves: dict[str, dict[str, str]] = {}
+    for column in log.dropna(axis="columns", how="all").filter(regex="^rho_"):
+        _, kind, label = column.split("_", 2)
+        curves.setdefault(f"type {kind}", {})[column] = f"t = {model.times[label]:g}" if label in model.times else label
+    parts = []
+    for title, columns in (curves or {"": {}}).items():
+        caption = ", ".join(filter(None, (f"{member.path.name}: loss and validation ρ against epoch", title)))
+        parts.append(html.picture(caption, figure_png(training_curves(log, columns, title=title))))
+    return parts

@@ -22,8 +22,8 @@ def view_data(several: Sequence[Scored], chosen: Sequence[int]) -> dict[str, Any
         chosen: which configurations to show.
 
     Returns:
-        Plain data. Of each configuration: positions (N, 3), types (N,), radii by type, times (T,), the measured
-        propensity, or energy, (T, N) and that of every model; NaN where there is none.
+        Plain data. Each configuration has positions (N, 3), types (N,), radii by type, times (T,), and measured and
+        predicted values of the target, LJ units, (T, N) each; NaN where a value is unknown.
     """
     targets = {label: scored.model.target for scored in several for label in scored.model.times}
     labels, quantities = list(targets), list(dict.fromkeys(targets.values()))

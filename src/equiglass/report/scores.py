@@ -1,21 +1,24 @@
-"""Models on labelled configurations: their predictions, scores and figures as blocks of a report."""
+"""Models on labelled configurations: their predictions, scores and figures as parts of a report."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from markupsafe import Markup
 
 from equiglass.errors import EquiglassWarning
 from equiglass.figures import figure_png, rho_against_time
 from equiglass.figures.evaluation import compared, scatter_of_type, slice_of_first
-from equiglass.files.tables import number, records
+from equiglass.files.tables import number
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import times_of
 from equiglass.prediction.evaluation import Scores, evaluate
 from equiglass.prediction.model import Model, Prediction
-from equiglass.report.page import Block, Fold, Picture, Pictures, Table, Text
+from equiglass.report.page import html
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -29,15 +32,12 @@ class Scored:
         model: the model.
         predictions: one per configuration.
         roles: of every configuration in the training: "training", "validation", "not seen" or "unknown".
-        scores: by type and time, of the configurations not seen where there are any; empty where nothing is known at
-            a time of the model.
         warnings: in which ways a configuration is unlike the training data.
     """
 
     model: Model
     predictions: Sequence[Prediction]
     roles: Sequence[str]
-    scores: DataFrame
     warnings: Sequence[str]
 
     @property
@@ -47,13 +47,15 @@ class Scored:
 
     @property
     def tested(self) -> list[int]:
-        """The configurations that the scores are of."""
-        return tested(self.roles)
+        """Places of the configurations that the scores are of: those not seen, or all where there are none."""
+        return [k for k, role in enumerate(self.roles) if role == "not seen"] or list(range(len(self.roles)))
 
-
-def tested(roles: Sequence[str]) -> list[int]:
-    """Places of the configurations not seen, or of all where there are none."""
-    return [k for k, role in enumerate(roles) if role == "not seen"] or list(range(len(roles)))
+    @cached_property
+    def scores(self) -> DataFrame:
+        """By type and time, as `Scores.frame`; empty where nothing is known at a time of the model."""
+        chosen = [self.predictions[k] for k in self.tested]
+        known = any(set(times_of(p.system, self.model.target)) & set(self.model.times) for p in chosen)
+        return (evaluate([p.system for p in chosen], chosen) if known else Scores((), 0)).frame()
 
 
 def score(
@@ -77,85 +79,78 @@ def score(
     for sentence in unlike:
         warnings.warn(sentence, EquiglassWarning, stacklevel=2)
     own = [roles.get(prediction.system.name, "not seen" if roles else "unknown") for prediction in predictions]
-    chosen = [predictions[k] for k in tested(own)]
-    known = any(set(times_of(p.system, model.target)) & set(model.times) for p in chosen)
-    scores = evaluate([p.system for p in chosen], chosen) if known else Scores((), 0)
-    return Scored(model, predictions, own, scores.frame(), unlike)
+    return Scored(model, predictions, own, unlike)
 
 
-def score_blocks(scored: Scored) -> list[Block]:
-    """Table of scores, figures, and the role of the configurations in the training."""
-    from pandas import DataFrame
-
+def scores_of(scored: Scored) -> list[Markup]:
+    """The role of the configurations in the training, the table of scores, and figures."""
     roles, target = scored.roles, scored.model.target
-    blocks: list[Block] = [Text(warning, warning=True) for warning in scored.warnings]
+    parts = [html.text(sentence, warning=True) for sentence in scored.warnings]
+    known = (
+        f"Of {len(roles)} configurations {roles.count('training')} trained the model, "
+        f"{roles.count('validation')} validated it"
+    )
     if "unknown" in roles:
-        blocks.append(Text("The model's folder does not name its training configurations; these may be among them."))
+        parts.append(
+            html.text("The model's folder does not name its training configurations; these may be among them.")
+        )
+    elif "not seen" not in roles:
+        parts.append(html.text(f"{known}: the scores are no test of what it learned.", warning=True))
     elif set(roles) != {"not seen"}:
-        known = f"{roles.count('training')} trained the model, {roles.count('validation')} validated it"
-        if "not seen" in roles:
-            text = f"Of {len(roles)} configurations {known}; scores are of the {len(scored.tested)} others."
-            blocks.append(Text(text))
-        else:
-            text = f"Of {len(roles)} configurations {known}: the scores are no test of what it learned."
-            blocks.append(Text(text, warning=True))
-    blocks.append(Fold(f"{len(roles)} configurations", [_configurations(scored)]))
+        parts.append(html.text(f"{known}; scores are of the {len(scored.tested)} others."))
+    parts.append(html.fold(f"{len(roles)} configurations", [_configurations(scored)]))
     if scored.scores.empty:
         measured = "propensities" if target == "propensity" else f"values of the {target}"
-        return [*blocks, Text(f"The configurations have no measured {measured} at the times of the model.")]
-    body = [
-        {
-            "type": row["type"],
-            "time": f"{row['time']:g}",
-            "label": row["label"],
-            "ρ": number(row["per_configuration"], row["per_configuration_error"]),
-            "ceiling": number(row["ceiling_per_configuration"]),
-            "ρ pooled": number(row["pooled"], row["pooled_error"]),
-            "ceiling pooled": number(row["ceiling_pooled"]),
-            "MSE": f"{row['mse']:.3g}",
-            "configurations": row["configurations"],
-        }
-        for row in scored.scores.to_dict("records")
-    ]
-    caption = (
-        f"Pearson ρ of predicted and measured {target}: mean of the ρ of every configuration, and one ρ over the "
-        "particles of all (pooled), each with its bootstrap error over configurations and the highest value that the "
-        "noise of the labels allows; mean squared error"
-    )
-    blocks.append(Table(caption, DataFrame(body)))
+        return [*parts, html.text(f"The configurations have no measured {measured} at the times of the model.")]
+    parts.append(_table(scored.scores, target))
     if scored.scores["label"].nunique() > 1:
         caption = "Pearson ρ against time, mean over configurations; dashed: noise ceiling"
-        blocks.append(Picture(caption, figure_png(rho_against_time(scored.scores, title="mean per configuration"))))
-    return [*blocks, *_field_figures(scored)]
+        parts.append(html.picture(caption, figure_png(rho_against_time(scored.scores, title="mean per configuration"))))
+    return [*parts, *_fields(scored)]
 
 
-def comparison_blocks(several: Sequence[Scored]) -> list[Block]:
-    """ρ per configuration of several models, a table and a figure for each type."""
-    from pandas import DataFrame, concat
+def comparison(several: Sequence[Scored]) -> list[Markup]:
+    """Rho per configuration of several models: a table, and one figure per type."""
+    from pandas import concat
 
     names = [scored.model.name for scored in several]
-    every = concat([scored.scores.assign(model=scored.model.name) for scored in several])
-    body = []
-    for (kind, label), own in every.groupby(["type", "label"], sort=False):
-        rho, ceiling = own.set_index("model")["per_configuration"], own["ceiling_per_configuration"].iloc[0]
-        cells = [number(rho[name]) if name in rho.index else "" for name in names]
-        body.append([kind, f"{own['time'].iloc[0]:g}", label, *cells, number(ceiling)])
-    caption = "Pearson ρ, mean over configurations, of every model over those that it has not seen"
-    header = ["type", "time", "label", *names, "noise ceiling"]
+    every = concat([scored.scores.assign(model=scored.model.name) for scored in several], ignore_index=True)
+    every["rho"] = every["per_configuration"].map(number)
+    rows = every.drop_duplicates(["type", "label"])
+    cells = every.pivot(index=["type", "label"], columns="model", values="rho").reindex(columns=names).fillna("")
+    cells = cells.loc[list(zip(rows["type"], rows["label"], strict=True))].set_axis(rows.index)
+    times, ceilings = rows["time"].map("{:g}".format), rows["ceiling_per_configuration"].map(number)
+    # A model may have the name of another column, which `concat` allows and `join` does not.
+    shown = concat([rows["type"], times, rows["label"], cells, ceilings.rename("noise ceiling")], axis="columns")
     pictures = [
-        Picture(
+        html.picture(
             f"Type {kind}: Pearson ρ against time, mean over configurations",
             figure_png(rho_against_time(own, curve="model", title=f"type {kind}")),
         )
         for kind, own in every[every["time"] > 0].groupby("type", sort=False)
     ]
-    return [Table(caption, DataFrame(body, columns=header)), *([Pictures(pictures)] if pictures else [])]
+    caption = "Pearson ρ, mean over configurations, of every model over those that it has not seen"
+    return [html.table(caption, shown), *([html.gallery(pictures)] if pictures else [])]
 
 
-def _configurations(scored: Scored) -> Table:
+def _table(scores: DataFrame, target: str) -> Markup:
+    shown = scores[["type", "time", "label"]].assign(time=scores["time"].map("{:g}".format))
+    for name, column in (("ρ", "per_configuration"), ("ρ pooled", "pooled")):
+        shown[name] = list(map(number, scores[column], scores[f"{column}_error"]))
+        shown[name.replace("ρ", "ceiling")] = scores[f"ceiling_{column}"].map(number)
+    shown = shown.assign(MSE=scores["mse"].map("{:.3g}".format), configurations=scores["configurations"])
+    caption = (
+        f"Pearson ρ of predicted and measured {target}: the mean over configurations, and pooled over the particles of "
+        "all. Each has its bootstrap error over configurations, and its ceiling: the highest value that the noise of "
+        "the labels allows. MSE: mean squared error."
+    )
+    return html.table(caption, shown)
+
+
+def _configurations(scored: Scored) -> Markup:
     from pandas import DataFrame
 
-    rows = [
+    frame = DataFrame(
         {
             "configuration": system.name,
             "particles": system.n_particles,
@@ -165,25 +160,25 @@ def _configurations(scored: Scored) -> Table:
             "in the training": role,
         }
         for system, role in zip(scored.systems, scored.roles, strict=True)
-    ]
-    return Table("Configurations", DataFrame(rows))
+    )
+    return html.table("Configurations", frame)
 
 
-def _field_figures(scored: Scored) -> list[Block]:
-    """A scatter plot of every type and time, and a slice of one configuration at the longest time."""
+def _fields(scored: Scored) -> list[Markup]:
+    """A scatter plot per type and time, and a slice of one configuration at the longest time."""
     target = scored.model.target
     predictions = [scored.predictions[k] for k in scored.tested]
-    pictures = []
-    for row in records(scored.scores[scored.scores["configurations"] > 0]):
-        title = f"{row['type']}, t = {row['time']:g}"
-        figure = scatter_of_type(compared(predictions, row["label"]), row["type"], target=target, title=title)
-        pictures.append(Picture(f"Type {title} (label {row['label']})", figure_png(figure)))
-    blocks: list[Block] = [Pictures(pictures)]
-    if len(pictures) > 3:
-        blocks = [Fold(f"Predicted against measured {target}, all types and times", blocks)]
+    scatters = []
+    for row in scored.scores.query("configurations > 0").itertuples():
+        title = f"{row.type}, t = {row.time:g}"
+        figure = scatter_of_type(compared(predictions, row.label), row.type, target=target, title=title)
+        scatters.append(html.picture(f"Type {title} (label {row.label})", figure_png(figure)))
+    parts = [html.gallery(scatters)]
+    if len(scatters) > 3:
+        parts = [html.fold(f"Predicted against measured {target}, all types and times", parts)]
     last = scored.scores.loc[scored.scores["time"].idxmax()]
     if last["configurations"]:
         where, figure = slice_of_first(compared(predictions, last["label"]), f"t = {last['time']:g}", target)
         caption = f"{where}: measured and predicted {target} across the middle of the box"
-        blocks.append(Picture(caption, figure_png(figure)))
-    return blocks
+        parts.append(html.picture(caption, figure_png(figure)))
+    return parts
