@@ -299,7 +299,7 @@ FEW = {"descriptors": SMALL, "thermal": (0.0,), "decay": (0.5,), "penalties": (0
     ("method", "settings", "sentence"),
     [
         ("ridge", {"l_max": 1}, "l_max 1 highest degree of the invariants"),
-        ("boattini", FEW, "generations 24 of the averages of the scalars"),
+        ("boattini", FEW, "generations 24 number of averages of the scalars"),
         ("network", {"epochs": 1, "architecture": ARCHITECTURE}, "network: Architecture"),
     ],
 )

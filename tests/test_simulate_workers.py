@@ -59,7 +59,10 @@ def test_without_parsl_or_without_a_configuration(tmp_path: Path, monkeypatch: p
     with pytest.raises(ConfigurationError, match="cannot be read"), working(1, tmp_path / "local.py"):
         pass
     (tmp_path / "local.py").write_text("wrong = 1\n")
-    with pytest.raises(ConfigurationError, match=r"local\.py: defines no config"), working(1, tmp_path / "local.py"):
+    with (
+        pytest.raises(ConfigurationError, match=r"local\.py: the file must define config"),
+        working(1, tmp_path / "local.py"),
+    ):
         pass
 
 

@@ -27,7 +27,7 @@ def represent(
 ) -> None:
     """Write the representation of configurations and find locally favoured structures in it."""
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
     from equiglass.errors import ConfigurationError
     from equiglass.figures.temperature import save_order_parameter_figures
@@ -43,8 +43,9 @@ def represent(
     if shown not in model.times:
         raise ConfigurationError(f"the model predicts the times labelled {list(model.times)}, not {shown!r}.")
     systems = load(data, replicas=False)
-    with_bar = iter(track(range(len(systems)), "representing", transient=True))
-    found = order_parameter(model, systems, lambda _: next(with_bar, None))
+    with Progress(transient=True) as bar:
+        task = bar.add_task("representing", total=len(systems))
+        found = order_parameter(model, systems, lambda _: bar.advance(task))
     out.mkdir(parents=True, exist_ok=True)
     save(found, out)
     save_order_parameter_figures(out, found.particles(), found.populations, found.weights, shown)
