@@ -13,10 +13,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from equiglass.training.run import train
 
 from equiglass.experiments.demo import CONFIGURATION, demo_data
 from equiglass.training import read_configuration
-from equiglass.training.run import train
 
 ALTERNATIVES = (
     "accumulate=1",

@@ -188,12 +188,6 @@ def _transferred(name: str, run: Run, group: Group, labels: Sequence[str]) -> Pr
     return _predicted(name, run, group, fit.decoders.labels, map(predicted, group.test))
 
 
-def step_in_words(step: Step) -> str:
-    """Threshold and softness as a sentence."""
-    how = f"softened over {step.softness:g}" if step.softness else "sharp"
-    return f"c_i is the step of the propensity at {step.threshold:g}, {how} (LJ lengths)."
-
-
 def fields_table(summary: DataFrame, columns: Mapping[str, str]) -> str:
     """For each group, type and column: fields down, times across, median ± error.
 

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from equiglass.experiments.plan import Group
+
 Scalar = bool | int | float | str
 
 
@@ -75,14 +77,8 @@ class PublishedMatrix(BaseModel):
     rho: dict[float, dict[float, float]] = Field(description="by temperature of use, by temperature of training")
 
 
-def marks(
-    published: PublishedCurves | None, groups: Sequence[tuple[str, float | None]]
-) -> tuple[DataFrame, tuple[str, ...]]:
+def marks(published: PublishedCurves | None, groups: Sequence[Group]) -> tuple[DataFrame, tuple[str, ...]]:
     """The published points that belong to our groups, and the sentence that names their source.
-
-    Args:
-        published: curves; None for none.
-        groups: name and temperature of each group.
 
     Returns:
         A frame with columns group, name, type, time, column and value; and one sentence, or none.
@@ -90,10 +86,10 @@ def marks(
     from pandas import DataFrame
 
     found = [
-        (group, curve.name, curve.type, time, curve.column, value)
-        for group, temperature in groups
+        (group.name, curve.name, curve.type, time, curve.column, value)
+        for group in groups
         for curve in (published.curves if published else ())
-        if curve.temperature == temperature
+        if curve.temperature == group.temperature
         for time, value in zip(curve.times, curve.values, strict=True)
     ]
     frame = DataFrame(found, columns=["group", "name", "type", "time", "column", "value"])

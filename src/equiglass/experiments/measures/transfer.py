@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,7 @@ from equiglass.experiments.measures.scores import CEILINGS, CONVENTIONS, SPREAD
 from equiglass.experiments.plan import Group
 from equiglass.experiments.published import PublishedMatrix
 from equiglass.experiments.runs import Run, groups_of_runs
+from equiglass.figures.temperature import transfer_figure
 from equiglass.files.tables import crossed, number, over_seeds, records, spread
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.splits import Halves
@@ -52,7 +53,7 @@ class TransferOptions(BaseModel):
 
 def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
     """Transfer test and transfer learn between all temperatures; whether high to low does better than low to high."""
-    from pandas import concat
+    from pandas import DataFrame, concat
 
     published = options_of(declaration, TransferOptions).published
     data = {
@@ -63,13 +64,12 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
     labels = [label for label in runs[0].model.times if all(label in run.model.times for run in runs)]
     if not labels:
         raise ConfigurationError("the networks have no time in common, so that none can be used in another's place.")
-    parts = []
-    for run in runs:
-        rows, _ = transfer(run.model, data, {system.name for system in run.training.systems}, labels=labels)
-        rows["model"] = run.folder.name
-        rows.insert(0, "variant", str(run))
-        rows.insert(1, "seed", run.training.seed)
-        parts.append(rows)
+    seen = [{system.name for system in run.training.systems} for run in runs]
+    found = [transfer(run.model, data, names, labels=labels)[0] for run, names in zip(runs, seen, strict=True)]
+    parts = [
+        DataFrame({"variant": str(run), "seed": run.training.seed, **rows, "model": run.folder.name})
+        for run, rows in zip(runs, found, strict=True)
+    ]
     rows = concat(parts, ignore_index=True)
     shown = (tau_alpha(labels), ALL_TIMES)
     by = ("variant", "trained_at", "temperature", "type", "label")
@@ -91,17 +91,13 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
     if published:
         notes.append(f"Published, transfer test, other data: {published.source}.")
 
-    def draw() -> Mapping[str, Figure]:
-        from equiglass.figures.temperature import transfer_panels
-
-        figures = {}
-        medians = summary.rename(columns=lambda name: name.removesuffix("_median")).assign(model=summary["trained_at"])
-        for (variant, kind), own in medians.groupby(["variant", "type"], sort=False):
-            name = f"_{variant}" if len(variants) > 1 else ""
-            figures[f"{name}_{kind}"] = transfer_panels(
-                own, shown[0], published.rho if published and kind == "A" else {}
+    def draw() -> dict[str, Figure]:
+        return {
+            f"_{variant}_{kind}" if len(variants) > 1 else f"_{kind}": transfer_figure(own, CONVENTIONS)
+            for (variant, kind), own in summary.assign(model=summary["variant"]).groupby(
+                ["variant", "type"], sort=False
             )
-        return figures
+        }
 
     return Measured(without_each(rows), summary, transfer_table(summary), draw, tuple(notes))
 
