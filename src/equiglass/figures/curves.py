@@ -126,8 +126,11 @@ def curves(
         published = _named(published, {"curve": curve, "panel": panel})
         published[x] = published[x].map(lambda value: places.get(value, value))
     with style():
-        new = _grid(len(quantities), len(titles)) if axes is None else axes
-        for row, y in zip(np.reshape(new, (len(quantities), len(titles))), quantities, strict=True):
+        shared = not any(AXES.get(y, Axis("")).scale == "decades" for y in quantities)
+        new = np.ravel(_grid(len(quantities), len(titles), shared) if axes is None else axes)
+        if line:
+            _keys(new[0], colours if curve else {}, ways)
+        for row, y in zip(new.reshape(len(quantities), len(titles)), quantities, strict=True):
             for ax, here in zip(row, titles, strict=True):
                 own = frame[frame["panel"] == here]
                 for (name, way, *_), part in own.groupby(["curve", "line", *within], sort=False):
@@ -140,23 +143,22 @@ def curves(
                     _marks(ax, published, x, {"column": y, "panel": here}, colours)
                 if y == quantities[0]:
                     ax.set_title(in_mathematics(here))
-            _axes(row, x, y, frame, ticks, axis)
-        figure = figure_of(np.ravel(new)[0])
-        if line:
-            _keys(np.ravel(new)[0], colours if curve else {}, ways)
+            _axes(row, x, y, places, ticks, axis)
+        figure = figure_of(new[0])
         if axes is None:
             legend(figure, title)
         return figure
 
 
 def legend(figure: Figure, title: str = "") -> None:
-    """One legend above all panels, with each name once."""
+    """One legend above all panels, with each name once; the figure becomes as much higher."""
     named: dict[str, Any] = {}
     for ax in figure.axes:
         for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
             named.setdefault(name, handle)
     columns = 2 if figure.get_figwidth() <= 2 * COLUMN else 3
     if named or title:
+        figure.set_figheight(figure.get_figheight() + 0.18 * (-(-len(named) // columns) + bool(title)))
         where = "outside upper center"
         figure.legend(list(named.values()), list(named), title=title or None, loc=where, ncols=columns)
 
@@ -181,13 +183,13 @@ def _places(column: Series) -> tuple[dict[Any, Any], list[str]]:
     return dict(zip(values, values if numbers else range(len(values)), strict=True)), list(map(str, values))
 
 
-def _grid(quantities: int, titles: int) -> Any:
-    """Axes of a new figure, (quantities x titles)."""
+def _grid(quantities: int, titles: int, shared: bool) -> Any:
+    """Axes of a new figure, (quantities x titles); those of a quantity share their y axis, or do not."""
     rows, columns = (1, quantities) if titles == 1 else (quantities, titles)
     if quantities == 1 and titles > 3:
         rows, columns = -(-titles // 2), 2
-    size = COLUMN * max(columns, 1.4), 0.75 * COLUMN * rows + 0.6
-    _, axes = panels(rows, columns, *size, sharey="row" if titles > 1 else "none")
+    size = COLUMN * max(columns, 1.4), 0.8 * COLUMN * rows
+    _, axes = panels(rows, columns, *size, sharey="row" if shared and titles > 1 else "none")
     for ax in axes.flat[quantities * titles :]:
         ax.remove()
     return axes.flat[: quantities * titles]
@@ -244,27 +246,26 @@ def _marks(ax: Axes, published: DataFrame, x: str, where: Mapping[str, str], col
             ax.plot([], [], color="0.3", label=f"{name}, published", **how)
 
 
-def _axes(row: Any, x: str, y: str, frame: DataFrame, ticks: Sequence[str], axis: Mapping[str, Any]) -> None:
+def _axes(row: Any, x: str, y: str, places: Mapping[Any, Any], ticks: Sequence[str], axis: Mapping[str, Any]) -> None:
     """Labels, scales and ends of the panels of a quantity."""
     across, up = AXES.get(x, Axis(x)), AXES.get(y, Axis(y))
+    bottom, top = up.ends
+    if bottom is not None and min(ax.dataLim.y0 for ax in row) < bottom:
+        bottom = None
     for ax in row:
-        ax.set_xscale(across.scale)
-        ax.set_xlabel(across.label)
-        if up.scale == "decades":
-            highest = frame[f"{y}_median"].max()
-            if highest > 0:
-                ax.set_yscale("log", nonpositive="clip")
-                ax.set_ylim(highest / DECADES, 3 * highest)
-        else:
-            ax.set_yscale(up.scale)
-            lowest, end = ax.get_ylim()[0], up.ends[0]
-            ax.set_ylim(end if end is None else min(end, lowest), up.ends[1])
+        ax.set(xscale=across.scale, xlabel=across.label)
         place = ax.get_subplotspec()
         if len(row) == 1 or place is None or place.is_first_col():
             ax.set_ylabel(up.label)
+        highest = max((np.nanmax(line.get_ydata(), initial=0.0) for line in ax.lines), default=0.0)
+        if up.scale != "decades":
+            ax.set(yscale=up.scale, ylim=(bottom, top))
+        elif highest > 0:
+            ax.set_yscale("log", nonpositive="clip")
+            ax.set_ylim(highest / DECADES, 3 * highest)
         ax.set(**axis)
         if across.ticks:
-            ax.set_xticks(frame[x].dropna().unique(), ticks)
+            ax.set_xticks(list(places.values()), ticks)
             ax.minorticks_off()
 
 

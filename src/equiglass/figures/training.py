@@ -39,11 +39,13 @@ def training_curves(
         curves(log, "epoch", "loss", seeds=True, band=True, axes=left)
         if rho:
             parts = [
-                log.rename(columns=lambda name, c=column: "rho" + name.removeprefix(c) if name.startswith(c) else name)
+                log.rename(
+                    columns=lambda name, c=column: "value" + name.removeprefix(c) if name.startswith(c) else name
+                )
                 for column in rho
             ]
             long = concat([part.assign(of=label) for part, label in zip(parts, rho.values(), strict=True)])
-            curves(long, "epoch", "rho", curve="of", seeds=True, band=True, shades=True, axes=right)
+            curves(long, "epoch", "value", curve="of", seeds=True, band=True, shades=True, axes=right)
             right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         right.set(xlabel="epoch", ylabel=rf"{scored} $\rho$")
         if title:

@@ -151,11 +151,12 @@ def spatial_figure(spatial: DataFrame, lengths: DataFrame) -> Figure:
         lengths: columns temperature, field, type, and length_median and length_error; NaN where unknown.
     """
     kinds = spatial["type"].nunique()
-    labels = spatial.assign(panel="type " + spatial["type"] + ", time " + spatial["label"])
+    spatial = spatial.assign(panel="type " + spatial["type"] + ", time " + spatial["label"])
+    lengths = lengths.assign(panel="type " + lengths["type"])
     with style():
-        figure, (top, bottom) = panels(2, kinds, COLUMN * kinds, 1.5 * COLUMN + 0.5)
-        curves(labels, "r", "g4", curve="group", line="field", panel="panel", axes=top)
-        curves(lengths, "temperature", "length", line="field", panel="type", axes=bottom)
+        figure, (top, bottom) = panels(2, kinds, COLUMN * kinds, 1.5 * COLUMN)
+        curves(spatial, "r", "g4", curve="group", line="field", panel="panel", axes=top)
+        curves(lengths, "temperature", "length", line="field", panel="panel", axes=bottom)
         legend(figure, _step_of(spatial))
         return figure
 
