@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Option
 
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.experiments.declaration import Declaration, options_of
 from equiglass.experiments.plan import Group
-from equiglass.experiments.published import PublishedCurves
+from equiglass.experiments.published import PublishedCurves, Strict
 from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.files.tables import crossed, number, records
 from equiglass.liquid.arrays import Float
@@ -39,10 +38,8 @@ COLUMNS = ("group", "temperature", "field", "type", "label", "time", "configurat
 STEPS = {"paper": PAPER, "glassbench": GLASSBENCH}
 
 
-class FieldOptions(BaseModel):
+class FieldOptions(Strict):
     """Options of the measures of fields."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     step: Literal["paper", "glassbench"] = Option("paper", description="threshold and softness of c_i")
     trained_at: float | None = Option(

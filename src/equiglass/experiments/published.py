@@ -15,10 +15,20 @@ if TYPE_CHECKING:
 Scalar = bool | int | float | str
 
 
-class Number(BaseModel):
-    """A published correlation of the particles of a type."""
+class Strict(BaseModel):
+    """A part of a declaration: it has no unknown keys, and does not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Strict):
+    """Numbers of others, and where they come from."""
+
+    source: str = Field(description="where the numbers stand, and on what data they were reached")
+
+
+class Number(Strict):
+    """A published correlation of the particles of a type."""
 
     variant: str
     at: Scalar | None = Field(None, description="value of the key of 'along'")
@@ -31,19 +41,14 @@ class Number(BaseModel):
     worst: float | None = None
 
 
-class Published(BaseModel):
+class Published(Source):
     """Correlations of others, drawn as marks and shown next to ours."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: str = Field(description="where the numbers stand, and on what data they were reached")
     numbers: tuple[Number, ...]
 
 
-class PublishedCurve(BaseModel):
+class PublishedCurve(Strict):
     """One quantity of one method against time, at one temperature."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     temperature: float
@@ -59,21 +64,15 @@ class PublishedCurve(BaseModel):
         return self
 
 
-class PublishedCurves(BaseModel):
+class PublishedCurves(Source):
     """Curves of others, drawn in the panels of data of their temperature."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: str = Field(description="where the curves stand, and on what data they were reached")
     curves: tuple[PublishedCurve, ...]
 
 
-class PublishedMatrix(BaseModel):
+class PublishedMatrix(Source):
     """Transfer test of others: pooled rho of A at tau_alpha."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: str = Field(description="where it stands, and on what data it was reached")
     rho: dict[float, dict[float, float]] = Field(description="by temperature of use, by temperature of training")
 
 

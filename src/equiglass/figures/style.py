@@ -22,7 +22,7 @@ COLUMN = 3.4
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Palette of Okabe and Ito, which any colour vision can tell apart: blue, vermilion, green, ..."""
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 CEILING: dict[str, Any] = {"color": "0.4", "linestyle": (0, (4, 2))}
 """Line of a noise ceiling."""
 

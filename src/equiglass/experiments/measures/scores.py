@@ -9,13 +9,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
-
 from equiglass.errors import ConfigurationError
 from equiglass.experiments.declaration import AMOUNT, Along, Declaration, method_of, options_of
 from equiglass.experiments.measures import MEASURES, Measure, Measured
 from equiglass.experiments.plan import Group
-from equiglass.experiments.published import Number, PublishedCurves, marks
+from equiglass.experiments.published import Number, PublishedCurves, Strict, marks
 from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.figures.curves import curves
 from equiglass.files.tables import crossed, number, over_seeds, records, spread
@@ -36,10 +34,8 @@ NEAR = 1.1
 """Largest ratio of two times that are compared."""
 
 
-class MethodOptions(BaseModel):
+class MethodOptions(Strict):
     """Options of the measure "methods"."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     published: PublishedCurves | None = None
 
