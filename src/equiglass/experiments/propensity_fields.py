@@ -6,7 +6,7 @@ configurations there, as in Figures 7 and 8 of arXiv 2211.03226.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -87,31 +87,41 @@ class PropensityField:
                 chosen = [values[:, mask] for values, mask in zip(self.propensity, masks, strict=True)]
                 yield type_name(kind), masks, chosen
 
-    def rows(self, kind: str, labels: Sequence[str], step: Step, **numbers: Any) -> DataFrame:
-        """Rows of results: `COLUMNS`, the seed, and numbers, which are arrays of one length.
+    def rows(
+        self,
+        labels: Sequence[str],
+        step: Step,
+        numbers: Callable[[list[np.ndarray], list[Float]], Mapping[str, Any]],
+    ) -> DataFrame:
+        """Rows of results, for one type after the other: `COLUMNS`, the seed, and numbers.
 
         Args:
-            kind: the type.
-            labels: the time of every row.
+            labels: the time of every row, or one for all.
             step: threshold and softness of c_i.
-            numbers: by column.
+            numbers: columns of one length, from which particles and their propensities, as `by_type` has them.
         """
-        from pandas import DataFrame
+        from pandas import DataFrame, concat
 
         first = self.group.test[0]
-        columns = {
-            "group": self.group.name,
-            "temperature": self.group.temperature,
-            "field": self.name,
-            "seed": self.seed,
-            "type": kind,
-            "label": list(labels),
-            "time": [float(first.times[first.row(label)]) for label in labels],
-            "configurations": len(self.propensity),
-            "threshold": step.threshold,
-            "softness": step.softness,
-        }
-        return DataFrame({**columns, **numbers}).astype({"seed": "Int64", "temperature": "float64"})
+        times = [float(first.times[first.row(label)]) for label in labels]
+        parts = []
+        for kind, masks, values in self.by_type():
+            found = DataFrame(numbers(masks, values))
+            each = 1 if len(labels) > 1 else len(found)
+            columns = {
+                "group": self.group.name,
+                "temperature": self.group.temperature,
+                "field": self.name,
+                "seed": self.seed,
+                "type": kind,
+                "label": list(labels) * each,
+                "time": times * each,
+                "configurations": len(self.propensity),
+                "threshold": step.threshold,
+                "softness": step.softness,
+            }
+            parts.append(DataFrame({**columns, **found}).astype({"seed": "Int64", "temperature": "float64"}))
+        return concat(parts, ignore_index=True)
 
 
 def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[list[PropensityField], list[str]]:

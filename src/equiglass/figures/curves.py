@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle, islice
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from equiglass.liquid.state_points import WAVE_NUMBER
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from pandas import DataFrame, Series
+    from pandas import DataFrame
 
 DECADES = 1e4
 """Ratio of the ends of a logarithmic axis of values that span decades."""
@@ -25,8 +25,10 @@ LINES: tuple[dict[str, Any], ...] = (
     {"linestyle": ":", "marker": "^"},
     {"linestyle": "-.", "marker": "D", "markerfacecolor": "white"},
 )
-PUBLISHED = ("x", *MARKERS[1:])
-"""Markers of published numbers, which are not filled."""
+PUBLISHED: tuple[dict[str, Any], ...] = tuple(
+    {"marker": marker, "markerfacecolor": "none", "linestyle": "", "zorder": 4} for marker in ("x", *MARKERS[1:])
+)
+"""Marks of published numbers."""
 
 MARKED = 12
 """A longer curve has about as many markers and bars."""
@@ -115,17 +117,18 @@ def curves(
     quantities = [y] if isinstance(y, str) else list(y)
     frame = _named(frame, {"curve": curve, "line": line, "panel": panel})
     names, titles = frame["curve"].unique().tolist(), frame["panel"].unique().tolist()
-    colours = dict(zip(names, _colours(len(names), shades), strict=True))
-    if line and not curve:
-        colours = {"": "0.2"}
-    ways = dict(zip(frame["line"].unique(), cycle(LINES), strict=False)) if line else {}
-    looks = {name: {"color": c, "marker": m} for (name, c), m in zip(colours.items(), cycle(MARKERS), strict=False)}
-    places, ticks = _places(frame[x])
+    values = frame[x].dropna().unique().tolist()
+    numbers = all(isinstance(value, int | float) for value in values)
+    places = dict(zip(values, values if numbers else range(len(values)), strict=True))
     frame[x] = frame[x].map(places)
     if published is not None:
         published = _named(published, {"curve": curve, "panel": panel})
         published[x] = published[x].map(lambda value: places.get(value, value))
     with style():
+        palette = _shades(len(names)) if shades else COLOURS if curve or not line else ("0.2",)
+        colours = dict(zip(names, cycle(palette), strict=False))
+        markers = dict(zip(names, cycle(MARKERS), strict=False))
+        ways = dict(zip(frame["line"].unique(), cycle(LINES), strict=False)) if line else {}
         shared = not any(AXES.get(y, Axis("")).scale == "decades" for y in quantities)
         new = np.ravel(_grid(len(quantities), len(titles), shared) if axes is None else axes)
         if line:
@@ -135,15 +138,15 @@ def curves(
                 own = frame[frame["panel"] == here]
                 for (name, way, *_), part in own.groupby(["curve", "line", *within], sort=False):
                     label = None if line else in_mathematics(name)
-                    how = {**looks[name], **ways.get(way, {})}
-                    _curve(ax, part.sort_values(x), x, y, seeds, band, {**how, "label": label or None})
+                    how = {"color": colours[name], "marker": markers[name], "label": label or None, **ways.get(way, {})}
+                    _curve(ax, part.sort_values(x), x, y, seeds, band, how)
                 if ceiling:
                     _ceilings(ax, own, x, f"ceiling_{y}", ceiling)
                 if published is not None:
                     _marks(ax, published, x, {"column": y, "panel": here}, colours)
                 if y == quantities[0]:
                     ax.set_title(in_mathematics(here))
-            _axes(row, x, y, places, ticks, axis)
+            _axes(row, x, y, places, axis)
         figure = figure_of(new[0])
         if axes is None:
             legend(figure, title)
@@ -168,19 +171,10 @@ def _named(frame: DataFrame, columns: Mapping[str, str | None]) -> DataFrame:
     return frame.assign(**{name: frame.get(own, "") for name, own in columns.items()})
 
 
-def _colours(number: int, shades: bool) -> list[Any]:
-    if not shades:
-        return list(islice(cycle(COLOURS), number))
+def _shades(number: int) -> Any:
     from matplotlib import colormaps
 
-    return list(colormaps[FIELD](np.linspace(0, 0.88, number)))
-
-
-def _places(column: Series) -> tuple[dict[Any, Any], list[str]]:
-    """The place of every value, and names for ticks at all of them."""
-    values = column.drop_duplicates().dropna().tolist()
-    numbers = all(isinstance(value, int | float) for value in values)
-    return dict(zip(values, values if numbers else range(len(values)), strict=True)), list(map(str, values))
+    return colormaps[FIELD](np.linspace(0, 0.88, number))
 
 
 def _grid(quantities: int, titles: int, shared: bool) -> Any:
@@ -231,14 +225,7 @@ def _marks(ax: Axes, published: DataFrame, x: str, where: Mapping[str, str], col
     for column, value in where.items():
         if column in own:
             own = own[own[column].isin([value, ""])]
-    for name, marker in zip(published["name"].unique(), cycle(PUBLISHED), strict=False):
-        how: dict[str, Any] = {
-            "linestyle": "",
-            "marker": marker,
-            "markerfacecolor": "none",
-            "markersize": 6,
-            "zorder": 4,
-        }
+    for name, how in zip(published["name"].unique(), cycle(PUBLISHED), strict=False):
         of = own[own["name"] == name]
         for curve, part in of.groupby("curve", sort=False):
             ax.plot(part[x], part["value"], color=colours.get(curve, "0.3"), **how)
@@ -246,7 +233,7 @@ def _marks(ax: Axes, published: DataFrame, x: str, where: Mapping[str, str], col
             ax.plot([], [], color="0.3", label=f"{name}, published", **how)
 
 
-def _axes(row: Any, x: str, y: str, places: Mapping[Any, Any], ticks: Sequence[str], axis: Mapping[str, Any]) -> None:
+def _axes(row: Any, x: str, y: str, places: Mapping[Any, Any], axis: Mapping[str, Any]) -> None:
     """Labels, scales and ends of the panels of a quantity."""
     across, up = AXES.get(x, Axis(x)), AXES.get(y, Axis(y))
     bottom, top = up.ends
@@ -265,7 +252,7 @@ def _axes(row: Any, x: str, y: str, places: Mapping[Any, Any], ticks: Sequence[s
             ax.set_ylim(highest / DECADES, 3 * highest)
         ax.set(**axis)
         if across.ticks:
-            ax.set_xticks(list(places.values()), ticks)
+            ax.set_xticks(list(places.values()), list(map(str, places)))
             ax.minorticks_off()
 
 

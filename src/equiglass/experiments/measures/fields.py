@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equiglass.experiments.declaration import Declaration, options_of
 from equiglass.experiments.measures import MEASURES, Measure, Measured
@@ -67,29 +66,18 @@ def fluctuations(runs: Sequence[Run], declaration: Declaration) -> Measured:
 
 def fluctuation_rows(field: PropensityField, step: Step) -> DataFrame:
     """One row per type and time."""
-    from pandas import concat
 
-    parts = []
-    for kind, _, moved in field.by_type():
+    def numbers(_: list[np.ndarray], moved: list[Float]) -> dict[str, Float]:
         susceptibility = chi4_of_fields(moved, step)
         each = np.stack([mean_mobility_of_field(values, step) for values in moved])
-        q = bootstrap(partial(_mean, each), len(each))
-        numbers = {"q": q.value, "q_error": q.error, "chi4": susceptibility.value, "chi4_error": susceptibility.error}
-        parts.append(field.rows(kind, field.labels, step, **numbers))
-    return concat(parts, ignore_index=True)
+        q = bootstrap(lambda chosen: np.asarray(each[chosen].mean(axis=0)), len(each))
+        return {"q": q.value, "q_error": q.error, "chi4": susceptibility.value, "chi4_error": susceptibility.error}
 
-
-def _mean(each: Float, chosen: NDArray[np.int64]) -> Float:
-    return np.asarray(each[chosen].mean(axis=0))
+    return field.rows(field.labels, step, numbers)
 
 
 def fluctuations_figure(summary: DataFrame, published: DataFrame) -> Figure:
-    """chi4_s and Q_s against time, a column per particle type; colours are groups, lines and markers fields.
-
-    Args:
-        summary: columns group, field, type, time, threshold, softness, and chi4 and q, each _median and _error.
-        published: columns group, name, type, time and value of chi4.
-    """
+    """chi4_s and Q_s against time, a column per particle type; colours are groups, lines and markers fields."""
     return curves(
         summary.assign(panel="type " + summary["type"]),
         "time",
@@ -120,17 +108,15 @@ def correlations(runs: Sequence[Run], declaration: Declaration) -> Measured:
 
 def correlation_rows(field: PropensityField, label: str, step: Step) -> DataFrame:
     """At one time, one row per type and distance; the length xi, one for all distances, stands in each."""
-    from pandas import concat
-
-    parts = []
     systems = field.group.test
     edges = np.arange(0, min(system.box.min() for system in systems) / 2 + BIN / 2, BIN)
-    for kind, masks, moved in field.by_type():
+
+    def numbers(masks: list[np.ndarray], moved: list[Float]) -> dict[str, Any]:
         positions = [system.positions[mask] for system, mask in zip(systems, masks, strict=True)]
         fields = [mobility_indicator(values[field.labels.index(label)], step) for values in moved]
         sums = pair_sums(positions, [system.box for system in systems], fields, edges)
         found, length = four_point_of_sums(sums), correlation_length_of_sums(sums)
-        numbers = {
+        return {
             "r": found.r,
             "g4": found.g4.value,
             "g4_error": found.g4.error,
@@ -139,17 +125,12 @@ def correlation_rows(field: PropensityField, label: str, step: Step) -> DataFram
             "length": float(length.value),
             "length_error": float(length.error),
         }
-        parts.append(field.rows(kind, [label] * len(found.r), step, **numbers))
-    return concat(parts, ignore_index=True)
+
+    return field.rows([label], step, numbers)
 
 
 def spatial_figure(spatial: DataFrame, lengths: DataFrame) -> Figure:
-    """G4 against distance, above its length against temperature, a column per particle type.
-
-    Args:
-        spatial: columns group, field, type, label, threshold, softness, r, and g4_median and g4_error.
-        lengths: columns temperature, field, type, and length_median and length_error; NaN where unknown.
-    """
+    """G4 against distance, above its length against temperature, a column per particle type."""
     kinds = spatial["type"].nunique()
     spatial = spatial.assign(panel="type " + spatial["type"] + ", time " + spatial["label"])
     lengths = lengths.assign(panel="type " + lengths["type"])
