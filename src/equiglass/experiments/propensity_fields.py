@@ -6,8 +6,9 @@ configurations there, as in Figures 7 and 8 of arXiv 2211.03226.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -24,7 +25,6 @@ from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import measured
 from equiglass.methods.loading import DEFAULT
 from equiglass.observables import GLASSBENCH, PAPER, Step
-from equiglass.prediction.evaluation import Predicted
 from equiglass.representation.decoders import decoders_of, refit
 from equiglass.representation.represent import represent
 
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 MEASURED = "MD"
 COLUMNS = ("group", "temperature", "field", "type", "label", "time", "configurations", "threshold", "softness")
 """Columns that distinguish the rows of fields, besides the seed."""
+
+Values = Callable[[System], Callable[[str], Float]]
+"""Predicted propensity of a configuration, by label."""
 
 STEPS = {"paper": PAPER, "glassbench": GLASSBENCH}
 
@@ -139,33 +142,30 @@ def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[lis
     """
     groups = groups_of_runs(runs)
     fields = [_measured(group, runs) for group in groups]
-    labels = {field.group.name: field.labels for field in fields}
-    for run in runs:
-        group = run.training.group
-        predicted = [run.model.predict(system) for system in group.test]
-        shared = [label for label in labels[group.name] if label in run.model.times]
-        fields.append(_predicted(str(run), run, group, shared, [{k: p.at(k) for k in shared} for p in predicted]))
+    labels = {field.group: field.labels for field in fields}
+
+    def predicted(name: str, run: Run, group: Group, values: Values) -> PropensityField:
+        shared = tuple(label for label in labels[group] if label in run.model.times)
+        propensity = [np.array([at(label) for label in shared]) for at in map(values, group.test)]
+        return PropensityField(name, group, run.training.seed, shared, tuple(propensity))
+
+    fields += [predicted(str(run), run, run.training.group, _as_trained(run)) for run in runs]
     temperatures = sorted({group.temperature for group in groups if group.temperature is not None})
     if len(temperatures) < 2:
         return fields, ["Transfer learning needs configurations of two temperatures or more: there is none here."]
     source = temperatures[len(temperatures) // 2] if trained_at is None else trained_at
+    others = [group for group in groups if group.temperature not in (None, source)]
     notes = []
-    for group in groups:
-        if group.temperature in (None, source):
-            continue
+    for group, run in product(others, [run for run in runs if run.training.group.temperature == source]):
         if len(group.training) < 2:
             notes.append(f"{group.name}: one training configuration; decoders are refitted on two or more.")
-            continue
-        for run in runs:
-            if run.training.group.temperature != source:
-                continue
-            shared = [label for label in labels[group.name] if label in run.model.times]
-            if run.training.configuration.method != DEFAULT:
-                notes.append(f"{run}: no transfer learning, which refits the decoders of a network.")
-            elif shared:
-                fields.append(_transferred(f"{run}, transfer-learned from T = {source:g}", run, group, shared))
-            else:
-                notes.append(f"{group.name}: no time in common with the networks of T = {source:g}.")
+        elif run.training.configuration.method != DEFAULT:
+            notes.append(f"{run}: no transfer learning, which refits the decoders of a network.")
+        elif not set(labels[group]) & set(run.model.times):
+            notes.append(f"{group.name}: no time in common with the networks of T = {source:g}.")
+        else:
+            values = _refitted(run, group, labels[group])
+            fields.append(predicted(f"{run}, transfer-learned from T = {source:g}", run, group, values))
     return fields, list(dict.fromkeys(notes))
 
 
@@ -179,20 +179,14 @@ def _measured(group: Group, runs: Sequence[Run]) -> PropensityField:
     return PropensityField(MEASURED, group, None, labels, tuple(values[known] for values in rows))
 
 
-def _predicted(
-    name: str, run: Run, group: Group, labels: Sequence[str], predicted: Iterable[Predicted]
-) -> PropensityField:
-    propensity = tuple(np.array([each[label] for label in labels]) for each in predicted)
-    return PropensityField(name, group, run.training.seed, tuple(labels), propensity)
+def _as_trained(run: Run) -> Values:
+    return lambda system: run.model.predict(system).at
 
 
-def _transferred(name: str, run: Run, group: Group, labels: Sequence[str]) -> PropensityField:
-    fit = refit(decoders_of(run.model).select(labels), [represent(run.model, system) for system in group.training])
-
-    def predicted(system: System) -> Predicted:
-        return fit.decoders.predict(represent(run.model, system))
-
-    return _predicted(name, run, group, fit.decoders.labels, map(predicted, group.test))
+def _refitted(run: Run, group: Group, labels: Sequence[str]) -> Values:
+    shared = [label for label in labels if label in run.model.times]
+    fit = refit(decoders_of(run.model).select(shared), [represent(run.model, system) for system in group.training])
+    return lambda system: fit.decoders.predict(represent(run.model, system)).__getitem__
 
 
 def fields_table(summary: DataFrame, columns: Mapping[str, str]) -> str:

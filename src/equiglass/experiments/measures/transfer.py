@@ -61,12 +61,10 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
     labels = [label for label in runs[0].model.times if all(label in run.model.times for run in runs)]
     if not labels:
         raise ConfigurationError("the networks have no time in common, so that none can be used in another's place.")
-    seen = [{system.name for system in run.training.systems} for run in runs]
-    found = [transfer(run.model, data, names, labels=labels)[0] for run, names in zip(runs, seen, strict=True)]
-    parts = [
-        DataFrame({"variant": str(run), "seed": run.training.seed, **rows, "model": run.folder.name})
-        for run, rows in zip(runs, found, strict=True)
-    ]
+    parts = []
+    for run in runs:
+        found, _ = transfer(run.model, data, {system.name for system in run.training.systems}, labels=labels)
+        parts.append(DataFrame({"variant": str(run), "seed": run.training.seed, **found, "model": run.folder.name}))
     rows = concat(parts, ignore_index=True)
     shown = (tau_alpha(labels), ALL_TIMES)
     by = ("variant", "trained_at", "temperature", "type", "label")
@@ -89,11 +87,10 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
         notes.append(f"Published, transfer test, other data: {published.source}.")
 
     def draw() -> dict[str, Figure]:
+        shown = summary.assign(model=summary["variant"])
         return {
             f"_{variant}_{kind}" if len(variants) > 1 else f"_{kind}": transfer_figure(own, CONVENTIONS)
-            for (variant, kind), own in summary.assign(model=summary["variant"]).groupby(
-                ["variant", "type"], sort=False
-            )
+            for (variant, kind), own in shown.groupby(["variant", "type"], sort=False)
         }
 
     return Measured(without_each(rows), summary, transfer_table(summary), draw, tuple(notes))
