@@ -26,7 +26,8 @@ LINES: tuple[dict[str, Any], ...] = (
     {"linestyle": "-.", "marker": "D", "markerfacecolor": "white"},
 )
 PUBLISHED: tuple[dict[str, Any], ...] = tuple(
-    {"marker": marker, "markerfacecolor": "none", "linestyle": "", "zorder": 4} for marker in ("x", *MARKERS[1:])
+    {"marker": marker, "markerfacecolor": "none", "markersize": 6, "linestyle": "", "zorder": 4}
+    for marker in ("x", *MARKERS[1:])
 )
 """Marks of published numbers."""
 
@@ -55,7 +56,7 @@ AXES = {
     "temperature": Axis(r"$T$", ticks=True),
     "at": Axis("", ticks=True),
     "r": Axis(r"$r$"),
-    "rho": Axis(r"Pearson $\rho$", ends=(0.0, 1.0)),
+    "rho": Axis(r"Pearson $\rho$", ends=(None, 1.0)),
     "per_configuration": Axis(r"Pearson $\rho$, mean per configuration", ends=(0.0, 1.0)),
     "pooled": Axis(r"Pearson $\rho$, pooled", ends=(0.0, 1.0)),
     "chi4": Axis(r"$\chi_4^s(t)$", "decades"),
@@ -183,7 +184,8 @@ def _grid(quantities: int, titles: int, shared: bool) -> Any:
     if quantities == 1 and titles > 3:
         rows, columns = -(-titles // 2), 2
     size = COLUMN * max(columns, 1.4), 0.8 * COLUMN * rows
-    _, axes = panels(rows, columns, *size, sharey="row" if shared and titles > 1 else "none")
+    sharey = "none" if titles == 1 or not shared else "all" if quantities == 1 else "row"
+    _, axes = panels(rows, columns, *size, sharey=sharey)
     for ax in axes.flat[quantities * titles :]:
         ax.remove()
     return axes.flat[: quantities * titles]
@@ -207,7 +209,7 @@ def _curve(ax: Axes, part: DataFrame, x: str, y: str, seeds: bool, band: bool, h
         ax.fill_between(part[x], low, high, color=how["color"], alpha=0.2, linewidth=0)
     elif not np.isnan(low).all():
         reach = np.abs([middle - low, high - middle])
-        ax.errorbar(part[x], middle, reach, fmt="none", ecolor=how["color"], errorevery=few)
+        ax.errorbar(part[x], middle, reach, fmt="none", ecolor=how["color"], errorevery=few, zorder=1.9)
 
 
 def _ceilings(ax: Axes, own: DataFrame, x: str, y: str, ceiling: str) -> None:

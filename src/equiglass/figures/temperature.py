@@ -61,7 +61,6 @@ def transfer_figure(rows: DataFrame, conventions: Sequence[str] = ("per_configur
         ceiling="type",
         published=long.dropna(subset="value"),
         title=f"type {rows['type'].iloc[0]}",
-        ylim=(None, 1.0),
     )
 
 
