@@ -15,8 +15,7 @@ from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Declaration, base_configuration, cases, options_of, read_declaration
 from equiglass.experiments.experiment import carry_out
 from equiglass.experiments.measures import MEASURES
-from equiglass.experiments.measures.chi4 import fluctuation_rows
-from equiglass.experiments.measures.g4 import BIN, correlation_rows
+from equiglass.experiments.measures.fields import BIN, correlation_rows, fluctuation_rows
 from equiglass.experiments.measures.transfer import asymmetries, asymmetry
 from equiglass.experiments.plan import Group, groups_of, trainings
 from equiglass.experiments.propensity_fields import MEASURED, FieldOptions, PropensityField, check_fields, fields_of
@@ -186,10 +185,11 @@ def test_asymmetry_of_three_temperatures_is_the_mean_over_pairs() -> None:
 def test_published_curves_belong_to_data_of_their_temperature() -> None:
     curve = {"name": "BOTAN", "temperature": 0.44, "column": "chi4", "times": [1, 2], "values": [3, 4]}
     published = PublishedCurves.model_validate({"source": "a paper", "curves": [curve]})
-    found, (said,) = marks(published, [("T = 0.44", 0.44), ("T = 0.64", 0.64)])
+    warm, cold = (Group(f"T = {t}", tuple(at_temperature(t, 1)), ()) for t in (0.44, 0.5))
+    found, (said,) = marks(published, {one.name: one.temperature for one in (warm, cold)})
     assert found[["group", "time", "value"]].to_numpy().tolist() == [["T = 0.44", 1, 3], ["T = 0.44", 2, 4]]
     assert "(drawn): a paper" in said
-    assert "not drawn" in marks(published, [("T = 0.5", 0.5)])[1][0]
+    assert "not drawn" in marks(published, {cold.name: cold.temperature})[1][0]
     with pytest.raises(ValueError, match="2 times, 1 values"):
         PublishedCurves.model_validate({"source": "", "curves": [{**curve, "values": [3]}]})
 
@@ -273,7 +273,7 @@ def test_chi4_and_g4_as_a_whole(data: dict[str, list[System]], out: Path) -> Non
     assert {(row["threshold"], row["softness"]) for row in held["rows"]} == {(0.3, 0.0)}
     assert "0.3, sharp" in (out / "chi4" / "table.md").read_text(encoding="utf-8")
     (figure,) = measured.draw().values()
-    drawn = [line.get_xydata() for line in figure.axes[2].lines]
+    drawn = [line.get_xydata() for ax in figure.axes for line in ax.lines]
     lines = [row for row in held["summary"] if (row["group"], row["field"], row["type"]) == ("T = 0.4", MEASURED, "A")]
     assert any(np.array_equal(xy, [(x["time"], x["q_median"]) for x in lines]) for xy in drawn if len(xy) == len(lines))
 
@@ -311,8 +311,9 @@ def test_transfer_as_a_whole(data: dict[str, list[System]], out: Path) -> None:
     assert "A, time 7, transfer test: " in table
     figures = measured.draw()
     assert set(figures) == {"_A", "_B"}
-    (cross,) = (line for line in figures["_A"].axes[1].lines if line.get_marker() == "x" and len(line.get_xdata()))
-    np.testing.assert_array_equal(cross.get_xydata(), [(0.4, 0.33)])
+    marks = [line for ax in figures["_A"].axes for line in ax.lines if line.get_marker() == "x"]
+    (mark,) = (line for line in marks if len(line.get_xdata()))
+    np.testing.assert_array_equal(mark.get_xydata(), [(0.4, 0.33)])
 
 
 @pytest.mark.usefixtures("runs")

@@ -12,8 +12,16 @@ import pytest
 from pandas import DataFrame, concat
 
 from equiglass.errors import EquiglassError
+from equiglass.experiments.declaration import Along
+from equiglass.experiments.measures.fields import fluctuations_figure, spatial_figure
+from equiglass.experiments.measures.scores import rho_figure
 from equiglass.figures import (
+    conservation,
+    curves,
+    dynamics,
+    energies,
     propensity_slice,
+    radial_distributions,
     rho_against_time,
     save_evaluation_figures,
     save_figure,
@@ -21,9 +29,7 @@ from equiglass.figures import (
     training_curves,
 )
 from equiglass.figures.evaluation import compared, scatter_of_type, slice_of_first
-from equiglass.figures.experiment import methods_figure, rho_along, rho_by_time
-from equiglass.figures.fluctuations import fluctuations_figure, spatial_figure
-from equiglass.figures.temperature import components_figure, populations_figure, transfer_panels, weights_figure
+from equiglass.figures.temperature import components_figure, populations_figure, transfer_figure, weights_figure
 from equiglass.liquid.system import System
 from equiglass.prediction.evaluation import evaluate
 from equiglass.prediction.model import Prediction
@@ -53,19 +59,34 @@ def scores(**columns: object) -> DataFrame:
     return DataFrame({"type": "A", "time": times, "ceiling_per_configuration": [0.95, 0.9, np.nan], **columns})
 
 
-def curves(ax: Any) -> dict[str, list[tuple[float, float]]]:
-    """The points of every named curve, of error bars too."""
-    named = {line.get_label(): line for line in ax.lines}
-    named |= {bars.get_label(): bars.lines[0] for bars in ax.containers}
-    return {name: [(x, round(y, 9)) for x, y in line.get_xydata()] for name, line in named.items() if name[0] != "_"}
+Points = list[tuple[float, float]]
+
+
+def points(line: Any) -> Points:
+    return [(x, round(y, 9)) for x, y in line.get_xydata()]
+
+
+def shown(ax: Any) -> list[Any]:
+    """The lines that are not for the legend alone."""
+    return [line for line in ax.lines if len(line.get_xdata())]
+
+
+def drawn(ax: Any) -> dict[str, Points]:
+    """The points of every named curve."""
+    return {line.get_label(): points(line) for line in shown(ax) if line.get_label()[0] != "_"}
+
+
+def dashed(ax: Any) -> list[Any]:
+    return [line for line in shown(ax) if line.get_linestyle() == "--"]
+
+
+def marked(ax: Any) -> list[Points]:
+    """The points of every published name."""
+    return [points(line) for line in shown(ax) if line.get_linestyle() == "None"]
 
 
 def legend(figure: Any) -> list[str]:
     return [text.get_text() for text in figure.legends[0].get_texts()]
-
-
-def crosses(ax: Any) -> list[tuple[float, float]]:
-    return [tuple(xy) for line in ax.lines if line.get_marker() == "x" for xy in line.get_xydata()]
 
 
 def summary(**columns: object) -> DataFrame:
@@ -98,9 +119,11 @@ def test_rho_against_time_draws_every_curve_on_a_log_axis() -> None:
     ridge = scores(per_configuration=[0.5, np.nan, -0.2], who="ridge", spread=np.nan)
     (ax,) = rho_against_time(concat([model, ridge[::-1]]), curve="who").axes
     assert ax.get_xscale() == "log"
-    assert list(curves(ax)) == ["model", "ridge", "noise ceiling"]
-    assert curves(ax)["model"] == [(0.1, 0.9), (1.0, 0.8), (10.0, 0.7)]
-    assert [x for x, _ in curves(ax)["ridge"]] == [0.1, 1.0, 10.0]
+    assert list(drawn(ax)) == ["model", "ridge"]
+    assert drawn(ax)["model"] == [(0.1, 0.9), (1.0, 0.8), (10.0, 0.7)]
+    assert [x for x, _ in drawn(ax)["ridge"]] == [0.1, 1.0, 10.0]
+    assert [points(line) for line in dashed(ax)] == [[(0.1, 0.95), (1.0, 0.9)]]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["model", "ridge", "noise ceiling"]
     band = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert (band.min(), band.max()) == pytest.approx((0.6, 1.0))
     assert ax.get_ylim()[0] < -0.2
@@ -109,11 +132,11 @@ def test_rho_against_time_draws_every_curve_on_a_log_axis() -> None:
 def test_the_ceiling_of_a_type_has_the_colour_of_its_curve() -> None:
     both = concat([scores(per_configuration=[0.9, 0.8, 0.7]), scores(per_configuration=0.5, type="B")])
     (ax,) = rho_against_time(both).axes
-    colours = {line.get_label(): line.get_color() for line in ax.lines}
-    assert list(colours) == ["A", "B", "A, ceiling", "B, ceiling"]
-    assert colours["A"] == colours["A, ceiling"] != colours["B"] == colours["B, ceiling"]
+    colours = [ax.lines[0].get_color(), ax.lines[1].get_color()]
+    assert [line.get_color() for line in dashed(ax)] == colours
+    assert len(set(colours)) == 2
     (ax,) = rho_against_time(both.assign(ceiling_per_configuration=np.nan)).axes
-    assert list(curves(ax)) == ["A", "B"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["A", "B"]
 
 
 def test_scatter_counts_every_known_particle_once() -> None:
@@ -169,7 +192,7 @@ def test_figures_draw_on_axes_they_are_given() -> None:
     assert propensity_slice(system, values, other, axes=(axes[2], axes[3])) is figure
     assert training_curves(log, {"rho": "A"}, axes=(axes[4], axes[5])) is figure
     assert axes[4].lines[0].get_ydata() == pytest.approx([3.0, 2.0])
-    assert curves(axes[5]) == {"A": [(1, 0.1), (2, 0.2)]}
+    assert drawn(axes[5]) == {"A": [(1, 0.1), (2, 0.2)]}
 
 
 def test_training_curves_have_bands_where_there_are_several_seeds(tmp_path: Path) -> None:
@@ -178,10 +201,7 @@ def test_training_curves_have_bands_where_there_are_several_seeds(tmp_path: Path
     band = left.collections[0].get_paths()[0].vertices
     assert {tuple(xy) for xy in band} == {(1, 1.5), (1, 2.5), (2, 0.5), (2, 1.5)}
     assert right.get_ylabel() == r"test $\rho$"
-    assert left.lines[0].get_marker() == ""
-    figure = training_curves(log[:1], {})
-    assert figure.axes[0].lines[0].get_marker() == "o"
-    save_figure(figure, tmp_path / "training.svg")
+    save_figure(training_curves(log[:1], {}), tmp_path / "training.svg")
     assert (tmp_path / "training.svg").read_text().startswith("<?xml")
 
 
@@ -227,51 +247,66 @@ def test_evaluation_figures_are_named_by_type_and_label(tmp_path: Path) -> None:
 def test_rho_by_time_shows_medians_seeds_ceiling_and_published_numbers() -> None:
     published = summary(published_median=np.nan, published_convention=None)
     published.loc[0, ["published_median", "published_convention"]] = [0.33, "pooled"]
-    (ax,) = rho_by_time(published, "pooled").axes
-    assert curves(ax)["one"] == [(0.1, 0.6), (10.0, 0.6)]
-    assert curves(ax)[r"$E_\mathrm{pot}$"] == [(0.1, 0.7), (10.0, 0.7)]
+    figure = rho_figure(published, "pooled")
+    (ax,) = figure.axes
+    assert drawn(ax)["one"] == [(0.1, 0.6), (10.0, 0.6)]
+    assert drawn(ax)[r"$E_\mathrm{pot}$"] == [(0.1, 0.7), (10.0, 0.7)]
     bars = ax.containers[0].lines[2][0].get_segments()[0]
     assert bars == pytest.approx(np.array([(0.1, 0.58), (0.1, 0.65)]))
-    (ceiling,) = (line for line in ax.lines if line.get_linestyle() == "--")
-    assert [*ceiling.get_ydata()] == [0.95, 0.95]
-    assert crosses(ax) == [(10.0, 0.33)]
+    assert [points(line) for line in dashed(ax)] == [[(0.1, 0.95), (10.0, 0.95)]]
+    assert marked(ax) == [[(10.0, 0.33)]]
     assert ax.get_title() == "A, T = 0.5"
-    assert {"noise ceiling", "published, other data"} <= set(legend(ax.figure))
-    (ax,) = rho_by_time(published, "per_configuration").axes
-    assert crosses(ax) == []
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("$t$", r"Pearson $\rho$, pooled")
+    assert legend(figure) == ["one", r"$E_\mathrm{pot}$", "noise ceiling", "other data, published"]
+    (ax,) = rho_figure(published, "per_configuration").axes
+    assert marked(ax) == []
 
 
 def test_rho_by_time_of_one_variant_has_a_curve_per_group() -> None:
     one = summary().query("variant == 'one'")
     both = concat([one, one.assign(group="T = 0.6", ceiling_per_configuration=0.8)])
-    (ax,) = rho_by_time(both).axes
-    assert list(curves(ax)) == ["T = 0.5", "T = 0.6"]
-    assert [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == "--"] == [0.9, 0.8]
+    (ax,) = rho_figure(both, "per_configuration").axes
+    assert list(drawn(ax)) == ["T = 0.5", "T = 0.6"]
+    assert [line.get_ydata()[0] for line in dashed(ax)] == [0.9, 0.8]
 
 
 def test_rho_along_shows_a_curve_per_time() -> None:
     one = summary().query("variant == 'one'")
     seeds = [f"per_configuration_{which}" for which in ("median", "best", "worst")]
-    along = concat([one.assign(at=at, **dict.fromkeys(seeds, 0.1 * at)) for at in (1, 4)])
-    (ax,) = rho_along(along, "layers", logarithmic=True).axes
-    assert curves(ax)["$t$ = 0.1"] == [(1, 0.1), (4, 0.4)]
-    assert list(curves(ax)) == ["$t$ = 0.1", "$t$ = 10"]
-    assert (ax.get_xlabel(), ax.get_xscale()) == ("layers", "log")
+    rows = concat([one.assign(at=at, **dict.fromkeys(seeds, 0.1 * at)) for at in (1, 4)])
+    along = Along(key="architecture.layers", values=(1, 4), label="layers", logarithmic=True)
+    (ax,) = rho_figure(rows, "per_configuration", along).axes
+    assert list(drawn(ax)) == ["$t$ = 0.1", "$t$ = 10"]
+    assert drawn(ax)["$t$ = 0.1"] == [(1, 0.1), (4, 0.4)]
+    assert (ax.get_xlabel(), ax.get_xscale(), ax.get_title()) == ("layers", "log", "A, one")
     words = concat([one.assign(at=at) for at in ("thermal", "inherent")])
-    (ax,) = rho_along(words, "positions").axes
+    along = Along(key="inputs.positions", values=("thermal", "inherent"), label="positions")
+    (ax,) = rho_figure(words, "per_configuration", along).axes
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["thermal", "inherent"]
 
 
-def test_methods_figure_shows_both_conventions_and_published_marks() -> None:
-    mark = {"group": "T = 0.5", "name": "BOTAN", "type": "A", "column": "pooled", "time": 2.0, "value": 0.7}
-    figure = methods_figure(summary(), DataFrame([mark]), "A")
-    top, bottom = figure.axes
-    assert [bars.lines[0].get_ydata()[0] for bars in top.containers] == [0.5, 0.6]
-    assert [bars.lines[0].get_ydata()[0] for bars in bottom.containers] == pytest.approx([0.6, 0.7])
-    unfilled = [line for line in bottom.lines if line.get_markerfacecolor() == "none"]
-    assert [tuple(xy) for line in unfilled for xy in line.get_xydata()] == [(2.0, 0.7)]
-    assert not any(len(line.get_xdata()) for line in top.lines if line.get_markerfacecolor() == "none")
-    assert legend(figure) == ["one", "E_pot", "noise ceiling", "BOTAN, published"]
+def test_quantities_have_rows_of_panels_with_their_published_marks() -> None:
+    mark = {"group": "T = 0.5", "name": "BOTAN", "column": "pooled", "time": 2.0, "value": 0.7}
+    both = concat([summary(), summary(group="T = 0.6")]).query("type == 'A'")
+    figure = curves(
+        both,
+        "time",
+        ("per_configuration", "pooled"),
+        curve="variant",
+        panel="group",
+        ceiling="group",
+        published=DataFrame([mark]),
+        title="type A",
+    )
+    top, _, bottom, other = figure.axes
+    assert [line[0] for line in drawn(top).values()] == [(0.1, 0.5), (0.1, 0.6)]
+    assert [line[0] for line in drawn(bottom).values()] == [(0.1, 0.6), (0.1, 0.7)]
+    bar = top.containers[0].lines[2][0].get_segments()[0]
+    assert bar == pytest.approx(np.array([(0.1, 0.47), (0.1, 0.53)]))
+    assert [marked(ax) for ax in figure.axes] == [[], [], [[(2.0, 0.7)]], []]
+    assert [points(line) for line in dashed(other)] == [[(0.1, 0.95), (10.0, 0.95)]]
+    assert legend(figure) == ["one", r"$E_\mathrm{pot}$", "noise ceiling", "BOTAN, published"]
+    assert figure.legends[0].get_title().get_text() == "type A"
 
 
 def fields(**columns: object) -> DataFrame:
@@ -284,14 +319,14 @@ def fields(**columns: object) -> DataFrame:
 
 def test_fluctuations_figure_leaves_out_what_is_not_positive() -> None:
     numbers = {"chi4_median": [1.0, 0.0, 100.0], "chi4_error": 0.5, "q_median": [0.1, 0.2, 0.3], "q_error": 0.01}
-    mark = {"group": "T = 0.5", "name": "CAGE", "type": "A", "time": 2.0, "value": 30.0}
+    mark = {"group": "T = 0.5", "name": "CAGE", "type": "A", "column": "chi4", "time": 2.0, "value": 30.0}
     figure = fluctuations_figure(fields(**numbers), DataFrame([mark]))
     top, bottom = figure.axes
     assert top.get_yscale() == "log"
     assert top.get_ylim() == pytest.approx((0.01, 300))
-    np.testing.assert_array_equal(top.lines[0].get_ydata(), [1.0, np.nan, 100.0])
-    np.testing.assert_array_equal(bottom.lines[0].get_xydata(), [(1, 0.1), (2, 0.2), (3, 0.3)])
-    assert (2.0, 30.0) in [tuple(xy) for line in top.lines for xy in line.get_xydata()]
+    np.testing.assert_array_equal(shown(top)[0].get_ydata(), [1.0, np.nan, 100.0])
+    assert points(bottom.lines[0]) == [(1, 0.1), (2, 0.2), (3, 0.3)]
+    assert (marked(top), marked(bottom)) == ([[(2.0, 30.0)]], [])
     assert legend(figure) == ["T = 0.5", "MD", "network", "CAGE, published"]
 
 
@@ -299,10 +334,14 @@ def test_spatial_figure_shows_lengths_against_temperature() -> None:
     curve = fields(g4_median=[3.0, 2.0, 1.0], g4_error=0.1)
     at = [fields().query("time == 1").assign(temperature=t, length_median=10 * t, length_error=0.1) for t in (0.6, 0.5)]
     nowhere = at[0].assign(temperature=np.nan)
-    top, bottom = spatial_figure(curve, concat([*at, nowhere])).axes
-    np.testing.assert_array_equal(top.lines[0].get_xydata(), [(1, 3), (2, 2), (3, 1)])
-    np.testing.assert_allclose(bottom.containers[0].lines[0].get_xydata(), [(0.5, 5), (0.6, 6)])
-    assert [*bottom.get_xticks()] == [0.5, 0.6]
+    figure = spatial_figure(curve, concat([*at, nowhere]))
+    top, bottom = figure.axes
+    assert top.get_title() == "type A, time 7"
+    assert points(shown(top)[0]) == [(1, 3), (2, 2), (3, 1)]
+    known = [xy for xy in points(shown(bottom)[0]) if xy[0] == xy[0]]
+    assert known == [(0.5, 5), (0.6, 6)]
+    assert sorted(bottom.get_xticks()) == [0.5, 0.6]
+    assert legend(figure) == ["T = 0.5", "MD", "network"]
 
 
 def transferred() -> DataFrame:
@@ -328,30 +367,57 @@ def transferred() -> DataFrame:
     return DataFrame(rows)
 
 
-def test_transfer_panels_show_one_time_in_both_conventions_and_the_mean_over_times() -> None:
-    figure = transfer_panels(transferred(), "7", {0.5: {0.6: 0.33}})
-    assert [ax.get_title() for ax in figure.axes] == ["time 7", "time 7", "mean over times"]
-    test, learn, *_ = (bars.lines[0] for bars in figure.axes[0].containers)
+def test_transfer_figure_shows_times_in_both_conventions() -> None:
+    rows = transferred()
+    there = (rows["model"] == "0.5") & (rows["temperature"] == 0.6) & (rows["label"] == "7")
+    rows["published_test_pooled"] = np.where(there, 0.33, np.nan)
+    figure = transfer_figure(rows, ("per_configuration", "pooled"))
+    titles = ["per configuration, time 7", "per configuration, mean over times", "pooled, time 7"]
+    assert [ax.get_title() for ax in figure.axes] == [*titles, "pooled, mean over times"]
+    learn, _, test, _, *_ = shown(figure.axes[0])
     assert (test.get_linestyle(), test.get_marker()) == ("--", "s")
-    assert (learn.get_linestyle(), learn.get_marker()) == ("-", "^")
-    np.testing.assert_allclose(learn.get_xydata(), [(0.5, 0.25), (0.6, 0.3)])
-    assert [crosses(ax) for ax in figure.axes] == [[], [(0.5, 0.33)], []]
-    assert legend(figure)[:2] == ["trained at $T$ = 0.5", "trained at $T$ = 0.6"]
+    assert (learn.get_linestyle(), learn.get_marker()) == ("-", "o")
+    assert points(learn) == [(0.5, 0.25), (0.6, 0.3)]
+    assert [marked(ax) for ax in figure.axes] == [[], [], [[(0.6, 0.33)]], []]
+    assert {"0.5, trained at $T$ = 0.5", "transfer test", "noise ceiling"} < set(legend(figure))
     assert "transfer test, published" in legend(figure)
 
 
 def test_components_populations_and_weights_show_their_numbers() -> None:
     coordinates = np.array([(0.0, 1.0), (2.0, 3.0), (4.0, 5.0)])
     (ax,) = components_figure(coordinates, np.array([1, 2, 1]), "A").axes
-    points = {name: set(xy) for name, xy in curves(ax).items()}
+    points = {name: set(xy) for name, xy in drawn(ax).items()}
     assert points == {"structure 1": {(0.0, 1.0), (4.0, 5.0)}, "structure 2": {(2.0, 3.0)}}
     shares = {"type": "A", "temperature": [0.6, 0.5], "structure": 1, "share": [0.3, 0.4], "error": 0.01}
     (ax,) = populations_figure(DataFrame(shares)).axes
-    assert curves(ax) == {"structure 1": [(0.5, 0.4), (0.6, 0.3)]}
+    assert drawn(ax) == {"structure 1": [(0.5, 0.4), (0.6, 0.3)]}
     component = {"temperature": [0.6, 0.5], "member": 1, "channel": 1, "weight": [1.0, 2.0], "error": 0.1}
     rows = concat([DataFrame({**component, "degree": degree}) for degree in (0, 1)])
     (ax,) = weights_figure(rows).axes
-    assert curves(ax) == {f"$l$ = {degree}": [(0.5, 2.0), (0.6, 1.0)] for degree in (0, 1)}
+    assert drawn(ax) == {f"$l$ = {degree}": [(0.5, 2.0), (0.6, 1.0)] for degree in (0, 1)}
+
+
+def test_figures_of_a_liquid_show_their_numbers() -> None:
+    g = np.arange(8.0).reshape(2, 2, 2)
+    (ax,) = radial_distributions([0.5, 1.0], g).axes
+    assert drawn(ax) == {
+        "A-A": [(0.5, 0.0), (1.0, 1.0)],
+        "A-B": [(0.5, 2.0), (1.0, 3.0)],
+        "B-B": [(0.5, 6.0), (1.0, 7.0)],
+    }
+    left, right = dynamics([1.0, 10.0], [[0.1, 0.2], [1.0, np.nan]], [[0.9, 0.8], [0.5, np.nan]]).axes
+    assert drawn(left)["A"] == [(1.0, 0.1), (10.0, 1.0)]
+    assert drawn(right)["B"][0] == (1.0, 0.8)
+    assert (left.get_yscale(), left.get_xscale()) == ("log", "log")
+    assert right.lines[-1].get_ydata()[0] == pytest.approx(np.exp(-1))
+    left, right = energies(np.array([-7.0, -6.0]), np.array([np.nan, np.nan])).axes
+    assert points(left.lines[0]) == [(1, -7.0), (2, -6.0)]
+    assert [*left.lines[1].get_ydata()] == [-6.5, -6.5]
+    assert len(right.lines) == 1
+    left, right = conservation([1.0, 10.0], [0.1, 0.2], [1.1, 0.9]).axes
+    assert points(left.lines[0]) == [(1.0, 0.1), (10.0, 0.2)]
+    assert left.get_ylim()[0] == 0
+    assert [*right.lines[1].get_ydata()] == [1, 1]
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

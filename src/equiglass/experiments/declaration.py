@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from equiglass.errors import ConfigurationError
-from equiglass.experiments.published import Published, Scalar
+from equiglass.experiments.published import Published, Scalar, Strict
 from equiglass.files.settings import changed, read_settings, validate
 from equiglass.methods import METHODS
 from equiglass.methods.loading import DEFAULT, read_configuration
@@ -26,10 +26,8 @@ EACH_TIME, AMOUNT = "times", "configurations"
 """``times: each`` trains one model per time; ``configurations: n`` trains on so many."""
 
 
-class Along(BaseModel):
+class Along(Strict):
     """A key that every variant is trained with at several values; it is the axis of the figure."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     key: str
     values: tuple[Scalar, ...] = Field(min_length=1)
@@ -37,10 +35,8 @@ class Along(BaseModel):
     logarithmic: bool = False
 
 
-class Declaration(BaseModel):
+class Declaration(Strict):
     """One experiment."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str
     source: str = Field(description="figure or table that it repeats")

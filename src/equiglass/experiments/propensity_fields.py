@@ -6,18 +6,18 @@ configurations there, as in Figures 7 and 8 of arXiv 2211.03226.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Option
 
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.experiments.declaration import Declaration, options_of
 from equiglass.experiments.plan import Group
-from equiglass.experiments.published import PublishedCurves
+from equiglass.experiments.published import PublishedCurves, Strict
 from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.files.tables import crossed, number, records
 from equiglass.liquid.arrays import Float
@@ -25,7 +25,6 @@ from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import measured
 from equiglass.methods.loading import DEFAULT
 from equiglass.observables import GLASSBENCH, PAPER, Step
-from equiglass.prediction.evaluation import Predicted
 from equiglass.representation.decoders import decoders_of, refit
 from equiglass.representation.represent import represent
 
@@ -36,13 +35,14 @@ MEASURED = "MD"
 COLUMNS = ("group", "temperature", "field", "type", "label", "time", "configurations", "threshold", "softness")
 """Columns that distinguish the rows of fields, besides the seed."""
 
+Values = Callable[[System], Callable[[str], Float]]
+"""Predicted propensity of a configuration, by label."""
+
 STEPS = {"paper": PAPER, "glassbench": GLASSBENCH}
 
 
-class FieldOptions(BaseModel):
+class FieldOptions(Strict):
     """Options of the measures of fields."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     step: Literal["paper", "glassbench"] = Option("paper", description="threshold and softness of c_i")
     trained_at: float | None = Option(
@@ -90,31 +90,41 @@ class PropensityField:
                 chosen = [values[:, mask] for values, mask in zip(self.propensity, masks, strict=True)]
                 yield type_name(kind), masks, chosen
 
-    def rows(self, kind: str, labels: Sequence[str], step: Step, **numbers: Any) -> DataFrame:
-        """Rows of results: `COLUMNS`, the seed, and numbers, which are arrays of one length.
+    def rows(
+        self,
+        labels: Sequence[str],
+        step: Step,
+        numbers: Callable[[list[np.ndarray], list[Float]], Mapping[str, Any]],
+    ) -> DataFrame:
+        """Rows of results, for one type after the other: `COLUMNS`, the seed, and numbers.
 
         Args:
-            kind: the type.
-            labels: the time of every row.
+            labels: the time of every row, or one for all.
             step: threshold and softness of c_i.
-            numbers: by column.
+            numbers: columns of one length, from which particles and their propensities, as `by_type` has them.
         """
-        from pandas import DataFrame
+        from pandas import DataFrame, concat
 
         first = self.group.test[0]
-        columns = {
-            "group": self.group.name,
-            "temperature": self.group.temperature,
-            "field": self.name,
-            "seed": self.seed,
-            "type": kind,
-            "label": list(labels),
-            "time": [float(first.times[first.row(label)]) for label in labels],
-            "configurations": len(self.propensity),
-            "threshold": step.threshold,
-            "softness": step.softness,
-        }
-        return DataFrame({**columns, **numbers}).astype({"seed": "Int64", "temperature": "float64"})
+        times = [float(first.times[first.row(label)]) for label in labels]
+        parts = []
+        for kind, masks, values in self.by_type():
+            found = DataFrame(numbers(masks, values))
+            each = 1 if len(labels) > 1 else len(found)
+            columns = {
+                "group": self.group.name,
+                "temperature": self.group.temperature,
+                "field": self.name,
+                "seed": self.seed,
+                "type": kind,
+                "label": list(labels) * each,
+                "time": times * each,
+                "configurations": len(self.propensity),
+                "threshold": step.threshold,
+                "softness": step.softness,
+            }
+            parts.append(DataFrame({**columns, **found}).astype({"seed": "Int64", "temperature": "float64"}))
+        return concat(parts, ignore_index=True)
 
 
 def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[list[PropensityField], list[str]]:
@@ -132,33 +142,30 @@ def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[lis
     """
     groups = groups_of_runs(runs)
     fields = [_measured(group, runs) for group in groups]
-    labels = {field.group.name: field.labels for field in fields}
-    for run in runs:
-        group = run.training.group
-        predicted = [run.model.predict(system) for system in group.test]
-        shared = [label for label in labels[group.name] if label in run.model.times]
-        fields.append(_predicted(str(run), run, group, shared, [{k: p.at(k) for k in shared} for p in predicted]))
+    labels = {field.group: field.labels for field in fields}
+
+    def predicted(name: str, run: Run, group: Group, values: Values) -> PropensityField:
+        shared = tuple(label for label in labels[group] if label in run.model.times)
+        propensity = [np.array([at(label) for label in shared]) for at in map(values, group.test)]
+        return PropensityField(name, group, run.training.seed, shared, tuple(propensity))
+
+    fields += [predicted(str(run), run, run.training.group, _as_trained(run)) for run in runs]
     temperatures = sorted({group.temperature for group in groups if group.temperature is not None})
     if len(temperatures) < 2:
         return fields, ["Transfer learning needs configurations of two temperatures or more: there is none here."]
     source = temperatures[len(temperatures) // 2] if trained_at is None else trained_at
+    others = [group for group in groups if group.temperature not in (None, source)]
     notes = []
-    for group in groups:
-        if group.temperature in (None, source):
-            continue
+    for group, run in product(others, [run for run in runs if run.training.group.temperature == source]):
         if len(group.training) < 2:
             notes.append(f"{group.name}: one training configuration; decoders are refitted on two or more.")
-            continue
-        for run in runs:
-            if run.training.group.temperature != source:
-                continue
-            shared = [label for label in labels[group.name] if label in run.model.times]
-            if run.training.configuration.method != DEFAULT:
-                notes.append(f"{run}: no transfer learning, which refits the decoders of a network.")
-            elif shared:
-                fields.append(_transferred(f"{run}, transfer-learned from T = {source:g}", run, group, shared))
-            else:
-                notes.append(f"{group.name}: no time in common with the networks of T = {source:g}.")
+        elif run.training.configuration.method != DEFAULT:
+            notes.append(f"{run}: no transfer learning, which refits the decoders of a network.")
+        elif not set(labels[group]) & set(run.model.times):
+            notes.append(f"{group.name}: no time in common with the networks of T = {source:g}.")
+        else:
+            values = _refitted(run, group, labels[group])
+            fields.append(predicted(f"{run}, transfer-learned from T = {source:g}", run, group, values))
     return fields, list(dict.fromkeys(notes))
 
 
@@ -172,26 +179,14 @@ def _measured(group: Group, runs: Sequence[Run]) -> PropensityField:
     return PropensityField(MEASURED, group, None, labels, tuple(values[known] for values in rows))
 
 
-def _predicted(
-    name: str, run: Run, group: Group, labels: Sequence[str], predicted: Iterable[Predicted]
-) -> PropensityField:
-    propensity = tuple(np.array([each[label] for label in labels]) for each in predicted)
-    return PropensityField(name, group, run.training.seed, tuple(labels), propensity)
+def _as_trained(run: Run) -> Values:
+    return lambda system: run.model.predict(system).at
 
 
-def _transferred(name: str, run: Run, group: Group, labels: Sequence[str]) -> PropensityField:
-    fit = refit(decoders_of(run.model).select(labels), [represent(run.model, system) for system in group.training])
-
-    def predicted(system: System) -> Predicted:
-        return fit.decoders.predict(represent(run.model, system))
-
-    return _predicted(name, run, group, fit.decoders.labels, map(predicted, group.test))
-
-
-def step_in_words(step: Step) -> str:
-    """Threshold and softness as a sentence."""
-    how = f"softened over {step.softness:g}" if step.softness else "sharp"
-    return f"c_i is the step of the propensity at {step.threshold:g}, {how} (LJ lengths)."
+def _refitted(run: Run, group: Group, labels: Sequence[str]) -> Values:
+    shared = [label for label in labels if label in run.model.times]
+    fit = refit(decoders_of(run.model).select(shared), [represent(run.model, system) for system in group.training])
+    return lambda system: fit.decoders.predict(represent(run.model, system)).__getitem__
 
 
 def fields_table(summary: DataFrame, columns: Mapping[str, str]) -> str:

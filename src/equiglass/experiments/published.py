@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,10 +13,20 @@ if TYPE_CHECKING:
 Scalar = bool | int | float | str
 
 
-class Number(BaseModel):
-    """A published correlation of the particles of a type."""
+class Strict(BaseModel):
+    """A part of a declaration: it has no unknown keys, and does not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(Strict):
+    """Numbers of others, and where they come from."""
+
+    source: str = Field(description="where the numbers stand, and on what data they were reached")
+
+
+class Number(Strict):
+    """A published correlation of the particles of a type."""
 
     variant: str
     at: Scalar | None = Field(None, description="value of the key of 'along'")
@@ -29,19 +39,14 @@ class Number(BaseModel):
     worst: float | None = None
 
 
-class Published(BaseModel):
+class Published(Source):
     """Correlations of others, drawn as marks and shown next to ours."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: str = Field(description="where the numbers stand, and on what data they were reached")
     numbers: tuple[Number, ...]
 
 
-class PublishedCurve(BaseModel):
+class PublishedCurve(Strict):
     """One quantity of one method against time, at one temperature."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     temperature: float
@@ -57,32 +62,26 @@ class PublishedCurve(BaseModel):
         return self
 
 
-class PublishedCurves(BaseModel):
+class PublishedCurves(Source):
     """Curves of others, drawn in the panels of data of their temperature."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: str = Field(description="where the curves stand, and on what data they were reached")
     curves: tuple[PublishedCurve, ...]
 
 
-class PublishedMatrix(BaseModel):
+class PublishedMatrix(Source):
     """Transfer test of others: pooled rho of A at tau_alpha."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: str = Field(description="where it stands, and on what data it was reached")
     rho: dict[float, dict[float, float]] = Field(description="by temperature of use, by temperature of training")
 
 
 def marks(
-    published: PublishedCurves | None, groups: Sequence[tuple[str, float | None]]
+    published: PublishedCurves | None, temperatures: Mapping[str, float | None]
 ) -> tuple[DataFrame, tuple[str, ...]]:
     """The published points that belong to our groups, and the sentence that names their source.
 
     Args:
         published: curves; None for none.
-        groups: name and temperature of each group.
+        temperatures: temperature by name of a group.
 
     Returns:
         A frame with columns group, name, type, time, column and value; and one sentence, or none.
@@ -91,7 +90,7 @@ def marks(
 
     found = [
         (group, curve.name, curve.type, time, curve.column, value)
-        for group, temperature in groups
+        for group, temperature in temperatures.items()
         for curve in (published.curves if published else ())
         if curve.temperature == temperature
         for time, value in zip(curve.times, curve.values, strict=True)

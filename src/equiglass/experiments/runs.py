@@ -48,6 +48,21 @@ class Run:
         """The model of the last epoch."""
         return load_model(self.folder)
 
+    def named(self, rows: DataFrame, *columns: str) -> DataFrame:
+        """The rows, with columns of the run in front: some of group, variant, at, seed and trained_on."""
+        from pandas import DataFrame, Series
+
+        training = self.training
+        known = {
+            "group": training.group.name,
+            "variant": training.variant,
+            # As declared, whatever the kinds of the values.
+            "at": Series([training.at] * len(rows), rows.index, dtype=object),
+            "seed": training.seed,
+            "trained_on": len(training.systems),
+        }
+        return DataFrame({**{column: known[column] for column in columns}, **rows})
+
     def scores(self) -> DataFrame:
         """Its `Scores` on the test configurations of its group, as a frame."""
         systems = [self.model.measurable(system) for system in self.training.group.test]
@@ -57,6 +72,11 @@ class Run:
 def groups_of_runs(runs: Sequence[Run]) -> list[Group]:
     """The groups, each once."""
     return list(dict.fromkeys(run.training.group for run in runs))
+
+
+def temperatures_of(runs: Sequence[Run]) -> dict[str, float | None]:
+    """The temperature of each group by its name."""
+    return {group.name: group.temperature for group in groups_of_runs(runs)}
 
 
 def missing(trainings: Sequence[Training], out: Path) -> list[Training]:

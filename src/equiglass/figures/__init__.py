@@ -4,6 +4,7 @@ Every function takes arrays or data frames, draws on given or new axes, and retu
 shown. `save_figure` writes it.
 """
 
+from equiglass.figures.curves import curves
 from equiglass.figures.evaluation import rho_against_time, save_evaluation_figures, scatter
 from equiglass.figures.field import propensity_slice
 from equiglass.figures.liquid import conservation, dynamics, energies, radial_distributions
@@ -12,6 +13,7 @@ from equiglass.figures.training import training_curves
 
 __all__ = [
     "conservation",
+    "curves",
     "dynamics",
     "energies",
     "figure_png",

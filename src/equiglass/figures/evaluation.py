@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equiglass.errors import DataError
+from equiglass.figures.curves import curves
 from equiglass.figures.field import propensity_slice
 from equiglass.figures.style import (
-    COLOURS,
     FIELD,
-    ceiling,
-    colour_and_marker,
     figure_of,
     legend_above,
     new_axes,
@@ -47,18 +45,8 @@ def rho_against_time(scores: DataFrame, *, curve: str = "type", title: str = "",
     """
     with style():
         ax = ax or new_axes()
-        for k, (name, part) in enumerate(scores.groupby(curve, sort=False)):
-            own = part.sort_values("time")
-            ax.plot(own["time"], own["per_configuration"], label=str(name), zorder=3, **colour_and_marker(k))
-            if "spread" in own:
-                ends = (own["per_configuration"] - own["spread"], own["per_configuration"] + own["spread"])
-                ax.fill_between(own["time"], *ends, color=COLOURS[k % len(COLOURS)], alpha=0.2, linewidth=0)
-        several = scores["type"].nunique() > 1
-        for k, (kind, own) in enumerate(scores.groupby("type", sort=False)):
-            how = {"color": COLOURS[k % len(COLOURS)], "label": f"{kind}, ceiling"} if several else {}
-            ceiling(ax, "time", "ceiling_per_configuration", own, **({"label": "noise ceiling"} | how))
-        lowest = scores["per_configuration"].min()
-        ax.set(xscale="log", ylim=(lowest - 0.05 if lowest < 0 else 0.0, 1.0), xlabel=r"$t$", ylabel=r"Pearson $\rho$")
+        rows = scores.assign(per_configuration_error=scores.get("spread", np.nan))
+        curves(rows, "time", "per_configuration", curve=curve, band=True, ceiling="type", axes=ax)
         legend_above(ax, title=title or None, ncols=2)
         return figure_of(ax)
 

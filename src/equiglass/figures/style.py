@@ -9,15 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from equiglass.errors import ConfigurationError, SetupError
 from equiglass.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from pandas import DataFrame
 
 COLUMN = 3.4
 """Width of a journal column, inches."""
@@ -25,12 +22,9 @@ COLUMN = 3.4
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Palette of Okabe and Ito, which any colour vision can tell apart: blue, vermilion, green, ..."""
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 CEILING: dict[str, Any] = {"color": "0.4", "linestyle": (0, (4, 2))}
 """Line of a noise ceiling."""
-
-CROSS: dict[str, Any] = {"linestyle": "", "marker": "x", "markersize": 7}
-"""Mark of a published number."""
 
 FIELD = "viridis"
 """Colour map of a field: even in lightness, for any colour vision."""
@@ -52,16 +46,6 @@ STYLE: dict[str, Any] = {
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
 }
-
-
-def colour_and_marker(k: int) -> dict[str, Any]:
-    """Colour and marker of the k-th curve."""
-    return {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
-
-
-def unfilled(k: int) -> dict[str, Any]:
-    """Marks of the k-th published curve."""
-    return {"linestyle": "", "marker": MARKERS[k % len(MARKERS)], "color": "0.45", "markerfacecolor": "none"}
 
 
 @contextmanager
@@ -94,11 +78,10 @@ def panels(rows: int, columns: int, width: float, height: float, **shared: Any) 
     return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 
-def ceiling(ax: Axes, x: str, y: str, frame: DataFrame, **how: Any) -> None:
-    """The noise ceiling, one value per ``x``, as a dashed line; nothing where it is not known."""
-    line = frame.drop_duplicates(x).sort_values(x)
-    if line[y].notna().any():
-        ax.plot(line[x], line[y], **(CEILING | how))
+def level(ax: Axes, height: float) -> None:
+    """A dashed line across the axes at this height; none for NaN."""
+    if height == height:
+        ax.axhline(height, linewidth=0.8, zorder=1, **CEILING)
 
 
 def legend_above(ax: Axes, **how: Any) -> None:
@@ -106,14 +89,9 @@ def legend_above(ax: Axes, **how: Any) -> None:
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), **how)
 
 
-def floor_of(axes: Any) -> float:
-    """The lowest end of the rho axes: 0, or lower where something is drawn below."""
-    return min(0.0, *(ax.get_ylim()[0] for ax in np.ravel(axes)))
-
-
-def in_mathematics(name: str) -> str:
+def in_mathematics(name: object) -> str:
     """A name with E_pot as a formula."""
-    return name.replace("E_pot", r"$E_\mathrm{pot}$")
+    return str(name).replace("E_pot", r"$E_\mathrm{pot}$")
 
 
 def stem(label: str) -> str:

@@ -9,6 +9,8 @@ from equiglass.errors import ConfigurationError
 from equiglass.experiments.declaration import Declaration
 from equiglass.experiments.measures import MEASURES, Measure, Measured
 from equiglass.experiments.runs import Run
+from equiglass.figures import training_curves
+from equiglass.figures.style import in_mathematics, stem
 from equiglass.files.tables import markdown, over_seeds, records, spread
 from equiglass.prediction.run_folder import RunFolder
 
@@ -30,14 +32,8 @@ def history(runs: Sequence[Run], declaration: Declaration) -> Measured:
     """
     from pandas import concat
 
-    logs = []
-    for run in runs:
-        log = RunFolder(run.folder).read_log()
-        if log is not None:
-            who = {"group": run.training.group.name, "variant": run.training.variant, "seed": run.training.seed}
-            for place, (column, value) in enumerate(who.items()):
-                log.insert(place, column, value)
-            logs.append(log)
+    found = [(run, RunFolder(run.folder).read_log()) for run in runs]
+    logs = [run.named(log, "group", "variant", "seed") for run, log in found if log is not None]
     if not logs:
         raise ConfigurationError("the measure history reads logs of epochs, which none of the methods here writes.")
     rows = concat(logs, ignore_index=True)
@@ -48,17 +44,11 @@ def history(runs: Sequence[Run], declaration: Declaration) -> Measured:
     summary = over_seeds(rows, by, ("loss", *times), ("learning_rate",), {"loss"})
     parts = dict(list(summary.groupby(["group", "variant"], sort=False)))
 
-    def draw() -> Mapping[str, Figure]:
-        from equiglass.figures import training_curves
-        from equiglass.figures.style import in_mathematics, stem
-
+    def draw() -> dict[str, Figure]:
         of_a = {column: f"A, $t$ = {time:g}" for column, (kind, time) in times.items() if kind == "A"}
         return {
             stem(f"_{group}_{variant}") if len(parts) > 1 else "": training_curves(
-                part.rename(columns=lambda name: name.removesuffix("_median")),
-                of_a,
-                title=in_mathematics(f"{group}, {variant}"),
-                scored="test",
+                part, of_a, title=in_mathematics(f"{group}, {variant}"), scored="test"
             )
             for (group, variant), part in parts.items()
         }

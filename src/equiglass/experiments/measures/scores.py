@@ -1,16 +1,24 @@
-"""Measure: rho and error of every model on the test configurations of its group."""
+"""Measures: rho and error of every model on the test configurations of its group; several methods (Fig. 6).
+
+The figure is that of arXiv 2211.03226.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from equiglass.experiments.declaration import AMOUNT, Along, Declaration
+from equiglass.errors import ConfigurationError
+from equiglass.experiments.declaration import AMOUNT, Along, Declaration, method_of, options_of
 from equiglass.experiments.measures import MEASURES, Measure, Measured
-from equiglass.experiments.published import Number
-from equiglass.experiments.runs import Run, groups_of_runs
+from equiglass.experiments.plan import Group
+from equiglass.experiments.published import Number, PublishedCurves, Strict, marks
+from equiglass.experiments.runs import Run, groups_of_runs, temperatures_of
+from equiglass.figures.curves import curves
 from equiglass.files.tables import crossed, number, over_seeds, records, spread
 from equiglass.liquid.state_points import tau_alpha
+from equiglass.methods.loading import DEFAULT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,45 +34,112 @@ NEAR = 1.1
 """Largest ratio of two times that are compared."""
 
 
+class MethodOptions(Strict):
+    """Options of the measure "methods"."""
+
+    published: PublishedCurves | None = None
+
+
 def scores(runs: Sequence[Run], declaration: Declaration) -> Measured:
     """Rho in both conventions with its ceiling, and MSE, by variant, seed, type and time."""
+    from pandas import concat
+
     along = declaration.along
-    rows = scores_of(runs, along)
-    by = ("group", "variant", *(("at",) if along else ()), "type", "label")
-    summary = over_seeds(rows, by, (*CONVENTIONS, "mse"), ("time", *CEILINGS), {"mse"})
+    by = ("group", "variant", *(("at",) if along else ()))
+    rows = concat([run.named(run.scores(), *by, "seed", "trained_on") for run in runs], ignore_index=True)
+    summary = over_seeds(rows, (*by, "type", "label"), (*CONVENTIONS, "mse"), ("time", *CEILINGS), {"mse"})
     if declaration.published:
-        temperatures = {group.name: group.temperature for group in groups_of_runs(runs)}
+        temperatures = temperatures_of(runs)
         summary = with_published(summary, declaration.published.numbers, temperatures)
 
-    def draw() -> Mapping[str, Figure]:
-        from equiglass.figures.experiment import rho_along, rho_by_time
-
-        return {
-            ending: rho_along(summary, along.label, convention, along.logarithmic)
-            if along
-            else rho_by_time(summary, convention)
-            for ending, convention in zip(("", "_pooled"), CONVENTIONS, strict=True)
-        }
+    def draw() -> dict[str, Figure]:
+        return {"": rho_figure(summary, CONVENTIONS[0], along), "_pooled": rho_figure(summary, CONVENTIONS[1], along)}
 
     return Measured(rows, summary, scores_table(summary, along), draw, _notes(runs, along))
 
 
-def scores_of(runs: Sequence[Run], along: Along | None = None) -> DataFrame:
-    """The scores of all runs, with columns group, variant, at (if along something), seed and trained_on."""
-    from pandas import Series, concat
+def methods(runs: Sequence[Run], declaration: Declaration) -> Measured:
+    """Rho in both conventions with errors and ceiling, and MSE, by method, seed, type and time."""
+    from pandas import concat
 
-    parts = []
-    for run in runs:
-        training, found = run.training, run.scores()
-        who: dict[str, Any] = {"group": training.group.name, "variant": training.variant}
-        if along:
-            # As declared, whatever the kinds of the values.
-            who["at"] = Series([training.at] * len(found), dtype=object)
-        who |= {"seed": training.seed, "trained_on": len(training.systems)}
-        for place, (column, value) in enumerate(who.items()):
-            found.insert(place, column, value)
-        parts.append(found)
-    return concat(parts, ignore_index=True)
+    rows = concat([run.named(run.scores(), "group", "variant", "seed") for run in runs], ignore_index=True)
+    summary = over_seeds(rows, ("group", "variant", "type", "label"), CONVENTIONS, ("time", *CEILINGS))
+    published, said = marks(options_of(declaration, MethodOptions).published, temperatures_of(runs))
+    drawn = partial(curves, x="time", y=CONVENTIONS, curve="variant", panel="group", ceiling="group")
+
+    def draw() -> dict[str, Figure]:
+        return {
+            f"_{kind}": drawn(own, published=published[published["type"] == kind], title=f"type {kind}")
+            for kind, own in summary.groupby("type", sort=False)
+        }
+
+    notes = (
+        "Errors: bootstrap over the test configurations. The regressions choose their penalties within the training "
+        "set.",
+        *said,
+    )
+    return Measured(rows, summary, scores_table(summary), draw, notes)
+
+
+def check_methods(groups: Sequence[Group], declaration: Declaration) -> None:
+    """Refuse groups on which a regression cannot choose its penalties.
+
+    Raises:
+        ConfigurationError: there is one, or an option is wrong.
+    """
+    options_of(declaration, MethodOptions)
+    simple = [name for name, settings in declaration.variants.items() if method_of(settings) != DEFAULT]
+    for group in groups:
+        if simple and len(group.training) < 2:
+            raise ConfigurationError(
+                f"{group.name}: {', '.join(simple)} choose penalties by leaving out training configurations; there is "
+                "one. Give four configurations."
+            )
+
+
+def rho_figure(summary: DataFrame, convention: str, along: Along | None = None) -> Figure:
+    """Median rho of the first type; bars go from the worst to the best seed, marks are published numbers.
+
+    Against time: a panel per group, a curve per variant; of a single variant, a curve per group. Against what was
+    varied: a panel per variant and group, a curve per time.
+
+    Args:
+        summary: columns group, variant, type, label, time, at (along something), and of the convention C: C_median,
+            C_best, C_worst and ceiling_C. There may be columns published_median and published_convention.
+        convention: "per_configuration" or "pooled".
+        along: what was varied.
+    """
+    own = summary[summary["type"] == summary["type"].min()]
+    several = own["group"].nunique() > 1
+    x, panel, curve = "time", own["group"], own["variant"]
+    axis: dict[str, Any] = {}
+    if along:
+        last = own.drop_duplicates("label", keep="last").sort_values("time")["label"].tolist()
+        own = own.sort_values("label", key=lambda label: label.map(last.index), kind="stable")
+        # The value of a time may differ between groups, its label does not.
+        when = "time " + own["label"] if several else own["time"].map(r"$t$ = {:g}".format)
+        x, panel, curve = "at", own["variant"], when.where(own["time"] > 0, own["label"])
+        panel = panel + ", " + own["group"] if several else panel
+        axis = {"xlabel": along.label, "xscale": "log" if along.logarithmic else "linear"}
+    elif own["variant"].nunique() == 1:
+        panel, curve = curve, panel
+    own = own.assign(panel=own["type"] + ", " + panel, curve=curve)
+    published = None
+    if "published_median" in own:
+        fits = own["published_convention"].isin(["unsaid", convention])
+        published = own[fits].rename(columns={"published_median": "value"}).assign(name="other data")
+    return curves(
+        own,
+        x,
+        convention,
+        curve="curve",
+        panel="panel",
+        seeds=True,
+        shades=along is not None,
+        ceiling=None if along else "group",
+        published=published,
+        **axis,
+    )
 
 
 def scores_table(summary: DataFrame, along: Along | None = None) -> str:
@@ -124,3 +199,4 @@ def with_published(
 
 
 MEASURES.add("scores", Measure(scores))
+MEASURES.add("methods", Measure(methods, check_methods))

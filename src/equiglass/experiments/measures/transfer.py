@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from equiglass.errors import ConfigurationError
 from equiglass.experiments.declaration import Declaration, method_of, options_of
 from equiglass.experiments.measures import MEASURES, Measure, Measured
 from equiglass.experiments.measures.scores import CEILINGS, CONVENTIONS, SPREAD
 from equiglass.experiments.plan import Group
-from equiglass.experiments.published import PublishedMatrix
+from equiglass.experiments.published import PublishedMatrix, Strict
 from equiglass.experiments.runs import Run, groups_of_runs
+from equiglass.figures.temperature import transfer_figure
 from equiglass.files.tables import crossed, number, over_seeds, records, spread
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.splits import Halves
@@ -42,17 +42,15 @@ CERTAIN = 2.0
 """Standard errors beyond which an asymmetry is said to be there."""
 
 
-class TransferOptions(BaseModel):
+class TransferOptions(Strict):
     """Options of the measure."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     published: PublishedMatrix | None = None
 
 
 def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
     """Transfer test and transfer learn between all temperatures; whether high to low does better than low to high."""
-    from pandas import concat
+    from pandas import DataFrame, concat
 
     published = options_of(declaration, TransferOptions).published
     data = {
@@ -65,11 +63,8 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
         raise ConfigurationError("the networks have no time in common, so that none can be used in another's place.")
     parts = []
     for run in runs:
-        rows, _ = transfer(run.model, data, {system.name for system in run.training.systems}, labels=labels)
-        rows["model"] = run.folder.name
-        rows.insert(0, "variant", str(run))
-        rows.insert(1, "seed", run.training.seed)
-        parts.append(rows)
+        found, _ = transfer(run.model, data, {system.name for system in run.training.systems}, labels=labels)
+        parts.append(DataFrame({"variant": str(run), "seed": run.training.seed, **found, "model": run.folder.name}))
     rows = concat(parts, ignore_index=True)
     shown = (tau_alpha(labels), ALL_TIMES)
     by = ("variant", "trained_at", "temperature", "type", "label")
@@ -91,17 +86,12 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
     if published:
         notes.append(f"Published, transfer test, other data: {published.source}.")
 
-    def draw() -> Mapping[str, Figure]:
-        from equiglass.figures.temperature import transfer_panels
-
-        figures = {}
-        medians = summary.rename(columns=lambda name: name.removesuffix("_median")).assign(model=summary["trained_at"])
-        for (variant, kind), own in medians.groupby(["variant", "type"], sort=False):
-            name = f"_{variant}" if len(variants) > 1 else ""
-            figures[f"{name}_{kind}"] = transfer_panels(
-                own, shown[0], published.rho if published and kind == "A" else {}
-            )
-        return figures
+    def draw() -> dict[str, Figure]:
+        shown = summary.assign(model=summary["variant"])
+        return {
+            f"_{variant}_{kind}" if len(variants) > 1 else f"_{kind}": transfer_figure(own, CONVENTIONS)
+            for (variant, kind), own in shown.groupby(["variant", "type"], sort=False)
+        }
 
     return Measured(without_each(rows), summary, transfer_table(summary), draw, tuple(notes))
 
@@ -153,28 +143,22 @@ def asymmetry(rows: DataFrame, method: str) -> Estimate:
     Returns:
         NaN where rho is undefined; its error, of the test configurations and of the seeds together.
     """
-    by_seed: dict[int, dict[tuple[float, float], Float]] = {}
-    for row in rows.to_dict("records"):
-        trained, used = float(row["trained_at"]), row["temperature"]
-        each = row["test_each" if trained == used else f"{method}_each"]
-        by_seed.setdefault(row["seed"], {})[trained, used] = np.asarray(each)
-    known = sorted({used for rho in by_seed.values() for _, used in rho})
-    pairs = list(itertools.combinations(known, 2))
+    trained, used = rows["trained_at"].astype(float), rows["temperature"]
+    chosen = rows["test_each"].where(trained == used, rows[f"{method}_each"])
+    table = dict(zip(zip(rows["seed"], trained, used, strict=True), chosen, strict=True))
+    seeds, known = rows["seed"].unique().tolist(), sorted(used.unique().tolist())
+    pairs = math.comb(len(known), 2)
+
+    def rho(a: float, b: float) -> Float:
+        """(seeds, configurations)"""
+        return np.array([table[seed, a, b] for seed in seeds])
+
     # What each configuration tested on at a temperature adds to the asymmetry of a seed, (seeds, configurations).
-    parts = []
-    for temperature in known:
-        own = [rho[temperature, temperature] for rho in by_seed.values()]
-        part = np.zeros((len(by_seed), len(own[0])))
-        for low, high in pairs:
-            if temperature in (low, high):
-                other, sign = (low, 1) if temperature == high else (high, -1)
-                lost = np.array([o - rho[other, temperature] for o, rho in zip(own, by_seed.values(), strict=True)])
-                part += sign * lost / len(pairs)
-        parts.append(part)
+    parts = [sum(np.sign(b - a) * (rho(b, b) - rho(a, b)) / pairs for a in known if a != b) for b in known]
     of_seeds = sum(part.mean(axis=1) for part in parts)
     variance = sum(_error_of_mean(part.mean(axis=0)) ** 2 for part in parts)
-    if len(by_seed) > 1:
-        variance += float(np.var(of_seeds, ddof=1)) / len(by_seed)
+    if len(seeds) > 1:
+        variance += float(np.var(of_seeds, ddof=1)) / len(seeds)
     return Estimate(np.asarray(np.mean(of_seeds)), np.asarray(np.sqrt(variance)))
 
 

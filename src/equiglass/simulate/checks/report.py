@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.files import tables, write_text
-from equiglass.liquid.state_points import WAVE_NUMBER
 from equiglass.liquid.system import type_name
 from equiglass.observables import known_mean
 from equiglass.simulate.checks.checks import Check, failures
@@ -103,7 +102,7 @@ def _draw(folder: Path, state: StatePoint) -> dict[str, Path]:
         figures["structure"] = radial_distributions(radii(state), known_mean(state.radial))
     squared, scattering = known_mean(state.squared_displacement), known_mean(state.scattering)
     if not np.all(np.isnan([squared, scattering])):
-        figures["dynamics"] = dynamics(state.times, squared, scattering, WAVE_NUMBER)
+        figures["dynamics"] = dynamics(state.times, squared, scattering)
     if not np.all(np.isnan(state.energy)):
         figures["energies"] = energies(state.energy, state.inherent_energy)
     if state.temperature is not None and not np.all(np.isnan(state.energy_drift)):
