@@ -239,7 +239,7 @@ def test_a_run_of_other_defaults_is_refused(done: tuple[Path, Measured], tmp_pat
     # A setting that was not there yet has its default; a default that was another one is noticed.
     file.write_text(yaml.safe_dump({key: value for key, value in settings.items() if key != "advanced"}))
     train_missing([training], tmp_path)
-    file.write_text(yaml.safe_dump({**settings, "clip": 2.0}))
+    file.write_text(yaml.safe_dump({**settings, "advanced": {"clip": 2.0}}))
     with pytest.raises(EquiglassError, match="of other defaults"):
         train_missing([training], tmp_path)
 
