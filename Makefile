@@ -1,5 +1,5 @@
 # make demo    trains and scores the network on the data set in the package (minutes on two cores)
-# make test    lint, types and the default test suite
+# make test    lint, types, the import contract and the default test suite
 # Both make the virtual environment .venv and install all they need.
 
 PYTHON ?= python3
@@ -14,6 +14,7 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/pytest
 
 .venv/installed: pyproject.toml constraints.txt

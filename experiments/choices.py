@@ -2,9 +2,11 @@
 
     python experiments/choices.py OUT [--epochs 20] [--seeds 1 2]
 
-Every line changes one setting of the demo's configuration, without the displacement, and trains on its 16 training
-configurations. Printed is the mean over seeds of the validation rho, itself a mean over both types and all times,
-after the last epoch and at the best one. The test configurations are not touched. A stopped run goes on where it was.
+Every variant changes one setting of the demo's configuration, without the displacement, and trains on its 16 training
+configurations.
+
+The table shows the mean over seeds of the validation rho, after the last epoch and at the best one. This rho is a mean
+over both types and all times. No test configuration is read. The same command continues a stopped run.
 """
 
 from __future__ import annotations
@@ -15,31 +17,34 @@ from pathlib import Path
 import numpy as np
 
 from equiglass.experiments.demo import CONFIGURATION, demo_data
-from equiglass.training import read_configuration
-from equiglass.training.run import train
+from equiglass.liquid.arrays import Float
+from equiglass.methods.loading import read_configuration
+from equiglass.prediction.run_folder import RunFolder
+from equiglass.training import train
 
 ALTERNATIVES = (
     "accumulate=1",
-    "inputs.displacement=true",
+    "inputs.nodes=[energy_inherent, displacement_inherent]",
     "accumulate=4",
     "schedule=halving",
     "schedule=constant",
-    "standardise.targets=all",
-    "standardise.energy=all",
-    "architecture.decoder_gain=1.0",
-    "architecture.last_norm=false",
-    "architecture.neighbors=1.0",
-    "architecture.neighbors=1600.0",
+    "advanced.standardise_targets=all",
+    "advanced.standardise_energy=all",
+    "architecture.advanced.prior_scale=1.0",
+    "architecture.advanced.last_norm=false",
+    "architecture.advanced.neighbors=1.0",
+    "architecture.advanced.neighbors=1600.0",
     "mirror=false",
-    "clip=100.0",
+    "advanced.clip=100.0",
     "architecture.radial_basis=gaussian",
 )
 
 
-def validation_rho(log: Path) -> np.ndarray:
-    """Mean over types and times of the validation rho of every epoch."""
-    rows = np.genfromtxt(log, delimiter=",", names=True)
-    return np.mean([rows[name] for name in rows.dtype.names if name.startswith("rho")], axis=0)
+def validation_rho(run: Path) -> Float:
+    """Mean over types and times of the validation rho, (epochs,)."""
+    log = RunFolder(run).read_log()
+    assert log is not None
+    return np.asarray(log.filter(like="rho_").mean(axis=1))
 
 
 def main() -> None:
@@ -53,15 +58,15 @@ def main() -> None:
     for change in ALTERNATIVES:
         last, best = [], []
         for seed in options.seeds:
-            settings = ["inputs.displacement=false", f"epochs={options.epochs}", f"seed={seed}", change]
+            settings = ["inputs.nodes=[energy_inherent]", f"epochs={options.epochs}", f"seed={seed}", change]
             run = options.out / change.replace("=", "-") / f"seed-{seed}"
             configuration = read_configuration(CONFIGURATION, settings)
             train(training, run, configuration, validation=validation, resume=run.exists())
-            rho = validation_rho(run / "log.csv")
+            rho = validation_rho(run)
             last.append(rho[-1])
             best.append(rho.max())
         spread = " ".join(f"{x:.4f}" for x in last)
-        print(f"{change:38s} last {np.mean(last):.4f} ({spread})  best {np.mean(best):.4f}", flush=True)
+        print(f"{change:54s} last {np.mean(last):.4f} ({spread})  best {np.mean(best):.4f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,14 @@ import torch
 from e3nn import o3
 from scipy.special import sph_harm_y
 
-from conftest import random_liquid
 from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.liquid.system import System
-from equiglass.model.convolution.operation import Edges, Radial, convolve_reference
+from equiglass.model.convolution import reference
+from equiglass.model.convolution.operation import Edges, Radial
 from equiglass.model.convolution.paths import Paths
 from equiglass.model.graph import build_graph
 from equiglass.model.radial import gaussian_basis
+from samples.liquids import random_liquid
 
 CUTOFF, L_MAX, WIDTH = 5.0, 12, 0.1
 
@@ -57,10 +58,10 @@ def test_first_convolution_gives_the_descriptors_of_boattini(shell: float) -> No
     n_comb = paths.combinations
     no_mixing = [torch.eye(2)] * (L_MAX + 1)
     edges = Edges(graph.row_start, graph.senders, harmonics, phi)
-    # The radial networks as the identity: the basis itself is the radial function.
+    # The radial MLP as the identity: the basis itself is the radial function.
     one, zero = torch.ones(1), torch.zeros(1)
     identity = Radial(torch.ones(1, 1), zero, one, zero, torch.ones(n_comb, 1), torch.zeros(n_comb))
-    nodes = convolve_reference(None, [graph.scalars[:, None]], edges, identity, no_mixing, 1.0, paths)
+    nodes = reference.convolve(None, graph.inputs, edges, identity, no_mixing, 1.0, paths)
     out = nodes[graph.nodes].numpy()
 
     radial, angular = boattini(system, shell)

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 import torch
 
-import command
 import equiglass
-from conftest import random_liquid
 from equiglass.benchmark import convolution, inference, measure, reference, step
 from equiglass.benchmark.liquid import copies, liquid, repeated
 from equiglass.benchmark.measure import Setting, peak_bytes, relative_error
 from equiglass.benchmark.reference import E3nnNetwork, gradients
 from equiglass.errors import EquiglassError
 from equiglass.methods.network.configuration import Configuration
-from equiglass.model.architecture import Architecture
+from equiglass.model.architecture import Advanced, Architecture
 from equiglass.model.graph import build_graph
 from equiglass.model.network import Network
+from samples import command
+from samples.liquids import random_liquid
 
 BENCHMARKS = ("convolution", "step", "inference", "graph")
 
@@ -60,9 +60,10 @@ def run(*words: object) -> int:
 def test_e3nn_network_equals_ours(l_max: int, channels: int, last_norm: bool, training: bool) -> None:
     """Outputs, gradients and running averages, in float64."""
     torch.manual_seed(0)
-    architecture = Architecture(l_max=l_max, layers=3, channels=channels, dropout=0.0, last_norm=last_norm)
-    network = Network(architecture, 3, 2, 4).double()
-    graph = build_graph(random_liquid(70), 2.0, extra_scalars=[np.linspace(-1, 1, 70)], dtype=torch.float64)
+    advanced = Advanced(last_norm=last_norm)
+    architecture = Architecture(l_max=l_max, layers=3, channels=channels, dropout=0.0, advanced=advanced)
+    network = Network(architecture, (3,), 2, 4).double()
+    graph = build_graph(random_liquid(70), 2.0, inputs={0: np.linspace(-1, 1, 70)[:, None, None]}, dtype=torch.float64)
     with torch.no_grad():
         network(graph)
     theirs = E3nnNetwork(network).train(training)
@@ -109,7 +110,7 @@ def test_step_is_formed_from_layers_where_memory_is_short(
     found = json.loads((tmp_path / "numbers.json").read_text())
     assert found["reference_extrapolated"] is True
     assert found["extrapolation"] == "first layer + 2 x one hidden layer"
-    assert "not run whole" in " ".join(capsys.readouterr().out.split())
+    assert "not run completely" in " ".join(capsys.readouterr().out.split())
 
 
 def test_configuration_too_large_for_e3nn_is_refused(

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import equiglass
-from command import run
-from damaged import damaged_files
-from labelled import labelled_liquid
+from samples.command import run
+from samples.damaged import damaged_files
+from samples.labelled import labelled_liquid
 
 TINY = ("architecture.l_max=1", "architecture.layers=2", "architecture.channels=2", "epochs=2", "folds=3")
 SETTINGS = [word for override in TINY for word in ("--set", override)]
@@ -206,7 +206,7 @@ def test_import_needs_no_heavy_package() -> None:
 
 def test_one_line_says_that_there_is_no_compiler() -> None:
     """However often the convolution is chosen."""
-    script = "from equiglass.model.convolution.operation import implementation as i; print(i(), i(), i())"
+    script = "from equiglass.model.convolution.backend import implementation as i; print(i(), i(), i())"
     environment = {**os.environ, "CXX": "/nowhere/c++"}
     environment.pop("EQUIGLASS_CONVOLUTION", None)
     command = [sys.executable, "-W", "always", "-c", script]

@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from damaged import (
+from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.formats import load, save
+from equiglass.liquid.system import System
+from samples.damaged import (
     SHIBA_NAME,
     bapst_data,
     damaged_files,
@@ -20,9 +23,6 @@ from damaged import (
     shiba_arrays,
     xyz_lines,
 )
-from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.formats import load, save
-from equiglass.liquid.system import System
 
 with tempfile.TemporaryDirectory() as _folder:
     CASES = sorted(damaged_files(Path(_folder)))
@@ -63,7 +63,7 @@ def test_hostile_pickle_runs_nothing(damaged: dict[str, Path]) -> None:
         ("xyz tilted box", "tilted"),
         ("xyz unknown species", "types="),
         ("xyz open boundary", "periodic"),
-        ("xyz shorter than announced", "announces 60 particles, and 59"),
+        ("xyz shorter than announced", "announces 60 particles, but 59"),
         ("xyz word for a number", "zero"),
         ("dump tilted box", "tilted"),
         ("dump repeated id", "occurs twice"),

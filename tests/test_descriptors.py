@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy.special import sph_harm_y
 from scipy.stats import ortho_group
 
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.liquid.system import System
@@ -21,7 +20,8 @@ from equiglass.machine import compiled
 from equiglass.methods.linear import shells as shell_sums
 from equiglass.methods.linear.descriptors import describe, first_layer_invariants
 from equiglass.methods.linear.shells import Shells, radial_sums, shell_norms, unit_harmonics
-from labelled import SMALL
+from samples.labelled import SMALL
+from samples.liquids import random_liquid
 
 
 def images(system: System, reach: float) -> list[tuple[int, int, NDArray[np.float64], float]]:
@@ -127,7 +127,7 @@ def test_compiled_sums_equal_the_plain_ones(set_: Shells, monkeypatch: pytest.Mo
 
 def test_first_layer_invariants_are_the_literal_sums() -> None:
     system, shells = small_liquid(1), Shells(0.9, 1.9, 3, 0.2)
-    features = first_layer_invariants(system, shells, energy=False)
+    features = first_layer_invariants(system, shells)
     moments = np.zeros((system.n_particles, 2, 3, 4, 7), dtype=complex)
     for i, j, vector, distance in images(system, 2.0):
         radial = np.exp(-((distance - shells.centres) ** 2) / (2 * shells.width**2))
@@ -147,7 +147,7 @@ def test_one_neighbour_has_q_of_one_and_none_has_zero() -> None:
     assert q[:2, : 2 * SMALL.l_max] == pytest.approx(1.0)
     assert np.all(q[:2, 2 * SMALL.l_max :] == 0)
     assert np.all(q[2] == 0)
-    assert np.all(first_layer_invariants(system, energy=False)[2] == 0)
+    assert np.all(first_layer_invariants(system)[2] == 0)
 
 
 @settings(deadline=None, max_examples=5)
@@ -188,8 +188,6 @@ def test_the_state_described_is_the_one_asked_for() -> None:
     assert describe(inherent, SMALL) == pytest.approx(describe(inherent, SMALL, positions="thermal"), abs=1e-6)
     with pytest.raises(EquiglassError, match=r"liquid-0.*quench"):
         describe(system)
-    with pytest.raises(EquiglassError, match=r"liquid-0.*potential"):
-        first_layer_invariants(replace(moved, potential=None))
 
 
 def test_shells_that_make_no_sense_are_refused() -> None:

@@ -18,9 +18,10 @@ import equiglass
 from equiglass.errors import EquiglassError
 from equiglass.machine import processes
 from equiglass.methods.descent.averages import RunningAverages
+from equiglass.methods.loading import read_configuration
 from equiglass.model.network import Network
-from equiglass.training import read_configuration, train
-from labelled import labelled_liquid
+from equiglass.training import train
+from samples.labelled import labelled_liquid
 
 # Five training configurations, two a step: the last step of an epoch leaves one process without work.
 OVERRIDES = ["architecture.l_max=1", "architecture.layers=2", "architecture.channels=2", "architecture.dropout=0.3"]
@@ -148,7 +149,7 @@ def test_a_killed_process_ends_the_others(data: Path, tmp_path: Path) -> None:
     _, error = survivor.communicate(timeout=20)
     killed.communicate()
     assert survivor.returncode == 2
-    assert error.decode().startswith("error: the processes of the run have lost each other")
+    assert error.decode().startswith("error: the processes of the run have lost contact")
     assert error.decode().count("\n") == 1
 
 
@@ -215,7 +216,7 @@ def test_running_averages_move_once_a_step_by_the_mean_statistics() -> None:
 
 
 def test_running_averages_are_the_buffers_that_a_checkpoint_keeps() -> None:
-    network = Network(read_configuration(None, OVERRIDES).architecture, 3, 2, 2)
+    network = Network(read_configuration(None, OVERRIDES).architecture, (3,), 2, 2)
     n_averages = len(RunningAverages(network, 2).averages)
     assert n_averages == sum("running" in name or "tracked" in name for name in network.state_dict())
 

@@ -12,28 +12,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from pandas import DataFrame
 
 import equiglass
 from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Declaration, base_configuration, cases, declared_names, read_declaration
 from equiglass.experiments.demo import DATASET
 from equiglass.experiments.experiment import carry_out
-from equiglass.experiments.measured import Measured, markdown, over_seeds, spread
-from equiglass.experiments.measures import measure_of
+from equiglass.experiments.measures import MEASURES, Measure, Measured
 from equiglass.experiments.plan import Group, Training, groups_of, trainings
-from equiglass.experiments.runs import train_missing
+from equiglass.experiments.runs import Run, train_missing
+from equiglass.files.tables import records
 from equiglass.liquid.system import System
-from equiglass.prediction.evaluation import evaluate_model
 from equiglass.report.results import results
-from labelled import labelled_liquid
-from test_commands import run
+from samples.command import run
+from samples.labelled import labelled_liquid
 
 TINY = {
     "architecture.l_max": 1,
     "architecture.layers": 2,
     "architecture.channels": 2,
     "epochs": 2,
-    "inputs.energy": "none",
+    "inputs.nodes": [],
 }
 SMALL = ["--set", "architecture.layers=1", "--set", "architecture.l_max=1", "--set", "architecture.channels=2"]
 
@@ -50,9 +50,9 @@ def liquids(n: int = 6, temperature: float = 0.5) -> list[System]:
 
 def last_times(system: System) -> System:
     assert system.propensity is not None
-    kept = {"time_labels": system.time_labels[-2:], "times": system.times[-2:], "propensity": system.propensity[-2:]}
+    last = {"time_labels": system.time_labels[-2:], "times": system.times[-2:], "propensity": system.propensity[-2:]}
     known = ("positions", "types", "box", "name", "temperature", "potential", "positions_inherent")
-    return System(**{key: getattr(system, key) for key in known}, **kept)
+    return System(**{key: getattr(system, key) for key in known}, **last)
 
 
 def planned(declaration: Declaration, group: Group | None = None) -> list[Training]:
@@ -65,7 +65,17 @@ def test_the_experiments_of_the_package_are_valid() -> None:
     for name in declared_names():
         declaration = read_declaration(name)
         assert cases(declaration)
-        assert callable(measure_of(declaration))
+        assert declaration.measure in MEASURES
+
+
+def test_the_experiments_start_from_a_network_of_their_own() -> None:
+    configuration = base_configuration()
+    assert configuration.method == "network"
+    assert configuration.inputs.nodes == ("energy_inherent",)
+    assert (configuration.seed, configuration.epochs, configuration.learning_rate) == (1, 40, 5e-3)
+    architecture = configuration.architecture
+    assert (architecture.l_max, architecture.layers, architecture.channels, architecture.dropout) == (2, 4, 8, 0.1)
+    assert "base" not in declared_names()
 
 
 def test_experiments_share_a_network() -> None:
@@ -126,17 +136,18 @@ def test_a_run_is_named_by_all_that_it_learns_from() -> None:
     assert planned(declared(), replace(group, test=group.test[:1]))[0].key == keys[0]
 
 
-def test_over_seeds_by_hand() -> None:
-    rows = [
-        {"who": "x", "seed": k, "rho": r, "mse": m, "time": 2.0}
-        for k, r, m in ((1, 0.1, 3.0), (2, 0.4, 1.0), (3, None, 2.0))
-    ]
-    (line,) = over_seeds(rows, ("who",), ("rho", "mse"), ("time",), {"mse"})
-    assert (line["rho_median"], line["rho_best"], line["rho_worst"]) == (0.25, 0.4, 0.1)
-    assert (line["mse_median"], line["mse_best"], line["mse_worst"]) == (2.0, 1.0, 3.0)
-    assert (line["who"], line["time"], line["seeds"]) == ("x", 2.0, 3)
-    assert spread(line, "rho") == "0.250 (0.400, 0.100)"
-    assert markdown(["a", "bb"], [["ccc", ""]]) == "| a   | bb |\n|-----|----|\n| ccc |    |\n"
+def test_a_method_without_epochs_is_trained_once_and_ignores_the_settings_of_networks() -> None:
+    declaration = declared(seeds=3, variants={"network": {}, "line": {"method": "energy"}})
+    made = cases(declaration, {"learning_rate": 1e-3, "potential": "kob-andersen"})
+    assert [case.configuration.method for case in made] == ["network", "energy"]
+    assert made[0].configuration.learning_rate == 1e-3
+    groups = groups_of({"data": liquids()}, declaration)
+    found = trainings(declaration, made, groups, 3)
+    assert [(t.variant, t.seed) for t in found] == [("network", 1), ("line", 1), ("network", 2), ("network", 3)]
+    assert found[1].steps == len(found[1].systems)
+    assert len({training.key for training in found}) == 4
+    with pytest.raises(EquiglassError, match="variant 'line': unknown key 'epochs'"):
+        cases(declared(variants={"network": {}, "line": {"method": "energy", "epochs": 3}}))
 
 
 @pytest.fixture(scope="module")
@@ -155,27 +166,28 @@ def carry(out: Path, name: str = "dropout", **more: object) -> Measured:
 
 def test_scores_are_those_of_the_networks(done: tuple[Path, Measured]) -> None:
     out, measured = done
-    told = json.loads((out / "dropout/dropout.json").read_text())
-    assert (told["format"], told["version"], told["quick"]) == ("equiglass-experiment", 1, False)
-    assert told["rows"] == measured.rows
-    test = told["configurations"][0]["test"]
+    held = json.loads((out / "dropout/dropout.json").read_text())
+    assert (held["format"], held["version"], held["quick"]) == ("equiglass-experiment", 2, False)
+    assert held["rows"] == records(measured.rows)
+    test = held["configurations"][0]["test"]
     systems = [system for system in liquids() if system.name in test]
-    for one in told["runs"]:
+    for one in held["runs"]:
         split = yaml.safe_load((out / "runs" / one["run"] / "split.yaml").read_text())
         assert set(split["training"]).isdisjoint(test)
         model = equiglass.load_model(out / "runs" / one["run"])
-        own = [row for row in measured.rows if (row["at"], row["seed"]) == (one["at"], one["seed"])]
-        for row, expected in zip(own, evaluate_model(model, systems)[0], strict=True):
+        own = [row for row in held["rows"] if (row["at"], row["seed"]) == (one["at"], one["seed"])]
+        scores = equiglass.evaluate(systems, [model.predict(system) for system in systems])
+        for row, expected in zip(own, scores, strict=True):
             assert (row["type"], row["label"]) == (expected.type, expected.label)
             assert row["per_configuration"] == pytest.approx(expected.per_configuration, abs=1e-12)
             assert row["pooled"] == pytest.approx(expected.pooled, abs=1e-12)
-    assert len(told["runs"]) == 4
+    assert len(held["runs"]) == 4
 
 
-def test_published_numbers_stand_beside_ours(done: tuple[Path, Measured]) -> None:
+def test_published_numbers_are_next_to_ours(done: tuple[Path, Measured]) -> None:
     out, measured = done
-    beside = [(x["at"], x["type"], x["label"]) for x in measured.summary if "published_median" in x]
-    assert beside == [(0.5, "A", "7")]
+    (row,) = records(measured.summary.dropna(subset="published_median"))
+    assert (row["at"], row["type"], row["label"], row["published_median"]) == (0.5, "A", "7", 0.9)
     page = (out / "dropout/table.md").read_text()
     assert "no E, dropout 0.5, published" in page
     assert "Published: nowhere." in page
@@ -191,7 +203,7 @@ def test_files_of_an_experiment_make_a_report(done: tuple[Path, Measured]) -> No
     assert len(blocks) == 5
 
 
-def test_a_stopped_experiment_goes_on_to_the_same_table(done: tuple[Path, Measured], tmp_path: Path) -> None:
+def test_a_stopped_experiment_ends_with_the_same_table(done: tuple[Path, Measured], tmp_path: Path) -> None:
     def stop(training: Training, step: int) -> None:
         # In the second epoch of the second training.
         if (training.at, step) == (0.5, 5):
@@ -224,10 +236,10 @@ def test_a_run_of_other_defaults_is_refused(done: tuple[Path, Measured], tmp_pat
     (only,) = train_missing([training], tmp_path)
     file = only.folder / "configuration.yaml"
     settings = yaml.safe_load(file.read_text())
-    # A setting that was not there yet has its default; a default that was another one tells.
-    file.write_text(yaml.safe_dump({key: value for key, value in settings.items() if key != "clip"}))
+    # A setting that was not there yet has its default; a default that was another one is noticed.
+    file.write_text(yaml.safe_dump({key: value for key, value in settings.items() if key != "advanced"}))
     train_missing([training], tmp_path)
-    file.write_text(yaml.safe_dump({**settings, "clip": 2.0}))
+    file.write_text(yaml.safe_dump({**settings, "advanced": {"clip": 2.0}}))
     with pytest.raises(EquiglassError, match="of other defaults"):
         train_missing([training], tmp_path)
 
@@ -239,12 +251,27 @@ def test_history_is_that_of_the_logs(tmp_path: Path) -> None:
     for one in runs:
         with (tmp_path / "runs" / one["run"] / "log.csv").open(newline="") as file:
             logged = list(csv.DictReader(file))
-        own = [row for row in measured.rows if row["seed"] == one["seed"]]
+        own = measured.rows[measured.rows["seed"] == one["seed"]]
         for key in ("loss", "rho_A_7"):
-            assert [row[key] for row in own] == [float(line[key]) for line in logged]
-    last = measured.summary[-1]
-    losses = [row["loss"] for row in measured.rows if row["epoch"] == 2]
+            assert own[key].tolist() == [float(line[key]) for line in logged]
+    last = measured.summary.iloc[-1]
+    losses = measured.rows.loc[measured.rows["epoch"] == 2, "loss"]
     assert (last["epoch"], last["loss_best"], last["loss_median"]) == (2, min(losses), np.mean(losses))
+
+
+def test_a_measure_is_one_thing_to_add(tmp_path: Path) -> None:
+    def seen(runs: Sequence[Run], declaration: Declaration) -> Measured:
+        rows = DataFrame({"variant": [run.training.variant for run in runs]})
+        return Measured(rows, rows, "a table", dict)
+
+    MEASURES.add("throw-away", Measure(seen))
+    try:
+        declaration = declared(measure="throw-away", base={}, variants={"line": {"method": "energy"}})
+        carry_out("mine", declaration, {"data": liquids()}, tmp_path)
+    finally:
+        MEASURES.remove("throw-away")
+    assert (tmp_path / "mine/mine.csv").read_text() == "variant\nline\n"
+    assert "a table" in (tmp_path / "mine/table.md").read_text()
 
 
 def test_a_quick_try_of_an_experiment_on_the_data_of_the_package(
@@ -257,18 +284,18 @@ def test_a_quick_try_of_an_experiment_on_the_data_of_the_package(
     assert run(*words) == 0
     assert "quick: one seed" in capsys.readouterr().out
     folder = tmp_path / "out/multivariate"
-    told = json.loads((folder / "multivariate.json").read_text())
-    assert told["quick"]
-    assert told["command"].startswith("equiglass experiment multivariate --quick --data")
-    assert "--set architecture.layers=1" in told["command"]
+    held = json.loads((folder / "multivariate.json").read_text())
+    assert held["quick"]
+    assert held["command"].startswith("equiglass experiment multivariate --quick --data")
+    assert "--set architecture.layers=1" in held["command"]
     for folder_of_run in (tmp_path / "out/runs").iterdir():
-        assert yaml.safe_load((folder_of_run / "environment.yaml").read_text())["command"] == told["command"]
+        assert yaml.safe_load((folder_of_run / "environment.yaml").read_text())["command"] == held["command"]
     assert "quick" in (folder / "table.md").read_text()
-    assert {(row["variant"], row["label"]) for row in told["rows"]} == {
+    assert {(row["variant"], row["label"]) for row in held["rows"]} == {
         (variant, str(label)) for variant in ("all times at once", "every time alone") for label in (6, 7)
     }
-    told["quick"] = False
-    (folder / "multivariate.json").write_text(json.dumps(told))
+    held["quick"] = False
+    (folder / "multivariate.json").write_text(json.dumps(held))
     assert run(*words) == 2
     assert "holds results of a full run" in capsys.readouterr().err
 
@@ -282,7 +309,7 @@ def test_ctrl_c_says_how_to_go_on(
     monkeypatch.setattr("equiglass.experiments.runs.train", stopped)
     equiglass.save(liquids(4), tmp_path / "data.h5")
     assert run("experiment", "loss", "--data", tmp_path / "data.h5", "--out", tmp_path / "out") == 130
-    assert "the same command, goes on with it" in capsys.readouterr().err
+    assert "or with the same command." in capsys.readouterr().err
 
 
 def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
@@ -298,12 +325,12 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
         ({"variants": {"x": {"epochs": 0}}}, "variant 'x': epochs"),
         ({"variants": {"x": {"configurations": 0}}}, "a whole number from 1"),
         ({"variants": {}}, "variants"),
-        ({"measure": "length"}, "there is no 'length'"),
+        ({"measure": "length"}, "there is no measure 'length'"),
         ({"variants": {"x": {"configurations": 9}}}, "more training configurations than there are"),
         ({"sedes": 3}, "Did you mean 'seeds'"),
         (
             {"published": {"source": "s", "numbers": [{"variant": "y", "time": 1.0, "rho": 0.5}]}},
-            "stands beside 'y' at None, which is not run",
+            "is of 'y' at None, which is not run",
         ),
     ],
 )
@@ -326,9 +353,12 @@ def test_wrong_commands_are_sentences(tmp_path: Path, capsys: pytest.CaptureFixt
         (("inputs",), "and --out"),
         (("nothing", *out), "there is no experiment 'nothing': name one of chi4,"),
         (("inputs", *out, "--set", "epochs"), "key=value"),
-        (("inputs", *out, "--set", "inputs.energy=none"), "varies 'inputs.energy'"),
+        (("inputs", *out, "--set", "inputs.nodes=[]"), "varies 'inputs.nodes'"),
         (("inputs", *out, "--set", "seed=4"), "varies 'seed'"),
-        (("inputs", *out, "--data", data), "of 2 configurations two are for the test; give three or more"),
+        (
+            ("inputs", *out, "--data", data),
+            "T = 0.5: none of 2 configurations is left for training, since the test needs 2; give 3",
+        ),
     ):
         assert run("experiment", *words) == 2
         assert said in capsys.readouterr().err

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
+import re
 import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
-from complete import assert_same, full_system
-from conftest import random_liquid
-from damaged import (
+from equiglass.errors import DataError, EquiglassError, EquiglassWarning
+from equiglass.formats import FORMATS, Format, load, save, stream
+from equiglass.formats.xyz import write_xyz
+from equiglass.liquid.system import System
+from samples.complete import assert_same, full_system
+from samples.damaged import (
     LIQUID,
     SHIBA_NAME,
     bapst_data,
@@ -23,9 +30,7 @@ from damaged import (
     shiba_arrays,
     xyz_lines,
 )
-from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.formats import load, save, stream, write_xyz
-from equiglass.liquid.system import System
+from samples.liquids import random_liquid
 
 # --- our data set ---
 
@@ -121,19 +126,103 @@ def test_sound_files_load_without_a_warning(tmp_path: Path) -> None:
         assert len(load(tmp_path)) == 3
 
 
+FAILURE = 'The mean temperature is 0.7, not T = 0.5: "not in equilibrium", 100 % wrong.'
+
+
 @pytest.mark.parametrize("extension", ["h5", "xyz"])
 def test_a_data_set_that_failed_its_checks_stays_marked(liquid: System, tmp_path: Path, extension: str) -> None:
-    said = 'The mean temperature is 0.7, not T = 0.5: "not in equilibrium", 100 % wrong.'
-    marked = replace(liquid, provenance={"failed": said})
+    marked = replace(liquid, failures=(FAILURE,), equilibrated=False)
     save([marked, replace(marked, name="second"), replace(liquid, name="good")], tmp_path / f"data.{extension}")
-    with pytest.warns(EquiglassWarning, match=rf"data\.{extension}: FAILED its physics checks. The mean") as told:
+    with pytest.warns(EquiglassWarning, match=rf"data\.{extension}: FAILED its physics checks. The mean") as warned:
         first, second, good = load(tmp_path / f"data.{extension}")
-    assert len(told) == 1
-    assert first.provenance["failed"].replace("'", '"') == second.provenance["failed"].replace("'", '"') == said
-    assert "failed" not in good.provenance
+    assert len(warned) == 1
+    assert [failure.replace("'", '"') for failure in first.failures + second.failures] == [FAILURE, FAILURE]
+    assert (first.equilibrated, good.equilibrated) == (False, None)
+    assert good.failures == ()
+
+
+def test_several_failures_are_kept_apart_in_a_data_set(liquid: System, tmp_path: Path) -> None:
+    save([replace(liquid, failures=("It ages.", FAILURE)), liquid], tmp_path / "data.h5")
+    with h5py.File(tmp_path / "data.h5") as file:
+        assert list(file.attrs["failed"]) == ["It ages.", FAILURE]
+    with pytest.warns(EquiglassWarning, match="It ages. The mean temperature"):
+        assert load(tmp_path)[0].failures == ("It ages.", FAILURE)
 
 
 def test_a_prediction_keeps_the_mark(liquid: System, tmp_path: Path) -> None:
-    write_xyz(tmp_path / "out.xyz", [(replace(liquid, provenance={"failed": "It ages."}), {})])
+    write_xyz(tmp_path / "out.xyz", [(replace(liquid, failures=("It ages.",)), {})])
     with pytest.warns(EquiglassWarning, match="It ages"):
         load(tmp_path / "out.xyz")
+
+
+def test_provenance_decides_nothing(liquid: System, tmp_path: Path) -> None:
+    noted = replace(liquid, provenance={"failed": "a note", "equilibration": "NOT in equilibrium."})
+    save(noted, tmp_path / "data.h5")
+    (loaded,) = load(tmp_path)
+    assert (loaded.failures, loaded.equilibrated, loaded.provenance) == ((), None, noted.provenance)
+
+
+STEADY = "In the first and in the second half the temperature is 0.5 and 0.5: no sign of ageing."
+AGEING = "In the first and in the second half the temperature is 0.5 and 0.7: NOT in equilibrium."
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_older_data_sets_are_translated(liquid: System, tmp_path: Path, version: int) -> None:
+    """They say in the provenance what the fields say now."""
+    provenances = [{"equilibration": AGEING, "failed": FAILURE}, {"equilibration": STEADY}, {"source": "a test"}]
+    save([replace(liquid, provenance=provenance) for provenance in provenances], tmp_path / "old.h5")
+    with h5py.File(tmp_path / "old.h5", "r+") as file:
+        file.attrs["version"] = version
+    with pytest.warns(EquiglassWarning, match="FAILED its physics checks. The mean"):
+        systems = load(tmp_path)
+    assert [system.failures for system in systems] == [(FAILURE,), (), ()]
+    assert [system.equilibrated for system in systems] == [False, True, None]
+    assert [dict(system.provenance) for system in systems] == [{"equilibration": AGEING}, *provenances[1:]]
+
+
+# --- formats ---
+
+
+def test_every_format_has_a_suffix_and_a_name() -> None:
+    assert {"bapst", "dataset", "glassbench", "labelled", "lammps", "shiba", "xyz"} <= set(FORMATS)
+    assert [each.name for each in FORMATS.values() if each.write] == ["dataset", "xyz"]
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[Path]:
+    """A format of this test alone: a JSON file with types, positions and box."""
+
+    def read(paths: Sequence[Path], species: Sequence[str] | None) -> Iterator[System]:
+        for path in paths:
+            held = json.loads(path.read_text())
+            yield System(held["positions"], np.array(held["types"]), held["box"], name=path.stem)
+
+    def write(systems: Iterable[System], path: Path) -> None:
+        (system,) = systems
+        held = {"types": system.types, "positions": system.positions, "box": system.box}
+        path.write_text(json.dumps({key: values.tolist() for key, values in held.items()}))
+
+    starts = re.compile(rb'\s*\{"types"')
+    FORMATS.add("plain", Format("plain", "plain JSON", (".json",), lambda c: bool(starts.match(c.start)), read, write))
+    yield tmp_path
+    FORMATS.remove("plain")
+
+
+def test_a_further_format_is_one_object(liquid: System, plain: Path) -> None:
+    save(liquid, plain / "a.json")
+    save(liquid, plain / "b.xyz")
+    assert [system.name for system in load(plain)] == ["a", "liquid-0"]
+    (plain / "a.json").rename(plain / "a")
+    np.testing.assert_array_equal(load(plain / "a")[0].positions, liquid.positions)
+    with pytest.raises(EquiglassError, match=r"plain JSON \(\.json\)"):
+        save(liquid, plain / "a.csv")
+
+
+def test_an_error_of_a_reader_is_no_damage_of_a_file(liquid: System, plain: Path) -> None:
+    """The reader above looks up keys that a file may lack, which is its own mistake; bad JSON is that of the file."""
+    (plain / "a.json").write_text("{}")
+    with pytest.raises(KeyError, match="positions"):
+        load(plain / "a.json")
+    (plain / "a.json").write_text("{")
+    with pytest.raises(DataError, match=r"a\.json: cannot be read \(JSONDecodeError"):
+        load(plain / "a.json")

@@ -10,8 +10,13 @@ import h5py
 import numpy as np
 import pytest
 
-from complete import MIXTURE, assert_same, full_system
-from damaged import (
+from equiglass.errors import EquiglassWarning
+from equiglass.formats import load, save
+from equiglass.liquid.neighbors import minimum_image
+from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.system import System
+from samples.complete import MIXTURE, assert_same, full_system
+from samples.damaged import (
     LIQUID,
     SHIBA_NAME,
     bapst_data,
@@ -19,11 +24,6 @@ from damaged import (
     labelled_arrays,
     shiba_arrays,
 )
-from equiglass.errors import EquiglassWarning
-from equiglass.formats import load, save
-from equiglass.liquid.neighbors import minimum_image
-from equiglass.liquid.potential import KOB_ANDERSEN
-from equiglass.liquid.system import System
 
 # --- Shiba ---
 
@@ -173,7 +173,7 @@ def test_real_bapst_file(data_folder: Path) -> None:
     assert system.time_labels == tuple(
         "F=" + f for f in ["0.9", "0.8", "0.7", "0.6", "0.5", "0.4", "1/e", "0.3", "0.2", "0.1"]
     )
-    assert system.times[system.at("F=1/e")] == pytest.approx(5375.112)
+    assert system.times[system.row("F=1/e")] == pytest.approx(5375.112)
     assert system.times[0] == pytest.approx(0.132)
     assert system.box[0] == pytest.approx(15.0442, abs=1e-4)
     assert np.all(np.diff(system.propensity.mean(axis=1))[4:] > 0)
@@ -194,7 +194,7 @@ def test_glassbench(tmp_path: Path) -> None:
     (system,) = load(tmp_path)
     assert (system.name, system.temperature, system.runs) == ("T0.56_401", 0.56, 32)
     assert system.time_labels == tuple(str(k) for k in range(1, 11))
-    assert system.times[system.at("7")] == 52
+    assert system.times[system.row("7")] == 52
     np.testing.assert_array_equal(system.types, LIQUID.types)
     np.testing.assert_array_equal(system.propensity, arrays["md_prop"])
     assert sorted(system.predictions) == ["BOTAN", "SE3"]
@@ -246,7 +246,7 @@ def test_labelled_npz_with_everything(tmp_path: Path) -> None:
     arrays = {
         field.name: getattr(system, field.name)
         for field in fields(System)
-        if field.name not in ("potential", "predictions", "provenance", "time_labels")
+        if field.name not in ("potential", "predictions", "failures", "equilibrated", "provenance", "time_labels")
         and getattr(system, field.name) is not None
     }
     arrays |= {f"prediction_{name.replace('/', ' ')}": values for name, values in system.predictions.items()}
@@ -255,7 +255,8 @@ def test_labelled_npz_with_everything(tmp_path: Path) -> None:
     np.savez(tmp_path / "all.npz", time_labels=np.array(system.time_labels), **arrays)
     (loaded,) = load(tmp_path)
     assert sorted(loaded.predictions) == ["SE3", "model two"]
-    assert_same(replace(loaded, predictions=system.predictions, provenance=system.provenance), system, {})
+    kept = {"predictions": system.predictions, "equilibrated": False, "provenance": system.provenance}
+    assert_same(replace(loaded, **kept), system, {})
 
 
 def test_labelled_npz_default_labels_and_potential_by_name(tmp_path: Path) -> None:
@@ -291,7 +292,7 @@ def test_unknown_potential_is_left_out_with_a_warning(tmp_path: Path) -> None:
 def test_real_labelled_npz(data_folder: Path) -> None:
     (system,) = load(data_folder / "ka_T0.56" / "ka_N4096_T0.56_2001.npz")
     assert (system.temperature, system.runs, system.n_particles) == (0.56, 32, 4096)
-    assert system.times[system.at("7")] == 52
+    assert system.times[system.row("7")] == 52
     a = system.types == 0
     distance = np.linalg.norm(system.positions_inherent - system.positions, axis=1).mean()
     assert 0.1 < distance < 0.2

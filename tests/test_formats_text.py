@@ -12,15 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from complete import assert_same, full_system
-from damaged import (
+from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.formats import load, save
+from equiglass.formats.xyz import write_xyz
+from equiglass.liquid.neighbors import minimum_image
+from equiglass.liquid.targets.propensity import column
+from samples.complete import assert_same, full_system
+from samples.damaged import (
     LIQUID,
     dump_lines,
     xyz_lines,
 )
-from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.formats import load, propensity_column, save, write_xyz
-from equiglass.liquid.neighbors import minimum_image
 
 # --- species ---
 
@@ -53,7 +55,9 @@ def test_species_rule(tmp_path: Path, names: tuple[str, str], order: list[str] |
 @pytest.mark.parametrize("names", [("Ni", "P"), ("B", "O"), ("A", "C"), ("B", "B"), ("A", "2"), ("-1", "1")])
 def test_species_without_an_agreed_order(tmp_path: Path, names: tuple[str, str]) -> None:
     (tmp_path / "liquid.xyz").write_text(with_species(*names))
-    with pytest.raises(EquiglassError, match=rf"liquid\.xyz: the species .*{names[1]}.* have no agreed order.*--types"):
+    with pytest.raises(
+        EquiglassError, match=rf"liquid\.xyz: the species .*{names[1]}.* have no natural order.*--types"
+    ):
         load(tmp_path)
 
 
@@ -120,7 +124,7 @@ def test_xyz_header_is_what_ovito_and_ase_read(tmp_path: Path) -> None:
 
 
 def test_chosen_columns_are_no_labels_when_read_again(tmp_path: Path) -> None:
-    columns = {propensity_column("7"): np.linspace(0, 1, 60), "vector": np.ones((60, 2))}
+    columns = {column("7"): np.linspace(0, 1, 60), "vector": np.ones((60, 2))}
     write_xyz(tmp_path / "predicted.xyz", [(LIQUID, columns)])
     text = (tmp_path / "predicted.xyz").read_text()
     assert "pos:R:3:propensity_7:R:1:vector:R:2" in text

@@ -11,11 +11,11 @@ import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.liquid import neighbors
 from equiglass.liquid.neighbors import minimum_image, periodic_pairs, wrap
 from equiglass.model.graph import batch, build_graph
+from samples.liquids import random_liquid
 
 
 def brute_force(positions: np.ndarray, box: np.ndarray, cutoff: float) -> list[tuple[int, int, float]]:
@@ -54,10 +54,8 @@ def test_pairs_are_the_same_however_many_receivers_at_once(
     sides = np.array(box)
     positions = np.random.default_rng(seed).uniform(-1, 2, (60, 3)) * sides
     whole = periodic_pairs(positions, sides, 1.7)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbors, "RECEIVERS_AT_ONCE", at_once)
-        for one, other in zip(whole, periodic_pairs(positions, sides, 1.7), strict=True):
-            np.testing.assert_array_equal(one, other)
+    for one, other in zip(whole, periodic_pairs(positions, sides, 1.7, receivers=at_once), strict=True):
+        np.testing.assert_array_equal(one, other)
     order = np.lexsort((whole.distances, whole.senders, whole.receivers))
     np.testing.assert_array_equal(order, np.arange(len(order)))
 
@@ -67,7 +65,7 @@ def test_graph_is_the_same_however_many_receivers_at_once(monkeypatch: pytest.Mo
     monkeypatch.setattr(neighbors, "RECEIVERS_AT_ONCE", 30)
     parts = build_graph(random_liquid(200), 2.0)
     for field in fields(whole):
-        assert torch.equal(getattr(whole, field.name), getattr(parts, field.name))
+        torch.testing.assert_close(getattr(whole, field.name), getattr(parts, field.name), atol=0, rtol=0)
 
 
 def test_no_particles_no_pairs() -> None:
@@ -93,7 +91,25 @@ def test_rows_are_sorted_and_complete() -> None:
     assert torch.all(graph.receivers.diff() >= 0)
     counts = torch.bincount(graph.receivers, minlength=80)
     assert torch.equal(graph.row_start.diff(), counts)
-    assert graph.scalars.shape == (80, 2)
+    assert [x.shape for x in graph.inputs] == [(80, 1, 2)]
+
+
+def test_node_inputs_follow_the_particles_and_degrees_between_them_are_empty() -> None:
+    system, rng = random_liquid(80), np.random.default_rng(0)
+    given = {0: rng.normal(size=(80, 1, 1)), 2: rng.normal(size=(80, 5, 3))}
+    graph = build_graph(system, 2.0, n_types=3, inputs=given, dtype=torch.float64)
+    assert graph.channels == (4, 0, 3)
+    scalars, vectors, tensors = (x[graph.nodes].numpy() for x in graph.inputs)
+    np.testing.assert_array_equal(scalars[:, 0, :3], np.eye(3)[system.types])
+    np.testing.assert_array_equal(scalars[:, :, 3:], given[0])
+    assert vectors.shape == (80, 3, 0)
+    np.testing.assert_array_equal(tensors, given[2])
+
+
+@pytest.mark.parametrize("shape", [(80, 3), (80, 1, 1), (79, 3, 1)])
+def test_node_inputs_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(EquiglassError, match=r"liquid-0: the node inputs of degree 1 have shape .*\(80, 3, channels\)"):
+        build_graph(random_liquid(80), 2.0, inputs={1: np.zeros(shape)})
 
 
 def test_batch_is_a_disjoint_union() -> None:

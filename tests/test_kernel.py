@@ -16,8 +16,10 @@ from scipy.spatial.transform import Rotation
 
 from equiglass.errors import EquiglassError
 from equiglass.machine.compiled import compiler
-from equiglass.model.convolution.cpu import available, convolve, edge_features, hidden_moments, unavailable
-from equiglass.model.convolution.operation import convolve_reference
+from equiglass.model.convolution import reference
+from equiglass.model.convolution.cpu import available, unavailable
+from equiglass.model.convolution.cpu.convolution import convolve
+from equiglass.model.convolution.cpu.edges import edge_features, hidden_moments
 from equiglass.model.radial import radial_basis
 from test_operation import Arguments, Shape, random_arguments
 
@@ -31,8 +33,10 @@ SHAPES = [
     PAPER,
     PAPER._replace(channels=0),
     SMALL,
-    # The lanes of a row fill part of a vector; no size is a power of two; vectors enter beside scalars.
+    # The lanes of a row fill part of a vector; no size is a power of two; vectors enter with the scalars.
     Shape(1, 4, (2, 1), 5, 3, 4, single),
+    # Inputs of degree 2 and none of degree 1.
+    Shape(2, 4, (3, 0, 2), 4, 5, 4, single),
     # More lanes than registers hold at once.
     Shape(1, 32, (0,), 3, 4, 5, torch.float64),
 ]
@@ -59,7 +63,7 @@ def assert_agree(got, wanted, tolerance):
 def test_value_and_gradients(shape, neighbours, rate):
     arguments = random_arguments(shape, neighbours, rate)
     got = with_gradients(convolve, arguments)
-    wanted = with_gradients(convolve_reference, arguments.in_double())
+    wanted = with_gradients(reference.convolve, arguments.in_double())
     assert_agree(got, wanted, 3e-6 if shape.dtype == single else 1e-13)
 
 
@@ -71,7 +75,7 @@ def test_value_and_gradients(shape, neighbours, rate):
 def test_every_size(l_max, channels, dtype):
     arguments = random_arguments(Shape(l_max, channels, (3, 1)[: l_max + 1], channels, 16, 10, dtype), NEIGHBOURS, 0.3)
     got = with_gradients(convolve, arguments)
-    wanted = with_gradients(convolve_reference, arguments.in_double())
+    wanted = with_gradients(reference.convolve, arguments.in_double())
     assert_agree(got, wanted, 3e-6 if dtype == single else 1e-13)
 
 
@@ -91,7 +95,7 @@ def test_some_of_the_receivers():
     last = int(row_start[4])
     part = arguments._replace(edges=type(arguments.edges)(row_start[:5], *(x[:last] for x in others)))
     assert torch.equal(convolve(*part), convolve(*arguments)[:4])
-    assert_agree(with_gradients(convolve, part), with_gradients(convolve_reference, part.in_double()), 3e-6)
+    assert_agree(with_gradients(convolve, part), with_gradients(reference.convolve, part.in_double()), 3e-6)
 
 
 @needs_compiler
@@ -195,7 +199,7 @@ def test_moments_of_the_hidden_units(edges):
 @needs_compiler
 def test_two_processes_compile_at_once(tmp_path):
     script = (
-        "import torch; from equiglass.model.convolution.cpu import edge_features\n"
+        "import torch; from equiglass.model.convolution.cpu.edges import edge_features\n"
         "print(float(edge_features(torch.ones(1, 3), 0, 'bessel', 1, 2.0)[0]))"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}

@@ -12,20 +12,28 @@ from e3nn import o3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import random_liquid
 from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.files.settings import validate
+from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.liquid.system import System
 from equiglass.machine.compiled import CompilerError
-from equiglass.model.architecture import Architecture
-from equiglass.model.convolution import cpu as kernel
+from equiglass.model.architecture import Advanced, Architecture
+from equiglass.model.convolution import cpu
+from equiglass.model.convolution.backend import implementation
+from equiglass.model.convolution.cpu import convolution as compiled
 from equiglass.model.convolution.layer import Convolution
-from equiglass.model.convolution.operation import implementation
 from equiglass.model.convolution.paths import Paths
 from equiglass.model.geometry import edges_of
 from equiglass.model.graph import Graph, batch, build_graph
+from equiglass.model.inputs import INPUTS, NodeInput
+from equiglass.model.inputs.choice import Inputs
+from equiglass.model.inputs.compute import compute
+from equiglass.model.inputs.graph import input_graph
+from equiglass.model.inputs.standardisation import InputStandardisation, fit
 from equiglass.model.network import Network
 from equiglass.model.norm import EquivariantBatchNorm
 from equiglass.model.radial import bessel_basis
+from samples.liquids import random_liquid
 
 REAL = torch.float64
 SMALL = Architecture(l_max=2, layers=3, channels=4, dropout=0.0)
@@ -46,8 +54,10 @@ def count(*modules: torch.nn.Module) -> int:
 
 def graph_of(n: int = 60, seed: int = 0, n_scalars: int = 1, displaced: bool = False) -> Graph:
     rng = np.random.default_rng(seed)
-    energy, d = rng.normal(size=(n_scalars, n)), rng.normal(size=(n, 3)) if displaced else None
-    return build_graph(random_liquid(n, seed=seed), 2.0, extra_scalars=list(energy), displacements=d, dtype=REAL)
+    inputs = {0: rng.normal(size=(n, 1, n_scalars))}
+    if displaced:
+        inputs[1] = rng.normal(size=(n, 3, 1))
+    return build_graph(random_liquid(n, seed=seed), 2.0, inputs=inputs, dtype=REAL)
 
 
 def trained_like(
@@ -55,7 +65,7 @@ def trained_like(
 ) -> Network:
     """A network in evaluation mode whose running averages are those of a liquid."""
     torch.manual_seed(seed)
-    network = Network(architecture, 3, 2, n_times, n_vectors=int(displaced)).double()
+    network = Network(architecture, (3, 1) if displaced else (3,), 2, n_times).double()
     network.train()
     with torch.no_grad():
         for _ in range(3):
@@ -69,7 +79,7 @@ def wigner(rotation: torch.Tensor, l_max: int) -> torch.Tensor:
 
 def test_parameter_counts_are_those_of_the_paper() -> None:
     """Appendix A.2 of arXiv 2211.03226: 3 node scalars, 8 channels, 8 layers, 10 times, 2 types."""
-    network = Network(Architecture(), n_scalars=3, n_types=2, n_times=10)
+    network = Network(Architecture(), inputs=(3,), n_types=2, n_times=10)
     first, *others = network.convolutions
     assert count(first.trunk, first.radial) == 412
     assert count(first.mixing) == 96
@@ -82,9 +92,22 @@ def test_parameter_counts_are_those_of_the_paper() -> None:
     assert count(network) - count(network.norms) == 52_304
 
 
+def test_keys_of_older_files_move_under_advanced() -> None:
+    """Configurations and model files of version 0.1 have them at the top level."""
+    old = {"channels": 4, "norm_momentum": 0.1, "last_norm": False, "decoder_gain": 0.2, "neighbors": 30.0}
+    architecture = Architecture(**old)
+    advanced = {"neighbors": 30.0, "last_norm": False, "norm_momentum": 0.1, "prior_scale": 0.2}
+    assert architecture.model_dump() == {**Architecture(channels=4).model_dump(), "advanced": advanced}
+    assert Architecture(decoder_gain=0.2, advanced=Advanced(neighbors=20.0)).advanced.neighbors == 20.0
+    with pytest.raises(EquiglassError, match=r"decoder_gain is the older name of advanced\.prior_scale; give one"):
+        validate(Architecture, {"decoder_gain": 1.0, "advanced": {"prior_scale": 0.1}}, "here")
+    with pytest.raises(EquiglassError, match=r"unknown key 'advanced.prior_scal'. Did you mean 'advanced.prior_scale'"):
+        validate(Architecture, {"advanced": {"prior_scal": 1.0}}, "here")
+
+
 def test_four_channels_give_what_the_specification_derives_not_the_printed_number() -> None:
     """The paper prints 23,210 for 4 channels; its own counting rule gives 23,672 before decoders."""
-    network = Network(Architecture(channels=4), n_scalars=3, n_types=2, n_times=1)
+    network = Network(Architecture(channels=4), inputs=(3,), n_types=2, n_times=1)
     assert count(network) - count(network.norms) - network.decoder.numel() == 23_672
 
 
@@ -126,7 +149,7 @@ def test_convolution_is_equivariant(l_max: int, first: bool) -> None:
 
     def run(h: torch.Tensor | None, graph: Graph) -> torch.Tensor:
         with torch.no_grad():
-            return layer(h, [graph.scalars[:, None]], edges_of(graph, architecture))
+            return layer(h, graph.inputs, edges_of(graph, architecture))
 
     expected = torch.einsum("ab,nbc->nac", d, run(h, graph))
     got = run(None if h is None else torch.einsum("ab,nbc->nac", d, h), turned)
@@ -152,6 +175,11 @@ def test_batch_norm_is_equivariant_and_normalises() -> None:
     torch.testing.assert_close(out[:, 0].mean(0), norm.shift, atol=1e-10, rtol=0)
 
 
+def with_inputs(graph: Graph, **changed: torch.Tensor) -> Graph:
+    """The graph with other node inputs; keys are degree0, degree1, ..."""
+    return replace(graph, inputs=tuple(changed.get(f"degree{l}", x) for l, x in enumerate(graph.inputs)))
+
+
 @few
 @given(seed=st.integers(0, 2**31), axis=st.integers(1, 2), displaced=st.booleans())
 def test_prediction_is_invariant(seed: int, axis: int, displaced: bool) -> None:
@@ -159,14 +187,14 @@ def test_prediction_is_invariant(seed: int, axis: int, displaced: bool) -> None:
     rng = np.random.default_rng(seed)
     network = trained_like(displaced=displaced)
     system = random_liquid(60)
-    energy, d = rng.normal(size=60), rng.normal(size=(60, 3)) if displaced else None
+    given = {0: rng.normal(size=(60, 1, 1)), **({1: rng.normal(size=(60, 3, 1))} if displaced else {})}
 
-    def graph_with(changed: System, energy: np.ndarray = energy, d: np.ndarray | None = d) -> Graph:
-        return build_graph(changed, 2.0, extra_scalars=[energy], displacements=d, dtype=REAL)
+    def graph_with(changed: System, given: dict[int, np.ndarray] = given) -> Graph:
+        return build_graph(changed, 2.0, inputs=given, dtype=REAL)
 
-    def predict(changed: System, energy: np.ndarray = energy, d: np.ndarray | None = d) -> torch.Tensor:
+    def predict(changed: System, given: dict[int, np.ndarray] = given) -> torch.Tensor:
         with torch.no_grad():
-            return network(graph_with(changed, energy, d))
+            return network(graph_with(changed, given))
 
     expected = predict(system)
     close = {"atol": 1e-9, "rtol": 0}
@@ -176,45 +204,116 @@ def test_prediction_is_invariant(seed: int, axis: int, displaced: bool) -> None:
     torch.testing.assert_close(predict(replace(system, positions=system.positions + shifts)), expected, **close)
     order = rng.permutation(60)
     permuted = replace(system, positions=system.positions[order], types=system.types[order])
-    of_permuted = predict(permuted, energy[order], None if d is None else d[order])
+    of_permuted = predict(permuted, {l: x[order] for l, x in given.items()})
     torch.testing.assert_close(of_permuted, expected[order], **close)
     cyclic = np.roll(np.eye(3), axis, axis=0)  # a turn about (1, 1, 1), which a cubic box survives
     turned = replace(system, positions=system.positions @ cyclic.T)
-    torch.testing.assert_close(predict(turned, d=None if d is None else d @ cyclic.T), expected, **close)
-    graph, rotation = graph_with(system), o3.rand_matrix(dtype=REAL)
-    turned_graph = replace(graph, vectors=graph.vectors @ rotation.T, displacements=rotation @ graph.displacements)
+    torch.testing.assert_close(
+        predict(turned, {l: cyclic @ x if l else x for l, x in given.items()}), expected, **close
+    )
     with torch.no_grad():
-        torch.testing.assert_close(network(turned_graph), expected, **close)
+        torch.testing.assert_close(network(rotated(graph_with(system), o3.rand_matrix(dtype=REAL))), expected, **close)
+
+
+def rotated(graph: Graph, rotation: torch.Tensor) -> Graph:
+    """The graph of the rotated configuration."""
+    inputs = [o3.Irrep(l, 1).D_from_matrix(rotation) @ x for l, x in enumerate(graph.inputs)]
+    return replace(graph, vectors=graph.vectors @ rotation.T, inputs=tuple(inputs))
 
 
 def test_without_vectors_the_length_of_the_displacement_remains() -> None:
     network, graph = trained_like(SMALL.model_copy(update={"l_max": 0}), displaced=True), graph_of(displaced=True)
     with torch.no_grad():
         expected = network(graph)
-        assert torch.equal(network(replace(graph, displacements=2 * graph.displacements)), expected)
-        assert not torch.allclose(network(replace(graph, scalars=2 * graph.scalars)), expected)
+        assert torch.equal(network(with_inputs(graph, degree1=2 * graph.inputs[1])), expected)
+        assert not torch.allclose(network(with_inputs(graph, degree0=2 * graph.inputs[0])), expected)
 
 
 def test_prediction_depends_on_the_direction_of_the_displacements_and_on_the_particle_s_own() -> None:
     network, graph = trained_like(displaced=True), graph_of(displaced=True)
     with torch.no_grad():
         expected = network(graph)
-        along_others = replace(graph, displacements=graph.displacements.roll(1, dims=1))
+        along_others = with_inputs(graph, degree1=graph.inputs[1].roll(1, dims=1))
         assert float((network(along_others) - expected).abs().max()) > 1e-4
         alone = replace(graph, row_start=torch.zeros_like(graph.row_start), receivers=graph.receivers[:0])
         alone = replace(alone, senders=graph.senders[:0], vectors=graph.vectors[:0])
-        longer = replace(alone, displacements=2 * alone.displacements)
+        longer = with_inputs(alone, degree1=2 * alone.inputs[1])
         assert bool(((network(longer) - network(alone)).abs().sum(1) > 1e-6).all())
 
 
+@pytest.fixture
+def shape_of_the_neighbourhood() -> Iterator[NodeInput]:
+    """A node input of degree 2: the traceless gyration tensor of the neighbours."""
+
+    def compute(system: System) -> dict[int, np.ndarray]:
+        pairs = periodic_pairs(system.positions, system.box, 1.5)
+        y = o3.spherical_harmonics(2, torch.from_numpy(pairs.vectors), normalize=False).numpy()
+        return {2: np.stack([np.bincount(pairs.receivers, column, system.n_particles) for column in y.T], axis=1)}
+
+    name = "shape_of_the_neighbourhood"
+    yield INPUTS.add(name, NodeInput(name, (2,), frozenset(), "σ²", "shape of the neighbourhood", compute))
+    INPUTS.remove(name)
+
+
+def test_a_new_node_input_of_degree_2_needs_nothing_but_its_computation(
+    shape_of_the_neighbourhood: NodeInput,
+) -> None:
+    """Through configuration, standardisation, model file, graph and network, with all symmetries."""
+    inputs = Inputs(nodes=(shape_of_the_neighbourhood.name,))
+    assert inputs.channels(2) == (2, 0, 1)
+    system = random_liquid(60)
+    fitted = fit([compute(system, inputs)], [system.types], 2)
+    standardisation = InputStandardisation.from_tensors(fitted.tensors())
+
+    def graph_with(changed: System) -> Graph:
+        return input_graph(changed, inputs, compute(changed, inputs), standardisation, 2.0, 2, REAL)
+
+    graph = graph_with(system)
+    assert graph.channels == (2, 0, 1)
+    rms = graph.inputs[2].square().sum(1).mean().sqrt()
+    assert float(rms) == pytest.approx(1, abs=0.01)
+    torch.manual_seed(0)
+    network = Network(SMALL, inputs.channels(2), 2, 3).double()
+    network(graph).square().sum().backward()
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in network.parameters())
+    network.eval()
+    with torch.no_grad():
+        expected = network(graph)
+        blind = replace(graph, inputs=(*graph.inputs[:2], 0 * graph.inputs[2]))
+        assert float((network(blind) - expected).abs().max()) > 1e-4
+        turned = network(rotated(graph, o3.rand_matrix(dtype=REAL)))
+        torch.testing.assert_close(turned, expected, atol=1e-9, rtol=0)
+        # A turn about (1, 1, 1) and an inversion of the configuration itself, which a cubic box survives.
+        cyclic = np.roll(np.eye(3), 1, axis=0)
+        again = network(graph_with(replace(system, positions=system.positions @ cyclic.T)))
+        torch.testing.assert_close(again, expected, atol=1e-9, rtol=0)
+        inverted = network(graph_with(replace(system, positions=-system.positions)))
+        torch.testing.assert_close(inverted, network(graph.mirrored()), atol=1e-9, rtol=0)
+
+
 @pytest.mark.parametrize("displaced", [False, True])
-def test_evaluation_in_parts_changes_nothing(displaced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mirrored_graph_is_that_of_the_mirror_image(displaced: bool) -> None:
+    """Inversion of all positions and vectors; mirrored twice it is the graph itself."""
+    system, rng = random_liquid(60), np.random.default_rng(0)
+    given = {0: rng.normal(size=(60, 1, 1)), **({1: rng.normal(size=(60, 3, 1))} if displaced else {})}
+    graph = build_graph(system, 2.0, inputs=given, dtype=REAL)
+    inverted = replace(system, positions=-system.positions)
+    other = build_graph(inverted, 2.0, inputs={l: (-1) ** l * x for l, x in given.items()}, dtype=REAL)
+    network = trained_like(displaced=displaced)
+    with torch.no_grad():
+        torch.testing.assert_close(network(graph.mirrored()), network(other), atol=1e-9, rtol=0)
+        assert torch.equal(network(graph.mirrored().mirrored()), network(graph))
+        assert torch.equal(network(graph.mirrored(1.0)), network(graph))
+
+
+@pytest.mark.parametrize("displaced", [False, True])
+def test_evaluation_in_parts_changes_nothing(displaced: bool) -> None:
     """Without gradient the norms are folded into the mixing and the nodes are taken in parts."""
     network, graph = trained_like(displaced=displaced), graph_of(displaced=displaced)
-    expected = network(graph).detach()
-    monkeypatch.setattr("equiglass.model.network.EDGES_OF_A_PART", 64)
+    expected = network.representation(graph).detach()
     with torch.no_grad():
-        torch.testing.assert_close(network(graph), expected, atol=1e-12, rtol=1e-12)
+        got = network.representation(graph, edges_at_once=64)
+    torch.testing.assert_close(got, expected, atol=1e-12, rtol=1e-12)
 
 
 def test_folded_norm_is_the_norm() -> None:
@@ -240,7 +339,7 @@ def test_it_sees_chirality() -> None:
     network = trained_like()
     graph = graph_of()
     with torch.no_grad():
-        mirrored = network(replace(graph, vectors=-graph.vectors))
+        mirrored = network(graph.mirrored())
         assert float((mirrored - network(graph)).abs().max()) > 1e-4
 
 
@@ -258,8 +357,8 @@ def test_batching_changes_nothing(seeds: list[int]) -> None:
 def test_no_gradient_crosses_between_batched_configurations() -> None:
     network = trained_like()
     graph = batch([graph_of(40, 1), graph_of(50, 2)])
-    scalars = graph.scalars.clone().requires_grad_()
-    network(replace(graph, scalars=scalars))[:40].sum().backward()
+    scalars = graph.inputs[0].clone().requires_grad_()
+    network(with_inputs(graph, degree0=scalars))[:40].sum().backward()
     assert scalars.grad is not None
     slope = scalars.grad[graph.nodes]
     assert float(slope[:40].abs().max()) > 0
@@ -267,8 +366,8 @@ def test_no_gradient_crosses_between_batched_configurations() -> None:
 
 
 def test_both_implementations_give_the_same_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    if kernel.unavailable():
-        pytest.skip(f"no compiled convolution: {kernel.unavailable()}")
+    if cpu.unavailable():
+        pytest.skip(f"no compiled convolution: {cpu.unavailable()}")
     graph = graph_of()
     predictions, gradients = [], []
     for forced in ("compiled", "reference"):
@@ -295,7 +394,7 @@ def test_without_a_compiler_that_works_the_reference_runs(monkeypatch: pytest.Mo
 
     graph, network = graph_of(), trained_like()
     expected = network(graph)
-    monkeypatch.setattr(kernel, "convolve", broken)
+    monkeypatch.setattr(compiled, "convolve", broken)
     monkeypatch.delenv("EQUIGLASS_CONVOLUTION", raising=False)
     with pytest.warns(EquiglassWarning, match="Plain torch"):
         got = network(graph)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equiglass.errors import EquiglassError
+from equiglass import load
+from equiglass.errors import DataError
+from equiglass.liquid.system import System
 from equiglass.observables import (
     bootstrap,
+    ceiling_of_halves,
+    ceilings_of_noise,
     correlation,
     correlation_error,
     noise_ceiling,
-    noise_ceiling_halves,
-    noise_ceilings,
+    noise_ceiling_of_halves,
     pearson,
 )
+from samples.liquids import random_liquid
+from samples.state_points import with_runs
 
 quick = settings(deadline=None, max_examples=20)
 
@@ -60,12 +66,12 @@ def test_pearson_is_nan_where_undefined(x: list[float], y: list[float]) -> None:
 
 
 def test_shapes_that_differ_are_refused() -> None:
-    with pytest.raises(EquiglassError, match="shapes"):
+    with pytest.raises(DataError, match="shapes"):
         pearson([1.0, 2.0], [1.0, 2.0, 3.0])
-    with pytest.raises(EquiglassError, match="numbers of configurations"):
+    with pytest.raises(DataError, match="numbers of configurations"):
         correlation([[1.0, 2.0]], [])
-    with pytest.raises(EquiglassError, match="two runs"):
-        noise_ceiling([1.0, 2.0], [0.1, 0.1], 1)
+    with pytest.raises(DataError, match="shapes"):
+        ceilings_of_noise([[1.0, 2.0]], [[0.1]])
 
 
 def test_the_two_conventions_by_hand() -> None:
@@ -115,26 +121,57 @@ def test_ceiling_of_synthetic_replicas_is_the_correlation_with_the_exact_field()
     mean = [replicas.mean(0) for _, replicas in fields]
     variance = [replicas.var(0, ddof=1) for _, replicas in fields]
     expected = np.sqrt(0.3**2 / (0.3**2 + 0.8**2 / runs))
-    ceilings = noise_ceilings(mean, variance, [runs] * 3)
+    ceilings = ceilings_of_noise(mean, [s2 / runs for s2 in variance])
     reached = correlation(exact, mean)
-    halves = [noise_ceiling_halves(replicas[::2].mean(0), replicas[1::2].mean(0)) for _, replicas in fields]
+    halves = [ceiling_of_halves(replicas[::2].mean(0), replicas[1::2].mean(0)) for _, replicas in fields]
     for value in (ceilings.per_configuration, ceilings.pooled, reached.per_configuration, np.mean(halves)):
         assert value == pytest.approx(expected, abs=0.01)
-    assert noise_ceiling(mean[0], variance[0], runs) == pytest.approx(reached.pooled, abs=0.02)
+    alone = ceilings_of_noise(mean[:1], [variance[0] / runs])
+    assert alone.pooled == alone.per_configuration == pytest.approx(reached.pooled, abs=0.02)
 
 
 def test_pooled_ceiling_takes_each_configuration_with_its_own_runs() -> None:
     p, s2 = [np.array([0.0, 1.0]), np.array([2.0, 3.0])], [np.array([0.4, 0.4]), np.array([1.0, 1.0])]
     # Var p = 1.25, <s^2 / M> = (0.4/4 + 1.0/8) / 2 = 0.1125.
-    assert noise_ceilings(p, s2, [4, 8]).pooled == pytest.approx(np.sqrt(1 - 0.1125 / 1.25))
+    assert ceilings_of_noise(p, [s2[0] / 4, s2[1] / 8]).pooled == pytest.approx(np.sqrt(1 - 0.1125 / 1.25))
+    box = {"positions": np.eye(3)[:2] + 1, "types": np.zeros(2, int), "box": np.full(3, 3.0), "time_labels": ("7",)}
+    liquids = [
+        System(**box, times=np.ones(1), propensity=x[None], replica_variance=y[None], runs=runs)
+        for x, y, runs in zip(p, s2, (4, 8), strict=True)
+    ]
+    assert noise_ceiling(liquids).pooled == pytest.approx(np.sqrt(1 - 0.1125 / 1.25))
 
 
 def test_ceilings_are_nan_where_undefined() -> None:
-    assert np.isnan(noise_ceiling([1.0, 1.0, 1.0], [0.1, 0.1, 0.1], 4))
-    assert np.isnan(noise_ceiling([1.0, 1.1, 0.9], [5.0, 5.0, 5.0], 4))
-    assert np.isnan(noise_ceiling([1.0, np.nan], [0.1, 0.1], 4))
-    assert np.isnan(noise_ceiling_halves([1.0, 2.0, 3.0], [3.0, 2.0, 1.0]))
-    assert noise_ceiling_halves([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]) == pytest.approx(1.0)
+    assert np.isnan(ceilings_of_noise([[1.0, 1.0, 1.0]], [np.array([0.1, 0.1, 0.1]) / 4]).pooled)
+    assert np.isnan(ceilings_of_noise([[1.0, 1.1, 0.9]], [np.array([5.0, 5.0, 5.0]) / 4]).pooled)
+    assert np.isnan(ceilings_of_noise([[1.0, np.nan]], [np.array([0.1, 0.1]) / 4]).pooled)
+    assert np.isnan(ceiling_of_halves([1.0, 2.0, 3.0], [3.0, 2.0, 1.0]))
+    assert ceiling_of_halves([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]) == pytest.approx(1.0)
+
+
+def test_ceilings_of_systems() -> None:
+    systems = [replace(with_runs(random_liquid(seed=k), seed=k), name=f"liquid-{k}") for k in range(3)]
+    for k, system in enumerate(systems):
+        distance = np.linalg.norm(system.replica_displacements, axis=-1)
+        halves = np.stack([distance[:, :3].mean(axis=1), distance[:, 3:].mean(axis=1)])
+        systems[k] = replace(system, propensity_halves=halves)
+    for type, index in (("A", 0), ("B", 1)):
+        masks = [s.types == index for s in systems]
+        fields = [s.propensity[1, mask] for s, mask in zip(systems, masks, strict=True)]
+        noise = [s.replica_variance[1, mask] / s.runs for s, mask in zip(systems, masks, strict=True)]
+        np.testing.assert_array_equal(noise_ceiling(systems, "7", type), ceilings_of_noise(fields, noise))
+        halves = [s.propensity_halves[:, 1, mask] for s, mask in zip(systems, masks, strict=True)]
+        each = np.array([ceiling_of_halves(*pair) for pair in halves])
+        found = noise_ceiling_of_halves(systems, "7", type)
+        assert found.configurations == np.count_nonzero(~np.isnan(each))
+        np.testing.assert_array_equal(found.pooled, ceiling_of_halves(*np.concatenate(halves, axis=1)))
+    with pytest.raises(DataError, match="liquid-0: a noise ceiling needs at least two runs; there are 1"):
+        noise_ceiling([replace(systems[0], runs=1)])
+    with pytest.raises(DataError, match="liquid-0: the configuration has no replica_variance"):
+        noise_ceiling([replace(systems[0], replica_variance=None)])
+    with pytest.raises(DataError, match="liquid-0: no time is labelled '9'"):
+        noise_ceiling_of_halves(systems, "9")
 
 
 @pytest.mark.data
@@ -143,19 +180,12 @@ def test_ceilings_of_the_shiba_configurations(data_folder: Path) -> None:
 
     Ten of the fifteen are here. H. Shiba et al., J. Chem. Phys. 158, 084503 (2023), doi 10.1063/5.0129791.
     """
-    propensity, variance, halves = [], [], []
-    for path in sorted((data_folder / "shiba_T0.44_train").glob("*.npz")):
-        with np.load(path) as raw:
-            of_a = raw["types"] == 0
-            moved = np.linalg.norm(raw["positions"][:, of_a] - raw["initial_positions"][of_a], axis=-1)
-        propensity.append(moved.mean(0))
-        variance.append(moved.var(0, ddof=1))
-        halves.append(noise_ceiling_halves(moved[::2].mean(0), moved[1::2].mean(0)))
-    ceilings = noise_ceilings(propensity, variance, [32] * len(propensity))
+    systems = load(data_folder / "shiba_T0.44_train", replicas=False)
+    ceilings, halves = noise_ceiling(systems), noise_ceiling_of_halves(systems)
     assert ceilings.configurations == 10
     assert ceilings.per_configuration == pytest.approx(0.917, abs=2 * ceilings.spread / np.sqrt(10))
     assert ceilings.pooled == pytest.approx(0.935, abs=0.01)
-    assert np.mean(halves) == pytest.approx(ceilings.per_configuration, abs=0.01)
+    assert halves.per_configuration == pytest.approx(ceilings.per_configuration, abs=0.01)
 
 
 @pytest.mark.data
@@ -168,13 +198,6 @@ def test_ceilings_of_the_shiba_configurations(data_folder: Path) -> None:
 )
 def test_ceilings_of_the_kob_andersen_sets(data_folder: Path, folder: str, published: list[float]) -> None:
     """Type A, as the data sets state them; they were measured on more configurations than are here."""
-    propensity, variance, runs = [], [], []
-    for path in sorted((data_folder / folder).glob("*.npz")):
-        with np.load(path) as raw:
-            of_a = raw["types"] == 0
-            propensity.append(raw["propensity"][:, of_a])
-            variance.append(raw["replica_variance"][:, of_a])
-            runs.append(int(raw["runs"]))
-    for time, expected in enumerate(published):
-        ceilings = noise_ceilings([p[time] for p in propensity], [v[time] for v in variance], runs)
-        assert ceilings.per_configuration == pytest.approx(expected, abs=0.015)
+    systems = load(data_folder / folder)
+    for label, expected in zip("1234567", published, strict=True):
+        assert noise_ceiling(systems, label).per_configuration == pytest.approx(expected, abs=0.015)

@@ -1,4 +1,4 @@
-"""The reference convolution: against e3nn, finite differences, and itself in pieces; the dropout."""
+"""The reference convolution against e3nn and finite differences, the chunked one against the reference; the dropout."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 import torch
 from e3nn import o3
 
+from equiglass.model.convolution import chunked, reference
 from equiglass.model.convolution.operation import (
     Dropout,
     Edges,
     Radial,
-    convolve_reference,
     entering_fields,
     hidden_units,
     starts_of_parts,
@@ -96,7 +96,7 @@ def test_reference_equals_e3nn_tensor_product_and_scatter(shape: Shape) -> None:
     try:
         arguments = random_arguments(shape, [3, 0, 7, 12, 1, 40])
         _, _, edges, radial, mixing, norm, paths, _ = arguments
-        got = convolve_reference(*arguments)
+        got = reference.convolve(*arguments)
         widths = [paths.entering(l) for l in range(shape.l_max + 1)]
         irreps_out = o3.Irreps([(width, (p.l_out, 1)) for p, width in zip(paths.triplets, paths.widths, strict=True)])
         product = o3.TensorProduct(
@@ -130,18 +130,21 @@ def test_gradient_of_the_reference_by_finite_differences(rate: float) -> None:
 
     def run(h: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
         changed = arguments._replace(h=h, radial=Radial(*weights[:6]), mixing=list(weights[6:]))
-        return convolve_reference(*changed)
+        return reference.convolve(*changed)
 
     assert torch.autograd.gradcheck(run, arguments.leaves(), fast_mode=True)
 
 
+@pytest.mark.parametrize("shape", [Shape(2, 2), Shape(3, 0), Shape(2, 3, (2, 0, 1))])
 @pytest.mark.parametrize("rate", [0.0, 0.3])
-def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch, rate: float) -> None:
-    arguments = random_arguments(Shape(2, 2), [3, 0, 7, 12, 1, 40], rate)
-    whole = convolve_reference(*arguments)
+@pytest.mark.parametrize("edges_at_once", [8, 10_000])
+def test_chunks_give_the_value_and_the_gradients_of_the_reference(
+    shape: Shape, rate: float, edges_at_once: int
+) -> None:
+    arguments = random_arguments(shape, [3, 0, 7, 12, 1, 40], rate)
+    whole = reference.convolve(*arguments)
     slopes = torch.autograd.grad(whole.square().sum(), arguments.leaves())
-    monkeypatch.setattr("equiglass.model.convolution.operation.EDGES_AT_ONCE", 8)
-    pieces = convolve_reference(*arguments)
+    pieces = chunked.convolve(*arguments, edges_at_once=edges_at_once)
     torch.testing.assert_close(pieces, whole)
     for got, expected in zip(torch.autograd.grad(pieces.square().sum(), arguments.leaves()), slopes, strict=True):
         torch.testing.assert_close(got, expected)

@@ -10,18 +10,20 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from pandas import DataFrame
 
 import equiglass
 from equiglass.errors import EquiglassError
 from equiglass.liquid.system import System
-from equiglass.methods.loading import load_model
+from equiglass.methods.loading import load_model, read_configuration
 from equiglass.representation.clusters import LARGEST_K, find_structures, populations
 from equiglass.representation.decoders import decoders_of
-from equiglass.representation.order_parameter import Particles, Weight, energy_scores, measure, monotonic
-from equiglass.representation.represent import Described, read_representation, represent, write_representation
-from equiglass.training import read_configuration, train
-from labelled import labelled_liquid
-from test_commands import run
+from equiglass.representation.file import Described, read_representation, write_representation
+from equiglass.representation.order_parameter import Particles, energy_scores, monotonic, order_parameter
+from equiglass.representation.represent import represent
+from equiglass.training import train
+from samples.command import run
+from samples.labelled import labelled_liquid
 
 pytest.importorskip("sklearn")
 
@@ -71,7 +73,7 @@ def test_one_cloud_is_one_structure_whatever_its_shape() -> None:
     assert found.explained.sum() == pytest.approx(1)
     x = found.coordinates(h)
     np.testing.assert_allclose(np.corrcoef(x.T), np.eye(x.shape[1]), atol=1e-8)
-    with pytest.raises(EquiglassError, match="too few"):
+    with pytest.raises(EquiglassError, match="ten particles or more"):
         find_structures([h[:5]], [h[:5, 0]], [None])
 
 
@@ -100,8 +102,8 @@ def test_energy_is_scored_on_configurations_left_out() -> None:
             energy = signal * h[:, 3] + noise * rng.normal(size=80) - 7.0
             particles.append(Particles(k, 0.4, np.ones(80, bool), h, h[:, 0], energy))
         (row,) = energy_scores("A", particles)
-        assert row.error > 0 or noise == 0
-        return row.rho
+        assert row["error"] > 0 or noise == 0
+        return row["rho"]
 
     assert rho(0.0, 1.0) == pytest.approx(1, abs=1e-6)
     assert rho(1.0, 1.0) == pytest.approx(np.sqrt(0.5), abs=0.1)
@@ -110,20 +112,21 @@ def test_energy_is_scored_on_configurations_left_out() -> None:
 
 def test_monotonic_components_are_counted() -> None:
     curves = {(0, 1): (1.0, 2.0, 3.0), (0, 2): (3.0, 1.0, -1.0), (1, 1): (0.0, 2.0, 1.0)}
-    weights = [
-        Weight("A", "7", temperature, 1, degree, channel, curve[k], 0.1)
-        for k, temperature in enumerate((0.4, 0.5, 0.6))
-        for (degree, channel), curve in curves.items()
-    ]
-    rows = monotonic(weights[::-1])
-    assert {row["degree"]: (row["monotonic"], row["components"]) for row in rows} == {0: (2, 2), 1: (0, 1)}
-    assert {row["degree"]: row["mean_square"] for row in rows}[1] == pytest.approx(5 / 3)
-    assert {row["monotonic"] for row in monotonic(weights[:6])} == {None}
+    weights = DataFrame(
+        {"type": "A", "label": "7", "temperature": t, "member": 1, "degree": l, "channel": n, "weight": curve[k]}
+        for k, t in enumerate((0.4, 0.5, 0.6))
+        for (l, n), curve in curves.items()
+    )
+    rows = monotonic(weights[::-1]).set_index("degree")
+    assert rows["monotonic"].to_dict() == {0: 2, 1: 0}
+    assert rows["components"].to_dict() == {0: 2, 1: 1}
+    assert rows["mean_square"][1] == pytest.approx(5 / 3)
+    assert monotonic(weights[:6])["monotonic"].isna().all()
 
 
-def test_measure_on_a_trained_model(folder: Path) -> None:
+def test_order_parameter_of_a_trained_model(folder: Path) -> None:
     model, systems = load_model(folder / "run"), equiglass.load(folder / "data.h5")
-    found = measure(model, systems)
+    found = order_parameter(model, systems)
     assert found.energy_is_input
     decoders = decoders_of(model)
     for system, c in zip(systems, found.configurations, strict=True):
@@ -131,18 +134,20 @@ def test_measure_on_a_trained_model(folder: Path) -> None:
         assert c.h.shape == (64, 4)
         assert c.structure.min() >= 1
     for kind, name in enumerate("AB"):
-        of_type = [row for row in found.populations if row.type == name]
-        for temperature in (0.4, 0.5, 0.6):
-            assert sum(row.share for row in of_type if row.temperature == temperature) == pytest.approx(1)
+        of_type = found.populations[found.populations["type"] == name]
+        assert of_type.groupby("temperature")["share"].sum().to_dict() == pytest.approx({0.4: 1, 0.5: 1, 0.6: 1})
         k = found.structures[name].n_clusters
         chosen = np.concatenate([(c.types == kind) & (c.structure == k) for c in found.configurations[:2]])
         speed = np.concatenate([decoders.predict(represent(model, s))["7"] for s in systems[:2]])
-        row = next(row for row in of_type if (row.temperature, row.structure) == (0.4, k))
-        assert row.propensity == pytest.approx(speed[chosen].mean())
+        row = of_type.set_index(["temperature", "structure"]).loc[0.4, k]
+        assert row["propensity"] == pytest.approx(speed[chosen].mean())
+        coordinates, structure = found.particles()[name]
+        assert len(coordinates) == len(structure) == sum((c.types == kind).sum() for c in found.configurations)
     assert len(found.energies) == 6
     assert len(found.weights) == 3 * 2 * 2 * 4
-    single = measure(model, systems[:1])
-    assert single.energies == single.weights == []
+    single = order_parameter(model, systems[:1])
+    assert single.energies.empty
+    assert single.weights.empty
 
 
 def test_file_comes_back_and_a_newer_one_is_refused(tmp_path: Path) -> None:

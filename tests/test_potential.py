@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.potential import (
@@ -23,6 +22,7 @@ from equiglass.liquid.potential import (
 )
 from equiglass.liquid.system import System
 from equiglass.simulate.lammps import header, run_lammps, write_state
+from samples.liquids import random_liquid
 
 TERNARY = LennardJones(
     "ternary",

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import equiglass
-from conftest import random_liquid
-from equiglass.methods.linear.boattini import Boattini
+from equiglass.methods.boattini import Boattini
 from equiglass.methods.loading import PRETRAINED, pretrained_names, save_model
-from equiglass.methods.network.trained import Trained
+from equiglass.methods.network.predictor import NetworkPredictor
 from equiglass.observables import pearson
 from equiglass.representation.transfer import trained_on
+from samples.liquids import random_liquid
 
 
 def test_it_predicts_straight_after_installation() -> None:
@@ -27,9 +27,9 @@ def test_it_predicts_straight_after_installation() -> None:
 
 def test_networks_and_regression_count_alike_and_survive_export(tmp_path: Path) -> None:
     model = equiglass.load_model("kalj-T0.44")
-    assert [type(member) for member in model.members] == [Trained] * 5 + [Boattini]
+    assert [type(member) for member in model.members] == [NetworkPredictor] * 5 + [Boattini]
     system = equiglass.quench(random_liquid(400, seed=3), potential=model.data.potential)
-    each = [member.predict(system) for member in model.members]
+    each = [member.values(system) for member in model.members]
     expected = (np.mean(each[:5], axis=0) + each[5]) / 2
     np.testing.assert_allclose(model.predict(system).propensity, np.maximum(expected, 0), rtol=1e-9)
     save_model(model, tmp_path)

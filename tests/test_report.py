@@ -9,27 +9,37 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+import torch
 import yaml
+from pandas import DataFrame
 
 import equiglass
-from conftest import random_liquid
 from equiglass.__main__ import main
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.figures import figure_png, training_curves
-from equiglass.methods.loading import Model
+from equiglass.liquid.system import System
+from equiglass.liquid.targets import measured, times_to_learn
+from equiglass.methods import METHODS
+from equiglass.prediction.configuration import MethodConfiguration
+from equiglass.prediction.model import Prediction
+from equiglass.prediction.model_file import read_model, write_model
+from equiglass.prediction.predictor import About, Card, Predictor
+from equiglass.prediction.training_data import TrainingData
 from equiglass.report import write_report
 from equiglass.report.fields import view_data
-from equiglass.report.page import Table
-from equiglass.report.results import tables
-from equiglass.report.scores import score
-from labelled import labelled_liquid
+from equiglass.report.results import json_parts, results
+from equiglass.report.scores import comparison, score
+from samples.command import run
+from samples.labelled import SMALL, labelled_liquid
+from samples.liquids import random_liquid
 
 ARCHITECTURE = {"l_max": 1, "layers": 1, "channels": 2}
 EVIL = "<script>document.body.dataset.evil = 1</script>\"'&<img src=x onerror=document.body.dataset.evil=1>"
@@ -47,7 +57,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         equiglass.train(systems[:4], folder / f"run-{seed}", configuration, validation=systems[4:])
     results = folder / "results"
     results.mkdir()
-    (results / "transfer.png").write_bytes(figure_png(training_curves([1, 2], [2.0, 1.0], {"A": [0.1, 0.2]})))
+    (results / "transfer.png").write_bytes(
+        figure_png(training_curves(DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0]}), {}))
+    )
     (results / "transfer.csv").write_text(f'name,rho\n"{EVIL.replace(chr(34), chr(34) * 2)}",0.5\nplain,-\n')
     (results / "transfer.txt").write_text(f"│ matrix │ {EVIL}")
     content = {"command": "equiglass transfer a b", EVIL: EVIL, "matrix": [[0.25, None]], "deep": {"x": [[1, [2]]]}}
@@ -57,9 +69,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def systems_of_report() -> list[equiglass.System]:
     """One that trained, one that validated, two that were not seen; one with a hostile name, one with a NaN."""
-    hostile = replace(labelled_liquid(7), name=EVIL)
-    assert hostile.propensity is not None
-    hostile.propensity[1, 3] = np.nan
+    hostile = labelled_liquid(7)
+    propensity = np.array(hostile.propensity)
+    propensity[1, 3] = np.nan
+    hostile = replace(hostile, name=EVIL, propensity=propensity)
     return [labelled_liquid(0), labelled_liquid(4), labelled_liquid(6), hostile]
 
 
@@ -128,7 +141,7 @@ def test_scores_are_of_configurations_that_the_model_has_not_seen(page: Path, fo
     assert "Of 4 configurations 1 trained the model, 1 validated it; scores are of the 2 others." in text
     model, systems = equiglass.load_model(folder / "run-1"), systems_of_report()
     predictions = [model.predict(system) for system in systems[2:]]
-    rows = equiglass.evaluate(systems[2:], [{label: p.at(label) for label in p.times} for p in predictions])
+    rows = equiglass.evaluate(systems[2:], predictions)
     assert [row.configurations for row in rows] == [2] * 4
     for row in rows:
         assert f"{row.type} {row.time:g} {row.label} {row.per_configuration:.3f}" in text
@@ -155,13 +168,11 @@ def test_view_holds_the_fields_to_single_precision(folder: Path) -> None:
 
 
 def test_fields_of_4096_particles_at_ten_times_take_two_thirds_of_a_megabyte(folder: Path) -> None:
-    trained = equiglass.load_model(folder / "run-1").members[0]
     times = {str(k): 10.0**k for k in range(10)}
-    model = Model("ten times", (replace(trained, times=times),))
-    system = random_liquid(4096)
-    predicted = [dict.fromkeys(times, np.zeros(4096))]
-    scored = replace(score(equiglass.load_model(folder / "run-1"), [], {}), model=model, systems=[system])
-    size = len(json.dumps(view_data([replace(scored, predicted=predicted)], [0])))
+    scored = score(equiglass.load_model(folder / "run-1"), [], {})
+    predictions = [Prediction(random_liquid(4096), times, np.zeros((10, 4096)))]
+    scored = replace(scored, model=replace(scored.model, times=times), predictions=predictions)
+    size = len(json.dumps(view_data([scored], [0])))
     assert 4096 * (3 * 4 + 1 + 2 * 10 * 4) < size < 0.6e6
 
 
@@ -182,11 +193,128 @@ def test_a_model_without_data_and_unlabelled_data(folder: Path) -> None:
     assert "Propensity fields" in text
 
 
-def test_shipped_model_shows_its_own_card(folder: Path) -> None:
-    write_report(folder / "shipped.html", ["kalj-T0.44"])
-    text = Outline((folder / "shipped.html").read_text()).text
+def reported(folder: Path, *sources: object) -> str:
+    """Text of the page that the command makes about models and one configuration that none of them has seen."""
+    equiglass.save([labelled_liquid(5)], folder / "new.h5")
+    assert run("report", *sources, "--data", folder / "new.h5", "--out", folder / "report.html") == 0
+    return Outline((folder / "report.html").read_text(encoding="utf-8")).text
+
+
+def assert_scores(text: str, source: Path | str) -> None:
+    """The page has the scores of the model for that configuration."""
+    system = labelled_liquid(5)
+    model = equiglass.load_model(source)
+    rows = equiglass.evaluate([system], [model.predict(system)])
+    assert len(rows) == 2 * len({"1", "7"} & set(model.times)) > 0
+    for row in rows:
+        assert f"{row.type} {row.time:g} {row.label} {row.per_configuration:.3f}" in text
+
+
+def test_the_shipped_model(tmp_path: Path) -> None:
+    text = reported(tmp_path, "kalj-T0.44")
     assert "Predicts the dynamic propensity of every particle of the 80:20 Kob-Andersen mixture" in text
     assert "no log of its training" in text
+    assert "method network SE(3)-equivariant graph neural network; 5 trained" in text
+    assert "method boattini" in text
+    assert "the mean over the members of one method counts as much as that of another" in text
+    assert "boattini: Choices of the regression on 2174 features" in text
+    assert text.index("network: Architecture") < text.index("boattini: Settings")
+    assert_scores(text, "kalj-T0.44")
+
+
+def test_a_member_of_the_shipped_model(tmp_path: Path) -> None:
+    text = reported(tmp_path, "kalj-T0.44/member-6")
+    assert "method network" not in text
+    assert "method boattini" in text
+    assert "; 1 trained" in text
+    assert "boattini: Choices of the regression on 2174 features" in text
+    assert_scores(text, "kalj-T0.44/member-6")
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Mean(Predictor):
+    """A method for a test: the mean over the particles of a type."""
+
+    class Configuration(MethodConfiguration):
+        method: Literal["mean"] = "mean"
+
+    method = "mean"
+    about = About("the mean of a type", "this test", "nothing")
+    file_format = "test-mean"
+    configuration = Configuration
+
+    means: np.ndarray
+    times: Mapping[str, float]
+    data: TrainingData
+    name: str = "mean"
+    target = "propensity"
+    needs = frozenset()
+
+    @classmethod
+    def fit(cls, training: Sequence[System], configuration: Any, **_: object) -> Mean:
+        times, types = times_to_learn(training, "all"), np.concatenate([s.types for s in training])
+        truth = np.concatenate([measured(s, list(times)) for s in training], axis=1)
+        means = np.stack([truth[:, types == kind].mean(axis=1) for kind in range(2)], axis=1)
+        return cls(means, times, TrainingData.of(training, 2))
+
+    def values(self, system: System) -> np.ndarray:
+        return self.means[:, system.types]
+
+    def save(self, path: Path) -> None:
+        description = {"format": "test-mean", "version": 1, "times": self.times, "data": self.data.metadata()}
+        write_model(path, {"means": torch.from_numpy(self.means)}, description)
+
+    @classmethod
+    def load(cls, path: Path) -> Mean:
+        tensors, held = read_model(path)
+        return cls(tensors["means"].numpy(), held["times"], TrainingData.from_metadata(held["data"]))
+
+    def card(self) -> list[Card]:
+        return [Card("What it learned", DataFrame({"type": ["A", "B"], "mean": self.means[0]}))]
+
+
+@pytest.fixture
+def mean() -> Iterator[type[Mean]]:
+    """The method while a test runs."""
+    METHODS.add("mean", Mean)
+    yield Mean
+    METHODS.remove("mean")
+
+
+def test_a_method_of_ones_own(mean: type[Mean], tmp_path: Path) -> None:
+    equiglass.train([labelled_liquid(k) for k in range(3)], tmp_path / "run", mean.Configuration(fold=0))
+    text = reported(tmp_path, tmp_path / "run")
+    assert "method mean the mean of a type; 1 trained source this test" in text
+    value = equiglass.load_model(tmp_path / "run").predict(labelled_liquid(0)).values[0, labelled_liquid(0).types == 0]
+    assert f"mean: What it learned type mean A {value[0]:.6g}" in text
+    assert "no log of its training" in text
+    assert "needs of a configuration nothing but positions, types and box" in text
+    assert "1 configurations" in text
+
+
+FEW = {"descriptors": SMALL, "thermal": (0.0,), "decay": (0.5,), "penalties": (0.1, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "sentence"),
+    [
+        ("ridge", {"l_max": 1}, "l_max 1 highest degree of the invariants"),
+        ("boattini", FEW, "generations 24 number of averages of the scalars"),
+        ("network", {"epochs": 1, "architecture": ARCHITECTURE}, "network: Architecture"),
+    ],
+)
+def test_every_method_has_a_card_and_scores(
+    tmp_path: Path, method: str, settings: dict[str, Any], sentence: str
+) -> None:
+    configuration = METHODS[method].configuration(**settings, fold=0)
+    equiglass.train([labelled_liquid(k) for k in range(3)], tmp_path / "run", configuration)
+    text = reported(tmp_path, tmp_path / "run")
+    assert f"method {method} {METHODS[method].about.summary}; 1 trained" in text
+    assert f"source {METHODS[method].about.source}" in text
+    assert sentence in text
+    assert ("Choices of the regression" in text) == (method != "network")
+    assert "Propensity fields" in text
+    assert_scores(text, tmp_path / "run")
 
 
 def test_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -201,8 +329,8 @@ def test_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert f"equiglass train --data DATA --out OUT --config {folder / 'run-1' / 'configuration.yaml'}" in text
 
 
-def test_the_command_of_a_training_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the data as they were named, also after --resume, which need not name all."""
+def test_the_command_of_a_training_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data are as they were named, also after --resume, which need not name all."""
     equiglass.save([labelled_liquid(seed) for seed in range(2)], tmp_path / "my data.h5")
     settings = ("--set", "architecture={l_max: 1, layers: 1, channels: 2}", "--set", "epochs=1", "--set", "fold=0")
     words = ["train", "--data", "my data.h5", "--out", "run", *settings]
@@ -225,19 +353,41 @@ def test_json_becomes_tables() -> None:
         "b": [0.1, None],
         "rows": [{"x": 1, "y": "p"}, {"x": 2}],
         "matrix": [[1.0, 2.5]] * 2,
-        "c": {"d": 1},
+        "c": {"d": 1, "none": {}},
+        "long": list(range(13)),
     }
-    found = {
-        one.caption: ([*one.header], [[*row] for row in one.rows])
-        for one in tables("t", value)
-        if isinstance(one, Table)
-    }
-    assert found == {
-        "t": (["name", "value"], [["a", "1"], ["b", "0.1, -"]]),
-        "t: rows": (["x", "y"], [["1", "p"], ["2", ""]]),
-        "t: matrix": ([], [["1", "2.5"], ["1", "2.5"]]),
-        "t: c": (["name", "value"], [["d", "1"]]),
-    }
+    found = [Outline(part) for part in json_parts("t", value)]
+    assert [one.text for one in found] == [
+        "t name value a 1 b 0.1, - c: d 1",
+        "t: rows x y 1 p 2 -",
+        "t: matrix 1 2.5 1 2.5",
+        "t: c: none {}",
+        "t: long [ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 ]",
+    ]
+    assert [one.tags.count("table") for one in found] == [1, 1, 1, 0, 0]
+    assert [one.tags.count("th") for one in found] == [2, 2, 0, 0, 0]
+
+
+def test_models_named_like_columns_are_compared(folder: Path) -> None:
+    models = [replace(equiglass.load_model(folder / f"run-{k}"), name=name) for k, name in ((1, "time"), (2, "ρ<b>"))]
+    part, _ = comparison([score(model, [labelled_liquid(6)], {}) for model in models])
+    rows = re.split(r" (?=[AB] [\d.]+ [17] )", Outline(part).text)
+    assert rows[0].endswith("type time label time ρ<b> noise ceiling")
+    assert [re.sub(r"-?0\.\d{3}", "rho", row) for row in rows[1:]] == [
+        f"{kind} {time} rho rho rho" for time in ("0.1 1", "16.5 7") for kind in "AB"
+    ]
+
+
+@pytest.mark.parametrize(("rows", "shown", "folded"), [(24, 24, 0), (25, 25, 1), (501, 500, 1)])
+def test_long_tables_are_folded_and_cut(tmp_path: Path, rows: int, shown: int, folded: int) -> None:
+    (tmp_path / "a.csv").write_text("x\n" + "".join(f"row {k}\n" for k in range(rows)))
+    (tmp_path / "b.json").write_text(json.dumps([{"x": f"row {k}"} for k in range(rows)]))
+    (of_csv, of_json), _ = results(tmp_path)
+    for part, outer in ((of_csv, 0), (of_json, 1)):
+        outline = Outline(part)
+        assert outline.tags.count("td") == shown
+        assert outline.tags.count("details") == folded + outer
+        assert ("the first 500 of 501 rows" in outline.text) == (rows > shown)
 
 
 def damaged(name: str, content: bytes) -> Callable[[Path], list[str]]:
@@ -388,7 +538,7 @@ def test_every_control_changes_the_picture(page: Path, renderer: str, before: st
     assert f'data-renderer="{renderer}"' in document
     assert_spheres(picture)
     assert 'data-same="true"' in document, "what was turned and zoomed comes back"
-    # What stands in "seen", each picture unlike every other: five quantities beside the measured one.
+    # What stands in "seen", each picture unlike every other: five quantities besides the measured one.
     assert 'data-different="15 of 15"' in document
     assert re.search(r'data-probe="particle \d+ \(from 0\), type [AB]: measured propensity [\d.]+', document)
     assert 'data-marks="AB"' in document

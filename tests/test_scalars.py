@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
+from equiglass.liquid.energy import particle_energy
+from equiglass.liquid.inherent import inherent_distance
 from equiglass.liquid.neighbors import minimum_image
-from equiglass.liquid.surroundings import inherent_distance, neighbourhood_averages, particle_energy
+from equiglass.liquid.surroundings import neighbourhood_averages
+from samples.liquids import random_liquid
 
 few = settings(deadline=None, max_examples=6)
 

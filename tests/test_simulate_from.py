@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,37 +11,23 @@ import numpy as np
 import pytest
 import yaml
 
-from command import run
-from conftest import random_liquid
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import EquiglassError
 from equiglass.formats import load, save
 from equiglass.liquid.potential import KOB_ANDERSEN
-from equiglass.liquid.system import System
 from equiglass.simulate import Ensemble, Protocol, load_ensemble, load_protocol, run_from, run_protocol
 from equiglass.simulate.joining import joined
 from equiglass.simulate.lammps import State, constant_energy
 from equiglass.simulate.velocities import maxwell_boltzmann
+from samples.command import run
+from samples.liquids import random_liquid
+from samples.protocols import RUNS, TINY_START, assert_same, short_trajectories
 
-TINY: dict[str, Any] = {
-    "n_particles": 100,
-    "density": 1.2,
-    "temperature": 0.7,
-    "equilibration": {"melt_time": 2, "ramp_time": 2, "time": 4},
-    "configurations": 2,
-    "spacing": 2,
-    "runs": 4,
-    "times": [0.02, 0.1],
-    "seed": 5,
-}
-RUNS: dict[str, Any] = {key: TINY[key] for key in ("runs", "times", "seed")}
 LABELS = ("propensity", "propensity_halves", "replica_variance", "mean_displacement")
 
 
 @pytest.fixture(autouse=True)
 def _short_trajectories() -> Any:
-    """So short a trajectory may well fail its checks, which loading it tells again."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", EquiglassWarning)
+    with short_trajectories():
         yield
 
 
@@ -50,16 +35,9 @@ def _short_trajectories() -> Any:
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small data set, the displacements of its runs included."""
     out = tmp_path_factory.mktemp("labelled")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", EquiglassWarning)
-        run_protocol(Protocol(**TINY, keep_displacements=True), out)
+    with short_trajectories():
+        run_protocol(Protocol(**TINY_START, keep_displacements=True), out)
     return out / "dataset.h5"
-
-
-def assert_same(first: list[System], second: list[System]) -> None:
-    for one, other in zip(first, second, strict=True):
-        for key in ("positions", "positions_inherent", *LABELS):
-            np.testing.assert_array_equal(getattr(one, key), getattr(other, key), err_msg=key)
 
 
 # --- from given configurations ------------------------------------------------------------------------------
@@ -148,10 +126,10 @@ def test_what_one_of_the_two_lacks_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"temperature": 0.6}, r"liquid-0.*temperature 0.5.*0.6"),
+        ({"temperature": 0.6}, r"liquid-0.*temperature is 0.5.*0.6"),
         ({"potential": "kob-andersen-wca"}, r"liquid-0.*shifted at 2.5.*wca"),
-        ({"times": {"7": 3.0}}, r"liquid-0.*'7' already"),
-        ({"times": {"8": 5.0}}, r"liquid-0.*time 5 already"),
+        ({"times": {"7": 3.0}}, r"liquid-0 already .*'7'"),
+        ({"times": {"8": 5.0}}, r"liquid-0 already .*time 5"),
         ({"runs": 8}, r"32 runs"),
     ],
 )
@@ -163,15 +141,15 @@ def test_what_does_not_fit_is_refused_before_anything_runs(tmp_path: Path, chang
 
 
 def test_configurations_without_a_potential_need_one(tmp_path: Path) -> None:
-    with pytest.raises(EquiglassError, match=r"liquid-0.*potential is not known"):
+    with pytest.raises(EquiglassError, match=r"liquid-0.*potential is unknown"):
         run_from([replace(random_liquid(), potential=None)], Ensemble(**RUNS), tmp_path / "out")
 
 
 def test_a_whole_protocol_may_serve(tmp_path: Path) -> None:
-    (tmp_path / "whole.yaml").write_text(yaml.safe_dump(TINY))
+    (tmp_path / "whole.yaml").write_text(yaml.safe_dump(TINY_START))
     assert load_ensemble(tmp_path / "whole.yaml") == Ensemble(**RUNS, temperature=0.7)
     assert load_ensemble("glassbench-T0.50").temperature == 0.5
-    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump({**TINY, "color": "red"}))
+    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump({**TINY_START, "color": "red"}))
     with pytest.raises(EquiglassError, match="color"):
         load_ensemble(tmp_path / "wrong.yaml")
 
@@ -184,7 +162,7 @@ def test_the_command(labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     protocol.write_text(yaml.safe_dump({**RUNS, "times": {"early": 0.01}, "potential": "kob-andersen"}))
     words = ("simulate", protocol, "--from", tmp_path / "a.h5", "--merge", "--out", tmp_path / "out")
     assert run(*words) == 2
-    assert "temperature is not known" in capsys.readouterr().err
+    assert "temperature is unknown" in capsys.readouterr().err
     protocol.write_text(protocol.read_text() + "temperature: 0.7\n")
     assert run(*words) == 0
     (system,) = load(tmp_path / "out" / "dataset.h5")
@@ -224,7 +202,7 @@ def test_the_displacements_of_every_run(labelled: Path) -> None:
 @pytest.mark.lammps
 def test_constant_pressure_and_times_by_the_scattering_function(tmp_path: Path) -> None:
     asked = {"F": [0.9, 0.4], "longest": 20}
-    protocol = Protocol(**{**TINY, "density": None, "pressure": 5.0, "times": asked})
+    protocol = Protocol(**{**TINY_START, "density": None, "pressure": 5.0, "times": asked})
     systems = run_protocol(protocol, tmp_path / "out", jobs=2)
     boxes = np.array([system.box for system in systems])
     # Isotropic, and of another size for every configuration.
@@ -269,7 +247,7 @@ def test_a_value_of_F_that_is_not_reached(labelled: Path, tmp_path: Path) -> Non
 )
 def test_other_mixtures_from_simulation_to_prediction(tmp_path: Path, potential: Any) -> None:
     ternary = isinstance(potential, dict)
-    content = {**TINY, "potential": potential, "composition": [0.6, 0.2, 0.2] if ternary else [0.8, 0.2]}
+    content = {**TINY_START, "potential": potential, "composition": [0.6, 0.2, 0.2] if ternary else [0.8, 0.2]}
     (tmp_path / "protocol.yaml").write_text(yaml.safe_dump(content))
     data, model = tmp_path / "out" / "dataset.h5", tmp_path / "run"
     assert run("simulate", tmp_path / "protocol.yaml", "--out", tmp_path / "out") == 0

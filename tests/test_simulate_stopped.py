@@ -7,48 +7,41 @@ import os
 import shlex
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from conftest import random_liquid
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import EquiglassError
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.simulate import lammps as lammps_module
 from equiglass.simulate import load_protocol, run_protocol
 from equiglass.simulate.lammps import State, constant_temperature, find_lammps
 from equiglass.simulate.velocities import maxwell_boltzmann
-from test_simulate_workers import LOCAL, TINY
+from samples.liquids import random_liquid
+from samples.protocols import PARSL, TINY_LONG, short_trajectories
 
 pytestmark = pytest.mark.lammps
-
-# Long enough that a run can be killed on its way.
-PROTOCOL = {**TINY, "times": {"1": 0.05, "2": 10.0}}
 
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The protocol, and the data set of a simulation that nothing stopped."""
     folder = tmp_path_factory.mktemp("unbroken")
-    (folder / "protocol.yaml").write_text(yaml.safe_dump(PROTOCOL))
+    (folder / "protocol.yaml").write_text(yaml.safe_dump(TINY_LONG))
     simulate(folder, folder)
     return folder
 
 
 def simulate(unbroken: Path, out: Path, *, resume: bool = False) -> None:
-    with warnings.catch_warnings():
-        # So short a trajectory may well fail its checks.
-        warnings.simplefilter("ignore", EquiglassWarning)
+    with short_trajectories():
         run_protocol(load_protocol(str(unbroken / "protocol.yaml")), out / "out", resume=resume, jobs=2)
 
 
 def arrays(folder: Path) -> list[dict[str, np.ndarray]]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", EquiglassWarning)
+    with short_trajectories():
         systems = load(folder / "out" / "dataset.h5")
     return [{key: value for key, value in vars(s).items() if isinstance(value, np.ndarray)} for s in systems]
 
@@ -81,7 +74,7 @@ def test_a_run_that_is_killed(unbroken: Path, tmp_path: Path, monkeypatch: pytes
     """In its middle, when its first positions are written."""
     dies = "(while ! test -s 0.dump; do sleep 0.01; done; kill -9 $$) & true"
     monkeypatch.setenv("EQUIGLASS_LAMMPS", lammps_that(tmp_path, dies))
-    with pytest.raises(EquiglassError, match=r"^LAMMPS was killed \(SIGKILL\); --resume goes on"):
+    with pytest.raises(EquiglassError, match=r"^LAMMPS was killed \(SIGKILL\); --resume continues"):
         simulate(unbroken, tmp_path)
     runs = list((tmp_path / "out").rglob("run-*.npz"))
     assert len(runs) < 4
@@ -93,7 +86,7 @@ def test_a_run_that_is_killed(unbroken: Path, tmp_path: Path, monkeypatch: pytes
 def test_a_worker_of_parsl_that_is_killed(unbroken: Path, tmp_path: Path) -> None:
     """The parent of the LAMMPS process; the next worker goes on, and Parsl retries nothing here."""
     pytest.importorskip("parsl")
-    often = LOCAL.replace("address=", "heartbeat_period=1, address=")
+    often = PARSL.replace("address=", "heartbeat_period=1, address=")
     (tmp_path / "local.py").write_text(often.format(folder=str(tmp_path / "parsl")))
     words = [sys.executable, "-m", "equiglass", "simulate", str(unbroken / "protocol.yaml"), "--out", "out"]
     environment = {**os.environ, "EQUIGLASS_LAMMPS": lammps_that(tmp_path, "kill -9 $PPID")}
@@ -108,7 +101,7 @@ def test_a_worker_of_parsl_that_is_killed(unbroken: Path, tmp_path: Path) -> Non
     assert (tmp_path / "once").exists()
     assert done.returncode == 2, done.stderr
     assert "A piece of work was not finished (WorkerLost" in done.stderr
-    assert "--resume goes on with it" in done.stderr
+    assert "--resume continues with it" in done.stderr
     assert "Traceback" not in done.stderr
     simulate(unbroken, tmp_path, resume=True)
     assert_same(unbroken, tmp_path)
@@ -149,20 +142,21 @@ def test_half_a_restart_file_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mon
     cut = 0
     whole = constant_temperature(start, KOB_ANDERSEN, 0.02, (0.7, 0.7), None, 0.001, tmp_path).restart
     cut = len(whole) - 1
-    with pytest.raises(EquiglassError, match="half a restart file; is the disk full"):
+    with pytest.raises(EquiglassError, match="an incomplete restart file; is the disk full"):
         constant_temperature(start, KOB_ANDERSEN, 0.02, (0.7, 0.7), None, 0.001, tmp_path)
 
 
 FULL = """
 import os, sys
 from pathlib import Path
-from equiglass.experiments.demo import DATASET
+import equiglass
 from equiglass.errors import EquiglassError
 from equiglass.formats import load, save
 from equiglass.methods.loading import load_model, save_model
 
 folder = Path(sys.argv[1])
-model, systems = load_model("kalj-T0.44"), load(DATASET)[:4]
+data = Path(equiglass.__file__).parent / "experiments" / "data" / "kalj-T0.64.h5"
+model, systems = load_model("kalj-T0.44"), load(data)[:4]
 for write in (lambda: save(systems, folder / "data.h5"), lambda: save_model(model, folder / "model")):
     try:
         write()

@@ -8,7 +8,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,33 +16,14 @@ import pytest
 import yaml
 
 import equiglass
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import ConfigurationError, SetupError
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.liquid.system import System
 from equiglass.simulate.lammps import Run, State, constant_energy, find_lammps
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers, working
-
-LOCAL = """
-from parsl import Config
-from parsl.executors import HighThroughputExecutor
-from parsl.providers import LocalProvider
-
-executor = HighThroughputExecutor(max_workers_per_node=2, address="127.0.0.1", provider=LocalProvider())
-config = Config(executors=[executor], run_dir={folder!r})
-"""
-TINY = {
-    "n_particles": 100,
-    "density": 1.2,
-    "temperature": 0.7,
-    "equilibration": {"melt_time": 2, "ramp_time": 2, "time": 2},
-    "configurations": 2,
-    "spacing": 2,
-    "runs": 2,
-    "times": {"F": [0.9, 0.8], "longest": 10},
-    "seed": 3,
-}
+from samples.protocols import PARSL, TINY_SCATTERING, assert_same, short_trajectories
 
 
 def test_work_is_done_in_order_and_taken_as_needed() -> None:
@@ -61,25 +41,28 @@ def test_work_is_done_in_order_and_taken_as_needed() -> None:
         assert list(done) == [None if n == 3 else n**2 for n in range(1, 20)]
 
 
-def test_a_lost_worker_is_told_in_a_sentence() -> None:
+def test_a_lost_worker_is_reported_in_a_sentence() -> None:
     def lost() -> None:
         raise RuntimeError("the node is gone")
 
     workers = Workers(ThreadPoolExecutor(1), 1)
-    with pytest.raises(EquiglassError, match=r"the node is gone.*--resume"):
+    with pytest.raises(SetupError, match=r"the node is gone.*--resume"):
         list(workers.do(lost, [()]))
 
 
 def test_without_parsl_or_without_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as absent:
         absent.setitem(sys.modules, "parsl.concurrent", None)
-        with pytest.raises(EquiglassError, match=r"equiglass\[parsl\]"), working(1, tmp_path / "local.py"):
+        with pytest.raises(SetupError, match=r"equiglass\[parsl\]"), working(1, tmp_path / "local.py"):
             pass
     pytest.importorskip("parsl")
-    with pytest.raises(EquiglassError, match="cannot be read"), working(1, tmp_path / "local.py"):
+    with pytest.raises(ConfigurationError, match="cannot be read"), working(1, tmp_path / "local.py"):
         pass
     (tmp_path / "local.py").write_text("wrong = 1\n")
-    with pytest.raises(EquiglassError, match=r"local\.py: defines no config"), working(1, tmp_path / "local.py"):
+    with (
+        pytest.raises(ConfigurationError, match=r"local\.py: the file must define config"),
+        working(1, tmp_path / "local.py"),
+    ):
         pass
 
 
@@ -87,8 +70,8 @@ def test_without_parsl_or_without_a_configuration(tmp_path: Path, monkeypatch: p
 def test_parsl_gives_the_same(tmp_path: Path) -> None:
     """Its executor for clusters, on this machine: in processes of its own; no environment need be activated for it."""
     pytest.importorskip("parsl")
-    (tmp_path / "local.py").write_text(LOCAL.format(folder=str(tmp_path / "parsl")))
-    (tmp_path / "protocol.yaml").write_text(yaml.safe_dump(TINY))
+    (tmp_path / "local.py").write_text(PARSL.format(folder=str(tmp_path / "parsl")))
+    (tmp_path / "protocol.yaml").write_text(yaml.safe_dump(TINY_SCATTERING))
     environment = {**os.environ, "PATH": os.defpath}
     folders = {"threads": (), "parsl": ("--jobs", "2", "--parsl", "local.py")}
     for out, options in folders.items():
@@ -97,17 +80,8 @@ def test_parsl_gives_the_same(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     reports = [(tmp_path / out / "report.json").read_text() for out in folders]
     assert reports[0] == reports[1]
-    first, second = (load_quietly(tmp_path / out / "dataset.h5") for out in folders)
-    for one, other in zip(first, second, strict=True):
-        for key in ("positions", "positions_inherent", "times", "propensity", "mean_displacement"):
-            np.testing.assert_array_equal(getattr(one, key), getattr(other, key))
-
-
-def load_quietly(path: Path) -> list[System]:
-    """So short a trajectory may well fail its checks."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", EquiglassWarning)
-        return load(path)
+    with short_trajectories():
+        assert_same(*(load(tmp_path / out / "dataset.h5") for out in folders))
 
 
 def short_run(liquid: System, folder: Path) -> Run:
@@ -144,7 +118,7 @@ def test_any_lammps_on_the_path(liquid: System, tmp_path: Path, monkeypatch: pyt
 def test_lammps_with_mpi(liquid: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes a run: the same trajectory up to rounding."""
     monkeypatch.setenv("EQUIGLASS_LAMMPS", "no-such-mpiexec -n 2 lmp")
-    with pytest.raises(EquiglassError, match="no-such-mpiexec"):
+    with pytest.raises(SetupError, match="no-such-mpiexec"):
         find_lammps()
     monkeypatch.delenv("EQUIGLASS_LAMMPS")
     command, environment = find_lammps()
@@ -163,7 +137,7 @@ def test_lammps_with_mpi(liquid: System, tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_benchmark() -> None:
     from equiglass.benchmark.simulate import simulate
 
-    system = load(Path(equiglass.__file__).parent / "data" / "kalj-T0.64.h5")[0]
+    system = load(Path(equiglass.__file__).parent / "experiments" / "data" / "kalj-T0.64.h5")[0]
     found = simulate(system, runs=2, repeats=1, times=(0.013, 0.1))
     # 3 and 18 steps.
     assert found["ours_particle_steps_per_s"] * found["ours_s"] == pytest.approx(21 * 2 * system.n_particles)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -16,33 +15,37 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 import equiglass
 from equiglass.errors import EquiglassError
-from equiglass.liquid.inherent import quench
+from equiglass.liquid.inherent import inherent_distance, quench
 from equiglass.liquid.potential import KOB_ANDERSEN
-from equiglass.liquid.surroundings import inherent_distance
-from equiglass.liquid.targets import measured
+from equiglass.liquid.splits import validation_fold
+from equiglass.liquid.targets import measured, times_to_learn
 from equiglass.methods.descent import loop as training_loop
 from equiglass.methods.descent.gradient import Gradient, masked_loss
 from equiglass.methods.descent.loop import EpochResult
-from equiglass.methods.descent.samples import Sample, labels_of, split
-from equiglass.methods.descent.schedule import learning_rate
-from equiglass.methods.network.trained import load_trained
+from equiglass.methods.descent.samples import Sample
+from equiglass.methods.descent.schedule import learning_rates
+from equiglass.methods.loading import load_model, read_configuration
+from equiglass.methods.network.configuration import Configuration
+from equiglass.methods.network.predictor import NetworkPredictor
 from equiglass.model.architecture import Architecture
 from equiglass.model.graph import build_graph
-from equiglass.model.inputs import input_averages, known_of
+from equiglass.model.inputs.compute import compute, input_averages
 from equiglass.model.network import Network
-from equiglass.training import Configuration, read_configuration, train
-from labelled import labelled_liquid
+from equiglass.prediction.predictor import Watch
+from equiglass.training import train
+from samples.labelled import labelled_liquid
 
 TINY = ["architecture.l_max=1", "architecture.layers=2", "architecture.channels=2", "epochs=3", "folds=3"]
 
 
 def tiny(*overrides: str) -> Configuration:
-    return read_configuration(None, [*TINY, *overrides])
+    configuration = read_configuration(None, [*TINY, *overrides])
+    assert isinstance(configuration, Configuration)
+    return configuration
 
 
 def liquids(n: int = 6) -> list[equiglass.System]:
@@ -67,7 +70,13 @@ def test_unknown_key_suggests_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "said"), [("epochs=0", "epochs"), ("inputs.energy=cold", "inputs.energy"), ("epochs", "key=value")]
+    ("override", "said"),
+    [
+        ("epochs=0", "epochs"),
+        ("inputs.energy=cold", "energy must be none, thermal or inherent"),
+        ("inputs.nodes=[warmth]", "no node input 'warmth'"),
+        ("epochs", "key=value"),
+    ],
 )
 def test_wrong_values_are_sentences(override: str, said: str) -> None:
     with pytest.raises(EquiglassError, match=said):
@@ -79,6 +88,10 @@ def test_configuration_file_and_overrides(tmp_path: Path) -> None:
     file.write_text("epochs: 7\narchitecture: {l_max: 2}\n")
     configuration = read_configuration(file, ["architecture.layers=3"])
     assert (configuration.epochs, configuration.architecture.l_max, configuration.architecture.layers) == (7, 2, 3)
+    file.write_text("inputs: {energy: none, displacement: true}\n")
+    assert read_configuration(file).inputs.nodes == ("displacement_inherent",)
+    with pytest.raises(EquiglassError, match="replaces the older keys energy and displacement"):
+        read_configuration(file, ["inputs.nodes=[energy_thermal]"])
     file.write_text("epochs: [")
     with pytest.raises(EquiglassError, match="not valid YAML"):
         read_configuration(file)
@@ -86,11 +99,11 @@ def test_configuration_file_and_overrides(tmp_path: Path) -> None:
 
 def test_folds_cover_every_configuration_once() -> None:
     systems = liquids(5)
-    held_out = [s.name for fold in range(1, 4) for s in split(systems, 3, fold)[1]]
+    held_out = [s.name for fold in range(1, 4) for s in validation_fold(systems, 3, fold)[1]]
     assert sorted(held_out) == sorted(s.name for s in systems)
-    assert split(systems, 3, 0) == (systems, [])
+    assert validation_fold(systems, 3, 0) == (systems, [])
     with pytest.raises(EquiglassError, match="fold 4 of 3"):
-        split(systems, 3, 4)
+        validation_fold(systems, 3, 4)
 
 
 def test_loss_sums_over_times_and_masks_missing_labels() -> None:
@@ -105,8 +118,8 @@ def test_loss_sums_over_times_and_masks_missing_labels() -> None:
     assert torch.equal(prediction.grad, torch.zeros(2, 2))  # type: ignore[arg-type]
 
 
-def small_sample(seed: int, displacements: np.ndarray | None = None) -> Sample:
-    graph = build_graph(labelled_liquid(seed), 1.3, displacements=displacements)
+def small_sample(seed: int, vectors: np.ndarray | None = None) -> Sample:
+    graph = build_graph(labelled_liquid(seed), 1.3, inputs={} if vectors is None else {1: vectors[..., None]})
     targets, nothing = torch.randn(graph.n_nodes, 2), np.zeros((0, 0))
     return Sample("liquid", graph, targets, np.zeros((2, graph.n_nodes)), np.zeros(0), nothing)
 
@@ -115,7 +128,7 @@ def test_a_recorded_gradient_is_the_plain_one() -> None:
     """A CUDA graph needs a GPU; all that surrounds it does not: the runs before leave no trace, memory stays."""
     samples = [small_sample(seed) for seed in (1, 2)]
     torch.manual_seed(0)
-    network = Network(Architecture(l_max=1, layers=2, channels=2, radial_width=3, basis_size=3, cutoff=1.3), 2, 2, 2)
+    network = Network(Architecture(l_max=1, layers=2, channels=2, radial_width=3, basis_size=3, cutoff=1.3), (2,), 2, 2)
     start = {name: value.clone() for name, value in network.state_dict().items()}
 
     def record(step):
@@ -147,10 +160,12 @@ def test_a_mirrored_sample_is_the_sample_of_the_mirrored_configuration() -> None
     system, d = labelled_liquid(1), np.random.default_rng(0).normal(size=(64, 3))
     mirror = np.array([-1.0, 1.0, 1.0])
     sample = small_sample(1, d)
-    mirrored = build_graph(replace(system, positions=system.positions * mirror), 1.3, displacements=d * mirror)
+    mirrored = build_graph(
+        replace(system, positions=system.positions * mirror), 1.3, inputs={1: (d * mirror)[..., None]}
+    )
     shape = Architecture(l_max=2, layers=2, channels=2, radial_width=3, basis_size=3, cutoff=1.3, dropout=0.0)
     torch.manual_seed(0)
-    gradient = Gradient(Network(shape, 2, 2, 2, n_vectors=1))
+    gradient = Gradient(Network(shape, (2, 1), 2, 2))
     there = replace(sample, graph=mirrored)
     plain, inverted, axis = (
         gradient.add(s, mirrored=m, share=1, seed=1) for s, m in ((sample, False), (sample, True), (there, False))
@@ -165,14 +180,15 @@ def test_a_network_that_sees_displacements_predicts_the_same_of_a_turned_configu
     turn = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
     assert system.positions_inherent is not None
     turned = replace(system, positions=system.positions @ turn, positions_inherent=system.positions_inherent @ turn)
-    np.testing.assert_allclose(trained.predict(turned), trained.predict(system), atol=1e-5)
+    np.testing.assert_allclose(trained.values(turned), trained.values(system), atol=1e-5)
     still = replace(system, positions_inherent=system.positions)
-    assert np.abs(trained.predict(still) - trained.predict(system)).max() > 1e-3
+    assert np.abs(trained.values(still) - trained.values(system)).max() > 1e-3
 
 
 def test_a_sample_moves_whole() -> None:
     moved = small_sample(1).to(torch.device("meta"))
-    assert all(x.is_meta for x in (moved.targets, *vars(moved.graph).values()))
+    graph = vars(moved.graph)
+    assert all(x.is_meta for x in (moved.targets, *graph.pop("inputs"), *graph.values()))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="here is a GPU")
@@ -185,26 +201,42 @@ def test_times_match_by_label_not_by_value() -> None:
     a, b = labelled_liquid(0), labelled_liquid(1)
     later = replace(b, times=np.array([0.2, 20.0]))
     alone = replace(b, time_labels=("7",), times=np.array([18.0]), propensity=b.propensity[1:], replica_variance=None)
-    assert labels_of([a, later], "all") == {"1": 0.1, "7": 16.5}
+    assert times_to_learn([a, later], "all") == {"1": 0.1, "7": 16.5}
     rows = measured(alone, ["1", "7"])
     assert np.isnan(rows[0]).all()
     np.testing.assert_array_equal(rows[1], b.propensity[1])
     with pytest.raises(EquiglassError, match="no configuration has times"):
-        labels_of([a], ["9"])
+        times_to_learn([a], ["9"])
 
 
 def test_schedules() -> None:
-    assert learning_rate("one-cycle", 1.0, 0.0) == pytest.approx(1 / 25)
-    assert learning_rate("one-cycle", 1.0, 0.3) == pytest.approx(1.0)
-    assert learning_rate("one-cycle", 1.0, 1.0) == pytest.approx(0.0)
-    assert [learning_rate("halving", 1.0, p) for p in (0, 0.4, 0.99)] == [1, 0.5, 1 / 32]
-    assert learning_rate("constant", 2.0, 0.7) == 2.0
+    rates = learning_rates("one-cycle", 1.0, 100)
+    assert len(rates) == 100
+    assert rates[0] == pytest.approx(1 / 25)
+    assert max(rates) == rates[30] == pytest.approx(1.0)
+    # The formula of arXiv 1708.07120 written out: a cosine up, a cosine down to zero.
+    assert rates[15] == pytest.approx(1 / 25 + (1 - 1 / 25) * 0.5)
+    assert rates[65] == pytest.approx(0.5)
+    assert rates[99] == pytest.approx(0.5 * (1 + np.cos(np.pi * 69 / 70)))
+    halved = learning_rates("halving", 1.0, 100)
+    assert [halved[k] for k in (0, 39, 40, 59, 60, 75, 85, 95, 99)] == [
+        1,
+        1,
+        0.5,
+        0.5,
+        0.25,
+        1 / 8,
+        1 / 16,
+        1 / 32,
+        1 / 32,
+    ]
+    assert learning_rates("constant", 2.0, 3) == [2.0] * 3
 
 
 def test_a_run_learns_and_leaves_a_readable_folder(tmp_path: Path) -> None:
     results: list[EpochResult] = []
     configuration = tiny("epochs=30", "learning_rate=0.02", "architecture.dropout=0.0")
-    trained = train(liquids(), tmp_path / "run", configuration, on_epoch=results.append)
+    trained = train(liquids(), tmp_path / "run", configuration, watch=Watch(epoch=results.append))
     assert results[-1].loss < 0.5 * results[0].loss
     assert np.nanmean(results[-1].rho[0]) > 0.5
     with (tmp_path / "run" / "log.csv").open() as file:
@@ -213,9 +245,13 @@ def test_a_run_learns_and_leaves_a_readable_folder(tmp_path: Path) -> None:
     assert float(log[-1]["rho_A_7"]) == pytest.approx(results[-1].rho[0, 1], abs=1e-4)
     names = yaml.safe_load((tmp_path / "run" / "split.yaml").read_text())
     assert names["validation"] == ["liquid-0", "liquid-3"]
-    again = load_trained(tmp_path / "run" / "last.safetensors")
+    again = load_model(tmp_path / "run")
+    assert type(again) is type(trained)
+    assert again.name == trained.name == str(tmp_path / "run")
+    assert repr(again) == repr(trained)
+    assert len(repr(again)) < 200
     system = liquids(1)[0]
-    np.testing.assert_array_equal(again.predict(system), trained.predict(system))
+    np.testing.assert_array_equal(again.predict(system).values, trained.predict(system).values)
     assert (tmp_path / "run" / "best.safetensors").exists()
 
 
@@ -225,7 +261,7 @@ def test_predictions_are_calibrated_on_the_training_set(tmp_path: Path) -> None:
     trained = train(liquids(), tmp_path / "run", configuration)
     systems = liquids()
     for kind in range(2):
-        predicted = np.concatenate([trained.predict(s)[:, s.types == kind] for s in systems], axis=1)
+        predicted = np.concatenate([trained.values(s)[:, s.types == kind] for s in systems], axis=1)
         measured = np.concatenate([s.propensity[:, s.types == kind] for s in systems], axis=1)
         for x, y in zip(predicted, measured, strict=True):
             if np.corrcoef(x, y)[0, 1] > 0:
@@ -235,45 +271,28 @@ def test_predictions_are_calibrated_on_the_training_set(tmp_path: Path) -> None:
 
 def test_the_line_takes_in_averages_of_the_energy_and_its_errors_are_uncorrelated_with_them(tmp_path: Path) -> None:
     trained = train(liquids(), tmp_path / "run", tiny("epochs=20", "inputs.generations=3", "fold=0"))
-    again = load_trained(tmp_path / "run" / "last.safetensors")
     systems = liquids()
-    np.testing.assert_array_equal(again.predict(systems[0]), trained.predict(systems[0]))
-    weights = trained.standardisation.average_weights
+    assert isinstance(trained, NetworkPredictor)
+    np.testing.assert_array_equal(load_model(tmp_path / "run").values(systems[0]), trained.values(systems[0]))
+    weights = trained.line.average_weights
     assert weights.shape == (2, 2, 4)
     assert np.all(weights[0, 1] != 0)
-    errors = np.concatenate([(trained.predict(s) - s.propensity)[1, s.types == 0] for s in systems])
-    known = [known_of(s, trained.inputs) for s in systems]
+    errors = np.concatenate([(trained.values(s) - s.propensity)[1, s.types == 0] for s in systems])
+    known = [compute(s, trained.inputs) for s in systems]
     averages = [input_averages(s, trained.inputs, k)[s.types == 0] for s, k in zip(systems, known, strict=True)]
     assert errors.mean() == pytest.approx(0, abs=1e-9)
     assert np.abs(np.corrcoef(errors, np.concatenate(averages).T)[0, 1:]).max() < 0.02
 
 
 def test_averages_need_something_to_average() -> None:
-    with pytest.raises(EquiglassError, match=r"inputs.*generations: 0"):
+    with pytest.raises(EquiglassError, match=r"generations: 0"):
         tiny("inputs.generations=3", "inputs.energy=none")
     inputs = tiny("inputs.generations=3", "inputs.displacement=true").inputs
     assert inputs.n_averages == 8
     system = quench(liquids(1)[0], potential=KOB_ANDERSEN)
-    averages = input_averages(system, inputs, known_of(system, inputs))
+    averages = input_averages(system, inputs, compute(system, inputs))
     np.testing.assert_array_equal(averages[:, 1], inherent_distance(system))
     assert averages.shape == (64, 8)
-
-
-@pytest.mark.parametrize("version", [2, 3])
-def test_older_model_files_have_no_displacement_and_no_averages(tmp_path: Path, version: int) -> None:
-    trained = train(liquids(2), tmp_path / "run", tiny("epochs=1", "fold=0"))
-    path = tmp_path / "run" / "last.safetensors"
-    with safe_open(path, framework="pt") as file:
-        description = json.loads(file.metadata()["equiglass"])
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-    for name in ("distance_mean", "distance_scale"):
-        del tensors[f"standardisation.{name}"]
-    del description["inputs"]["displacement"]
-    if version == 2:
-        del tensors["standardisation.average_weights"], description["inputs"]["generations"]
-    save_file(tensors, path, metadata={"equiglass": json.dumps(description | {"version": version})})
-    system = liquids(1)[0]
-    np.testing.assert_array_equal(load_trained(path).predict(system), trained.predict(system))
 
 
 @pytest.mark.parametrize(
@@ -291,7 +310,7 @@ def test_older_model_files_have_no_displacement_and_no_averages(tmp_path: Path, 
 def test_every_choice_of_input_and_target_trains(tmp_path: Path, override: str) -> None:
     trained = train(liquids(), tmp_path / "run", tiny("epochs=1", override))
     times = 1 if override.startswith("times") else 2
-    assert trained.predict(liquids(1)[0]).shape == (times, 64)
+    assert trained.predict(liquids(1)[0]).values.shape == (times, 64)
 
 
 def test_accumulation_is_one_step_on_the_mean_gradient(tmp_path: Path) -> None:
@@ -322,16 +341,17 @@ def test_resume_at_any_step_reaches_the_same_weights(
     monkeypatch.setattr(training_loop, "CHECKPOINT_SECONDS", 0.0)
 
     def stop_at(step: int):  # type: ignore[no-untyped-def]
-        def on_step(progress: training_loop.Progress, loss: float) -> None:
-            if progress.step >= step:
+        def stop(done: int, total: int, loss: float) -> None:
+            assert total == 12
+            if done >= step:
                 raise StoppedError
 
-        return on_step
+        return Watch(stop)
 
     with pytest.raises(StoppedError):
-        train(liquids(), tmp_path / "broken", configuration, on_step=stop_at(3))
+        train(liquids(), tmp_path / "broken", configuration, watch=stop_at(3))
     with pytest.raises(StoppedError):
-        train(liquids(), tmp_path / "broken", configuration, resume=True, on_step=stop_at(10))
+        train(liquids(), tmp_path / "broken", configuration, resume=True, watch=stop_at(10))
     train(liquids(), tmp_path / "broken", configuration, resume=True)
     assert_same_weights(tmp_path / "unbroken", tmp_path / "broken")
     assert (tmp_path / "unbroken" / "log.csv").read_text() == (tmp_path / "broken" / "log.csv").read_text()
@@ -341,7 +361,7 @@ def test_resume_refuses_another_configuration(tmp_path: Path) -> None:
     train(liquids(), tmp_path / "run", tiny("epochs=1"))
     with pytest.raises(EquiglassError, match="another configuration"):
         train(liquids(), tmp_path / "run", tiny("epochs=2"), resume=True)
-    with pytest.raises(EquiglassError, match="another data or split"):
+    with pytest.raises(EquiglassError, match="other data or another split"):
         train(liquids(7), tmp_path / "run", tiny("epochs=1"), resume=True)
     with pytest.raises(EquiglassError, match="not empty"):
         train(liquids(), tmp_path / "run", tiny("epochs=1"))

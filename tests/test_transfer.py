@@ -14,17 +14,19 @@ from hypothesis import strategies as st
 
 import equiglass
 from equiglass.errors import EquiglassError
+from equiglass.liquid.splits import Halves, by_temperature, halves
 from equiglass.liquid.system import System
-from equiglass.methods.loading import Model, load_model
-from equiglass.methods.regression import PENALTIES, fit_line
+from equiglass.methods.linear.line import PENALTIES, fit_line
+from equiglass.methods.loading import load_model, read_configuration
 from equiglass.observables import bootstrap, correlation
+from equiglass.prediction.ensemble import Ensemble
 from equiglass.prediction.evaluation import evaluate
 from equiglass.representation.decoders import decoders_of, refit, with_decoders
 from equiglass.representation.represent import Represented, represent
-from equiglass.representation.transfer import ALL_TIMES, Split, by_temperature, split, tau_alpha, trained_on, transfer
-from equiglass.training import read_configuration, train
-from labelled import labelled_liquid
-from test_commands import run
+from equiglass.representation.transfer import ALL_TIMES, COMPARED, SCORES, trained_on, transfer
+from equiglass.training import train
+from samples.command import run
+from samples.labelled import labelled_liquid
 
 TINY = ["architecture.l_max=1", "architecture.layers=2", "architecture.channels=4", "epochs=15", "folds=3"]
 
@@ -105,15 +107,13 @@ def test_decoders_are_the_model_and_the_model_is_its_decoders(trained: Path, mem
     model = load_model(trained / "run")
     systems = equiglass.load(trained / "cold.h5")
     if generations:
-        (network,) = model.networks
         weights = np.random.default_rng(0).normal(0, 0.01, (2, 2, generations + 1))
-        numbers = replace(network.standardisation, average_weights=weights)
-        inputs = network.inputs.model_copy(update={"generations": generations})
-        model = Model("averages", (replace(network, inputs=inputs, standardisation=numbers),))
+        line = replace(model.line, average_weights=weights)
+        model = replace(model, inputs=model.inputs.model_copy(update={"generations": generations}), line=line)
     if members == 2:
         own = decoders_of(model)
         other = with_decoders(model, replace(own, weights=2 * own.weights, offset=own.offset + 1), systems)
-        model = Model("both", (*model.members, *other.members))
+        model = Ensemble("both", (model, other))
     represented = [represent(model, s) for s in systems]
     expected = model.predict(systems[0])
     for label, values in decoders_of(model).predict(represented[0]).items():
@@ -163,18 +163,18 @@ def test_refit_on_the_training_data_reproduces_the_models_own_rho(trained: Path)
 
 def test_split_depends_on_names_and_never_scores_what_was_seen() -> None:
     systems = at_temperature(0.4, 9)
-    first = split(systems, set())
+    first = halves(systems, set())
     assert [len(part) for part in first] == [4, 5]
-    again = split(systems[::-1], set())
+    again = halves(systems[::-1], set())
     assert [[s.name for s in part] for part in again] == [[s.name for s in part] for part in first]
     seen = {s.name for s in first.test} | {"another"}
-    refitted, scored = split(systems, seen)
+    refitted, scored = halves(systems, seen)
     assert seen - {"another"} == {s.name for s in refitted}
     assert len(scored) == 4
-    with pytest.raises(EquiglassError, match="of 9 configurations 0 were not used"):
-        split(systems, {s.name for s in systems})
-    with pytest.raises(EquiglassError, match="two to refit"):
-        split(systems[:2], set())
+    with pytest.raises(EquiglassError, match="9 configurations, and 0 were not used"):
+        halves(systems, {s.name for s in systems})
+    with pytest.raises(EquiglassError, match="two configurations to refit"):
+        halves(systems[:2], set())
 
 
 def test_configurations_are_grouped_by_temperature_and_given_once() -> None:
@@ -185,7 +185,7 @@ def test_configurations_are_grouped_by_temperature_and_given_once() -> None:
         by_temperature(at_temperature(0.4, 2) * 2)
     with pytest.raises(EquiglassError, match="temperature"):
         by_temperature([replace(labelled_liquid(0), temperature=None)])
-    with pytest.raises(EquiglassError, match="no propensities"):
+    with pytest.raises(EquiglassError, match="no propensity"):
         by_temperature([replace(labelled_liquid(0), propensity=None)])
 
 
@@ -198,20 +198,19 @@ def test_what_a_model_was_trained_on_is_read_from_its_run_folder(trained: Path, 
     (tmp_path / "member-1" / "split.yaml").write_text("[1, 2]")
     with pytest.raises(EquiglassError, match=r"split\.yaml"):
         trained_on(tmp_path)
-    assert [tau_alpha(labels) for labels in (["1", "7", "9"], ["F=0.9", "F=1/e"], ["1", "2"])] == ["7", "F=1/e", "2"]
 
 
 def test_scores_are_those_of_evaluate_and_their_errors_those_of_its_resamples(trained: Path) -> None:
     model = load_model(trained / "run")
     cold = at_temperature(0.4, 7, 30)
-    unknown = cold[4].propensity.copy()
+    unknown = np.array(cold[4].propensity)
     unknown[1, ::2] = np.nan
     cold[4] = replace(cold[4], propensity=unknown)
-    part = Split(cold[:3], cold[3:])
+    part = Halves(cold[:3], cold[3:])
     seen: list[System] = []
     rows, refitted = transfer(model, {0.4: part}, None, seen.append)
     assert len(seen) == 7
-    assert [(row.type, row.label) for row in rows] == [(a, b) for a in "AB" for b in ("1", "7", ALL_TIMES)]
+    assert [*zip(rows["type"], rows["label"], strict=True)] == [(a, b) for a in "AB" for b in ("1", "7", ALL_TIMES)]
     by_hand = {}
     for name, one in (("test", model), ("learn", refitted[0.4])):
         predicted = [p.propensity for p in map(one.predict, part.test)]
@@ -230,21 +229,21 @@ def test_scores_are_those_of_evaluate_and_their_errors_those_of_its_resamples(tr
 
         by_hand[name] = bootstrap(statistic, 4)
     for name, expected in by_hand.items():
-        got = np.array([[*getattr(row, name)[:3]] for row in rows if row.label != ALL_TIMES])
-        np.testing.assert_allclose(got[..., 0], expected.value, atol=1e-5)
-        np.testing.assert_allclose(got[..., 1], expected.error, atol=1e-5)
-    for row in rows:
-        assert row.unseen
-        assert (row.refitted_on, row.tested_on) == (3, 4)
-        assert row.gain.pooled.value == pytest.approx(row.learn.pooled.value - row.test.pooled.value)
-        assert row.refit_mse_learn <= row.refit_mse_test * (1 + 1e-12)
-        assert len(row.gain.each) == 4
-        for scores in (row.test, row.learn, row.gain):
-            assert np.mean(scores.each) == pytest.approx(scores.per_configuration.value)
-    of_a = [row.test.pooled.value for row in rows[:3]]
+        of_times = rows[rows["label"] != ALL_TIMES]
+        np.testing.assert_allclose(of_times[[f"{name}_{score}" for score in SCORES]], expected.value, atol=1e-5)
+        np.testing.assert_allclose(of_times[[f"{name}_{score}_error" for score in SCORES]], expected.error, atol=1e-5)
+    assert rows["unseen"].all()
+    assert {(a, b) for a, b in zip(rows["refitted_on"], rows["tested_on"], strict=True)} == {(3, 4)}
+    np.testing.assert_allclose(rows["gain_pooled"], rows["learn_pooled"] - rows["test_pooled"], atol=1e-12)
+    assert (rows["refit_mse_learn"] <= rows["refit_mse_test"] * (1 + 1e-12)).all()
+    for method in COMPARED:
+        each = np.stack(rows[f"{method}_each"])
+        assert each.shape == (6, 4)
+        np.testing.assert_allclose(each.mean(axis=1), rows[f"{method}_per_configuration"])
+    of_a = rows["test_pooled"][:3].to_numpy()
     assert of_a[2] == pytest.approx(np.mean(of_a[:2]))
     own, _ = transfer(model, {0.5: part}, None)
-    assert not any(row.unseen for row in own)
+    assert not own["unseen"].any()
 
 
 def test_command_writes_matrix_tables_figures_and_models(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -270,8 +269,7 @@ def test_command_writes_matrix_tables_figures_and_models(trained: Path, capsys: 
     (cold,) = (p for p in (out / "models").iterdir() if p.name.endswith("at-T0.4"))
     tested = held["configurations"][0]["test"]
     systems = [s for s in equiglass.load(trained / "cold.h5") if s.name in tested]
-    predictions = [load_model(cold).predict(s) for s in systems]
-    scored = evaluate(systems, [{label: p.at(label) for label in p.times} for p in predictions])
+    scored = evaluate(systems, [load_model(cold).predict(s) for s in systems]).rows
     row = next(r for r in held["rows"] if (r["temperature"], r["type"], r["label"]) == (0.4, "A", "7"))
     assert scored[2].pooled == pytest.approx(row["learn"]["pooled"]["value"], abs=1e-5)
     assert trained_on(cold) == {f"T0.5-{k}" for k in range(6)} | {*held["configurations"][0]["refit"]}
@@ -281,18 +279,43 @@ def test_command_writes_matrix_tables_figures_and_models(trained: Path, capsys: 
     assert "not '5'" in capsys.readouterr().err
 
 
+def test_rows_of_the_json_file_are_those_of_the_frame(trained: Path) -> None:
+    from equiglass.representation.transfer import as_json
+
+    part = halves(at_temperature(0.4, 4, 40), set())
+    rows, _ = transfer(load_model(trained / "run"), {0.4: part}, set())
+    held = as_json(rows, {0.4: part})
+    assert (held["format"], held["version"]) == ("equiglass-transfer", 1)
+    assert held["configurations"] == [
+        {"temperature": 0.4, "refit": [s.name for s in part.refit], "test": [s.name for s in part.test]}
+    ]
+    for line, (_, row) in zip(held["rows"], rows.iterrows(), strict=True):
+        assert line["trained_at"] == [0.5]
+        assert line["time"] == (None if line["label"] == ALL_TIMES else row["time"])
+        for method in COMPARED:
+            assert set(line[method]) == {*SCORES, "each"}
+            assert line[method]["each"] == row[f"{method}_each"].tolist()
+            for score in SCORES:
+                assert line[method][score] == {
+                    "value": row[f"{method}_{score}"],
+                    "error": row[f"{method}_{score}_error"],
+                }
+
+
 def test_figure_shows_every_model_test_and_learn(trained: Path) -> None:
     pytest.importorskip("matplotlib")
     from equiglass.figures.temperature import transfer_figure
 
     model = load_model(trained / "run")
-    data = {t: split(at_temperature(t, 4, 40), set()) for t in (0.4, 0.5)}
+    data = {t: halves(at_temperature(t, 4, 40), set()) for t in (0.4, 0.5)}
     rows, _ = transfer(model, data, set())
-    chosen = [row for row in rows if (row.type, row.label) == ("A", "7")]
+    chosen = rows[(rows["type"] == "A") & (rows["label"] == "7")]
     (ax,) = transfer_figure(chosen).axes
-    test, learn = (container.lines[0] for container in ax.containers)
+    learn, test = [line for line in ax.lines if len(line.get_xdata())][:2]
     assert (test.get_linestyle(), test.get_marker()) == ("--", "s")
-    assert (learn.get_linestyle(), learn.get_marker()) == ("-", "^")
-    np.testing.assert_allclose(learn.get_xydata(), [(r.temperature, r.learn.per_configuration.value) for r in chosen])
-    known = [replace(row, unseen=row.temperature != 0.5) for row in chosen]
-    assert len(transfer_figure(known).axes[0].containers[0].lines[0].get_xdata()) == 1
+    assert (learn.get_linestyle(), learn.get_marker()) == ("-", "o")
+    np.testing.assert_allclose(learn.get_xydata(), chosen[["temperature", "learn_per_configuration"]])
+    known = chosen.assign(unseen=chosen["temperature"] != 0.5)
+    (ax,) = transfer_figure(known).axes
+    (learn, *_) = [line for line in ax.lines if len(line.get_xdata())]
+    assert np.isfinite(learn.get_ydata()).sum() == 1

@@ -10,14 +10,16 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from conftest import random_liquid
 from equiglass.errors import EquiglassError
 from equiglass.model.architecture import Architecture
+from equiglass.model.convolution import reference
 from equiglass.model.convolution import triton as gpu
-from equiglass.model.convolution.operation import Dropout, Edges, Radial, convolve, convolve_reference, implementation
+from equiglass.model.convolution.backend import convolve, implementation
+from equiglass.model.convolution.operation import Dropout, Edges, Radial
 from equiglass.model.convolution.paths import Paths
 from equiglass.model.graph import build_graph
 from equiglass.model.network import Network
+from samples.liquids import random_liquid
 
 pytest.importorskip("triton", reason="triton is not installed (pip install 'equiglass[gpu]')")
 from equiglass.model.convolution.triton.convolution import convolve as convolve_triton
@@ -42,6 +44,7 @@ CASES = {
     "l_max 2": Case(Paths(2, 4, (1,)), (2, 0, 1), channels_out=3),
     "l_max 3, dropout": Case(Paths(3, 8, (3,)), (2, 0, 1), 0.3, hidden=3, channels_out=8),
     "first layer": Case(Paths(3, 0, (3,)), (2, 0, 1, 4), 0.2),
+    "degree 2 without vectors": Case(Paths(2, 4, (2, 0, 1)), (2, 0, 1), 0.2),
     "first layer, vectors": Case(Paths(2, 0, (2, 1)), (2, 0, 1, 4), 0.2),
     "two warps": Case(Paths(1, 32, (1,)), (1, 2), 0.3, hidden=2),
     "many neighbours": Case(Paths(1, 1, (1,)), (65, 1, 0, 70), 0.3, hidden=3),
@@ -105,7 +108,7 @@ def assert_agree(got, wanted, tolerance: float) -> None:
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_value_and_gradients(case):
     given = arguments(case)
-    wanted = with_gradients(convolve_reference, given)
+    wanted = with_gradients(reference.convolve, given)
     assert_agree(with_gradients(convolve_triton, given), wanted, 1e-13)
 
 
@@ -113,7 +116,7 @@ def test_single_precision_and_repeats():
     case = CASES["vectors, dropout"]
     given = arguments(case, torch.float32)
     got = with_gradients(convolve_triton, given)
-    assert_agree(got, with_gradients(convolve_reference, arguments(case)), 3e-6)
+    assert_agree(got, with_gradients(reference.convolve, arguments(case)), 3e-6)
     for first, second in zip(got, with_gradients(convolve_triton, given), strict=True):
         assert torch.equal(first, second)
 
@@ -141,7 +144,7 @@ def test_edges_by_sender():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda a: {"h": None}, "field h is absent"),
+        (lambda a: {"h": None}, "h is absent"),
         (lambda a: {"h": a["h"][:, :2]}, r"field h has shape \(5, 2, 4\), not \(5, 4, 4\)"),
         (lambda a: {"inputs": [x.float() for x in a["inputs"]]}, "inputs of degree 0 is torch.float32"),
         (lambda a: {"mixing": [w[1:] for w in a["mixing"]]}, "mixing matrix of degree 0 has shape"),
@@ -164,11 +167,11 @@ def test_choice_of_the_implementation(monkeypatch):
     given = arguments(CASES["l_max 2"])
     assert torch.equal(convolve(**given), convolve_triton(**given))
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    assert "only under TRITON_INTERPRET=1" in str(gpu.unavailable("cpu"))
-    with pytest.raises(EquiglassError, match="asks for the triton convolution, but Triton computes on CUDA GPUs"):
+    assert "on a CPU with TRITON_INTERPRET=1" in str(gpu.unavailable("cpu"))
+    with pytest.raises(EquiglassError, match="asks for the triton convolution, but Triton computes only on CUDA GPUs"):
         implementation("cpu")
     monkeypatch.setenv("EQUIGLASS_CONVOLUTION", "compiled")
-    with pytest.raises(EquiglassError, match="asks for the compiled convolution, but it computes on CPUs alone"):
+    with pytest.raises(EquiglassError, match="asks for the compiled convolution, but it computes only on CPUs"):
         implementation("cuda")
     monkeypatch.delenv("EQUIGLASS_CONVOLUTION")
     assert implementation("cuda") == ("triton" if torch.cuda.is_available() else "reference")
@@ -177,7 +180,7 @@ def test_choice_of_the_implementation(monkeypatch):
 def test_network(monkeypatch):
     architecture = Architecture(l_max=1, layers=2, channels=4, radial_width=4, basis_size=3, cutoff=1.4)
     torch.manual_seed(0)
-    network = Network(architecture, 2, 2, 1).double().to(DEVICE)
+    network = Network(architecture, (2,), 2, 1).double().to(DEVICE)
     graph = build_graph(random_liquid(27), 1.4, dtype=torch.float64).to(torch.device(DEVICE))
     gradients = {}
     for choice in ("triton", "reference"):

@@ -1,10 +1,10 @@
 """equiglass: structural order parameters of glass-forming liquids, learned by an equivariant graph neural network.
 
-    import equiglass
-    (system,) = equiglass.load("my.xyz")
-    prediction = equiglass.load_model("kalj-T0.44").predict(system)
+    import equiglass as eg
+    (system,) = eg.load("my.xyz")
+    prediction = eg.load_model("kalj-T0.44").predict(system)
 
-The names below are the public interface; each is imported when it is first used.
+The names below are the public interface. Each is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -14,21 +14,26 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from equiglass.errors import EquiglassError, EquiglassWarning
+    from equiglass import observables
+    from equiglass.errors import ConfigurationError, DataError, EquiglassError, EquiglassWarning, SetupError
     from equiglass.formats import load, save
     from equiglass.liquid.inherent import quench
     from equiglass.liquid.potential import KOB_ANDERSEN, LennardJones
     from equiglass.liquid.system import System
     from equiglass.methods.loading import load_model
+    from equiglass.methods.network.configuration import Configuration
     from equiglass.model.graph import build_graph
     from equiglass.prediction.evaluation import evaluate
-    from equiglass.training import Configuration, train
+    from equiglass.training import crossvalidate, train
 
 __version__ = _version("equiglass")
 
 _HOME = {
+    "ConfigurationError": "errors",
+    "DataError": "errors",
     "EquiglassError": "errors",
     "EquiglassWarning": "errors",
+    "SetupError": "errors",
     "System": "liquid.system",
     "KOB_ANDERSEN": "liquid.potential",
     "LennardJones": "liquid.potential",
@@ -36,8 +41,9 @@ _HOME = {
     "save": "formats",
     "quench": "liquid.inherent",
     "build_graph": "model.graph",
-    "Configuration": "training",
+    "Configuration": "methods.network.configuration",
     "train": "training",
+    "crossvalidate": "training",
     "load_model": "methods.loading",
     "evaluate": "prediction.evaluation",
 }
@@ -45,14 +51,19 @@ _HOME = {
 __all__ = [
     "KOB_ANDERSEN",
     "Configuration",
+    "ConfigurationError",
+    "DataError",
     "EquiglassError",
     "EquiglassWarning",
     "LennardJones",
+    "SetupError",
     "System",
     "build_graph",
+    "crossvalidate",
     "evaluate",
     "load",
     "load_model",
+    "observables",
     "quench",
     "save",
     "train",
@@ -61,6 +72,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name from its module."""
+    if name == "observables":
+        return import_module("equiglass.observables")
     if name in _HOME:
         return getattr(import_module(f"equiglass.{_HOME[name]}"), name)
     raise AttributeError(f"module 'equiglass' has no attribute {name!r}")

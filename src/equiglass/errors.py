@@ -1,11 +1,23 @@
-"""What goes wrong because of an input, said in a sentence: what was wrong, where, and what to do."""
+"""The errors of the package. A message is one sentence: what was wrong, where, and what to do."""
 
 from __future__ import annotations
 
 
-class EquiglassError(Exception):
-    """An input, option or environment that cannot be used. The command line prints it and exits with 2."""
+class EquiglassError(ValueError):
+    """An input, an option or the machine cannot be used. The command line prints it and exits with status 2."""
+
+
+class DataError(EquiglassError):
+    """A file, a configuration or its labels cannot be used."""
+
+
+class ConfigurationError(EquiglassError):
+    """An option, a setting or an argument has a value that cannot be used."""
+
+
+class SetupError(EquiglassError):
+    """A program, a library or a device is missing or does not work on this machine."""
 
 
 class EquiglassWarning(UserWarning):
-    """A result that may mislead, for instance a prediction for a liquid unlike the training data."""
+    """A result may mislead, for instance a prediction for a liquid unlike the training data."""

@@ -1,1 +1,1 @@
-"""What the package costs in time and memory, against others, in one run on one machine."""
+"""Benchmarks: time and memory of the package and of other software, in one run on one machine."""

@@ -1,7 +1,7 @@
-"""One hidden layer of the paper's model, forward and backward: radial functions, tensor product, sum, mixing.
+"""One hidden layer of the paper's model, forward and backward: radial MLP, tensor product, sum, mixing.
 
-The reference is the whole layer on e3nn; its tensor product and neighbour sum alone, radial weights given, are timed
-beside it and compared with the whole of ours.
+The reference is the whole layer on e3nn. Its tensor product and neighbour sum with given radial weights are also timed
+separately, and compared with our whole layer.
 """
 
 from __future__ import annotations
@@ -34,30 +34,28 @@ ARCHITECTURE = Architecture(dropout=0.0)
 
 
 class Layer(NamedTuple):
-    """A layer and what it is given: edges, field, node scalars, and the gradient of its output.
+    """A layer and its arguments.
 
     Attributes:
-        convolution: ours.
-        graph: of the configuration.
-        field: (N, K, C).
-        scalars: (N, 1, S).
-        gradient: (N, K, C).
+        convolution: our layer.
+        graph: graph of the configuration, with node inputs.
+        field: field that enters, (N, K, C).
+        gradient: gradient of the loss with respect to the output, (N, K, C).
     """
 
     convolution: Convolution
     graph: Graph
     field: Tensor
-    scalars: Tensor
     gradient: Tensor
 
     def double(self) -> Layer:
-        """The same in float64."""
+        """The layer and its arguments in float64."""
         graph, convolution = self.graph.to(torch.float64), deepcopy(self.convolution).double()
-        return Layer(convolution, graph, self.field.double(), self.scalars.double(), self.gradient.double())
+        return Layer(convolution, graph, self.field.double(), self.gradient.double())
 
 
 def benchmark(setting: Setting) -> Result:
-    """Ours against e3nn."""
+    """Measure our layer and the layer on e3nn."""
     layer = hidden_layer(setting)
     require_memory(ARCHITECTURE, layer.graph, setting.device)
     small = replace(setting, system=liquid(5))
@@ -86,33 +84,33 @@ def benchmark(setting: Setting) -> Result:
 
 
 def hidden_layer(setting: Setting) -> Layer:
-    """A layer of the paper's model in training, without dropout, with random weights and field."""
+    """A hidden layer of the paper's model in training, without dropout, with random weights and a random field."""
     graph = graph_of(setting.system, ARCHITECTURE, setting.device)
-    paths = Paths(ARCHITECTURE.l_max, ARCHITECTURE.channels, (graph.scalars.shape[1],))
+    paths = Paths(ARCHITECTURE.l_max, ARCHITECTURE.channels, graph.channels)
     torch.manual_seed(0)
     convolution = Convolution(ARCHITECTURE, paths).to(setting.device)
     shape = (graph.n_nodes, paths.components, ARCHITECTURE.channels)
     field, gradient = (torch.randn(shape).to(setting.device) for _ in range(2))
-    return Layer(convolution, graph, field, graph.scalars[:, None], gradient)
+    return Layer(convolution, graph, field, gradient)
 
 
 def output_error(layer: Layer) -> float:
-    """Of the output of ours in float32 against e3nn in float64."""
+    """Relative error of our output in float32; e3nn in float64 is the exact value."""
     exact = layer.double()
     with torch.no_grad():
-        out = layer.convolution(layer.field, [layer.scalars], edges_of(layer.graph, ARCHITECTURE))
+        out = layer.convolution(layer.field, layer.graph.inputs, edges_of(layer.graph, ARCHITECTURE))
         same = E3nnConvolution(exact.convolution)
-        expected = same(e3nn_field(exact.field), [exact.scalars], links_of(exact.graph, ARCHITECTURE))
+        expected = same(e3nn_field(exact.field), exact.graph.inputs, links_of(exact.graph, ARCHITECTURE))
     return relative_error([e3nn_field(out)], [expected])
 
 
 def compared(layer: Layer) -> tuple[list[Tensor], list[Tensor]]:
-    """Outputs and gradients, of field and weights, of ours and of e3nn's, in e3nn's layout."""
+    """Outputs and gradients of field and weights, of our layer and of e3nn's, in the layout of e3nn."""
     h = layer.field.requires_grad_()
-    out = layer.convolution(h, [layer.scalars], edges_of(layer.graph, ARCHITECTURE))
+    out = layer.convolution(h, layer.graph.inputs, edges_of(layer.graph, ARCHITECTURE))
     out.backward(layer.gradient)
     same, x = E3nnConvolution(layer.convolution), e3nn_field(layer.field.detach()).requires_grad_()
-    expected = same(x, [layer.scalars], links_of(layer.graph, ARCHITECTURE))
+    expected = same(x, layer.graph.inputs, links_of(layer.graph, ARCHITECTURE))
     expected.backward(e3nn_field(layer.gradient))
     assert h.grad is not None
     assert x.grad is not None
@@ -121,20 +119,20 @@ def compared(layer: Layer) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def ours(setting: Setting) -> Callable[[], None]:
-    """Forward and backward of our layer."""
+    """A function that runs forward and backward of our layer."""
     layer = hidden_layer(setting)
     h, edges = layer.field.requires_grad_(), edges_of(layer.graph, ARCHITECTURE)
 
     def run() -> None:
         h.grad = None
         layer.convolution.zero_grad()
-        layer.convolution(h, [layer.scalars], edges).backward(layer.gradient)
+        layer.convolution(h, layer.graph.inputs, edges).backward(layer.gradient)
 
     return run
 
 
 def reference(setting: Setting) -> Callable[[], None]:
-    """Forward and backward of the same layer on e3nn."""
+    """A function that runs forward and backward of the same layer on e3nn."""
     layer = hidden_layer(setting)
     same, links = E3nnConvolution(layer.convolution), links_of(layer.graph, ARCHITECTURE)
     h, gradient = e3nn_field(layer.field).requires_grad_(), e3nn_field(layer.gradient)
@@ -142,17 +140,17 @@ def reference(setting: Setting) -> Callable[[], None]:
     def run() -> None:
         h.grad = None
         same.zero_grad()
-        same(h, [layer.scalars], links).backward(gradient)
+        same(h, layer.graph.inputs, links).backward(gradient)
 
     return run
 
 
 def product(setting: Setting) -> Callable[[], None]:
-    """Forward and backward of e3nn's tensor product and the neighbour sum: gradients of field and radial weights."""
+    """A function that runs e3nn's tensor product and neighbour sum, with gradients of field and radial weights."""
     layer = hidden_layer(setting)
     same, links = E3nnConvolution(layer.convolution), links_of(layer.graph, ARCHITECTURE)
     with torch.no_grad():
-        x, phi = entering(e3nn_field(layer.field), [layer.scalars], same.paths), same.radial(links.basis)
+        x, phi = entering(e3nn_field(layer.field), layer.graph.inputs, same.paths), same.radial(links.basis)
     x.requires_grad_()
     phi.requires_grad_()
     gradient = torch.randn(len(x), same.product.irreps_out.dim).to(setting.device)

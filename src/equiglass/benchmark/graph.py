@@ -1,4 +1,4 @@
-"""The graph of a configuration, against scipy's cKDTree: the same edges, sorted, with float32 vectors."""
+"""The graph of a configuration. The reference is scipy's cKDTree: the same edges, sorted, with float32 vectors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from equiglass.benchmark.measure import Result, Setting, Side, by_turns, peak_bytes, relative_error
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError, DataError, EquiglassError
 from equiglass.liquid.neighbors import minimum_image
 from equiglass.liquid.system import System
 from equiglass.model.architecture import Architecture
@@ -20,14 +20,14 @@ CUTOFF = Architecture().cutoff
 
 
 def benchmark(setting: Setting) -> Result:
-    """Ours against cKDTree."""
+    """Measure our graph and cKDTree."""
     system = setting.system
     if setting.device != "cpu":
-        raise EquiglassError("Graphs are built on the CPU; leave --device out.")
+        raise ConfigurationError("Graphs are built on the CPU; leave --device out.")
     if np.any(system.box < 2 * CUTOFF):
-        raise EquiglassError(
-            f"{system.name}: the box {system.box} is smaller than two cutoffs of {CUTOFF:g}, and cKDTree knows the "
-            "nearest image alone; choose a larger configuration (--particles)."
+        raise DataError(
+            f"{system.name}: the box {system.box} is smaller than two cutoffs of {CUTOFF:g}, and cKDTree finds the "
+            "nearest image only; choose a larger configuration (--particles)."
         )
     mine, theirs = our_edges(system), tree_edges(system)
     if not torch.equal(mine[0], theirs[0]) or not torch.equal(mine[1], theirs[1]):
@@ -46,17 +46,17 @@ def benchmark(setting: Setting) -> Result:
 
 
 def ours(setting: Setting) -> Callable[[], object]:
-    """Our graph."""
+    """A function that builds our graph."""
     return lambda: build_graph(setting.system, CUTOFF)
 
 
 def reference(setting: Setting) -> Callable[[], object]:
-    """Edges by cKDTree."""
+    """A function that finds the edges with cKDTree."""
     return lambda: tree_edges(setting.system)
 
 
 def our_edges(system: System) -> tuple[Tensor, Tensor, Tensor]:
-    """Receivers, senders and vectors of our graph in the numbers of particles, sorted by them."""
+    """Receivers, senders and vectors of our graph, sorted by the numbers of the particles."""
     graph = build_graph(system, CUTOFF)
     particles = torch.argsort(graph.nodes)
     receivers, senders = particles[graph.receivers], particles[graph.senders]
@@ -65,7 +65,7 @@ def our_edges(system: System) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def tree_edges(system: System) -> tuple[Tensor, Tensor, Tensor]:
-    """The same by cKDTree: its list of pairs in both directions, sorted."""
+    """Receivers, senders and vectors from cKDTree: its pairs in both directions, sorted."""
     x = system.positions
     pairs = cKDTree(x, boxsize=system.box).query_pairs(CUTOFF, output_type="ndarray")
     vectors = minimum_image(x[pairs[:, 1]] - x[pairs[:, 0]], system.box)

@@ -1,7 +1,7 @@
 """Prediction without gradient, from one configuration to a million particles: graph and the paper's model.
 
-Ours runs at every size in a process of its own. The e3nn network runs at the smallest size, by turns with ours; for the
-largest its time and memory are scaled by the number of particles.
+Our network runs at every size in a new process. The e3nn network runs at the smallest size, alternating with ours. For
+the largest size, its time and memory are scaled by the number of particles.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PARTICLES = 1_000_000
 
 
 def benchmark(setting: Setting, particles: int = PARTICLES) -> Result:
-    """Ours at every size up to ``particles`` against e3nn at the smallest."""
+    """Measure our network at every size up to ``particles``, and the e3nn network at the smallest size."""
     graph = graph_of(setting.system, TRAINING.architecture, setting.device)
     require_memory(TRAINING.architecture, graph, setting.device)
     error = output_error(settled_network(setting), graph)
@@ -67,7 +67,7 @@ def benchmark(setting: Setting, particles: int = PARTICLES) -> Result:
 
 
 def sizes_up_to(system: System, particles: int) -> list[int]:
-    """Numbers of particles to ask for: the configuration's, 8 times as many again and again, and ``particles``."""
+    """Sizes to measure: that of the configuration times 1, 8, 64, ..., and ``particles``."""
     sizes = [system.n_particles]
     while 8 * sizes[-1] < particles:
         sizes.append(8 * sizes[-1])
@@ -75,7 +75,7 @@ def sizes_up_to(system: System, particles: int) -> list[int]:
 
 
 def settled_network(setting: Setting) -> Network:
-    """The paper's model in evaluation mode, its running averages those of the configuration."""
+    """The paper's model in evaluation mode, with running averages from the configuration."""
     graph = graph_of(setting.system, TRAINING.architecture, setting.device)
     network = network_of(graph, dropout=0.0)
     with torch.no_grad():
@@ -85,12 +85,12 @@ def settled_network(setting: Setting) -> Network:
 
 
 def ours(setting: Setting) -> Callable[[], None]:
-    """Graph and prediction of ours."""
+    """A function that builds the graph and runs our network."""
     return _prediction(settled_network(setting), setting)
 
 
 def reference(setting: Setting) -> Callable[[], None]:
-    """The same graph and the prediction on e3nn."""
+    """A function that builds the same graph and runs the network on e3nn."""
     return _prediction(E3nnNetwork(settled_network(setting)).eval(), setting)
 
 
@@ -104,7 +104,7 @@ def _prediction(network: nn.Module, setting: Setting) -> Callable[[], None]:
 
 
 def at_size(setting: Setting, particles: int) -> dict[str, Any]:
-    """Times and peak memory of ours for the configuration repeated to ``particles``; needs a process of its own."""
+    """Times and peak memory of our network for the configuration repeated to ``particles``; run it in a new process."""
     use_threads(setting.threads)
     network = settled_network(setting)
     large = repeated(setting.system, copies(setting.system, particles))

@@ -1,11 +1,11 @@
-"""The configurations that are measured."""
+"""The configurations for the benchmarks."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from equiglass.formats import load
 from equiglass.liquid.inherent import quench
@@ -18,13 +18,13 @@ NOISE = 0.02
 
 
 def configuration(path: Path | None, particles: int | None) -> System:
-    """The first configuration of a file, or a liquid of 4096 particles; repeated until it has ``particles``."""
+    """The first configuration of a file, or a liquid of 4096 particles, repeated to at least ``particles``."""
     system = liquid() if path is None else load(path)[0]
     return system if particles is None else repeated(system, copies(system, particles))
 
 
 def liquid(side: int = 16, density: float = 1.2, seed: int = 0) -> System:
-    """side^3 particles of the Kob-Andersen mixture, a disturbed lattice relaxed until no force is larger than 3."""
+    """side^3 particles of the Kob-Andersen mixture: a perturbed lattice, relaxed until no force exceeds 3."""
     n = side**3
     rng = np.random.default_rng(seed)
     box = np.full(3, (n / density) ** (1 / 3))
@@ -38,7 +38,7 @@ def liquid(side: int = 16, density: float = 1.2, seed: int = 0) -> System:
 
 
 def copies(system: System, particles: int) -> tuple[int, int, int]:
-    """How often to repeat a configuration along each axis, the shortest first, to have at least so many particles."""
+    """Repetitions of a configuration along each axis, the shortest axis first, for at least ``particles``."""
     times = np.ones(3, np.int64)
     while system.n_particles * np.prod(times) < particles:
         times[np.argmin(times * system.box)] += 1
@@ -46,7 +46,7 @@ def copies(system: System, particles: int) -> tuple[int, int, int]:
 
 
 def repeated(system: System, times: tuple[int, int, int]) -> System:
-    """The configuration side by side with itself, every particle displaced by noise of 0.02 along each axis."""
+    """Periodic copies of the configuration; noise of 0.02 displaces every particle along each axis."""
     if times == (1, 1, 1):
         return system
     shifts = np.stack(np.meshgrid(*map(np.arange, times), indexing="ij"), -1).reshape(-1, 1, 3) * system.box
@@ -56,7 +56,8 @@ def repeated(system: System, times: tuple[int, int, int]) -> System:
 
 
 def graph_of(system: System, architecture: Architecture, device: str) -> Graph:
-    """The graph of a configuration; a normal random number stands for the energy."""
+    """The graph of a configuration; a normal random number replaces the energy."""
     noise = np.random.default_rng(1).normal(size=system.n_particles)
-    graph = build_graph(system, architecture.cutoff, n_types=max(system.n_types, 2), extra_scalars=[noise])
-    return graph if device == "cpu" else replace(graph, **{k: v.to(device) for k, v in vars(graph).items()})
+    n_types = max(system.n_types, 2)
+    graph = build_graph(system, architecture.cutoff, n_types=n_types, inputs={0: noise[:, None, None]})
+    return graph if device == "cpu" else graph.to(torch.device(device))

@@ -1,9 +1,9 @@
-"""Time and memory of two sides in one run, and what they ran on.
+"""Time and memory of two sides in one run, with machine and versions.
 
-Times: both sides run by turns in one process, after one run of each that does not count; the median counts. Memory:
-each side runs once in a process of its own; what counts is the highest resident memory above that before the run
-(libraries, weights, input). On a GPU it is torch's allocated memory. Both sides have the same threads, and the C
-library keeps freed memory on both (:mod:`equiglass.machine.memory`), without which e3nn would be several times slower.
+Time: both sides run alternately in one process, after one warm-up run of each; the result is the median. Memory: each
+side runs once in a new process. The result is its peak resident memory minus the memory before the run (libraries,
+weights, input). On a GPU it is the memory that torch has allocated. Both sides have the same number of threads. Both
+reuse freed memory (:mod:`equiglass.machine.memory`); otherwise e3nn would be several times slower.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import platform
 import resource
 import shlex
 import statistics
@@ -21,30 +20,29 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import SetupError
 from equiglass.liquid.system import System
-from equiglass.machine.compiled import compiler
+from equiglass.machine.environment import installed_memory, machine, versions
 from equiglass.machine.memory import keep_freed_memory
-from equiglass.model.convolution.operation import implementation
+from equiglass.model.convolution.backend import implementation
 
 R = TypeVar("R")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured and how.
+    """Configuration and conditions of a benchmark.
 
     Attributes:
         system: the configuration.
-        threads: of both sides.
-        repeats: runs of each side that count.
+        threads: number of threads of both sides.
+        repeats: number of timed runs per side.
         device: "cpu" or "cuda".
     """
 
@@ -56,31 +54,31 @@ class Setting:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two that are compared: seconds of every run and peak memory in bytes."""
+    """One of the two sides: seconds of every timed run, and peak memory in bytes."""
 
     seconds: Sequence[float]
     peak_bytes: int
 
     @property
     def median(self) -> float:
-        """The seconds that count."""
+        """Median time of a run, in seconds."""
         return statistics.median(self.seconds)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a benchmark found.
+    """The result of a benchmark.
 
     Attributes:
-        benchmark: its name.
+        benchmark: name of the benchmark.
         ours: the package.
-        reference: what it is compared with.
-        reference_name: what that is.
-        max_relative_error: of the output, as it is timed, against the reference in float64 (:func:`relative_error`).
-        particles: of the configuration.
-        edges: of its graph.
-        extrapolated: how the reference's numbers were formed where it did not run whole, else empty.
-        more: what this benchmark alone tells.
+        reference: the other software.
+        reference_name: name of the other software.
+        max_relative_error: error of the timed output against the reference in float64 (:func:`relative_error`).
+        particles: number of particles of the configuration.
+        edges: number of edges of its graph.
+        extrapolated: how the numbers of the reference were extrapolated; empty if it ran completely.
+        more: further numbers of this benchmark.
     """
 
     benchmark: str
@@ -95,11 +93,11 @@ class Result:
 
     @property
     def ratio(self) -> float:
-        """How many times faster ours is."""
+        """Time of the reference over our time."""
         return self.reference.median / self.ours.median
 
     def as_json(self, setting: Setting) -> dict[str, Any]:
-        """All of it, with machine, versions and command."""
+        """The result for a JSON file, with machine, versions and command."""
         sides = {"ours": self.ours, "reference": self.reference}
         return {
             "benchmark": self.benchmark,
@@ -125,24 +123,24 @@ class Result:
 
 
 def use_threads(threads: int) -> None:
-    """The number of threads of torch and of the neighbour search."""
+    """Set the number of threads of torch and of the neighbour search."""
     os.environ["OMP_NUM_THREADS"] = str(threads)
     torch.set_num_threads(threads)
 
 
 def now(device: str) -> float:
-    """Seconds of a clock, read when the device has done its work."""
+    """Time of a clock in seconds, read when the device has finished its work."""
     if device != "cpu":
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
-# Long enough that caches and threads are past the turn of the other side.
+# Long enough that the caches and threads of the other side no longer matter.
 TURN_SECONDS = 0.5
 
 
 def by_turns(runs: Mapping[str, Callable[[], Any]], setting: Setting) -> dict[str, list[float]]:
-    """Seconds a run in every turn, of every side; a turn lasts TURN_SECONDS or one run."""
+    """Seconds per run in every turn, per side; a turn lasts TURN_SECONDS or one run."""
     keep_freed_memory()
     for run in runs.values():
         run()
@@ -159,22 +157,22 @@ def by_turns(runs: Mapping[str, Callable[[], Any]], setting: Setting) -> dict[st
 
 
 def peak_bytes(prepare: Callable[[Setting], Callable[[], Any]], setting: Setting) -> int:
-    """Peak memory of one run of what ``prepare`` returns, in a process of its own."""
+    """Peak memory, in bytes, of one run of the function that ``prepare`` returns, in a new process."""
     return in_fresh_process(_peak, prepare, setting)
 
 
 def in_fresh_process(function: Callable[..., R], *arguments: Any) -> R:
-    """What a function of a module returns in a new process.
+    """The result of a module's function in a new process.
 
     Raises:
-        EquiglassError: the process was ended from outside, as a system does that has no memory left.
+        SetupError: the process was killed, as a system does when it has no memory left.
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             return pool.submit(function, *arguments).result()
         except BrokenProcessPool:
-            raise EquiglassError(
-                "A process of the benchmark was ended from outside, most likely for want of memory; "
+            raise SetupError(
+                "A process of the benchmark was killed, most likely because the memory was full; "
                 "use a smaller configuration (--particles)."
             ) from None
 
@@ -189,18 +187,18 @@ def _peak(prepare: Callable[[Setting], Callable[[], Any]], setting: Setting) -> 
 
 
 def forget_peak(device: str) -> int:
-    """Memory in use now, in bytes; later peaks count from here."""
+    """Reset the peak memory, and return the memory in use, in bytes."""
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated()
-    # Linux keeps the peak of a process and forgets it on request.
+    # Linux records the peak of a process, and resets it on request.
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     return highest_memory(device)
 
 
 def highest_memory(device: str) -> int:
-    """Peak memory so far, in bytes: resident, or allocated on the GPU."""
+    """Peak memory since the reset, in bytes: resident, or allocated on the GPU."""
     if device != "cpu":
         return torch.cuda.max_memory_allocated()
     status = _kilobytes("/proc/self/status")
@@ -211,51 +209,21 @@ def highest_memory(device: str) -> int:
 
 
 def free_memory(device: str) -> int:
-    """Bytes that can still be had."""
+    """Free memory, in bytes."""
     if device != "cpu":
         return torch.cuda.mem_get_info()[0]
     memory = _kilobytes("/proc/meminfo")
-    return memory["MemAvailable"] * 1024 if "MemAvailable" in memory else _installed_memory() // 2
+    return memory["MemAvailable"] * 1024 if "MemAvailable" in memory else installed_memory() // 2
 
 
 def relative_error(ours: Sequence[Tensor], reference: Sequence[Tensor]) -> float:
-    """Largest difference over largest value of the reference, the worst of all arrays."""
+    """The largest over all arrays of max |ours - reference| / max |reference|."""
     pairs = zip(ours, reference, strict=True)
     return max(float((a.reshape(b.shape) - b).abs().max() / b.abs().max()) for a, b in pairs)
 
 
-def machine() -> dict[str, Any]:
-    """Processor, cores that may be used, memory, GPU."""
-    name = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
-    return {
-        "processor": name,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_bytes": _installed_memory(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "system": platform.platform(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Of what was measured and of what made it."""
-    found = compiler()
-    packages = ("equiglass", "torch", "e3nn", "numpy", "scipy", "vesin")
-    return {
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-        "compiler": "none" if isinstance(found, str) else found.version.splitlines()[0],
-    }
-
-
-def _installed_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
 def _kilobytes(path: str) -> dict[str, int]:
-    """Lines "name: number kB" of a file of /proc; none where there is no such file."""
+    """Numbers of the lines "name: number kB" of a file of /proc; empty if there is no such file."""
     try:
         lines = Path(path).read_text().splitlines()
     except OSError:

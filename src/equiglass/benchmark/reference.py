@@ -1,10 +1,10 @@
-"""The network built on e3nn, as the paper's software was (PyTorch Geometric and e3nn): every edge has its message.
+"""The network built on e3nn, like the software of the paper (PyTorch Geometric and e3nn): one message per edge.
 
-A convolution is a radial network for every edge, ``o3.TensorProduct`` ("uvu") of the senders' fields with the
-harmonics, ``index_add`` to the receivers and ``o3.Linear``; ``e3nn.nn.BatchNorm`` follows. The weights are copies of
-those of a :class:`equiglass.model.network.Network`, so that both give the same up to rounding.
+A convolution is a radial MLP per edge, ``o3.TensorProduct`` ("uvu") of the senders' fields with the harmonics,
+``index_add`` to the receivers, and ``o3.Linear``. ``e3nn.nn.BatchNorm`` follows. The weights are copied from a
+:class:`equiglass.model.network.Network`, so both networks give the same output up to rounding.
 
-Fields are as e3nn has them: degree by degree, (N, channels * (2 l + 1)) with the channel first.
+Fields have the layout of e3nn: degree by degree, (N, channels * (2 l + 1)) with the channel first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from e3nn.nn import BatchNorm
 from torch import Tensor, nn
 
 from equiglass.benchmark.measure import free_memory
-from equiglass.errors import EquiglassError
+from equiglass.errors import SetupError
 from equiglass.model.architecture import Architecture
 from equiglass.model.convolution.layer import Convolution
 from equiglass.model.convolution.paths import Paths
@@ -31,7 +31,7 @@ from equiglass.model.norm import EquivariantBatchNorm
 
 
 class Links(NamedTuple):
-    """Edges as PyTorch Geometric has them: senders and receivers (E,), harmonics (E, K), radial basis (E, B)."""
+    """Edges in the form of PyTorch Geometric: senders and receivers (E,), harmonics (E, K), radial basis (E, B)."""
 
     senders: Tensor
     receivers: Tensor
@@ -46,7 +46,7 @@ def links_of(graph: Graph, architecture: Architecture) -> Links:
 
 
 class E3nnConvolution(nn.Module):
-    """Radial functions, tensor product, neighbour sum, mixing."""
+    """Radial MLP, tensor product, neighbour sum, mixing."""
 
     def __init__(self, layer: Convolution) -> None:
         super().__init__()
@@ -68,17 +68,17 @@ class E3nnConvolution(nn.Module):
         self.to(layer.mixing[0])
 
     def forward(self, h: Tensor | None, inputs: Sequence[Tensor], links: Links) -> Tensor:
-        """Convolve a field (N, C (l_max + 1)^2), or none, and node inputs by degree, (N, 2 l + 1, channels)."""
+        """Convolve a field (N, C (l_max + 1)^2), or None, and node inputs by degree, (N, 2 l + 1, channels)."""
         phi = self.radial(links.basis)
         return self.mixing(self.neighbor_sum(entering(h, inputs, self.paths), phi, links)) * self.norm
 
     def neighbor_sum(self, x: Tensor, phi: Tensor, links: Links) -> Tensor:
-        """sum_j phi(r_ij) Y(a_ij) (x)_CG x_j of every path, (N, path channels and components)."""
+        """sum_j phi(r_ij) Y(a_ij) (x)_CG x_j per path, (N, path channels and components)."""
         messages = self.product(x[links.senders], links.harmonics, phi)
         return messages.new_zeros(len(x), messages.shape[1]).index_add(0, links.receivers, messages)
 
     def gradients(self) -> list[Tensor]:
-        """Gradients of the weights, in the order and units of those of the layer it was made from."""
+        """Gradients of the weights, in the order and units of the original layer."""
         rows = [self.paths.combinations_to(l) for l in range(self.paths.l_max + 1)]
         channels = self.mixing.irreps_out[0].mul
         mixing = self.mixing.weight.grad.split([n * channels for n in rows])
@@ -86,7 +86,7 @@ class E3nnConvolution(nn.Module):
 
 
 class E3nnNetwork(nn.Module):
-    """Eqs 18-23 on e3nn: from a graph to standardised propensities at every time."""
+    """Eqs 18-23 on e3nn: from a graph to the standardised target at every time."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -99,8 +99,8 @@ class E3nnNetwork(nn.Module):
         self.to(network.decoder)
 
     def forward(self, graph: Graph) -> Tensor:
-        """As :meth:`equiglass.model.network.Network.forward`."""
-        inputs, links = [graph.scalars[:, None]], links_of(graph, self.architecture)
+        """Compute the standardised targets, as :meth:`equiglass.model.network.Network.forward` does."""
+        inputs, links = graph.inputs, links_of(graph, self.architecture)
         h: Tensor | None = None
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             new = norm(convolution(h, inputs, links))
@@ -120,13 +120,13 @@ class E3nnNetwork(nn.Module):
 
 
 def gradients(network: Network) -> list[Tensor]:
-    """Gradients of the weights of our network: convolutions, norms, decoder."""
+    """Gradients of the weights of our network: convolutions, norms, linear read-out."""
     layers = [x for layer in network.convolutions if isinstance(layer, Convolution) for x in layer_gradients(layer)]
     return [*layers, *_grads(network.norms), *_grads(network.decoder)]
 
 
 def layer_gradients(layer: Convolution) -> list[Tensor]:
-    """Gradients of the weights of one of our layers: radial network, mixing."""
+    """Gradients of the weights of one of our layers: radial MLP, mixing."""
     return [*_grads(layer.trunk), *_grads(layer.radial), *_grads(layer.mixing)]
 
 
@@ -136,10 +136,10 @@ def _grads(weights: nn.Module | nn.Parameter) -> list[Tensor]:
 
 
 def tensor_product(paths: Paths) -> tuple[o3.TensorProduct, o3.Irreps]:
-    """All paths as one tensor product with a weight for every edge, path and channel, and what it gives.
+    """All paths as one tensor product with a weight per edge, path and channel, and the irreps of its output.
 
-    Its weights are in the order of ``paths``; what it gives is sorted by degree, then path, so that one matrix a degree
-    mixes it.
+    The weights are in the order of ``paths``. The output is sorted by degree, then by path, so that one matrix per
+    degree mixes it.
     """
     degrees = [l for l in range(paths.l_max + 1) if paths.entering(l)]
     fields = o3.Irreps([(paths.entering(l), (l, 1)) for l in degrees])
@@ -156,7 +156,7 @@ def tensor_product(paths: Paths) -> tuple[o3.TensorProduct, o3.Irreps]:
 
 
 def batch_norm(norm: nn.Module) -> nn.Module:
-    """e3nn's batch norm with the weights and running averages of ours."""
+    """The batch norm of e3nn with the weights and running averages of our batch norm."""
     if not isinstance(norm, EquivariantBatchNorm):
         return nn.Identity()
     same = BatchNorm(_irreps(len(norm.shift), norm.l_max), eps=norm.epsilon, momentum=norm.momentum)
@@ -166,7 +166,7 @@ def batch_norm(norm: nn.Module) -> nn.Module:
 
 
 def entering(h: Tensor | None, inputs: Sequence[Tensor], paths: Paths) -> Tensor:
-    """Field and node inputs of every node side by side, degree by degree."""
+    """Field and node inputs of every node, concatenated degree by degree."""
     parts = []
     for degree in range(paths.l_max + 1):
         if h is not None:
@@ -177,24 +177,24 @@ def entering(h: Tensor | None, inputs: Sequence[Tensor], paths: Paths) -> Tensor
 
 
 def e3nn_field(h: Tensor) -> Tensor:
-    """A field of ours, (N, (l_max + 1)^2, C), as e3nn has it."""
+    """A field in our layout, (N, (l_max + 1)^2, C), in the layout of e3nn."""
     l_max = round(h.shape[1] ** 0.5) - 1
     return torch.cat([h[:, l * l : (l + 1) ** 2].transpose(1, 2).flatten(1) for l in range(l_max + 1)], 1)
 
 
 def require_memory(architecture: Architecture, graph: Graph, device: str) -> None:
-    """Refuse a graph too large for the forward and backward of one hidden layer.
+    """Check that the memory is large enough for forward and backward of one hidden layer on e3nn.
 
     Raises:
-        EquiglassError: it needs more than there is.
+        SetupError: the layer needs more memory than is free.
     """
-    paths = Paths(architecture.l_max, architecture.channels, (graph.scalars.shape[1],))
+    paths = Paths(architecture.l_max, architecture.channels, graph.channels)
     degrees = range(paths.l_max + 1)
     products = sum(paths.entering(l) * (2 * l + 1) for l in degrees) * paths.components
     messages = sum(width * (2 * path.l_out + 1) for path, width in zip(paths.triplets, paths.widths, strict=True))
     needed = 8 * graph.n_edges * (products + 2 * messages)
     if needed > free_memory(device):
-        raise EquiglassError(
+        raise SetupError(
             f"The layer on e3nn needs about {needed / 2**30:.0f} GiB for {graph.n_edges} edges, and "
             f"{free_memory(device) / 2**30:.0f} GiB are free; choose a smaller configuration."
         )
@@ -202,7 +202,7 @@ def require_memory(architecture: Architecture, graph: Graph, device: str) -> Non
 
 @contextmanager
 def precision(dtype: torch.dtype) -> Iterator[None]:
-    """In the block e3nn bakes its constants in this precision."""
+    """In this block e3nn makes its constants in this precision."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:

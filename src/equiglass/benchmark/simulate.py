@@ -1,9 +1,8 @@
-"""The iso-configurational runs of a configuration against LAMMPS alone.
+"""The iso-configurational runs of a configuration; the reference is LAMMPS without equiglass.
 
-Ours is everything from the configuration to its averages: LAMMPS started for every run, velocities, files written and
-read, propensity and the other averages. The reference is the same LAMMPS with the same scripts and the same start
-files, made beforehand, run by run and nothing more: what a shell script would do. Both sides run by turns, one run at
-a time.
+Our side is everything from the configuration to its averages: start of LAMMPS per run, velocities, writing and reading
+of files, propensity, other averages. The reference runs the same LAMMPS with the same scripts and start files,
+made in advance, as a shell script would. Both sides run alternately, one run at a time.
 """
 
 from __future__ import annotations
@@ -32,10 +31,13 @@ def simulate(system: System, runs: int = 2, repeats: int = 3, times: Sequence[fl
     """Seconds and particle-steps per second of both sides.
 
     Args:
-        system: where the runs start; it must know its potential. At T = 0.44 if it does not know its temperature.
-        runs: of each side, two at least.
-        repeats: turns that count.
-        times: of the runs.
+        system: start of the runs, with its potential; the temperature is 0.44 if the system has none.
+        runs: number of runs per side and turn; at least two.
+        repeats: number of turns.
+        times: times at which the runs are measured, LJ time.
+
+    Returns:
+        Numbers by name, for a JSON file.
     """
     temperature = system.temperature or TEMPERATURE
     start = System(system.positions, system.types, system.box, temperature=temperature, potential=system.potential)

@@ -1,10 +1,9 @@
-"""The command line: one module a command, each a thin layer over the package."""
+"""The command line: one module per command, each a thin layer over the package."""
 
 from __future__ import annotations
 
 import typer
 
-from equiglass.commands.baseline import baseline
 from equiglass.commands.benchmark import benchmark
 from equiglass.commands.check import check
 from equiglass.commands.crossvalidate import crossvalidate
@@ -13,6 +12,7 @@ from equiglass.commands.evaluate import evaluate
 from equiglass.commands.experiment import experiment
 from equiglass.commands.export import export
 from equiglass.commands.info import info
+from equiglass.commands.methods import methods
 from equiglass.commands.predict import predict
 from equiglass.commands.quench import quench
 from equiglass.commands.report import report
@@ -24,6 +24,7 @@ from equiglass.commands.transfer import transfer
 app = typer.Typer(
     name="equiglass",
     help="Structural order parameters of glass-forming liquids.",
+    epilog="equiglass --debug COMMAND shows where an error comes from.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -43,8 +44,8 @@ COMMANDS = (
     check,
     export,
     benchmark,
+    methods,
     info,
 )
 for command in COMMANDS:
     app.command()(command)
-app.add_typer(baseline, name="baseline")

@@ -1,4 +1,4 @@
-"""equiglass benchmark: time and memory of the package against others, on this machine."""
+"""equiglass benchmark: time and memory of the package and of other software, on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Benchmark(StrEnum):
-    """What can be measured."""
+    """The benchmarks."""
 
     CONVOLUTION = "convolution"
     STEP = "step"
@@ -24,7 +24,7 @@ class Benchmark(StrEnum):
 
 
 class Device(StrEnum):
-    """Where it is measured."""
+    """The devices."""
 
     CPU = "cpu"
     CUDA = "cuda"
@@ -36,31 +36,33 @@ def benchmark(
     ],
     file: Annotated[
         Path | None,
-        typer.Argument(help="Its first configuration; without it, a liquid of 4096 particles."),
+        typer.Argument(help="File whose first configuration is used; default: a liquid of 4096 particles."),
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers there.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="JSON file for the numbers.")] = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Of both sides; all cores without it.")
+        int | None, typer.Option("--threads", min=1, help="Number of threads of both sides; default: all cores.")
     ] = None,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Runs of each side that count.")] = 5,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Number of timed runs per side.")] = 5,
     device: Annotated[Device, typer.Option("--device", help="cpu or cuda.")] = Device.CPU,
     particles: Annotated[
         int | None,
-        typer.Option("--particles", min=1, help="Repeat the configuration to so many; inference ends there [1000000]."),
+        typer.Option(
+            "--particles", min=1, help="Repeat the configuration to this number; for inference the largest [1000000]."
+        ),
     ] = None,
 ) -> None:
-    """Measure the package against e3nn (graph: scipy; simulate: LAMMPS alone), by turns in one run."""
+    """Compare the package with e3nn (graph: scipy; simulate: LAMMPS alone); both sides run alternately."""
     import torch
     from rich.console import Console
 
     from equiglass.benchmark import convolution, graph, inference, step
     from equiglass.benchmark.liquid import configuration
     from equiglass.benchmark.measure import Setting, use_threads
-    from equiglass.errors import EquiglassError
+    from equiglass.errors import SetupError
     from equiglass.files import write_text
 
     if device == Device.CUDA and not torch.cuda.is_available():
-        raise EquiglassError("--device cuda: torch finds no GPU here.")
+        raise SetupError("--device cuda: torch finds no GPU here.")
     threads = threads or torch.get_num_threads()
     use_threads(threads)
     with Console().status(f"{which}: this takes minutes"):
@@ -85,11 +87,11 @@ def benchmark(
 
 
 def print_result(result: Result, setting: Setting) -> None:
-    """One table; with sizes, a second one."""
+    """Print a table of the result, and a second table if there are several sizes."""
     from rich.console import Console
     from rich.table import Table
 
-    from equiglass.benchmark.measure import machine
+    from equiglass.machine.environment import machine
 
     ours, reference, numbers = result.ours, result.reference, result.as_json(setting)
     where = machine()
@@ -100,17 +102,17 @@ def print_result(result: Result, setting: Setting) -> None:
     table.add_row("time, median", _s(ours.median), _s(reference.median), f"{result.ratio:.1f}")
     table.add_row("fastest, slowest", *(f"{_s(min(x.seconds))}, {_s(max(x.seconds))}" for x in (ours, reference)), "")
     if "tensor_product_s" in numbers:
-        name, ratio = "its tensor product and sum alone", numbers["tensor_product_ratio"]
+        name, ratio = "its tensor product and sum only", numbers["tensor_product_ratio"]
         table.add_row(name, "", _s(numbers["tensor_product_s"]), f"{ratio:.1f}")
     memory = f"{reference.peak_bytes / max(ours.peak_bytes, 1):.1f}"
     table.add_row("peak memory", _gib(ours.peak_bytes), _gib(reference.peak_bytes), memory)
     table.add_row("largest relative difference", f"{result.max_relative_error:.1e}", "", "")
     console.print(table)
     if result.extrapolated:
-        console.print(f"{result.reference_name}: not run whole; formed from {result.extrapolated}")
+        console.print(f"{result.reference_name}: not run completely; extrapolated from {result.extrapolated}")
     if "sizes" in numbers:
         table = Table(title="by size")
-        for column in ("particles", "graph", "network", "total", "a particle", "peak memory"):
+        for column in ("particles", "graph", "network", "total", "per particle", "peak memory"):
             table.add_column(column, justify="right")
         for size in numbers["sizes"]:
             total, n = size["total_s"], size["particles"]
@@ -118,7 +120,7 @@ def print_result(result: Result, setting: Setting) -> None:
             table.add_row(str(n), *cells, _gib(size["peak_bytes"]))
         console.print(table)
     device = where["gpu"] if setting.device == "cuda" else f"{where['processor']}, {setting.threads} threads"
-    console.print(f"{device}; {setting.repeats} runs by turns; convolution: {numbers['implementation']}")
+    console.print(f"{device}; {setting.repeats} alternating runs; convolution: {numbers['implementation']}")
 
 
 def _s(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""equiglass check: is a data set a liquid in equilibrium, and did its runs conserve what they must?"""
+"""equiglass check: check that a data set is a liquid in equilibrium, and that its runs obey conservation laws."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from equiglass.commands.predict import TypesOption
+from equiglass.commands.quench import POTENTIAL, mixture_named
+
 if TYPE_CHECKING:
     from equiglass.liquid.system import System
 
@@ -16,32 +19,26 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="Files or folders of configurations of one state point.")],
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the report and its figures.")] = None,
     against: Annotated[
-        list[Path] | None, typer.Option("--against", help="Another data set to agree with; may be repeated.")
+        list[Path] | None, typer.Option("--against", help="Data set to compare with; may be repeated.")
     ] = None,
-    potential: Annotated[
-        str | None, typer.Option("--potential", help="Pair potential of configurations whose file names none.")
-    ] = None,
-    types: Annotated[str | None, typer.Option("--types", help="Species of types 0, 1, ..., with commas.")] = None,
+    potential: Annotated[str | None, POTENTIAL] = None,
+    types: TypesOption = None,
 ) -> None:
-    """Check the physics of a data set; exit status 1 if it fails."""
+    """Check the physics of a data set; the exit status is 1 if a check fails."""
     from dataclasses import replace
 
     from rich.console import Console
     from rich.table import Table
 
-    from equiglass.errors import EquiglassError
     from equiglass.formats import stream
-    from equiglass.liquid.potential import MIXTURES
     from equiglass.simulate.checks import check as check_state
     from equiglass.simulate.checks import collect, failures, measure, write_report
 
-    if potential is not None and potential not in MIXTURES:
-        raise EquiglassError(f"the potential {potential!r} is not known; known: {', '.join(MIXTURES)}.")
+    mixture = mixture_named(potential) if potential is not None else None
 
     def systems(paths: list[Path]) -> Iterator[System]:
         for system in stream(paths, types=types.split(",") if types else None):
-            known = system.potential or (MIXTURES[potential] if potential else None)
-            yield replace(system, potential=known)
+            yield replace(system, potential=system.potential or mixture)
 
     state, other = (collect([measure(s) for s in systems(paths)]) if paths else None for paths in (files, against))
     assert state is not None

@@ -1,4 +1,4 @@
-"""equiglass demo: the whole chain on the data set in the package, against a baseline and the noise ceiling."""
+"""equiglass demo: train, predict and score on the data set of the package, with a baseline and the noise ceiling."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import typer
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for run, table, figures and extended XYZ.")] = Path("demo"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for runs, table, figures and extended XYZ.")] = Path(
+        "demo"
+    ),
 ) -> None:
-    """Train on 16 configurations, validate on 4, test on 4; compare with a ridge regression."""
-    from equiglass.commands.train import run_with_progress
-    from equiglass.experiments.demo import demo_configuration, demo_data, report
+    """Train on 16 configurations, validate on 4, test on 4, and compare with a ridge regression."""
+    from equiglass.commands.train import train_with_progress
+    from equiglass.experiments.demo import demo_configuration, demo_data, report, ridge_configuration
 
-    training, validation, _ = demo_data()
-    run = out / "run"
-    run_with_progress(training, run, demo_configuration(), validation, resume=run.exists())
-    report(out, run)
-    typer.echo(f"{out}: scores.json, rho.png, slice.png, scatter.png, and test.xyz (for OVITO) are written")
+    training, validation, test = demo_data()
+    for name, configuration in (("run", demo_configuration()), ("ridge", ridge_configuration())):
+        run = out / name
+        train_with_progress(training, run, configuration, validation=validation, resume=run.exists())
+    report(out, test)
+    typer.echo(f"{out}: scores.json, rho.png, slice.png, scatter.png, and test.xyz (for OVITO)")

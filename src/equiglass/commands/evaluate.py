@@ -1,4 +1,4 @@
-"""equiglass evaluate: rho by type and time, in both conventions, with its ceiling."""
+"""equiglass evaluate: rho by type and time in both conventions, with its noise ceiling."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import typer
 from equiglass.commands.train import DataOption
 
 if TYPE_CHECKING:
-    from equiglass.liquid.system import System
-    from equiglass.prediction.evaluation import Predicted, Row
+    from equiglass.prediction.evaluation import Scores
+    from equiglass.prediction.model import Prediction
 
 RunArgument = Annotated[str, typer.Argument(help="Run folder, folder of run folders, or name of a shipped model.")]
-CheckpointOption = Annotated[str, typer.Option("--checkpoint", help="last, or best: of the highest validation rho.")]
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the scores there.")]
+CheckpointOption = Annotated[str, typer.Option("--checkpoint", help="last, or best (highest validation rho).")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="JSON file for the scores.")]
 FiguresOption = Annotated[Path | None, typer.Option("--figures", help="Folder for scatter and rho(t) figures.")]
 
 
@@ -37,38 +37,32 @@ def evaluate(
     model = load_model(run, checkpoint)
     systems = load(data)
     predictions = [model.predict(model.measurable(system)) for system in track(systems, "predicting", transient=True)]
-    predicted = [{label: prediction.at(label) for label in prediction.times} for prediction in predictions]
-    done = [prediction.system for prediction in predictions]
-    report(done, predicted, f"{run} on {len(systems)} configurations", json_file, figures)
+    report(predictions, f"{run} on {len(systems)} configurations", json_file, figures)
 
 
 def report(
-    systems: Sequence[System],
-    predicted: Sequence[Predicted],
-    title: str,
-    json_file: Path | None = None,
-    figures: Path | None = None,
+    predictions: Sequence[Prediction], title: str, json_file: Path | None = None, figures: Path | None = None
 ) -> None:
-    """Score predictions: a table on the screen, and the files that are asked for."""
+    """Score predictions, print a table, and write the requested files."""
     from equiglass.files import write_text
-    from equiglass.prediction.evaluation import as_json, evaluate
+    from equiglass.prediction.evaluation import evaluate as score
 
-    rows = evaluate(systems, predicted)
-    print_rows(rows, title)
+    scores = score([prediction.system for prediction in predictions], predictions)
+    print_scores(scores, title)
     if json_file is not None:
-        write_text(json_file, json.dumps(as_json(rows, len(systems)), indent=2) + "\n")
+        write_text(json_file, json.dumps(scores.as_json(), indent=2) + "\n")
     if figures is not None:
         from equiglass.figures import save_evaluation_figures
 
-        save_evaluation_figures(figures, rows, systems, predicted)
+        save_evaluation_figures(figures, scores.frame(), predictions)
 
 
-def print_rows(rows: Sequence[Row], title: str) -> None:
-    """One table of scores."""
+def print_scores(scores: Scores, title: str) -> None:
+    """Print a table of scores."""
     from rich.console import Console
     from rich.table import Table
 
-    from equiglass.prediction.evaluation import with_error
+    from equiglass.files.tables import number
 
     table = Table(title=title)
     for column in (
@@ -83,9 +77,12 @@ def print_rows(rows: Sequence[Row], title: str) -> None:
         "configurations",
     ):
         table.add_column(column, justify="left" if column == "type" else "right")
-    for row in rows:
-        scores = ((row.per_configuration, row.per_configuration_error), (row.pooled, row.pooled_error))
-        ceilings = (row.ceiling_per_configuration, row.ceiling_pooled)
-        cells = [*(with_error(*score) for score in scores), *map(with_error, ceilings)]
+    for row in scores:
+        cells = [
+            number(row.per_configuration, row.per_configuration_error),
+            number(row.pooled, row.pooled_error),
+            number(row.ceiling_per_configuration),
+            number(row.ceiling_pooled),
+        ]
         table.add_row(row.type, f"{row.time:g}", row.label, *cells, f"{row.mse:.3g}", str(row.configurations))
     Console().print(table)

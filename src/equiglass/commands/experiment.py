@@ -1,16 +1,14 @@
-"""equiglass experiment: the experiments of the paper, and one's own, from a declaration to table and figure."""
+"""equiglass experiment: run an experiment from its declaration, and write its table and figures."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from equiglass.commands.train import SetOption
+from equiglass.commands.train import SetOption, command_line
 
 if TYPE_CHECKING:
     from equiglass.experiments.plan import Training
@@ -20,33 +18,35 @@ def experiment(
     name: Annotated[str | None, typer.Argument(help="Name of an experiment, or a YAML file that declares one.")] = None,
     data: Annotated[
         list[Path] | None,
-        typer.Option("--data", help="File or folder of configurations; may be repeated; else the package's data set."),
+        typer.Option(
+            "--data", help="File or folder of configurations; may be repeated. Default: the package's data set."
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder: results in OUT/NAME, trainings in OUT/runs.")
+        Path | None, typer.Option("--out", help="Folder; results are in OUT/NAME, trainings in OUT/runs.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Only try it: one seed, few epochs and configurations.")
+        bool, typer.Option("--quick", help="Only a trial: one seed, few epochs and configurations.")
     ] = False,
-    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Networks of each kind.")] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Number of models per case.")] = None,
     set_: SetOption = None,
     list_: Annotated[bool, typer.Option("--list", help="List the experiments of the package.")] = False,
 ) -> None:
-    """Repeat an experiment of the paper; the same command goes on where it was stopped."""
+    """Run an experiment of the paper or of your own; the same command continues a stopped one."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from equiglass.errors import EquiglassError
+    from equiglass.errors import ConfigurationError
     from equiglass.experiments.declaration import declared_names, read_declaration
     from equiglass.experiments.demo import DATASET
     from equiglass.experiments.experiment import carry_out
+    from equiglass.files.settings import from_overrides
     from equiglass.formats import load
-    from equiglass.methods.network.configuration import parse_override
 
     if list_:
         return list_experiments()
     if name is None or out is None:
         names = ", ".join(declared_names())
-        raise EquiglassError(f"name an experiment ({names}, or a YAML file) and --out; --list says what they show.")
+        raise ConfigurationError(f"name an experiment ({names}, or a YAML file) and --out; --list describes them.")
     declaration = read_declaration(name)
     systems = {source: load(path, replicas=False) for source, path in sources(data or [DATASET]).items()}
     text = TextColumn("{task.description}")
@@ -60,7 +60,7 @@ def experiment(
 
         def on_plan(planned: Sequence[Training], missing: Sequence[Training]) -> None:
             different = len({training.key for training in planned})
-            bar.console.print(f"trainings: {different}, of which done before: {different - len(missing)}")
+            bar.console.print(f"trainings: {different}, done before: {different - len(missing)}")
             for number, training in enumerate(missing, start=1):
                 begun[training.key] = number, sum(before.steps for before in missing[: number - 1])
             bar.update(steps, total=sum(training.steps for training in missing), visible=bool(missing))
@@ -76,9 +76,9 @@ def experiment(
             systems,
             out,
             seeds=seeds,
-            changes=dict(parse_override(change) for change in set_ or ()),
+            changes=from_overrides(set_ or ()),
             quick=quick,
-            command=shlex.join(["equiglass", *sys.argv[1:]]),
+            command=command_line(),
             on_quench=on_quench,
             on_plan=on_plan,
             on_step=on_step,
@@ -89,20 +89,20 @@ def experiment(
 
 
 def sources(paths: Sequence[Path]) -> dict[str, Path]:
-    """Files and folders by their names, or by their paths where two have the same name."""
+    """Files and folders by their names, or by their paths if two have the same name."""
     named = {path: path.name if path.is_dir() else path.stem for path in map(Path.resolve, paths)}
     several = len(set(named.values())) < len(named)
     return {str(path) if several else name: path for path, name in named.items()}
 
 
 def list_experiments() -> None:
-    """One line an experiment."""
+    """Print a table with one line per experiment."""
     from rich.console import Console
     from rich.table import Table
 
     from equiglass.experiments.declaration import cases, declared_names, read_declaration
 
-    table = Table("name", "shows", "after", "cases", "seeds")
+    table = Table("name", "shows", "source", "cases", "seeds")
     for name in declared_names():
         declaration = read_declaration(name)
         table.add_row(name, declaration.title, declaration.source, str(len(cases(declaration))), str(declaration.seeds))

@@ -1,4 +1,4 @@
-"""equiglass export: a trained model without the state of its training, to share."""
+"""equiglass export: write a trained model without the state of its training, to share it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from equiglass.commands.evaluate import CheckpointOption, RunArgument
 
 def export(
     run: RunArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make: one model, or one sub-folder a member.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder: one model, or one sub-folder per member.")],
     checkpoint: CheckpointOption = "last",
 ) -> None:
-    """Write the weights of a model, without the optimiser's state, to a folder that the other commands take as RUN."""
-    from equiglass.errors import EquiglassError
+    """Write a model without the state of its training; other commands take the folder as RUN."""
     from equiglass.methods.loading import load_model, save_model
+    from equiglass.prediction.run_folder import refuse_used
 
     model = load_model(run, checkpoint)
-    if out.exists() and any(out.iterdir()):
-        raise EquiglassError(f"{out} is not empty; choose another folder.")
+    refuse_used(out)
     save_model(model, out)
     typer.echo(f"{out}: {len(model.members)} member{'s' if len(model.members) > 1 else ''}")

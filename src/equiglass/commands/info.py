@@ -1,4 +1,4 @@
-"""equiglass info: versions, models and what this machine offers."""
+"""equiglass info: versions, shipped models, methods, and the optional parts on this machine."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import typer
 
 
 def info() -> None:
-    """Show versions, shipped models and optional parts."""
+    """Show versions, shipped models, methods and optional parts."""
     from importlib.util import find_spec
 
+    from equiglass.machine.environment import environment
+    from equiglass.methods import METHODS
     from equiglass.methods.loading import pretrained_names
-    from equiglass.model.convolution import triton as gpu
-    from equiglass.model.convolution.operation import implementation
-    from equiglass.training.run import environment
+    from equiglass.model.convolution import triton
+    from equiglass.model.convolution.backend import implementation
 
     facts = environment()
     typer.echo(f"python {facts['python']} on {facts['processor']}, {facts['threads']} threads")
@@ -22,5 +23,6 @@ def info() -> None:
         state = "installed" if find_spec(package) else f"not installed (pip install 'equiglass[{extra}]')"
         typer.echo(f"{package}: {state}")
     typer.echo(f"convolution: {implementation()}")
-    typer.echo(f"convolution on a GPU: {gpu.unavailable() or 'triton'}")
+    typer.echo(f"convolution on a GPU: {triton.unavailable() or 'triton'}")
+    typer.echo(f"methods: {', '.join(METHODS)}")
     typer.echo(f"models: {', '.join(pretrained_names()) or 'none'}")

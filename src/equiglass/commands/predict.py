@@ -1,4 +1,4 @@
-"""equiglass predict: propensities for configurations, as extended XYZ."""
+"""equiglass predict: write predictions for configurations as extended XYZ."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import typer
 from equiglass.commands.evaluate import CheckpointOption, RunArgument
 
 if TYPE_CHECKING:
-    from equiglass.methods.loading import Prediction
+    from equiglass.prediction.model import Prediction
+
+TypesOption = Annotated[str | None, typer.Option("--types", help="Species of types 0, 1, ..., e.g. Ni,P.")]
 
 
 def predict(
     run: RunArgument,
     files: Annotated[list[Path], typer.Argument(help="Configurations in any format that equiglass reads.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ for one FILE, a folder for several.")],
-    types: Annotated[
-        str | None, typer.Option("--types", help="Species in the order of the model's types: Ni,P.")
-    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ file for one FILE; folder for several.")],
+    types: TypesOption = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
-    """Predict the propensity of every particle; columns are named propensity_<time label>. Or of its energy: E_pot."""
+    """Predict the target of every particle. The columns are propensity_LABEL per time label, or E_pot."""
     from rich.progress import track
 
-    from equiglass.errors import EquiglassError
+    from equiglass.errors import ConfigurationError
     from equiglass.formats import load
     from equiglass.methods.loading import load_model
 
@@ -34,11 +34,11 @@ def predict(
     loaded = [(file, load(file, types=species)) for file in files]
     targets = [out] if len(files) == 1 else [out / f"{file.stem}.xyz" for file in files]
     if len(files) == 1 and out.is_dir():
-        raise EquiglassError(f"{out} is a folder; for one FILE name the extended XYZ file to write.")
+        raise ConfigurationError(f"{out} is a folder; for one FILE name the extended XYZ file to write.")
     if len(files) > 1 and out.exists() and not out.is_dir():
-        raise EquiglassError(f"{out} is a file; for several FILEs name a folder.")
+        raise ConfigurationError(f"{out} is a file; for several FILEs name a folder.")
     if len(set(targets)) < len(targets):
-        raise EquiglassError("two FILEs have the same name; predict them one at a time.")
+        raise ConfigurationError("two FILEs have the same name; predict them one at a time.")
     frames = [(target, system) for target, (_, systems) in zip(targets, loaded, strict=True) for system in systems]
     predictions: dict[Path, list[Prediction]] = {}
     for target, system in track(frames, "predicting", transient=True):
@@ -51,14 +51,14 @@ def predict(
 
 
 def write_predictions(path: Path, predictions: list[Prediction]) -> None:
-    """Extended XYZ with one column propensity_<label> a time, or E_pot, and the inherent positions if there are any."""
-    from equiglass.formats import propensity_column, write_xyz
-    from equiglass.liquid.targets import E_POT
+    """Write extended XYZ with one column per label of the target, and the inherent positions if there are any."""
+    from equiglass.formats.xyz import write_xyz
+    from equiglass.liquid.targets import TARGETS
 
     frames = []
     for prediction in predictions:
-        names = {label: E_POT if label == E_POT else propensity_column(label) for label in prediction.times}
-        columns = {name: prediction.at(label) for label, name in names.items()}
+        column = TARGETS[prediction.target].column
+        columns = {column(label): prediction.at(label) for label in prediction.times}
         if prediction.system.positions_inherent is not None:
             columns["pos_inherent"] = prediction.system.positions_inherent
         frames.append((prediction.system, columns))

@@ -1,15 +1,14 @@
-"""equiglass report: one HTML file about models and results."""
+"""equiglass report: write one HTML file about models and results."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from equiglass.commands.evaluate import CheckpointOption
+from equiglass.commands.train import command_line
 
 
 def report(
@@ -28,15 +27,17 @@ def report(
     checkpoint: CheckpointOption = "last",
 ) -> None:
     """Write a self-contained HTML report: model card, scores, learning curves, fields in 3D, results."""
-    from rich.progress import track
+    from rich.progress import Progress
 
     from equiglass.formats import load
-    from equiglass.methods.loading import model_files
+    from equiglass.methods.loading import folder_of
     from equiglass.report import write_report
 
     systems = load(data) if data else []
-    models = sum(bool(model_files(source, checkpoint)) for source in dict.fromkeys(sources))
-    bar = iter(track(range(models * len(systems)), "predicting", transient=True))
-    command = shlex.join(["equiglass", *sys.argv[1:]])
-    write_report(out, sources, systems, checkpoint=checkpoint, command=command, on_done=lambda: next(bar, None))
+    models = sum(bool(folder_of(source).members(checkpoint)) for source in dict.fromkeys(sources))
+    with Progress(transient=True) as bar:
+        task = bar.add_task("predicting", total=models * len(systems))
+        write_report(
+            out, sources, systems, checkpoint=checkpoint, command=command_line(), on_done=lambda: bar.advance(task)
+        )
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

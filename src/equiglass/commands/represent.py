@@ -1,4 +1,4 @@
-"""equiglass represent: |h| of every particle, the structures in it, and how they vary with temperature."""
+"""equiglass represent: |h| of every particle, its locally favoured structures, and their change with temperature."""
 
 from __future__ import annotations
 
@@ -21,60 +21,58 @@ def represent(
     data: DataOption,
     out: Annotated[Path, typer.Option("--out", help="Folder for representation.h5, tables and figures.")],
     label: Annotated[
-        str | None, typer.Option("--label", help="Time of the decoder weights drawn; else tau_alpha, or the last.")
+        str | None, typer.Option("--label", help="Time of the read-out weights drawn; default: tau_alpha, or the last.")
     ] = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
     """Write the representation of configurations and find locally favoured structures in it."""
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
-    from equiglass.errors import EquiglassError
+    from equiglass.errors import ConfigurationError
     from equiglass.figures.temperature import save_order_parameter_figures
     from equiglass.formats import load
+    from equiglass.liquid.state_points import tau_alpha
     from equiglass.methods.loading import load_model
-    from equiglass.representation.order_parameter import measure, save
-    from equiglass.representation.transfer import tau_alpha
+    from equiglass.prediction.run_folder import refuse_used
+    from equiglass.representation.order_parameter import order_parameter, save
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise EquiglassError(f"{out} is not empty; choose another folder.")
+    refuse_used(out)
     model = load_model(run, checkpoint)
     shown = label or tau_alpha(list(model.times))
     if shown not in model.times:
-        raise EquiglassError(f"the model predicts the times labelled {list(model.times)}, not {shown!r}.")
+        raise ConfigurationError(f"the model predicts the times labelled {list(model.times)}, not {shown!r}.")
     systems = load(data, replicas=False)
-    with_bar = iter(track(range(len(systems)), "representing", transient=True))
-    found = measure(model, systems, lambda _: next(with_bar, None))
+    with Progress(transient=True) as bar:
+        task = bar.add_task("representing", total=len(systems))
+        found = order_parameter(model, systems, lambda _: bar.advance(task))
     out.mkdir(parents=True, exist_ok=True)
     save(found, out)
-    save_order_parameter_figures(out, found, shown)
+    save_order_parameter_figures(out, found.particles(), found.populations, found.weights, shown)
     for table in tables(found):
         Console().print(table)
     typer.echo(f"{out}: representation.h5, structures.json, tables and figures")
 
 
 def tables(found: OrderParameter) -> list[Table]:
-    """The choice of the number of structures, their populations, and the energy regression."""
+    """Tables of the choice of the number of structures, of their populations, and of the energy regression."""
     from rich.table import Table
+
+    from equiglass.files.tables import number, records
 
     choice = Table("type", "clusters", "BIC", "ICL", "silhouette", title="number of structures: the lowest ICL")
     for name, s in found.structures.items():
         for c in s.criteria:
             mark = " *" if c.clusters == s.n_clusters else ""
-            choice.add_row(name, f"{c.clusters}{mark}", f"{c.bic:.0f}", f"{c.icl:.0f}", _number(c.silhouette))
+            choice.add_row(name, f"{c.clusters}{mark}", f"{c.bic:.0f}", f"{c.icl:.0f}", number(c.silhouette))
     columns = ("type", "T", "structure", "share", "mean propensity", "mean E_pot(IS)")
-    shares = Table(*columns, title="populations; the propensity is predicted, for the latest time")
-    for p in found.populations:
-        share = f"{p.share:.3f}" + ("" if p.error != p.error else f" +- {p.error:.3f}")
-        numbers = (_number(p.propensity), _number(p.energy))
-        shares.add_row(p.type, _number(p.temperature), str(p.structure), share, *numbers)
+    shares = Table(*columns, title="populations; the propensity is the prediction for the last time")
+    for p in records(found.populations):
+        share = number(p["share"], p["error"])
+        means = (number(p["propensity"]), number(p["energy"]))
+        shares.add_row(p["type"], number(p["temperature"]), str(p["structure"]), share, *means)
     given = "an input of the model" if found.energy_is_input else "not an input of the model"
-    energies = Table("type", "T", "rho", title=f"E_pot(IS), {given}, from |h| of other configurations")
-    for e in found.energies:
-        rho = f"{e.rho:.3f}" + ("" if e.error != e.error else f" +- {e.error:.3f}")
-        energies.add_row(e.type, _number(e.temperature), rho)
-    return [choice, shares, *([energies] if found.energies else [])]
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.3f}"
+    energies = Table("type", "T", "rho", title=f"E_pot(IS), {given}, predicted from |h|")
+    for e in records(found.energies):
+        energies.add_row(e["type"], number(e["temperature"]), number(e["rho"], e["error"]))
+    return [choice, shares, *([energies] if len(found.energies) else [])]

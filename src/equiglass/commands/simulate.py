@@ -1,4 +1,4 @@
-"""equiglass simulate: a data set of one's own, by molecular dynamics with LAMMPS."""
+"""equiglass simulate: make a data set by molecular dynamics with LAMMPS."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ def _list_presets(wanted: bool) -> None:
 
         for name, description in presets().items():
             typer.echo(f"{name}  {description}")
-        typer.echo(f"They are in {PRESETS}; copy one to change it.")
+        typer.echo(f"The files are in {PRESETS}; copy one to change it.")
         raise typer.Exit
 
 
 def simulate(
-    protocol: Annotated[str, typer.Argument(help="YAML file that says what to simulate, or a name from --list.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the data set.")],
+    protocol: Annotated[str, typer.Argument(help="YAML file of the protocol, or a name from --list.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the data set.")],
     from_: Annotated[
         list[Path] | None,
         typer.Option("--from", help="Start the runs from these configurations, a file or a folder; may be repeated."),
     ] = None,
     types: Annotated[
-        str | None, typer.Option("--types", help="With --from: species names of types 0, 1, ..., with commas.")
+        str | None, typer.Option("--types", help="With --from: species of types 0, 1, ..., separated by commas.")
     ] = None,
-    merge: Annotated[bool, typer.Option("--merge", help="With --from: keep the labels that are there.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what a stopped simulation left.")] = False,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Runs at once, one core each.")] = 1,
+    merge: Annotated[bool, typer.Option("--merge", help="With --from: add to the existing labels.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped simulation.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Number of simultaneous runs, one core each.")] = 1,
     parsl: Annotated[
         Path | None, typer.Option("--parsl", help="Python file with a Parsl config, to run on a cluster.")
     ] = None,
     list_: Annotated[
         bool,
-        typer.Option("--list", help="Name the protocols of the package.", callback=_list_presets, is_eager=True),
+        typer.Option("--list", help="List the protocols of the package.", callback=_list_presets, is_eager=True),
     ] = False,
 ) -> None:
-    """Equilibrate a liquid, take configurations, run their iso-configurational ensembles."""
+    """Equilibrate a liquid, take configurations, and run their iso-configurational ensembles."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from equiglass.errors import EquiglassError
+    from equiglass.errors import ConfigurationError
     from equiglass.formats import load
     from equiglass.simulate import load_ensemble, load_protocol, run_from, run_protocol
 
     if not from_ and (merge or types):
-        raise EquiglassError("--merge and --types concern given configurations; name them with --from.")
+        raise ConfigurationError("--merge and --types need the configurations of --from.")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as bar:
         task = bar.add_task("simulate", total=None)

@@ -1,63 +1,75 @@
-"""equiglass train: from labelled configurations to a run folder."""
+"""equiglass train: train a model on labelled configurations and write a run folder."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from equiglass.liquid.system import System
-    from equiglass.training import Configuration
+    from equiglass.prediction.configuration import MethodConfiguration
+    from equiglass.prediction.predictor import Watch
 
 DataOption = Annotated[list[Path], typer.Option("--data", help="File or folder of configurations; may be repeated.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file; the defaults without it.")]
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override: key=value, nested with dots.")]
-
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="YAML file of settings; default: those of the method.")
+]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="Setting: key=value; dots separate nested keys.")]
+MethodOption = Annotated[
+    str | None, typer.Option("--method", help="Name from 'equiglass methods'; default: the paper's network.")
+]
 MembersOption = Annotated[
     int,
-    typer.Option("--members", min=1, help="Networks to train, seeds counting up from the configuration's."),
+    typer.Option("--members", min=1, help="Number of models to train and average, with successive seeds."),
 ]
 
 
 def train(
     data: DataOption,
-    out: Annotated[Path, typer.Option("--out", help="Run folder to make.")],
+    out: Annotated[Path, typer.Option("--out", help="New run folder.")],
+    method: MethodOption = None,
     config: ConfigOption = None,
     set_: SetOption = None,
     validation: Annotated[
         list[Path] | None,
-        typer.Option("--validation", help="Score these after every epoch, in place of a fold."),
+        typer.Option("--validation", help="Configurations for validation, instead of a fold."),
     ] = None,
     members: MembersOption = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the training in --out.")] = False,
 ) -> None:
     """Train a model on labelled configurations."""
     from equiglass.formats import load
     from equiglass.machine import processes
-    from equiglass.training import read_configuration
+    from equiglass.methods.loading import read_configuration
 
     with processes.joined():
         if resume and config is None and not set_ and (out / "configuration.yaml").is_file():
             config = out / "configuration.yaml"
-        configuration = processes.same(lambda: read_configuration(config, set_ or []))
-        systems = quench_with_progress(load(data), configuration)
-        held_out = quench_with_progress(load(validation), configuration) if validation else None
-        train_members(systems, out, configuration, members, held_out, resume)
+        configuration = processes.same(lambda: read_configuration(config, set_ or [], method))
+        systems = supply_with_progress(load(data), configuration)
+        held_out = supply_with_progress(load(validation), configuration) if validation else None
+        train_with_progress(systems, out, configuration, members, held_out, resume)
         if processes.rank() == 0:
             typer.echo(f"{out}: trained; 'equiglass evaluate {out} --data DIR' scores it")
 
 
-def quench_with_progress(systems: Sequence[System], configuration: Configuration) -> list[System]:
-    """The configurations with all that training needs, their quenches under a progress bar."""
+def command_line() -> str:
+    """The command of this process, as typed."""
+    return shlex.join(["equiglass", *sys.argv[1:]])
+
+
+def supply_with_progress(systems: Sequence[System], configuration: MethodConfiguration) -> list[System]:
+    """The configurations with everything that training needs; a progress bar shows the quenches."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from equiglass.machine import processes
-    from equiglass.training.run import completed
+    from equiglass.training.supply import supply
 
     columns = (TextColumn("quenching"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, transient=True, disable=processes.rank() > 0) as bar:
@@ -66,74 +78,60 @@ def quench_with_progress(systems: Sequence[System], configuration: Configuration
         def progress(done: int, total: int, name: str) -> None:
             bar.update(task, completed=done, total=total, visible=True)
 
-        return completed(systems, configuration, progress)
+        return supply(systems, configuration, progress)
 
 
-def train_members(
+def train_with_progress(
     systems: Sequence[System],
     out: Path,
-    configuration: Configuration,
-    members: int,
+    configuration: MethodConfiguration,
+    members: int = 1,
     validation: Sequence[System] | None = None,
     resume: bool = False,
 ) -> None:
-    """One run in ``out``, or several in its sub-folders ``member-1``, ``member-2``, ...: one model for load_model."""
-    if members == 1:
-        return run_with_progress(systems, out, configuration, validation, resume)
-    for member in range(members):
-        here = configuration.model_copy(update={"seed": configuration.seed + member})
-        run = out / f"member-{member + 1}"
-        run_with_progress(systems, run, here, validation, resume and run.exists())
+    """Train with a progress bar."""
+    from equiglass.training import train as train_model
 
-
-def run_with_progress(
-    systems: Sequence[System],
-    out: Path,
-    configuration: Configuration,
-    validation: Sequence[System] | None = None,
-    resume: bool = False,
-) -> None:
-    """Train under a progress bar with loss and validation rho per time."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    from equiglass.machine import processes
-    from equiglass.methods.descent.loop import EpochResult
-    from equiglass.methods.descent.loop import Progress as Stand
-    from equiglass.methods.descent.samples import split
-    from equiglass.training.run import train as train_run
-
-    n = len(systems) if validation is not None else len(split(systems, configuration.folds, configuration.fold)[0])
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-        BarColumn(bar_width=24),
-        TextColumn("loss {task.fields[loss]:.3f} {task.fields[rho]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, disable=processes.rank() > 0) as bar:
-        task = bar.add_task(
-            "train",
-            total=configuration.epochs * n,
-            epoch=0,
-            epochs=configuration.epochs,
-            loss=float("nan"),
-            rho="",
-        )
-
-        def on_step(stand: Stand, loss: float) -> None:
-            bar.update(task, completed=stand.step, loss=loss)
-
-        def on_epoch(result: EpochResult) -> None:
-            rho = " ".join(f"{x:.3f}" for x in result.rho[0] if x == x)
-            bar.update(task, epoch=result.epoch, loss=result.loss, rho=f"rho(A) {rho}" if rho else "")
-
-        train_run(
+    with watching() as (watch, _):
+        train_model(
             systems,
             out,
             configuration,
             validation=validation,
+            members=members,
             resume=resume,
-            command=shlex.join(["equiglass", *sys.argv[1:]]),
-            on_epoch=on_epoch,
-            on_step=on_step,
+            command=command_line(),
+            watch=watch,
         )
+
+
+@contextmanager
+def watching() -> Iterator[tuple[Watch, Callable[[str], None]]]:
+    """Show a progress bar with loss and validation rho; yield its `Watch` and a function that sets its text."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from equiglass.machine import processes
+    from equiglass.prediction.predictor import Watch
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, disable=processes.rank() > 0) as bar:
+        task = bar.add_task("training", total=None, state="")
+
+        def step(done: int, total: int, loss: float) -> None:
+            bar.update(task, completed=done, total=total)
+
+        def epoch(result: Any) -> None:
+            rho = " ".join(f"{x:.3f}" for x in result.rho[0] if x == x)
+            state = f"epoch {result.epoch}, loss {result.loss:.3f}" + (f", rho(A) {rho}" if rho else "")
+            bar.update(task, state=state)
+
+        def describe(words: str) -> None:
+            bar.reset(task, description=words)
+
+        yield Watch(step, epoch), describe

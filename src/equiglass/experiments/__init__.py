@@ -1,13 +1,11 @@
 """The experiments of the paper: declared in short YAML files, carried out by one runner.
 
-declaration   what an experiment is, read from its file
-plan          configurations in groups and parts, and the trainings that a declaration asks for
-runs          the run folders, shared by all experiments; what is missing is trained
-measured      what a measure gives
-curves        published curves
-fields        measured, predicted and transfer-learned propensities of test configurations
-scores, history, fluctuations, spatial, methods, temperatures   measures: from networks to rows, table and figures
-measures      the table of measures
-results       an experiment as files
-experiment    all of it in a row
+declaration         what an experiment is, read from its file; `base.yaml` is where its variants start
+published           numbers of others
+plan                configurations in groups and parts, and the trainings that a declaration asks for
+runs                the run folders, shared by all experiments; what is missing is trained
+propensity_fields   measured, predicted and transfer-learned propensities of test configurations
+measures            from trained models to rows, table and figures: one module per measure
+results             an experiment as files
+experiment          all of it, one after the other
 """

@@ -1,4 +1,4 @@
-"""The demo: the whole chain on the package's own data set, in minutes on two cores.
+"""The demo: the whole chain on the data set of the package, in minutes on two cores.
 
 Train on 16 configurations, choose on 4, score on the last 4: the network, a ridge regression on what one
 convolution could make of the same input, and the noise ceiling, in one table.
@@ -7,23 +7,25 @@ convolution could make of the same input, and the noise ceiling, in one table.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from equiglass.errors import EquiglassError
 from equiglass.files import write_text
-from equiglass.formats import load, propensity_column, write_xyz
-from equiglass.liquid.surroundings import inherent_distance
+from equiglass.formats import load
+from equiglass.formats.xyz import write_xyz
 from equiglass.liquid.system import System
-from equiglass.methods.linear.descriptors import FIRST_LAYER, first_layer_invariants
-from equiglass.methods.linear.ridge import fit_ridge
-from equiglass.methods.loading import load_model
-from equiglass.methods.network.configuration import Configuration, read_configuration
-from equiglass.prediction.evaluation import Predicted, Row, as_json, evaluate, evaluate_model
+from equiglass.liquid.targets import TARGETS, measured
+from equiglass.methods.first_layer import FirstLayerConfiguration
+from equiglass.methods.linear.descriptors import FIRST_LAYER
+from equiglass.methods.loading import load_model, read_configuration
+from equiglass.methods.network.configuration import Configuration
+from equiglass.prediction.configuration import MethodConfiguration
+from equiglass.prediction.evaluation import Scores, evaluate
+from equiglass.prediction.model import Prediction
 
 DATA = Path(__file__).parent / "data"
 DATASET = DATA / "kalj-T0.64.h5"
@@ -38,62 +40,54 @@ def demo_data() -> tuple[list[System], list[System], list[System]]:
 
 
 def demo_configuration() -> Configuration:
-    """The training configuration of the demo."""
-    return read_configuration(CONFIGURATION)
+    """The training configuration of the demo's network."""
+    configuration = read_configuration(CONFIGURATION)
+    assert isinstance(configuration, Configuration)
+    return configuration
 
 
-def ridge_predictions(
-    training: Sequence[System], validation: Sequence[System], test: Sequence[System], l_max: int
-) -> list[Predicted]:
-    """Baseline: ridge on first-layer invariants, E_pot(IS) and distance to the IS.
-
-    It sees what the network sees: types, thermal positions within the cutoff, the energy in the inherent structure and
-    the way there. Penalties are chosen on the validation set.
-    """
-
-    def described(systems: Sequence[System]) -> list[tuple[np.ndarray, System]]:
-        return [(np.column_stack([first_layer_invariants(s, l_max=l_max), inherent_distance(s)]), s) for s in systems]
-
-    ridge = fit_ridge(described(training), described(validation))
-    predictions = [ridge.predict(features, system.types) for features, system in described(test)]
-    return [dict(zip(ridge.time_labels, p, strict=True)) for p in predictions]
+def ridge_configuration(network: MethodConfiguration | None = None) -> FirstLayerConfiguration:
+    """The ridge regression that sees what the network sees: degrees, and the scalars of its node inputs."""
+    network = network or demo_configuration()
+    assert isinstance(network, Configuration)
+    return FirstLayerConfiguration(l_max=network.architecture.l_max, nodes=network.inputs.nodes, choose_on="validation")
 
 
-def report(out: Path, run: Path) -> list[Row]:
-    """Score network and baseline on the test configurations; write table, figures and extended XYZ.
+def report(out: Path, test: Sequence[System]) -> Scores:
+    """Score network and regression on the test configurations; write table, figures and extended XYZ.
 
     Args:
-        out: folder of the demo.
-        run: run folder of the trained network.
+        out: folder of the demo, with the run folders "run" of the network and "ridge" of the regression.
+        test: the test configurations.
 
     Returns:
         The network's scores.
     """
-    training, validation, test = demo_data()
-    configuration = demo_configuration()
-    rows, systems, predicted = evaluate_model(load_model(run), test)
-    baseline = ridge_predictions(training, validation, test, configuration.architecture.l_max)
-    baseline_rows = evaluate(test, baseline)
-    _print(rows, baseline_rows, len(test))
-    scores = {"network": as_json(rows, len(test)), "ridge": as_json(baseline_rows, len(test))}
-    write_text(out / "scores.json", json.dumps(scores, indent=2) + "\n")
-    write_xyz(out / "test.xyz", [(s, _columns(s, p)) for s, p in zip(systems, predicted, strict=True)])
-    _draw(out, rows, baseline_rows, systems[0], predicted[0])
-    return rows
+    predictions = {name: [load_model(out / name).predict(system) for system in test] for name in ("run", "ridge")}
+    scores = {name: evaluate(test, predicted) for name, predicted in predictions.items()}
+    _print(scores["run"], scores["ridge"])
+    plain = {"network": scores["run"].as_json(), "ridge": scores["ridge"].as_json()}
+    write_text(out / "scores.json", json.dumps(plain, indent=2) + "\n")
+    write_xyz(out / "test.xyz", [(p.system, _columns(p)) for p in predictions["run"]])
+    _draw(out, scores["run"], scores["ridge"], predictions["run"][0])
+    return scores["run"]
 
 
-def _columns(system: System, predicted: Predicted) -> dict[str, np.ndarray]:
-    assert system.propensity is not None
-    columns = {propensity_column(label): np.asarray(values) for label, values in predicted.items()}
-    return columns | {f"measured_{label}": system.propensity[system.at(label)] for label in predicted}
+def _columns(prediction: Prediction) -> dict[str, np.ndarray]:
+    """Predicted and measured propensity at every time, by column."""
+    labels = list(prediction.times)
+    column = TARGETS[prediction.target].column
+    truth = measured(prediction.system, labels, prediction.target)
+    columns = {column(label): prediction.at(label) for label in labels}
+    return columns | {f"measured_{label}": row for label, row in zip(labels, truth, strict=True)}
 
 
-def _print(rows: Sequence[Row], baseline: Sequence[Row], configurations: int) -> None:
-    table = Table(title=f"rho on {configurations} test configurations: mean per configuration (pooled)")
+def _print(network: Scores, ridge: Scores) -> None:
+    table = Table(title=f"rho on {network.configurations} test configurations: mean per configuration (pooled)")
     for column in ("type", "time", "network", "ridge", "noise ceiling"):
         table.add_column(column, justify="left" if column == "type" else "right")
     behind = 0
-    for row, other in zip(rows, baseline, strict=True):
+    for row, other in zip(network, ridge, strict=True):
         behind += row.type == "A" and row.per_configuration <= other.per_configuration
         table.add_row(
             row.type,
@@ -113,22 +107,16 @@ def _print(rows: Sequence[Row], baseline: Sequence[Row], configurations: int) ->
         console.print(f"The network does not beat the ridge for A at {behind} of the times.")
 
 
-def _draw(out: Path, rows: Sequence[Row], baseline: Sequence[Row], system: System, predicted: Mapping) -> None:
-    from equiglass.figures import Curve, propensity_slice, rho_against_time, save_figure, scatter
+def _draw(out: Path, network: Scores, ridge: Scores, prediction: Prediction) -> None:
+    from pandas import concat
 
-    of_a = [row for row in rows if row.type == "A"]
-    ridge = [row for row in baseline if row.type == "A"]
-    times = [row.time for row in of_a]
-    curves = [
-        Curve("network", times, [row.per_configuration for row in of_a]),
-        Curve("ridge, first layer", times, [row.per_configuration for row in ridge]),
-    ]
-    ceiling = Curve("noise ceiling", times, [row.ceiling_per_configuration for row in of_a])
-    save_figure(rho_against_time(curves, ceilings=[ceiling], title="type A"), out / "rho.png")
-    last = of_a[-1].label
-    if system.propensity is None:
-        raise EquiglassError(f"{system.name} has no propensities to draw.")
-    truth = system.propensity[system.at(last)]
-    title = f"t = {of_a[-1].time:g}"
-    save_figure(propensity_slice(system, truth, predicted[last], title=title), out / "slice.png")
-    save_figure(scatter(truth, predicted[last], title=title), out / "scatter.png")
+    from equiglass.figures import propensity_slice, rho_against_time, save_figure, scatter
+
+    frames = {"network": network.frame(), "ridge, first layer": ridge.frame()}
+    both = concat([frame.assign(method=name) for name, frame in frames.items()]).query("type == 'A'")
+    save_figure(rho_against_time(both, curve="method", title="type A"), out / "rho.png")
+    last = both[both["method"] == "network"].iloc[-1]
+    truth = measured(prediction.system, [last["label"]])[0]
+    predicted, title = prediction.at(last["label"]), f"t = {last['time']:g}"
+    save_figure(propensity_slice(prediction.system, truth, predicted, title=title), out / "slice.png")
+    save_figure(scatter(truth, predicted, title=title), out / "scatter.png")

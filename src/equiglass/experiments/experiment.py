@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError
 from equiglass.experiments.declaration import Declaration, Settings, cases
-from equiglass.experiments.measured import Measured
-from equiglass.experiments.measures import check_data, measure_of
-from equiglass.experiments.plan import Training, groups_of, quenched, trainings
+from equiglass.experiments.measures import MEASURES, Measured
+from equiglass.experiments.plan import Training, groups_of, supplied, trainings
 from equiglass.experiments.results import refuse_to_replace, write_results
 from equiglass.experiments.runs import missing, train_missing
 from equiglass.liquid.system import System
@@ -42,27 +41,26 @@ def carry_out(
         seeds: number of them; that of the declaration if None.
         changes: to the base of the declaration.
         quick: try it: one seed, few epochs, few configurations.
-        command: that made it, for the files.
+        command: that starts the experiment, for the files.
         on_quench: called after every quench with (done, total, name).
         on_plan: called once with all trainings and those that are missing.
-        on_step: called when a training begins and after each of its optimiser steps, with the steps done.
+        on_step: called when a training begins and after each of its steps, with the steps done.
 
     Raises:
-        EquiglassError: a wrong declaration, data that do not do for it, a training that failed.
+        ConfigurationError: a wrong declaration, or one that does not fit the data.
+        EquiglassError: a training that failed.
     """
     if name == RUNS:
-        raise EquiglassError(f"an experiment cannot be called {RUNS!r}, the folder of the trainings; rename the file.")
+        raise ConfigurationError(f"an experiment cannot be called {RUNS!r}, the folder of the trainings; rename it.")
     refuse_to_replace(out / name, quick)
-    measure = measure_of(declaration)
+    measure = MEASURES[declaration.measure]
     made = cases(declaration, changes)
     groups = groups_of(systems, declaration, quick)
-    check_data(declaration, groups)
-    needing = [case.configuration for case in made if case.configuration.needs_quench]
-    if needing:
-        groups = quenched(groups, needing[0], on_quench)
+    measure.check(groups, declaration)
+    groups = supplied(groups, made, on_quench)
     planned = trainings(declaration, made, groups, 1 if quick else seeds or declaration.seeds, quick)
     on_plan(planned, missing(planned, out / RUNS))
     runs = train_missing(planned, out / RUNS, on_step, command)
-    measured = measure(runs, declaration)
+    measured = measure.of(runs, declaration)
     write_results(out / name, declaration, runs, measured, command, quick)
     return measured

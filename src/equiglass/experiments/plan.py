@@ -5,21 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
 import numpy as np
 
-from equiglass.errors import EquiglassError
-from equiglass.experiments.declaration import Case, Declaration, Scalar
+from equiglass.errors import ConfigurationError, DataError
+from equiglass.experiments.declaration import Case, Declaration
+from equiglass.experiments.published import Scalar
 from equiglass.liquid.potential import MIXTURES
+from equiglass.liquid.splits import by_temperature, training_and_test
 from equiglass.liquid.system import System
-from equiglass.methods.descent.samples import labels_of
-from equiglass.methods.network.configuration import Configuration
-from equiglass.representation.transfer import by_temperature, drawn
-from equiglass.training.run import completed
+from equiglass.liquid.targets import times_to_learn
+from equiglass.prediction.configuration import MethodConfiguration
+from equiglass.training.supply import supply
 
 TEST_SHARE = 4
 """One configuration in so many is for the test, and at least two."""
@@ -47,14 +48,14 @@ class Group:
 
     @property
     def temperature(self) -> float | None:
-        """Of all its configurations; None where they differ or do not say."""
+        """The temperature of all its configurations; None where they differ or do not say."""
         all_ = {system.temperature for system in (*self.training, *self.test)}
         return all_.pop() if len(all_) == 1 else None
 
 
 @dataclass(frozen=True)
 class Training:
-    """One network that an experiment asks for.
+    """One model that an experiment asks for.
 
     Attributes:
         variant: of the declaration.
@@ -69,7 +70,7 @@ class Training:
     at: Scalar | None
     group: Group
     systems: tuple[System, ...]
-    configuration: Configuration
+    configuration: MethodConfiguration
     scored: tuple[System, ...] = ()
 
     @property
@@ -78,27 +79,34 @@ class Training:
         return self.configuration.seed
 
     @property
+    def epochs(self) -> int:
+        """How often it sees every configuration."""
+        return epochs_of(self.configuration) or 1
+
+    @property
     def steps(self) -> int:
         """Configurations it sees in all."""
-        return self.configuration.epochs * len(self.systems)
+        return self.epochs * len(self.systems)
 
     @cached_property
     def key(self) -> str:
-        """Names its run folder: the same for the same configuration and data, in whatever experiment.
+        """Name of its run folder: the same for the same configuration and data, in whatever experiment.
 
-        Settings left at their defaults are not in it, so that a setting that is new does not lose what was trained.
+        Settings at their defaults are left out, so that a setting that is new does not lose what was trained.
         """
-        configurations = [[self._told(system) for system in part] for part in (self.systems, self.scored)]
+        configurations = [[self._digest(system) for system in part] for part in (self.systems, self.scored)]
         settings = self.configuration.model_dump(mode="json", exclude_defaults=True)
+        settings["method"] = self.configuration.method
         return hashlib.sha256(json.dumps([settings, configurations], sort_keys=True).encode()).hexdigest()[:12]
 
-    def _told(self, system: System) -> list[str]:
-        """Name and a digest of all that a training takes from a configuration; the quench follows from it."""
+    def _digest(self, system: System) -> list[str]:
+        """Names, and a digest of all that a training takes from a configuration; the quench follows from it."""
         digest = hashlib.sha256()
         for array in (system.positions, system.types, system.box, system.times, system.propensity):
             digest.update(np.ascontiguousarray(array).tobytes())
-        if self.configuration.needs_potential:
-            digest.update(repr(system.potential or MIXTURES[self.configuration.potential]).encode())
+        if "potential" in self.configuration.needs:
+            potential = system.potential or MIXTURES[self.configuration.potential]
+            digest.update(potential.parameters().encode())
         return [system.name, *system.time_labels, digest.hexdigest()]
 
     def __str__(self) -> str:
@@ -108,17 +116,22 @@ class Training:
         return f"{self.group.name}: {self.variant}{at}{times}, seed {self.seed}"
 
 
+def epochs_of(configuration: MethodConfiguration) -> int | None:
+    """Number of epochs; None for a method that solves for its weights at once, and so has nothing random."""
+    return getattr(configuration, "epochs", None)
+
+
 def groups_of(systems: Mapping[str, Sequence[System]], declaration: Declaration, quick: bool = False) -> list[Group]:
     """The configurations in groups, each dealt into training and test by the SHA-256 sums of the names.
 
     Args:
         systems: by the name of where they come from.
         declaration: says what a group is.
-        quick: keep a few of each group.
+        quick: take a few of each group.
 
     Raises:
-        EquiglassError: a configuration without temperature or propensity, two of one name in a group, or a group of
-            fewer than three.
+        DataError: a configuration without temperature or propensity, two of one name in a group, or a group of fewer
+            than three.
     """
     named: dict[str, list[System]] = {}
     if declaration.groups == "data":
@@ -129,59 +142,65 @@ def groups_of(systems: Mapping[str, Sequence[System]], declaration: Declaration,
     else:
         together = by_temperature(system for some in systems.values() for system in some)
         named = {f"T = {temperature:g}": part for temperature, part in together.items()}
-    return [_dealt(name, part, quick) for name, part in named.items()]
+    return [_dealt(name, part, QUICK_CONFIGURATIONS if quick else None) for name, part in named.items()]
 
 
-def _dealt(name: str, systems: Iterable[System], quick: bool) -> Group:
-    order = sorted(systems, key=drawn)
-    if quick:
-        order = order[:QUICK_CONFIGURATIONS]
-    n = len(order) - max(2, len(order) // TEST_SHARE)
-    if n < 1:
-        raise EquiglassError(f"{name}: of {len(order)} configurations two are for the test; give three or more.")
-    return Group(name, tuple(order[:n]), tuple(order[n:]))
+def _dealt(name: str, systems: Sequence[System], first: int | None) -> Group:
+    try:
+        training, test = training_and_test(systems, TEST_SHARE, first=first)
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from None
+    return Group(name, tuple(training), tuple(test))
 
 
 def trainings(
     declaration: Declaration, made: Sequence[Case], groups: Sequence[Group], seeds: int, quick: bool = False
 ) -> list[Training]:
-    """All networks that the experiment asks for, those of the first seed first.
+    """All models that the experiment asks for, those of the first seed first.
 
-    A training set of fewer configurations is seen in more epochs, so that every training makes as many steps as one on
-    the largest group. Amounts that a group does not have are left out.
+    A smaller training set is seen in more epochs, so that every training makes as many steps as one on the largest
+    group. A method without epochs is trained with the first seed alone. Amounts that a group does not have are left
+    out.
 
     Raises:
-        EquiglassError: none is left.
+        ConfigurationError: none is left.
+        ConfigurationError: a method would choose on the test configurations.
     """
+    if declaration.score_epochs and any(case.configuration.chooses_on_validation for case in made):
+        raise ConfigurationError("score_epochs scores the test configurations: choose_on: validation would see them.")
     planned = []
     largest = max(len(group.training) for group in groups)
     for seed in range(seeds):
         for group in groups:
             for case in made:
-                amount = case.amount or len(group.training)
-                if amount > len(group.training):
+                first, amount = case.configuration, case.amount or len(group.training)
+                epochs = epochs_of(first)
+                if amount > len(group.training) or (epochs is None and seed):
                     continue
                 chosen = group.training[:amount]
-                first = case.configuration
-                epochs = QUICK_EPOCHS if quick else first.epochs
-                epochs = math.ceil(epochs * largest / amount)
-                configuration = first.model_copy(update={"seed": first.seed + seed, "epochs": epochs})
+                update: dict[str, object] = {"seed": first.seed + seed}
+                if epochs is not None:
+                    update["epochs"] = math.ceil((QUICK_EPOCHS if quick else epochs) * largest / amount)
+                configuration = first.model_copy(update=update)
                 scored = group.test if declaration.score_epochs else ()
-                labels = [(label,) for label in labels_of(chosen, first.times)] if case.each_time else [first.times]
+                labels = [first.times]
+                if case.each_time:
+                    labels = [(label,) for label in times_to_learn(chosen, first.times, first.target)]
                 for times in labels:
                     here = configuration.model_copy(update={"times": times})
                     planned.append(Training(case.variant, case.at, group, chosen, here, scored))
     if not planned:
-        raise EquiglassError("every variant asks for more training configurations than there are; give more data.")
+        raise ConfigurationError("every variant asks for more training configurations than there are; give more data.")
     return planned
 
 
-def quenched(
-    groups: Sequence[Group], configuration: Configuration, progress: Callable[[int, int, str], None] | None = None
+def supplied(
+    groups: Sequence[Group], made: Sequence[Case], progress: Callable[[int, int, str], None] | None = None
 ) -> list[Group]:
-    """The same groups, every configuration with all that the training configuration needs of it."""
+    """The same groups, every configuration with all that the methods and their targets need."""
     systems = [system for group in groups for system in (*group.training, *group.test)]
-    done = iter(completed(systems, configuration, progress))
+    neediest = max((case.configuration for case in made), key=lambda configuration: len(configuration.needs))
+    done = iter(supply(systems, neediest, progress))
     return [
         replace(group, training=tuple(islice(done, len(group.training))), test=tuple(islice(done, len(group.test))))
         for group in groups

@@ -1,39 +1,36 @@
-"""The results of an experiment as files: JSON with all numbers, CSV, the table in Markdown, figures."""
+"""The results of an experiment as files: JSON with all numbers, CSV, the table in Markdown, figures.
+
+NAME.json has the format "equiglass-experiment". Since version 2 every quantity of the summary has the columns x_median,
+x_best, x_worst and, where it has an error, x_error; version 1 named those of chi4 and G4 x, x_lowest and x_highest.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError
 from equiglass.experiments.declaration import Declaration
-from equiglass.experiments.measured import Line, Measured
+from equiglass.experiments.measures import Measured
 from equiglass.experiments.plan import SPLIT, Group
 from equiglass.experiments.runs import Run, groups_of_runs
-from equiglass.files import reading, write_text
-from equiglass.training.run import environment
+from equiglass.files import decoding, reading, write_text
+from equiglass.files.tables import csv, records
+from equiglass.machine.environment import environment
 
-FORMAT, VERSION = "equiglass-experiment", 1
+FORMAT, VERSION = "equiglass-experiment", 2
 QUICK = "quick: one seed, few epochs, few configurations; it shows that everything works, and no result"
 
 
 def write_results(
-    folder: Path,
-    declaration: Declaration,
-    runs: Sequence[Run],
-    measured: Measured,
-    command: str,
-    quick: bool,
+    folder: Path, declaration: Declaration, runs: Sequence[Run], measured: Measured, command: str, quick: bool
 ) -> None:
     """Write NAME.json, NAME.csv, table.md, NAME.png and NAME.pdf, NAME being that of the folder."""
     name = folder.name
     folder.mkdir(parents=True, exist_ok=True)
     groups = groups_of_runs(runs)
-    told: dict[str, Any] = {
+    content = {
         "format": FORMAT,
         "version": VERSION,
         "command": command,
@@ -58,16 +55,16 @@ def write_results(
                 "at": run.training.at,
                 "seed": run.training.seed,
                 "trained_on": len(run.training.systems),
-                "epochs": run.training.configuration.epochs,
+                "epochs": run.training.epochs,
             }
             for run in runs
         ],
         "notes": list(measured.notes),
-        "summary": measured.summary,
-        "rows": measured.rows,
+        "summary": records(measured.summary),
+        "rows": records(measured.rows),
     }
-    write_text(folder / f"{name}.json", json.dumps(told, indent=2) + "\n")
-    write_text(folder / f"{name}.csv", as_csv(measured.rows))
+    write_text(folder / f"{name}.json", json.dumps(content, indent=2) + "\n")
+    write_text(folder / f"{name}.csv", csv(measured.rows))
     write_text(folder / "table.md", _page(declaration, measured, groups_in_words(groups), command, quick))
     for ending, figure in measured.draw().items():
         from equiglass.figures import save_figure
@@ -82,30 +79,20 @@ def refuse_to_replace(folder: Path, quick: bool) -> None:
     """A quick try does not take the place of results.
 
     Raises:
-        EquiglassError: it would.
+        ConfigurationError: it would.
     """
     path = folder / f"{folder.name}.json"
     if quick and path.is_file():
-        with reading(path):
+        with reading(path), decoding():
             full = not json.loads(path.read_text(encoding="utf-8"))["quick"]
         if full:
-            raise EquiglassError(f"{folder} holds results of a full run; choose another --out for --quick.")
+            raise ConfigurationError(f"{folder} holds results of a full run; choose another --out for --quick.")
 
 
 def groups_in_words(groups: Sequence[Group]) -> str:
     """How many configurations are trained and tested on."""
     parts = [f"{group.name}: {len(group.training)} training, {len(group.test)} test" for group in groups]
     return f"{'; '.join(parts)} ({SPLIT})."
-
-
-def as_csv(rows: Sequence[Line]) -> str:
-    """One line a row, numbers to six digits."""
-    text = io.StringIO()
-    header = list(dict.fromkeys(key for row in rows for key in row))
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([f"{x:.6g}" if isinstance(x := row.get(key), float) else x for key in header] for row in rows)
-    return text.getvalue()
 
 
 def _page(declaration: Declaration, measured: Measured, groups: str, command: str, quick: bool) -> str:

@@ -1,4 +1,4 @@
-"""Run folders, shared by all experiments: what was trained is read, what was stopped goes on, the rest is trained."""
+"""Run folders, shared by all experiments: a finished training is read, a stopped one continued, the rest trained."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError, EquiglassError
 from equiglass.experiments.plan import Group, Training
 from equiglass.files import write_text
-from equiglass.methods.descent.loop import Progress
-from equiglass.methods.loading import Model, load_model
-from equiglass.methods.network.configuration import read_configuration
-from equiglass.training.run import train
+from equiglass.methods.loading import load_model, read_configuration
+from equiglass.prediction.evaluation import evaluate
+from equiglass.prediction.model import Model
+from equiglass.prediction.predictor import Watch
+from equiglass.prediction.run_folder import RunFolder
+from equiglass.training.train import train
 
-SETTINGS, FINISHED = "configuration.yaml", "finished.json"
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+FINISHED = "finished.json"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A trained network of an experiment.
+    """A trained model of an experiment.
 
     Attributes:
         training: what was asked for; its group holds the test configurations.
@@ -33,19 +39,44 @@ class Run:
     folder: Path
 
     def __str__(self) -> str:
-        """Variant, and where it was trained along something, at which value."""
+        """The variant, and the value that it was trained at, if there is one."""
         training = self.training
         return training.variant if training.at is None else f"{training.variant}, {training.at}"
 
     @cached_property
     def model(self) -> Model:
-        """The network of the last epoch."""
+        """The model of the last epoch."""
         return load_model(self.folder)
+
+    def named(self, rows: DataFrame, *columns: str) -> DataFrame:
+        """The rows, with columns of the run in front: some of group, variant, at, seed and trained_on."""
+        from pandas import DataFrame, Series
+
+        training = self.training
+        known = {
+            "group": training.group.name,
+            "variant": training.variant,
+            # As declared, whatever the kinds of the values.
+            "at": Series([training.at] * len(rows), rows.index, dtype=object),
+            "seed": training.seed,
+            "trained_on": len(training.systems),
+        }
+        return DataFrame({**{column: known[column] for column in columns}, **rows})
+
+    def scores(self) -> DataFrame:
+        """Its `Scores` on the test configurations of its group, as a frame."""
+        systems = [self.model.measurable(system) for system in self.training.group.test]
+        return evaluate(systems, [self.model.predict(system) for system in systems]).frame()
 
 
 def groups_of_runs(runs: Sequence[Run]) -> list[Group]:
     """The groups, each once."""
     return list(dict.fromkeys(run.training.group for run in runs))
+
+
+def temperatures_of(runs: Sequence[Run]) -> dict[str, float | None]:
+    """The temperature of each group by its name."""
+    return {group.name: group.temperature for group in groups_of_runs(runs)}
 
 
 def missing(trainings: Sequence[Training], out: Path) -> list[Training]:
@@ -64,43 +95,44 @@ def train_missing(
     Args:
         trainings: of an experiment.
         out: folder of run folders.
-        on_step: called when a training begins and after each of its optimiser steps, with the steps done.
-        command: that made it, for the run folders.
+        on_step: called when a training begins and after each of its steps, with the steps done.
+        command: that starts the experiment, for the run folders.
 
     Returns:
         A run for each training, in order.
 
     Raises:
-        EquiglassError: a training that failed, with its name; a finished one whose settings mean another thing now.
+        EquiglassError: a training that failed, with its name.
+        ConfigurationError: a finished training whose settings mean another thing now.
     """
     for training in missing(trainings, out):
-        folder = out / training.key
-        if folder.exists() and not (folder / SETTINGS).is_file():
+        folder = RunFolder(out / training.key)
+        if folder.path.exists() and not folder.configuration.is_file():
             # Killed before it had begun.
-            shutil.rmtree(folder)
+            shutil.rmtree(folder.path)
         on_step(training, 0)
         try:
             train(
                 training.systems,
-                folder,
+                folder.path,
                 training.configuration,
                 validation=training.scored,
-                resume=folder.exists(),
+                resume=folder.path.exists(),
                 command=command,
-                on_step=partial(_stepped, training, on_step),
+                watch=Watch(step=partial(_stepped, training, on_step)),
             )
         except EquiglassError as error:
-            raise EquiglassError(f"{training}: {error}") from error
-        told = {"format": "equiglass-experiment-run", "version": 1, "training": str(training)}
-        write_text(folder / FINISHED, json.dumps(told, indent=2) + "\n")
+            raise type(error)(f"{training}: {error}") from error
+        said = {"format": "equiglass-experiment-run", "version": 1, "training": str(training)}
+        write_text(folder.path / FINISHED, json.dumps(said, indent=2) + "\n")
     runs = [Run(training, out / training.key) for training in trainings]
     for run in runs:
-        if read_configuration(run.folder / SETTINGS).model_dump() != run.training.configuration.model_dump():
-            raise EquiglassError(
+        if read_configuration(RunFolder(run.folder).configuration) != run.training.configuration:
+            raise ConfigurationError(
                 f"{run.folder} was trained with an equiglass of other defaults; choose another --out, or remove it."
             )
     return runs
 
 
-def _stepped(training: Training, on_step: Callable[[Training, int], None], progress: Progress, loss: float) -> None:
-    on_step(training, progress.step)
+def _stepped(training: Training, on_step: Callable[[Training, int], None], done: int, total: int, loss: float) -> None:
+    on_step(training, done)

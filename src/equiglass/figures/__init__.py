@@ -1,25 +1,25 @@
 """Figures: all of matplotlib.
 
-Every function takes numbers, draws on axes it is given or on new ones, and returns the figure; nothing is
+Every function takes arrays or data frames, draws on given or new axes, and returns the figure; nothing is
 shown. `save_figure` writes it.
 """
 
-from equiglass.figures.evaluation import Curve, rho_against_time, rho_of_rows, save_evaluation_figures, scatter
+from equiglass.figures.curves import curves
+from equiglass.figures.evaluation import rho_against_time, save_evaluation_figures, scatter
 from equiglass.figures.field import propensity_slice
 from equiglass.figures.liquid import conservation, dynamics, energies, radial_distributions
 from equiglass.figures.style import figure_png, save_figure
 from equiglass.figures.training import training_curves
 
 __all__ = [
-    "Curve",
     "conservation",
+    "curves",
     "dynamics",
     "energies",
     "figure_png",
     "propensity_slice",
     "radial_distributions",
     "rho_against_time",
-    "rho_of_rows",
     "save_evaluation_figures",
     "save_figure",
     "scatter",

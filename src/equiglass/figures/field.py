@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
 from equiglass.figures.style import COLUMN, FIELD, STYLE, figure_of, style
 from equiglass.liquid.system import System
-from equiglass.liquid.targets import Target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,42 +22,40 @@ def propensity_slice(
     truth: ArrayLike,
     predicted: ArrayLike,
     *,
-    target: Target = "propensity",
+    target: str = "propensity",
     thickness: float = 1.0,
     title: str = "",
     axes: tuple[Axes, Axes] | None = None,
 ) -> Figure:
     """Measured and predicted propensity, or energy, side by side in a slab across the middle of the box.
 
-    Particles are circles of diameter sigma (1 where the potential is not known), unfilled where nothing
-    is known, with one colour bar; the slab is normal to z.
+    Particles are circles of diameter sigma, or 1 where the potential is not known. A circle is unfilled where the
+    value is not known. The slab is normal to z; both sides have one colour bar.
 
     Args:
         system: the configuration; thermal positions are drawn.
         truth: measured, LJ units, (N,).
         predicted: the same.
-        target: what it is.
+        target: name of the quantity.
         thickness: of the slab, LJ length.
         title: above both.
         axes: where to draw; a new figure of two columns if not given.
 
     Raises:
-        EquiglassError: an array of another length, nothing known, or no particle in the slab.
+        DataError: an array of another length, nothing known, or no particle in the slab.
     """
     fields = {"measured": np.asarray(truth, dtype=float), "predicted": np.asarray(predicted, dtype=float)}
     for name, field in fields.items():
         if field.shape != (system.n_particles,):
-            raise EquiglassError(
-                f"{system.name}: the {name} {target} has shape {field.shape}, not ({system.n_particles},)."
-            )
+            raise DataError(f"{system.name}: the {name} {target} has shape {field.shape}, not ({system.n_particles},).")
     if np.all(np.isnan(fields["measured"])):
-        raise EquiglassError(f"{system.name}: there is no particle with a measured {target} to draw.")
+        raise DataError(f"{system.name}: there is no particle with a measured {target} to draw.")
     chosen, centres = _slab(system, thickness)
     if len(chosen) == 0:
-        raise EquiglassError(f"{system.name}: there is no particle in a slab of thickness {thickness}.")
+        raise DataError(f"{system.name}: there is no particle in a slab of thickness {thickness}.")
     sigma = np.ones(system.n_types) if system.potential is None else np.diag(system.potential.sigma)
     diameters = sigma[system.types[chosen]]
-    # The rare extremes would use up the colours.
+    # Without the rare extremes, which would use up the colours.
     low, high = np.nanpercentile(fields["measured"], [3, 97])
     with style():
         from matplotlib.collections import EllipseCollection

@@ -2,211 +2,142 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from equiglass.figures.style import COLOURS, COLUMN, CROSS, MARKERS, figure_of, new_axes, save_figure, style
-from equiglass.liquid.system import type_name
+from equiglass.figures.curves import curves
+from equiglass.figures.style import COLOURS, figure_of, legend_above, level, new_axes, save_figure, stem, style
+from equiglass.liquid.arrays import Float
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
-    from equiglass.representation.order_parameter import OrderParameter, Population, Weight
-    from equiglass.representation.represent import Described
-    from equiglass.representation.transfer import Row
-
-Convention = Literal["per_configuration", "pooled"]
 DRAWN = 4000
+"""Particles in a figure of principal components."""
 
 
-def transfer_figure(
-    rows: Sequence[Row],
-    *,
-    convention: Convention = "per_configuration",
-    title: str = "",
-    ax: Axes | None = None,
-) -> Figure:
-    """Rho against the temperature of use, a colour a model: squares, dashed, transfer test; triangles, transfer learn.
+def transfer_figure(rows: DataFrame, conventions: Sequence[str] = ("per_configuration",)) -> Figure:
+    """Rho against the temperature of use: a panel per time and convention, a colour per model.
 
     Args:
-        rows: of one particle type and one time; those that the model may have been trained on are left out. The
-            noise ceiling is grey.
-        convention: of rho.
-        title: above the legend.
-        ax: where to draw; a new figure of one column if not given.
+        rows: of one particle type: columns model, trained_at, temperature, label, time (NaN for the mean over times),
+            unseen, and for each convention C: test_C and learn_C (or their medians, test_C_median and learn_C_median),
+            test_C_error, learn_C_error and ceiling_C. Where there is a column published_test_C, its numbers are marks.
+            Rho of configurations that are not unseen is left out.
+        conventions: of rho, "per_configuration" or "pooled".
     """
-    with style():
-        from matplotlib.lines import Line2D
+    from pandas import concat
 
-        ax = ax or new_axes()
-        models = {row.model: row.trained_at for row in rows}
-        handles = []
-        for (model, trained_at), colour in zip(models.items(), cycle(COLOURS), strict=False):
-            own = sorted((row for row in rows if row.model == model and row.unseen), key=lambda row: row.temperature)
-            x = [row.temperature for row in own]
-            for method, line, marker, face in (("test", "--", "s", "white"), ("learn", "-", "^", colour)):
-                scores = [getattr(getattr(row, method), convention) for row in own]
-                y, error = [s.value for s in scores], [s.error for s in scores]
-                ax.errorbar(x, y, error, color=colour, linestyle=line, marker=marker, markerfacecolor=face)
-            trained = ", ".join(f"{t:g}" for t in trained_at) or model
-            handles.append(Line2D([], [], color=colour, label=f"trained at $T$ = {trained}"))
-        ceiling = dict(sorted((row.temperature, getattr(row, f"ceiling_{convention}")) for row in rows))
-        ax.plot(list(ceiling), list(ceiling.values()), color="0.6", linestyle=":", marker="")
-        handles += [
-            Line2D([], [], color="0.2", linestyle="--", marker="s", markerfacecolor="white", label="transfer test"),
-            Line2D([], [], color="0.2", marker="^", label="transfer learn"),
-            Line2D([], [], color="0.6", linestyle=":", label="noise ceiling"),
-        ]
-        ax.set(
-            xlabel=r"$T$",
-            ylabel=rf"Pearson $\rho$, {convention.replace('_', ' ')}",
-            ylim=(np.floor(10 * ax.get_ylim()[0]) / 10, 1.0),
+    trained = ", trained at $T$ = " + rows["trained_at"].str.replace(" ", ", ")
+    when = ("time " + rows["label"]).where(rows["time"].notna(), "mean over times")
+    parts = [
+        rows.assign(
+            model=rows["model"] + trained.where(rows["trained_at"] != "", ""),
+            panel=f"{convention.replace('_', ' ')}, " + when,
+            name=f"transfer {method}",
+            rho=rows[score if score in rows else f"{score}_median"].where(rows["unseen"].astype(bool)),
+            rho_error=rows[f"{score}_error"],
+            ceiling_rho=rows[f"ceiling_{convention}"],
+            value=rows.get(f"published_{score}"),
         )
-        ax.set_xticks(list(ceiling))
-        ax.legend(handles=handles, title=title or None, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
-        return figure_of(ax)
+        for convention in conventions
+        for method in ("learn", "test")
+        for score in [f"{method}_{convention}"]
+    ]
+    long = concat(parts)
+    return curves(
+        long,
+        "temperature",
+        "rho",
+        curve="model",
+        line="name",
+        panel="panel",
+        ceiling="type",
+        published=long.dropna(subset="value"),
+        title=f"type {rows['type'].iloc[0]}",
+    )
 
 
-def transfer_panels(rows: Sequence[Row], label: str, published: Mapping[float, Mapping[float, float]]) -> Figure:
-    """`transfer_figure` at one time, in both conventions, and of the mean over times.
+def components_figure(coordinates: Float, structure: NDArray[np.int64], kind: str, *, ax: Axes | None = None) -> Figure:
+    """Particles of one type in the plane of their first two principal components, a colour per structure.
 
     Args:
-        rows: of one particle type, each model trained at one temperature.
-        label: of the time.
-        published: pooled rho of transfer test at that time, by temperature of use, by temperature of training; drawn
-            as crosses where there is a model of the same temperature.
-    """
-    from equiglass.representation.transfer import ALL_TIMES
-
-    with style():
-        from matplotlib.figure import Figure
-        from matplotlib.lines import Line2D
-
-        figure = Figure(figsize=(2.6 * COLUMN, 0.95 * COLUMN), layout="constrained")
-        axes = figure.subplots(1, 3)
-        panels: tuple[tuple[str, Convention], ...] = (
-            (label, "per_configuration"),
-            (label, "pooled"),
-            (ALL_TIMES, "per_configuration"),
-        )
-        for ax, (name, convention) in zip(axes, panels, strict=True):
-            transfer_figure([row for row in rows if row.label == name], convention=convention, ax=ax)
-            ax.set_title("mean over times" if name == ALL_TIMES else f"time {name}")
-            legend = ax.get_legend()
-            legend.remove()
-        trained = dict.fromkeys(row.trained_at[0] for row in rows)
-        handles = list(legend.legend_handles)
-        for t, colour in zip(trained, cycle(COLOURS), strict=False):
-            marks = {at: rho[t] for at, rho in published.items() if t in rho and at in trained}
-            axes[1].plot(list(marks), list(marks.values()), **CROSS, color=colour)
-        if trained.keys() & published.keys():
-            handles.append(Line2D([], [], **CROSS, color="0.2", label="transfer test, published"))
-        bottom = min(ax.get_ylim()[0] for ax in axes)
-        for ax in axes:
-            ax.set_ylim(bottom, 1.0)
-        figure.legend(handles=handles, title=f"type {rows[0].type}", loc="outside upper center", ncols=3)
-        return figure
-
-
-def components_figure(configurations: Sequence[Described], kind: int, *, ax: Axes | None = None) -> Figure:
-    """Particles of a type in the plane of their first two principal components, a colour a structure.
-
-    Args:
-        configurations: with coordinates and structures; some `DRAWN` particles of all are drawn.
-        kind: the type.
+        coordinates: (n, 2); `DRAWN` of the particles are drawn.
+        structure: number of the structure, from 1, (n,).
+        kind: name of the type.
         ax: where to draw; a new figure of one column if not given.
     """
     with style():
         ax = ax or new_axes()
-        x = np.concatenate([c.coordinates[c.types == kind] for c in configurations])
-        structure = np.concatenate([c.structure[c.types == kind] for c in configurations])
-        few = np.random.default_rng(0).permutation(len(x))[:DRAWN]
+        few = np.random.default_rng(0).permutation(len(coordinates))[:DRAWN]
         for number in np.unique(structure):
             own = few[structure[few] == number]
             colour = COLOURS[(number - 1) % len(COLOURS)]
-            ax.plot(*x[own].T, ".", color=colour, markersize=1.5, alpha=0.6, label=f"structure {number}")
+            ax.plot(*coordinates[own].T, ".", color=colour, markersize=1.5, alpha=0.6, label=f"structure {number}")
         ax.set(xlabel="first principal component", ylabel="second principal component")
-        ax.legend(title=type_name(kind), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, markerscale=5)
+        legend_above(ax, title=kind, ncols=3, markerscale=5)
         return figure_of(ax)
 
 
-def populations_figure(rows: Sequence[Population], *, ax: Axes | None = None) -> Figure:
-    """Share of the particles of a type in each structure against temperature.
+def populations_figure(rows: DataFrame) -> Figure:
+    """Share of the particles of one type in each structure against temperature.
 
     Args:
-        rows: of one type, at known temperatures.
-        ax: where to draw; a new figure of one column if not given.
+        rows: of one type, at known temperatures: columns type, temperature, structure, share and error.
     """
-    with style():
-        ax = ax or new_axes()
-        for k, structure in enumerate(sorted({row.structure for row in rows})):
-            own = sorted((row for row in rows if row.structure == structure), key=lambda row: row.temperature or 0.0)
-            x, y, error = zip(*((row.temperature, row.share, row.error) for row in own), strict=True)
-            colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
-            ax.errorbar(x, y, error, color=colour, marker=marker, label=f"structure {structure}")
-        ax.set(xlabel=r"$T$", ylabel="share of the particles", ylim=(0.0, 1.0))
-        ax.legend(title=rows[0].type, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
-        return figure_of(ax)
+    named = rows.rename(columns={"error": "share_error"}).sort_values("structure")
+    named["structure"] = [f"structure {number}" for number in named["structure"]]
+    return curves(named, "temperature", "share", curve="structure", title=rows["type"].iloc[0])
 
 
-def weights_figure(rows: Sequence[Weight], *, title: str = "", ax: Axes | None = None) -> Figure:
-    """Components of a decoder against temperature, a colour a degree l.
+def weights_figure(rows: DataFrame, title: str = "") -> Figure:
+    """Components of a decoder against temperature, a colour per degree l.
 
     Args:
-        rows: of one type and time.
+        rows: of one type and time: columns temperature, member, degree, channel, weight and error.
         title: above the legend.
-        ax: where to draw; a new figure of one column if not given.
     """
-    with style():
-        ax = ax or new_axes()
-        curves: dict[tuple[int, int, int], list[Weight]] = {}
-        for row in sorted(rows, key=lambda row: row.temperature):
-            curves.setdefault((row.degree, row.member, row.channel), []).append(row)
-        named = set()
-        for (degree, *_), curve in sorted(curves.items()):
-            x, y, error = zip(*((row.temperature, row.weight, row.error) for row in curve), strict=True)
-            label = f"$l$ = {degree}" if degree not in named else None
-            named.add(degree)
-            colour, above = COLOURS[degree % len(COLOURS)], 3 - degree / 10
-            ax.errorbar(x, y, error, color=colour, marker="o", markersize=3, label=label, zorder=above)
-        ax.axhline(0.0, color="0.6", linewidth=0.8)
-        ax.set(xlabel=r"$T$", ylabel=r"decoder weight $w\,D/\sigma$")
-        ax.legend(title=title or None, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
-        return figure_of(ax)
+    named = rows.rename(columns={"error": "weight_error"}).sort_values("degree", ascending=False)
+    named["degree"] = [f"$l$ = {degree}" for degree in named["degree"]]
+    figure = curves(named, "temperature", "weight", curve="degree", within=("member", "channel"), title=title)
+    level(figure.axes[0], 0.0)
+    return figure
 
 
-def save_transfer_figures(folder: Path, rows: Sequence[Row], label: str) -> None:
-    """Write transfer_<type>_<label>.png, and the same for the mean over times, for every particle type."""
-    from equiglass.representation.transfer import ALL_TIMES
-
-    for kind in dict.fromkeys(row.type for row in rows):
-        for name in dict.fromkeys((label, ALL_TIMES)):
-            chosen = [row for row in rows if (row.type, row.label) == (kind, name)]
-            title = f"{kind}, {'mean over times' if name == ALL_TIMES else f'time {name}'}"
-            save_figure(transfer_figure(chosen, title=title), folder / f"transfer_{kind}_{_stem(name)}.png")
+def save_transfer_figures(folder: Path, rows: DataFrame, label: str) -> None:
+    """Write transfer_TYPE_LABEL.png, and the same for the mean over times, for every particle type."""
+    shown = rows[(rows["label"] == label) | rows["time"].isna()]
+    for (kind, name), chosen in shown.groupby(["type", "label"], sort=False):
+        save_figure(transfer_figure(chosen), folder / f"transfer_{kind}_{stem(name)}.png")
 
 
-def save_order_parameter_figures(folder: Path, found: OrderParameter, label: str) -> None:
-    """Write components_<type>.png and, where there are several temperatures, populations_<type>.png and
-    weights_<type>_<label>.png.
+def save_order_parameter_figures(
+    folder: Path,
+    particles: Mapping[str, tuple[Float, NDArray[np.int64]]],
+    populations: DataFrame,
+    weights: DataFrame,
+    label: str,
+) -> None:
+    """Write components_TYPE.png; for several temperatures also populations_TYPE.png and weights_TYPE_LABEL.png.
+
+    Args:
+        folder: exists.
+        particles: coordinates and structure of the particles by type, as in `components_figure`.
+        populations: as in `populations_figure`, of all types and temperatures.
+        weights: as in `weights_figure`, with columns type and label.
+        label: of the time whose weights are drawn.
     """
-    for kind, name in enumerate(map(type_name, range(len(found.structures)))):
-        save_figure(components_figure(found.configurations, kind), folder / f"components_{name}.png")
-        shares = [row for row in found.populations if row.type == name and row.temperature is not None]
-        if len({row.temperature for row in shares}) > 1:
-            save_figure(populations_figure(shares), folder / f"populations_{name}.png")
-        weights = [row for row in found.weights if (row.type, row.label) == (name, label)]
-        if weights:
-            figure = weights_figure(weights, title=f"{name}, time {label}")
-            save_figure(figure, folder / f"weights_{name}_{_stem(label)}.png")
-
-
-def _stem(label: str) -> str:
-    """A label such as "F=1/e" is no file name."""
-    return re.sub(r"[^\w.=-]", "-", label)
+    for kind, (coordinates, structure) in particles.items():
+        save_figure(components_figure(coordinates, structure, kind), folder / f"components_{kind}.png")
+        shares = populations[(populations["type"] == kind) & populations["temperature"].notna()]
+        if shares["temperature"].nunique() > 1:
+            save_figure(populations_figure(shares), folder / f"populations_{kind}.png")
+        own = weights[(weights["type"] == kind) & (weights["label"] == label)]
+        if len(own):
+            save_figure(weights_figure(own, f"{kind}, time {label}"), folder / f"weights_{kind}_{stem(label)}.png")

@@ -5,51 +5,49 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from equiglass.figures.style import COLOURS, COLUMN, STYLE, figure_of, style
+from equiglass.figures.curves import curves
+from equiglass.figures.style import COLUMN, STYLE, figure_of, panels, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 
 def training_curves(
-    epochs: ArrayLike,
-    loss: ArrayLike,
-    rho: Mapping[str, ArrayLike],
+    log: DataFrame,
+    rho: Mapping[str, str],
     *,
     title: str = "",
+    scored: str = "validation",
     axes: tuple[Axes, Axes] | None = None,
 ) -> Figure:
-    """Loss and validation rho against epoch, in two panels.
+    """Loss and rho against epoch, in two panels.
 
     Args:
-        epochs: (E,).
-        loss: of every epoch, (E,).
-        rho: validation correlation of every epoch by what it is of, for instance "A, t = 16.5"; drawn from
-            dark to light in this order. May be empty.
-        title: above both.
+        log: columns epoch, and loss and the keys of ``rho``, each x or x_median. A column x has a band where there are
+            x_worst and x_best.
+        rho: label by column, for instance "A, t = 16.5"; drawn from dark to light in this order. May be empty.
+        title: above both panels.
+        scored: the configurations that rho is of.
         axes: where to draw; a new figure of two columns if not given.
     """
-    with style():
-        from matplotlib import colormaps
-        from matplotlib.figure import Figure
+    from pandas import concat
 
-        if axes is None:
-            figure = Figure(figsize=(2 * COLUMN, 0.75 * COLUMN), layout="constrained")
-            axes = tuple(figure.subplots(1, 2))
-        marker = "o" if np.size(epochs) < 2 else ""
-        axes[0].plot(epochs, loss, color=COLOURS[0], marker=marker)
-        axes[0].set(xlabel="epoch", ylabel="loss")
-        shades = colormaps["viridis"](np.linspace(0, 0.88, max(len(rho), 1)))
-        for shade, (label, values) in zip(shades, rho.items(), strict=False):
-            axes[1].plot(epochs, values, color=shade, label=label, marker=marker)
-        axes[1].set(xlabel="epoch", ylabel=r"validation $\rho$")
+    with style():
+        left, right = panels(1, 2, 2 * COLUMN, 0.75 * COLUMN)[1].flat if axes is None else axes
+        curves(log, "epoch", "loss", seeds=True, band=True, axes=left)
         if rho:
-            axes[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-        figure = figure_of(axes[0])
+            parts = [
+                log.rename(
+                    columns=lambda name, c=column: "value" + name.removeprefix(c) if name.startswith(c) else name
+                )
+                for column in rho
+            ]
+            long = concat([part.assign(of=label) for part, label in zip(parts, rho.values(), strict=True)])
+            curves(long, "epoch", "value", curve="of", seeds=True, band=True, shades=True, axes=right)
+            right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        right.set(xlabel="epoch", ylabel=rf"{scored} $\rho$")
         if title:
-            figure.suptitle(title, fontsize=STYLE["axes.titlesize"])
-        return figure
+            figure_of(left).suptitle(title, fontsize=STYLE["axes.titlesize"])
+        return figure_of(left)

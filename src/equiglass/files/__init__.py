@@ -1,5 +1,11 @@
-"""Files of the package: whole or absent."""
+"""Files: how they are read and written. A file that the package writes is complete or absent.
 
-from equiglass.files.whole import FileError, reading, replacing, replacing_hdf5, store, write_text
+whole      reading with one sentence per failure, writing by renaming a temporary file
+settings   settings from YAML files and ``key=value`` words, validated
+tables     data frames of results: medians over seeds, CSV, JSON, Markdown
+registry   the modules of a folder by name: methods, node inputs, targets, formats
+"""
 
-__all__ = ["FileError", "reading", "replacing", "replacing_hdf5", "store", "write_text"]
+from equiglass.files.whole import decoding, reading, replacing, replacing_hdf5, store, write_text
+
+__all__ = ["decoding", "reading", "replacing", "replacing_hdf5", "store", "write_text"]

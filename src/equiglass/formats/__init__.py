@@ -1,117 +1,178 @@
-"""Configurations from files: the public data sets, plain files of anybody, and our own data set.
+"""Configurations from files: the public data sets, plain files, and the data sets of this package.
 
-``load`` recognises the format by extension and content. Every configuration it returns has passed System's
-own checks and holds no overlapping particles; whatever is wrong with a file is an EquiglassError that names
-it.
+`load` recognises the format by extension and content. Every configuration that it returns has passed the checks of
+System and has no overlapping particles. A fault in a file raises a DataError that names the file.
 
-The species rule, for formats that name species (extended XYZ, LAMMPS dumps):
+A format is one module of this folder, which adds a `Format` to `FORMATS`.
 
-- letters A, B, C, ... are types 0, 1, 2, ... (where the file has no gap: A and B, but not B alone);
-- whole numbers are LAMMPS types: 1, 2, ... are types 0, 1, ... (where a 0 occurs in the file: 0, 1, ... are
-  types 0, 1, ...);
-- any other names need an order, ``types=["Ni", "P"]``; a given order goes before the two rules above.
+The species rule applies to formats that name species (extended XYZ, LAMMPS dumps):
+
+- Letters A, B, C, ... are types 0, 1, 2, ... The letters must have no gap: A and B, but not B alone.
+- Whole numbers are LAMMPS types: 1, 2, ... are types 0, 1, ... If the file contains a 0, then 0, 1, ... are types
+  0, 1, ...
+- Other names need an order, ``types=["Ni", "P"]``. A given order has precedence over the first two rules.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.files import reading
-from equiglass.formats.bapst import read_bapst
+from equiglass.files.registry import Registry
 from equiglass.formats.checks import checked
-from equiglass.formats.dataset import read_dataset, write_dataset
-from equiglass.formats.glassbench import is_glassbench, read_glassbench
-from equiglass.formats.labelled import read_labelled
-from equiglass.formats.lammps_dump import read_lammps_dump
-from equiglass.formats.npz import read_npz
-from equiglass.formats.shiba import configuration_in, is_shiba, read_shiba
-from equiglass.formats.xyz import propensity_column, read_xyz, save_xyz, write_xyz
+from equiglass.formats.npz import keys_of
 from equiglass.liquid.system import System
-
-__all__ = ["load", "propensity_column", "save", "stream", "write_xyz"]
 
 Paths = str | Path | Iterable[str | Path]
 
-_FORMATS = {
-    ".npz": "npz",
-    ".pickle": "pickle",
-    ".pkl": "pickle",
-    ".h5": "hdf5",
-    ".hdf5": "hdf5",
-    ".xyz": "xyz",
-    ".extxyz": "xyz",
-    ".dump": "dump",
-    ".lammpstrj": "dump",
-}
-_READABLE = (
-    "npz (Shiba, GlassBench, or labelled), pickle (Bapst), h5 (data set of equiglass), "
-    "xyz or extxyz (extended XYZ), dump or lammpstrj (LAMMPS text dump)"
-)
+
+class Content:
+    """The beginning and the keys of a file, from which a format recognises it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def start(self) -> bytes:
+        """The first 64 bytes."""
+        with self.path.open("rb") as stream:
+            return stream.read(64)
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The keys of the arrays of an npz archive; no key for any other file.
+
+        Raises:
+            DataError: the archive is incomplete, or a file called .npz is no archive.
+        """
+        if self.start.startswith(b"PK\x03\x04") or self.path.suffix.lower() == ".npz":
+            return keys_of(self.path)
+        return frozenset()
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to store configurations in files.
+
+    Attributes:
+        name: name of the format, one word.
+        title: name with the source or the kind of data, for lists.
+        suffixes: extensions in lower case, such as ".xyz". If no other format has the extension, it decides alone.
+        recognise: function that returns whether a file has this format, from its name and content.
+        read: function that returns the configurations in the files of one group. Its second argument is the list of
+            species names of types 0, 1, 2, ..., or None.
+        write: function that writes configurations to a file; None if the format is only read.
+        group: function from a file name to the key that all files of one configuration share; None for a single file.
+        general: whether `load` tries the format after all others.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    recognise: Callable[[Content], bool]
+    read: Callable[[Sequence[Path], Sequence[str] | None], Iterable[System]]
+    write: Callable[[Iterable[System], Path], None] | None = None
+    group: Callable[[str], Hashable | None] = lambda name: None
+    general: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.title} ({', '.join(self.suffixes)})"
+
+
+FORMATS: Registry[Format] = Registry("format", __name__)
 
 
 def load(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True) -> list[System]:
-    """All configurations in a file, in a folder (not in its sub-folders), or in several of either.
+    """All configurations in files and folders, without sub-folders.
 
-    In a folder the files come in natural order of their names ("2" before "10"), and files of other formats
-    are passed over. Files of the Shiba data set that belong to one configuration become one System.
+    The files of a folder are read in the natural order of their names ("2" before "10"). Files with other extensions
+    are ignored. Files that belong to one configuration (data set of Shiba et al.) become one System.
 
     Args:
-        paths: where to look.
-        types: species names of types 0, 1, 2, ..., for files whose names the species rule does not cover.
-        replicas: keep the displacements of every single run (large); their statistics are kept in any case.
+        paths: a file, a folder, or several of them.
+        types: species names of types 0, 1, 2, ..., for species that the species rule does not cover.
+        replicas: whether to return the displacements of every run, which are large. Their statistics are always
+            returned.
+
+    Returns:
+        The configurations, in the order of the files.
 
     Raises:
-        EquiglassError: nothing readable there, or a file that is damaged, unphysical or ambiguous; names the
-        file.
+        DataError: there is no readable file, or a file is damaged, unphysical or ambiguous; the message names it.
+        ConfigurationError: ``types`` is not a list of different names.
     """
     return list(stream(paths, types=types, replicas=replicas))
 
 
 def stream(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True) -> Iterator[System]:
-    """The same as ``load``, one configuration at a time, for more data than fit into memory."""
+    """The configurations of `load`, one at a time, for data that do not fit into memory."""
     if isinstance(types, str) or (types is not None and len(set(types)) != len(types)):
-        raise EquiglassError(f"types must be a list of different species names; got {types!r}.")
+        raise ConfigurationError(f"types must be a list of different species names; got {types!r}.")
     for files in _grouped(_files(paths)):
-        told: set[str] = set()
+        warned: set[tuple[str, ...]] = set()
         with reading(files[0]):
-            for system in _read(files, types):
-                failed = system.provenance.get("failed")
-                if failed is not None and failed not in told:
-                    told.add(failed)
-                    warnings.warn(f"{files[0]}: FAILED its physics checks. {failed}", EquiglassWarning, stacklevel=2)
+            for system in format_of(files[0]).read(files, types):
+                if system.failures and system.failures not in warned:
+                    warned.add(system.failures)
+                    said = f"{files[0]}: FAILED its physics checks. {' '.join(system.failures)}"
+                    warnings.warn(said, EquiglassWarning, stacklevel=2)
                 yield checked(system if replicas else replace(system, replica_displacements=None))
 
 
 def save(systems: System | Iterable[System], path: str | Path) -> None:
-    """Write configurations as our data set (.h5, everything) or extended XYZ (.xyz, see formats.xyz).
+    """Write configurations to a data set (.h5, everything) or to extended XYZ (.xyz, see `formats.xyz`).
 
     Args:
-        systems: one or several; an iterator is written as it goes.
-        path: the file; an existing one is replaced at once, when everything is written.
+        systems: one or several configurations. An iterator needs the memory of one configuration only.
+        path: the file. It replaces an existing one after everything is written.
 
     Raises:
-        EquiglassError: another extension, or a place that cannot be written to.
+        ConfigurationError: no format with this extension can be written.
+        DataError: the file cannot be written.
     """
     path = Path(path)
     systems = [systems] if isinstance(systems, System) else systems
-    kind = _FORMATS.get(path.suffix.lower())
-    if kind == "hdf5":
-        write_dataset(systems, path)
-    elif kind == "xyz":
-        save_xyz(systems, path)
-    else:
-        raise EquiglassError(f"{path}: configurations are saved as .h5 (data set) or .xyz (extended XYZ).")
+    for each in FORMATS.values():
+        if each.write is not None and path.suffix.lower() in each.suffixes:
+            each.write(systems, path)
+            return
+    writeable = " or ".join(str(each) for each in FORMATS.values() if each.write is not None)
+    raise ConfigurationError(f"{path}: configurations are saved as {writeable}.")
+
+
+def format_of(path: Path) -> Format:
+    """The format of a file.
+
+    Raises:
+        DataError: the file is empty, or the format is not recognised.
+    """
+    if path.stat().st_size == 0:
+        raise DataError("the file is empty; fetch or write it again.")
+    formats = sorted(FORMATS.values(), key=lambda each: each.general)
+    of_suffix = [each for each in formats if path.suffix.lower() in each.suffixes]
+    if len(of_suffix) == 1:
+        return of_suffix[0]
+    content = Content(path)
+    for each in of_suffix or formats:
+        if each.recognise(content):
+            return each
+    raise DataError(f"the format is not recognised. Readable formats are {_readable()}.")
+
+
+def _readable() -> str:
+    return ", ".join(map(str, FORMATS.values()))
 
 
 def _files(paths: Paths) -> list[Path]:
     given = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
     if not given:
-        raise EquiglassError("no file or folder is given to load.")
+        raise DataError("no file or folder is given to load.")
     files = []
     for path in given:
         with reading(path):
@@ -120,12 +181,13 @@ def _files(paths: Paths) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
+    suffixes = {suffix for each in FORMATS.values() for suffix in each.suffixes}
     entries = sorted(folder.iterdir(), key=lambda path: _natural_order(path.name))
-    files = [p for p in entries if p.is_file() and p.suffix.lower() in _FORMATS and p.name[0] != "."]
+    files = [p for p in entries if p.is_file() and p.suffix.lower() in suffixes and p.name[0] != "."]
     if not files:
         folders = [p.name for p in entries if p.is_dir()]
         hint = f" Sub-folders are not searched; there are {', '.join(folders[:5])}." if folders else ""
-        raise EquiglassError(f"there is no configuration in this folder. Readable are {_READABLE}.{hint}")
+        raise DataError(f"there is no configuration in this folder. Readable formats are {_readable()}.{hint}")
     return files
 
 
@@ -134,47 +196,10 @@ def _natural_order(name: str) -> list[str | int]:
 
 
 def _grouped(files: list[Path]) -> list[list[Path]]:
-    """Files of one Shiba configuration together, at the place of the first; every other file alone."""
+    """The files in groups, one group per configuration, at the place of its first file."""
     groups: dict[object, list[Path]] = {}
     for number, file in enumerate(files):
-        groups.setdefault(configuration_in(file.name) or number, []).append(file)
+        keys = ((each.name, each.group(file.name)) for each in FORMATS.values())
+        key = next(((name, key) for name, key in keys if key is not None), number)
+        groups.setdefault(key, []).append(file)
     return list(groups.values())
-
-
-def _read(files: list[Path], types: Sequence[str] | None) -> Iterable[System]:
-    file = files[0]
-    if file.stat().st_size == 0:
-        raise EquiglassError("the file is empty; fetch or write it again.")
-    kind = _FORMATS.get(file.suffix.lower()) or _kind_by_content(file)
-    if kind == "pickle":
-        return [read_bapst(file)]
-    if kind == "hdf5":
-        return read_dataset(file)
-    if kind == "xyz":
-        return read_xyz(file, types)
-    if kind == "dump":
-        return read_lammps_dump(file, types)
-    if configuration_in(file.name):
-        return [read_shiba(files)]
-    arrays = read_npz(file)
-    if is_shiba(arrays):
-        return [read_shiba(files)]
-    if is_glassbench(arrays):
-        return [read_glassbench(file, arrays)]
-    return [read_labelled(file, arrays)]
-
-
-def _kind_by_content(file: Path) -> str:
-    with file.open("rb") as stream:
-        start = stream.read(64)
-    for signature, kind in (
-        (b"PK\x03\x04", "npz"),
-        (b"\x89HDF", "hdf5"),
-        (b"ITEM:", "dump"),
-        (b"\x80", "pickle"),
-    ):
-        if start.startswith(signature):
-            return kind
-    if re.match(rb"\s*\d+\s*\n", start):
-        return "xyz"
-    raise EquiglassError(f"the format is not recognised. Readable are {_READABLE}.")

@@ -1,14 +1,19 @@
 """Data of Bapst et al., Nature Physics 16, 448 (2020), doi 10.1038/s41567-020-0842-8.
 
-Published with the repository deepmind-research, folder glassy_dynamics.
+The data are published in the repository deepmind-research, folder glassy_dynamics. There is one pickle per
+configuration, with a dict:
 
-One pickle for every configuration, a dict: ``positions`` (N, 3), ``types`` (N,) 0 = A, 1 = B, ``box`` (3,),
-``time``, ``time_indices`` and ``is_values`` (10: the value of the self-intermediate scattering function F at
-each of the selected times, 1/e last), ``trajectory_target_positions`` (10, 30, N, 3) unwrapped, ``metadata``;
-in some files ``targets`` (10, N) instead.
+    positions                     (N, 3)
+    types                         (N,), 0 = A, 1 = B
+    box                           (3,)
+    time                          all times of the trajectory
+    time_indices                  (10,), indices of the selected times in ``time``
+    is_values                     (10,), self-intermediate scattering function F at the selected times, 1/e last
+    trajectory_target_positions   (10, 30, N, 3), unwrapped positions of 30 runs at the selected times
+    targets                       (10, N), the propensity, in some files instead of the positions
+    metadata                      a dict
 
-A pickle can run any code. These are read with an unpickler that admits numpy arrays and builtin containers
-and nothing else.
+A pickle can run any code. The unpickler of this module admits only numpy arrays and builtin containers.
 """
 
 from __future__ import annotations
@@ -20,21 +25,27 @@ from typing import Any, Literal
 import numpy as np
 from numpy._core import multiarray
 
-from equiglass.errors import EquiglassError
-from equiglass.formats.replicas import labels_from_runs
+from equiglass.errors import DataError
+from equiglass.files import decoding
+from equiglass.formats import FORMATS, Format
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.labels import numbers
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.liquid.system import System
+from equiglass.observables.propensity import labels_from_runs
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
-    """``_codecs.encode`` as numpy uses it in pickles of protocol 2: bytes spelt as text."""
+    """Replace ``_codecs.encode``, by which numpy writes bytes as text in pickles of protocol 2."""
     if encoding not in ("latin1", "latin-1"):
-        raise EquiglassError(f"the pickle asks for the encoding {encoding!r}, which is refused.")
+        raise DataError(
+            f"the pickle asks for the encoding {encoding!r}, but only latin1 is read. Do not trust this file."
+        )
     return text.encode("latin1")
 
 
 def _from_buffer(buffer: bytes, dtype: np.dtype, shape: tuple[int, ...], order: Literal["C", "F"]) -> np.ndarray:
-    """An array as numpy spells it in pickles of protocol 5."""
+    """Replace ``_frombuffer``, by which numpy writes arrays in pickles of protocol 5."""
     return np.frombuffer(buffer, dtype=dtype).reshape(shape, order=order)
 
 
@@ -43,7 +54,7 @@ _ADMITTED: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): _encode,
 }
-# numpy moved from numpy.core to numpy._core; files of both times exist.
+# numpy.core became numpy._core; there are files with either name.
 for _core in ("numpy.core", "numpy._core"):
     _ADMITTED[f"{_core}.multiarray", "_reconstruct"] = multiarray._reconstruct
     _ADMITTED[f"{_core}.multiarray", "scalar"] = multiarray.scalar
@@ -54,48 +65,59 @@ class _ArraysOnly(pickle.Unpickler):
     """An unpickler that rebuilds numpy arrays and builtin containers, and refuses everything else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The admitted object of that name."""
+        """The admitted object with this name.
+
+        Raises:
+            DataError: the object is not admitted.
+        """
         try:
             return _ADMITTED[module, name]
         except KeyError:
-            raise EquiglassError(
-                f"the pickle asks for {module}.{name}, which is refused: only numpy arrays and builtin "
+            raise DataError(
+                f"the pickle asks for {module}.{name}, which is refused. Only numpy arrays and builtin "
                 "containers are read, because anything else could run code. Do not trust this file."
             ) from None
 
 
 def read_bapst(path: Path) -> System:
-    """One configuration with all its runs; times labelled by the value of F, "F=0.9", ..., "F=1/e", ..."""
-    with path.open("rb") as stream:
+    """One configuration with all its runs. The labels of the times are the values of F: "F=0.9", ..., "F=1/e", ...
+
+    Raises:
+        DataError: the file is damaged, incomplete, or contains anything but arrays.
+    """
+    # The unpickler is written in C and raises any exception on damaged data.
+    with decoding(), path.open("rb") as stream:
         data = _ArraysOnly(stream, encoding="latin1").load()
     if not isinstance(data, dict):
-        raise EquiglassError(f"the pickle holds a {type(data).__name__}, not the dict of the Bapst data set.")
+        raise DataError(f"the pickle holds a {type(data).__name__}, not the dict of the Bapst data set.")
     for key in ("positions", "types", "box"):
         if key not in data:
-            raise EquiglassError(f"key {key!r} is missing; the keys are {', '.join(sorted(map(str, data)))}.")
+            raise DataError(f"key {key!r} is missing; the keys are {', '.join(sorted(map(str, data)))}.")
     metadata = data.get("metadata") or {}
     if not isinstance(metadata, dict):
-        raise EquiglassError(f"key 'metadata' holds a {type(metadata).__name__}, not a dict.")
-    positions = np.asarray(data["positions"], dtype=np.float64)
-    box = np.asarray(data["box"], dtype=np.float64)
+        raise DataError(f"key 'metadata' holds a {type(metadata).__name__}, not a dict.")
+    positions, box = _numbers(data, "positions"), _numbers(data, "box")
     labels, times, order = _times(data)
     fields: dict[str, Any] = {}
     if "trajectory_target_positions" in data:
         targets = data["trajectory_target_positions"]
+        if not isinstance(targets, list | tuple | np.ndarray):
+            raise DataError(f"key 'trajectory_target_positions' holds a {type(targets).__name__}, not a list.")
         _check_count(len(targets), len(order))
-        fields = labels_from_runs((np.asarray(targets[k], dtype=np.float64) - positions for k in order), box)
+        what = "trajectory_target_positions"
+        fields = labels_from_runs((numbers(what, targets[k]) - positions for k in order), box) if order else {}
     elif "targets" in data:
-        targets = np.asarray(data["targets"], dtype=np.float64)
-        _check_count(len(targets), len(order))
-        fields = {"propensity": targets[order]}
+        propensity = np.atleast_1d(_numbers(data, "targets"))
+        _check_count(len(propensity), len(order))
+        fields = {"propensity": propensity[order]}
     fluid = str(metadata.get("fluid", "Kob Andersen"))
     temperature = metadata.get("temperature")
     return System(
         positions,
-        np.asarray(data["types"]),
+        _types(data),
         box,
         name=path.stem,
-        temperature=float(temperature) if temperature is not None else None,
+        temperature=float(numbers("temperature", temperature).item()) if temperature is not None else None,
         potential=KOB_ANDERSEN if fluid.lower().startswith("kob") else None,
         time_labels=labels if fields else (),
         times=times if fields else np.empty(0),
@@ -109,22 +131,32 @@ def read_bapst(path: Path) -> System:
     )
 
 
-def _times(data: dict[str, Any]) -> tuple[tuple[str, ...], np.ndarray, list[int]]:
-    """Labels and values of the times, ascending, and where each stands in the file (1/e is last there)."""
-    time = np.asarray(data.get("time", ()), dtype=np.float64)
-    indices = np.asarray(data.get("time_indices", ()), dtype=np.int64)
-    scattering = np.asarray(data.get("is_values", ()), dtype=np.float64)
-    if indices.shape != scattering.shape or indices.ndim != 1:
-        raise EquiglassError(f"{indices.size} time_indices but {scattering.size} is_values.")
+def _numbers(data: dict[str, Any], key: str) -> Float:
+    return numbers(f"key {key!r}", data.get(key, ()))
+
+
+def _types(data: dict[str, Any]) -> np.ndarray:
+    with decoding():
+        return np.asarray(data["types"])
+
+
+def _times(data: dict[str, Any]) -> tuple[tuple[str, ...], Float, list[int]]:
+    """The labels and the values of the times, ascending, and the index of each in the file, where 1/e is last."""
+    time, scattering = _numbers(data, "time"), _numbers(data, "is_values")
+    indices = numbers("key 'time_indices'", data.get("time_indices", ()), np.dtype(np.int64))
+    if time.ndim != 1 or indices.shape != scattering.shape or indices.ndim != 1:
+        raise DataError(
+            f"there are {indices.size} time_indices but {scattering.size} is_values; there must be one F per time."
+        )
     if indices.size and (indices.min() < 0 or indices.max() >= time.size):
-        raise EquiglassError(f"time_indices reach {indices.max()}, but there are {time.size} times.")
+        raise DataError(f"time_indices reach {indices.max()}, but there are {time.size} times.")
     if np.any(np.diff(time) <= 0):
-        raise EquiglassError("key 'time' does not ascend.")
+        raise DataError("key 'time' does not ascend; its values must be strictly ascending.")
     order = sorted(range(indices.size), key=lambda k: (indices[k], -scattering[k]))
     labels = tuple("F=1/e" if abs(f - np.exp(-1)) < 1e-3 else f"F={f:.3g}" for f in scattering[order])
     times = time[indices[order]]
     for k in range(1, len(times)):
-        # F may pass two of its values within one frame; the times of System ascend strictly.
+        # F may pass two of its values within one frame, but the times of a System ascend strictly.
         if times[k] <= times[k - 1]:
             times[k] = np.nextafter(times[k - 1], np.inf)
     return labels, times, order
@@ -132,4 +164,16 @@ def _times(data: dict[str, Any]) -> tuple[tuple[str, ...], np.ndarray, list[int]
 
 def _check_count(targets: int, times: int) -> None:
     if targets != times:
-        raise EquiglassError(f"there are targets at {targets} times, but {times} time_indices.")
+        raise DataError(f"there are targets at {targets} times, but {times} time_indices.")
+
+
+FORMATS.add(
+    "bapst",
+    Format(
+        name="bapst",
+        title="Bapst et al.",
+        suffixes=(".pickle", ".pkl"),
+        recognise=lambda content: content.start.startswith(b"\x80"),
+        read=lambda paths, species: [read_bapst(path) for path in paths],
+    ),
+)

@@ -1,58 +1,56 @@
-"""Our data set: one HDF5 file of any number of configurations, format "equiglass-dataset", version 2.
+"""The data set of this package: one HDF5 file with any number of configurations, "equiglass-dataset" version 3.
 
-    /                              attributes: format, version; failed, where checks failed, in sentences
-    /configurations/000000         attributes: name, temperature, runs, time_labels, prediction_names
-        types                      (N,)               int64
-        box                        (3,)               float64
-        positions                  (N, 3)             float64
-        positions_inherent         (N, 3)             float64
-        times                      (T,)               float64
-        propensity                 (T, N)             float32
-        replica_variance           (T, N)             float32
-        propensity_halves          (2, T, N)          float32
+    /                              attributes: format, version; failed: the failures of all configurations
+    /configurations/000000         attributes: name, temperature, runs, time_labels, prediction_names, failures,
+                                   equilibrated
+        KEY                        every array of `liquid.system.QUANTITIES`, with the type in that table
         predictions                (P, T, N)          float32
-        mean_displacement          (T, N, 3)          float16: relative precision 5e-4
-        replica_displacements      (T, runs, N, 3)    float16
-        self_scattering            (T, n_types)       float64: F_s(7.25, t)
-        run_temperature            (T,)               float64
-        energy_drift               (T,)               float64
-        momentum                   (T,)               float64
         provenance                 (K, 2)             text: key, value
         potential                  attributes: name, epsilon, sigma, cutoff, truncation
 
-What a configuration does not have is absent. Displacements beyond 1000 are stored as float32. Arrays are
-compressed (gzip with shuffle) and carry check sums. Version 1 has no truncation: its potentials are shifted.
-The attribute "failed" gathers what the configurations say under "failed" in their provenance.
+Arrays and attributes that a configuration does not have are absent. Half precision (float16) has a relative error of
+5e-4. Displacements beyond 1000 are stored as float32. Arrays are compressed (gzip with shuffle) and have check sums.
+
+Version 1 has no truncation: its potentials are shifted. Versions 1 and 2 have ``failures`` and ``equilibrated`` in the
+provenance, from which they are translated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from equiglass.errors import EquiglassError
-from equiglass.files import replacing_hdf5, store
+from equiglass.errors import DataError
+from equiglass.files import decoding, replacing_hdf5, store
+from equiglass.formats import FORMATS, Format
 from equiglass.liquid.potential import LennardJones
-from equiglass.liquid.system import System
+from equiglass.liquid.system import QUANTITIES, System
 
 FORMAT = "equiglass-dataset"
-VERSION = 2
+VERSION = 3
 
-_EXACT = ("box", "positions", "positions_inherent", "times")
-_OF_RUNS = ("self_scattering", "run_temperature", "energy_drift", "momentum")
-_SINGLE = ("propensity", "replica_variance", "propensity_halves")
-_HALF = ("mean_displacement", "replica_displacements")
 _LARGEST_HALF = 1000.0
+"""The largest displacement in half precision, LJ length. Larger ones would lose their digits."""
 
-_POTENTIAL = tuple(field.name for field in fields(LennardJones))
+_AGEING = "NOT in equilibrium."
+"""The end of the statement on a trajectory with signs of ageing, in versions 1 and 2."""
+
+_ATTRIBUTES: dict[str, Callable[[Any], Any]] = {"name": str, "temperature": float, "runs": int, "equilibrated": bool}
+_TEXTS = ("time_labels", "failures")
+_POTENTIAL: dict[str, Callable[[Any], Any]] = {
+    "name": str,
+    "epsilon": np.asarray,
+    "sigma": np.asarray,
+    "cutoff": float,
+    "truncation": str,
+}
 
 
 def write_dataset(systems: Iterable[System], path: Path) -> None:
-    """Write configurations, one after another, so that an iterator needs the memory of one only."""
+    """Write configurations one by one, so that an iterator needs the memory of one configuration only."""
     with replacing_hdf5(path) as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
@@ -60,33 +58,40 @@ def write_dataset(systems: Iterable[System], path: Path) -> None:
         failed: dict[str, None] = {}
         for k, system in enumerate(systems):
             _write(configurations.create_group(f"{k:06d}"), system)
-            if "failed" in system.provenance:
-                failed[system.provenance["failed"]] = None
+            failed |= dict.fromkeys(system.failures)
         _write_texts(file, "failed", tuple(failed))
 
 
 def read_dataset(path: Path) -> Iterator[System]:
-    """The configurations, in the order they were written.
+    """The configurations, in the order in which they were written.
 
     Raises:
-        EquiglassError: not a data set of ours, or one of a newer version.
+        DataError: the file is no data set of equiglass, is damaged, or has a newer version.
     """
     import h5py
 
     with h5py.File(path, "r") as file:
-        if file.attrs.get("format") != FORMAT:
-            raise EquiglassError(f"this HDF5 file is not a data set of equiglass (its format is not {FORMAT!r}).")
-        version = int(file.attrs.get("version", 0))
+        with decoding():
+            kind, version = file.attrs.get("format"), int(file.attrs.get("version", 0))
+        if kind != FORMAT:
+            raise DataError(f"this HDF5 file is not a data set of equiglass (its format is not {FORMAT!r}).")
         if version > VERSION:
-            raise EquiglassError(
-                f"the data set has version {version}, and this equiglass reads versions up to {VERSION}; "
+            raise DataError(
+                f"the data set has version {version}, but this equiglass reads versions up to {VERSION}; "
                 "install a newer equiglass."
             )
-        configurations = file["configurations"]
-        if not len(configurations):
-            raise EquiglassError("the data set holds no configurations.")
-        for key in sorted(configurations):
-            yield _read(configurations[key])
+        with decoding():
+            configurations = file["configurations"]
+            keys = sorted(configurations)
+        if not keys:
+            raise DataError("the data set holds no configurations.")
+        for key in keys:
+            with decoding():
+                stored = _read(configurations[key])
+            potential = stored.pop("potential")
+            if version < 3:
+                stored |= _translated(stored["provenance"])
+            yield System(potential=LennardJones(**potential) if potential else None, **stored)
 
 
 def _write(group: Any, system: System) -> None:
@@ -97,16 +102,16 @@ def _write(group: Any, system: System) -> None:
         group.attrs["temperature"] = float(system.temperature)
     if system.runs is not None:
         group.attrs["runs"] = int(system.runs)
-    _write_texts(group, "time_labels", system.time_labels)
+    if system.equilibrated is not None:
+        group.attrs["equilibrated"] = system.equilibrated
+    for key in _TEXTS:
+        _write_texts(group, key, getattr(system, key))
     _write_texts(group, "prediction_names", tuple(system.predictions))
-    store(group, "types", system.types)
-    for keys, kind in ((_EXACT, np.float64), (_OF_RUNS, np.float64), (_SINGLE, np.float32), (_HALF, np.float16)):
-        for key in keys:
-            values = getattr(system, key)
-            if values is None:
-                continue
-            exceeds = kind is np.float16 and np.nanmax(np.abs(values), initial=0) > _LARGEST_HALF
-            store(group, key, values.astype(np.float32 if exceeds else kind))
+    for key, quantity in QUANTITIES.items():
+        values = getattr(system, key)
+        if values is not None:
+            exceeds = quantity.stored == "f2" and np.nanmax(np.abs(values), initial=0) > _LARGEST_HALF
+            store(group, key, values.astype("f4" if exceeds else quantity.stored))
     if system.predictions:
         store(group, "predictions", np.stack(list(system.predictions.values())).astype(np.float32))
     if system.potential is not None:
@@ -118,26 +123,39 @@ def _write(group: Any, system: System) -> None:
         group.create_dataset("provenance", data=pairs, dtype=h5py.string_dtype())
 
 
-def _read(group: Any) -> System:
-    arrays = {key: group[key][()] for key in ("types", *_EXACT, *_OF_RUNS, *_SINGLE, *_HALF) if key in group}
+def _read(group: Any) -> dict[str, Any]:
+    """The fields of System by name. The potential is a dict of its parameters, empty if there is none."""
+    stored: dict[str, Any] = {key: group[key][()] for key in QUANTITIES if key in group}
     for key in ("types", "positions", "box"):
-        if key not in arrays:
-            raise EquiglassError(f"configuration {group.name}: the array {key!r} is missing.")
-    potential = None
-    if "potential" in group:
-        attributes = group["potential"].attrs
-        potential = LennardJones(**{key: attributes[key] for key in _POTENTIAL if key in attributes})
+        if key not in stored:
+            raise DataError(f"configuration {group.name}: the array {key!r} is missing.")
+    if "name" not in group.attrs:
+        raise DataError(f"configuration {group.name}: the attribute 'name' is missing.")
+    attributes = {key: kind(group.attrs[key]) for key, kind in _ATTRIBUTES.items() if key in group.attrs}
     names = _read_texts(group, "prediction_names")
-    return System(
-        **arrays,
-        name=str(group.attrs["name"]),
-        temperature=float(group.attrs["temperature"]) if "temperature" in group.attrs else None,
-        runs=int(group.attrs["runs"]) if "runs" in group.attrs else None,
-        time_labels=_read_texts(group, "time_labels"),
-        potential=potential,
-        predictions=dict(zip(names, group["predictions"][()], strict=True)) if names else {},
-        provenance=dict(group["provenance"].asstr()[()].tolist()) if "provenance" in group else {},
-    )
+    potential = {}
+    if "potential" in group:
+        given = group["potential"].attrs
+        potential = {key: kind(given[key]) for key, kind in _POTENTIAL.items() if key in given}
+    return {
+        **stored,
+        **attributes,
+        **{key: _read_texts(group, key) for key in _TEXTS},
+        "potential": potential,
+        "predictions": dict(zip(names, group["predictions"][()], strict=True)) if names else {},
+        "provenance": dict(group["provenance"].asstr()[()].tolist()) if "provenance" in group else {},
+    }
+
+
+def _translated(provenance: dict[str, str]) -> dict[str, Any]:
+    """The fields ``failures``, ``equilibrated`` and ``provenance`` from the provenance of versions 1 and 2."""
+    provenance = dict(provenance)
+    failed, equilibration = provenance.pop("failed", None), provenance.get("equilibration")
+    return {
+        "failures": () if failed is None else (failed,),
+        "equilibrated": None if equilibration is None else not equilibration.endswith(_AGEING),
+        "provenance": provenance,
+    }
 
 
 def _write_texts(group: Any, key: str, texts: tuple[str, ...]) -> None:
@@ -147,3 +165,16 @@ def _write_texts(group: Any, key: str, texts: tuple[str, ...]) -> None:
 
 def _read_texts(group: Any, key: str) -> tuple[str, ...]:
     return tuple(str(text) for text in group.attrs.get(key, ()))
+
+
+FORMATS.add(
+    "dataset",
+    Format(
+        name="dataset",
+        title="data set of equiglass",
+        suffixes=(".h5", ".hdf5"),
+        recognise=lambda content: content.start.startswith(b"\x89HDF"),
+        read=lambda paths, species: (system for path in paths for system in read_dataset(path)),
+        write=write_dataset,
+    ),
+)

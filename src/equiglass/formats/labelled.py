@@ -1,65 +1,66 @@
-"""A plain npz of one labelled configuration, which anybody can write with ``numpy.savez_compressed``.
+"""A plain npz with one labelled configuration, which ``numpy.savez_compressed`` can write.
 
-Required: ``types`` (N,) 0 = A, 1 = B, ...; ``positions`` (N, 3); ``box`` (3,). Everything else is optional
-and means what it means in System: ``name``, ``temperature``, ``positions_inherent``, ``times`` (T,),
-``time_labels`` (T,) strings, by default "1", "2", ...; ``propensity`` (T, N), ``propensity_halves`` (2, T,
-N), ``replica_variance`` (T, N), ``mean_displacement`` (T, N, 3), ``replica_displacements`` (T, runs, N, 3),
-``self_scattering`` (T, n_types), ``run_temperature``, ``energy_drift`` and ``momentum``, (T,) each, ``runs``;
-``potential``, a name, with the tables ``epsilon`` and ``sigma`` (n_types, n_types) for any mixture but the known
-ones, the ``cutoff`` and the ``truncation``; ``prediction_NAME`` (T, N) for a prediction called NAME. Other keys are
-not read.
+The keys ``types`` (N,) 0 = A, 1 = B, ..., ``positions`` (N, 3) and ``box`` (3,) are required. The other keys are
+optional and have the same meaning as in System:
+
+- ``name``, ``temperature``, ``runs``, and every array of `liquid.system.QUANTITIES`;
+- ``time_labels`` (T,): strings, by default "1", "2", ...;
+- ``potential``: the name of the mixture;
+- ``epsilon``, ``sigma`` (types, types): tables of a mixture that the package does not know;
+- ``cutoff``, ``truncation``: the cutoff of the potential, in units of sigma_ab, and its treatment;
+- ``prediction_NAME`` (T, N): the prediction called NAME.
+
+Further keys are ignored.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
+from equiglass.formats import FORMATS, Format
 from equiglass.formats.mixture import potential_named
-from equiglass.formats.npz import Arrays, require
+from equiglass.formats.npz import Arrays, read_npz, require
 from equiglass.liquid.potential import LennardJones
-from equiglass.liquid.system import System
+from equiglass.liquid.system import LABELS, System
 
-_LABELS = (
-    "propensity",
-    "replica_variance",
-    "propensity_halves",
-    "mean_displacement",
-    "replica_displacements",
-    "self_scattering",
-    "run_temperature",
-    "energy_drift",
-    "momentum",
-)
 _PREDICTION = "prediction_"
 
 
-def read_labelled(path: Path, arrays: Arrays) -> System:
-    """The configuration of one such file."""
+def read_labelled(path: Path) -> System:
+    """The configuration of a labelled npz file.
+
+    Raises:
+        DataError: a required key is missing, or an array has another type or shape.
+    """
+    arrays = read_npz(path)
     if "box" not in arrays and "positions" in arrays:
-        raise EquiglassError("the box is missing; store the key 'box', three edge lengths.")
+        raise DataError("the box is missing; store the key 'box', three edge lengths.")
     require(arrays, "types", "positions", "box")
     predictions = {key.removeprefix(_PREDICTION): arrays[key] for key in arrays if key.startswith(_PREDICTION)}
     times = np.atleast_1d(arrays.get("times", np.empty(0)))
-    if times.size == 0 and (predictions or any(key in arrays for key in _LABELS)):
-        raise EquiglassError("there are labels but no times; store the key 'times', one ascending value a time.")
+    if times.size == 0 and (predictions or any(key in arrays for key in LABELS)):
+        raise DataError("there are labels but no times; store the key 'times', ascending values.")
+    runs = _number(arrays, "runs")
+    labels: dict[str, Any] = {key: arrays.get(key) for key in LABELS}
     default_labels = np.arange(1, len(times) + 1)
     return System(
         arrays["positions"],
         arrays["types"],
         arrays["box"],
         name=str(arrays["name"]) if "name" in arrays else path.stem,
-        temperature=float(arrays["temperature"]) if "temperature" in arrays else None,
+        temperature=_number(arrays, "temperature"),
         potential=_potential(arrays),
         positions_inherent=arrays.get("positions_inherent"),
         time_labels=tuple(str(label) for label in np.atleast_1d(arrays.get("time_labels", default_labels))),
         times=times,
-        **{key: arrays.get(key) for key in _LABELS},
-        runs=int(arrays["runs"]) if "runs" in arrays else None,
+        runs=None if runs is None else int(runs),
         predictions=predictions,
         provenance={"format": "labelled npz", "source": path.name},
+        **labels,
     )
 
 
@@ -68,6 +69,29 @@ def _potential(arrays: Arrays) -> LennardJones | None:
     if "potential" not in arrays and epsilon is None and sigma is None:
         return None
     name = str(arrays.get("potential", "lennard-jones"))
-    cutoff = float(arrays["cutoff"]) if "cutoff" in arrays else None
+    cutoff = _number(arrays, "cutoff")
     truncation = str(arrays["truncation"]) if "truncation" in arrays else None
     return potential_named(name, epsilon, sigma, cutoff, truncation)
+
+
+def _number(arrays: Arrays, key: str) -> float | None:
+    if key not in arrays:
+        return None
+    try:
+        return float(arrays[key].item())
+    except (TypeError, ValueError):
+        shape = arrays[key].shape
+        raise DataError(f"key {key!r} must be one number; got {arrays[key].dtype} of shape {shape}.") from None
+
+
+FORMATS.add(
+    "labelled",
+    Format(
+        name="labelled",
+        title="labelled npz",
+        suffixes=(".npz",),
+        recognise=lambda content: bool(content.keys),
+        read=lambda paths, species: [read_labelled(path) for path in paths],
+        general=True,
+    ),
+)

@@ -1,4 +1,4 @@
-"""What the particles are: from species names to types, and from a name to a pair potential."""
+"""The species and the potential of a file: from species names to types, from a name to a pair potential."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import DataError, EquiglassWarning
 from equiglass.liquid.potential import MIXTURES, LennardJones
 from equiglass.liquid.system import type_name
 
 
 def types_of_species(frames: Sequence[Sequence[str]], order: Sequence[str] | None) -> list[NDArray[np.int64]]:
-    """Particle types of all frames of a file, by the species rule stated in ``equiglass.formats``.
+    """The particle types of all frames of a file, by the species rule of ``equiglass.formats``.
 
     Args:
-        frames: species names, one sequence of N a frame.
-        order: names of types 0, 1, 2, ..., or None.
+        frames: the species names of N particles, per frame.
+        order: species names of types 0, 1, 2, ..., or None.
 
     Returns:
-        One (N,) array of types a frame.
+        Types, (N,) per frame.
 
     Raises:
-        EquiglassError: names without an agreed order and no ``order``, or a name that is not in ``order``.
+        DataError: the species need an order and have none, or a name is not in ``order``.
     """
     type_of = _type_of(set().union(*frames), order)
     return [np.array([type_of[name] for name in names], dtype=np.int64) for names in frames]
@@ -39,7 +39,7 @@ def _type_of(names: Iterable[str], order: Sequence[str] | None) -> dict[str, int
     if order is not None:
         unknown = [name for name in names if name not in order]
         if unknown:
-            raise EquiglassError(
+            raise DataError(
                 f"species {unknown[0]!r} is not in the given order of types {list(order)}; the species are {shown}."
             )
         return {name: order.index(name) for name in names}
@@ -49,8 +49,8 @@ def _type_of(names: Iterable[str], order: Sequence[str] | None) -> dict[str, int
     letters = [type_name(index) for index in range(len(names))]
     if set(names) == set(letters):
         return {name: index for index, name in enumerate(letters)}
-    raise EquiglassError(
-        f"the species {shown} have no agreed order; say which is type 0, 1, ... with "
+    raise DataError(
+        f"the species {shown} have no natural order; name types 0, 1, ... in order with "
         f'types=["{names[0]}", ...] or --types {names[0]},... (the majority species usually comes first).'
     )
 
@@ -65,28 +65,28 @@ def potential_named(
     """The potential of that name, or the Lennard-Jones mixture of these tables.
 
     Args:
-        name: for instance "kob-andersen".
-        epsilon: well depths, (n_types, n_types) or flat, or None for a potential known by its name.
-        sigma: diameters, the same shape.
-        cutoff: in units of sigma_ab; None for the known potential's, or 2.5.
-        truncation: what is done at the cutoff; None for the known potential's, or "shifted".
+        name: name of the potential, for instance "kob-andersen".
+        epsilon: well depths, (n_types, n_types) or flat, LJ energy; None if the name determines them.
+        sigma: diameters, the same shape, LJ length.
+        cutoff: cutoff in units of sigma_ab; None for that of the known potential, or 2.5.
+        truncation: treatment of the cutoff; None for that of the known potential, or "shifted".
 
     Returns:
-        None, with an EquiglassWarning, for an unknown name without tables.
+        The potential. If the name is unknown and there are no tables, None with an EquiglassWarning.
 
     Raises:
-        EquiglassError: only one of the tables is given, or they are not a mixture's.
+        DataError: only one of the tables is given, or the tables are not those of a mixture.
     """
     if (epsilon is None) != (sigma is None):
-        raise EquiglassError(f"potential {name!r}: epsilon and sigma come together; only one of them is given.")
+        raise DataError(f"potential {name!r}: only one of epsilon and sigma is given; give both tables.")
     ending = {"cutoff": cutoff, "truncation": truncation}
     given: dict[str, Any] = {key: value for key, value in ending.items() if value is not None}
     if epsilon is not None and sigma is not None:
         return LennardJones(name, _table(epsilon), _table(sigma), **given)
     if name not in MIXTURES:
         warnings.warn(
-            f"the potential {name!r} is not known and is left out; known: {', '.join(MIXTURES)}. "
-            "For another Lennard-Jones mixture give its tables epsilon and sigma.",
+            f"the potential {name!r} is not known and is left out. Known potentials are {', '.join(MIXTURES)}; "
+            "another Lennard-Jones mixture needs its tables epsilon and sigma.",
             EquiglassWarning,
             stacklevel=2,
         )
@@ -98,5 +98,5 @@ def _table(values: ArrayLike) -> tuple[tuple[float, ...], ...]:
     flat = np.asarray(values, dtype=np.float64).ravel()
     side = round(np.sqrt(flat.size))
     if side * side != flat.size:
-        raise EquiglassError(f"a table of a potential must be square; got {flat.size} numbers.")
+        raise DataError(f"a table of a potential must be square; got {flat.size} numbers.")
     return tuple(tuple(float(x) for x in row) for row in flat.reshape(side, side))

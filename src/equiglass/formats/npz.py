@@ -1,4 +1,4 @@
-"""Numpy archives, read without ever unpickling."""
+"""Numpy archives. They are read without unpickling, which could run code."""
 
 from __future__ import annotations
 
@@ -10,39 +10,61 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
+from equiglass.files import decoding
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Every array of the archive by key.
+def keys_of(path: Path) -> frozenset[str]:
+    """The keys of the arrays, without reading the arrays.
 
     Raises:
-        EquiglassError: not an archive, or it holds Python objects (reading these could run code).
+        DataError: the file is no archive, or is incomplete.
     """
-    if not zipfile.is_zipfile(path):
-        raise EquiglassError("this is not an npz archive, or only the beginning of one; fetch or write it again.")
+    _check_archive(path)
+    with decoding(), zipfile.ZipFile(path) as archive:
+        return frozenset(name.removesuffix(".npy") for name in archive.namelist())
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of the archive, by key.
+
+    Raises:
+        DataError: the file is no archive, is incomplete, or contains Python objects.
+    """
+    _check_archive(path)
     arrays = {}
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+    with decoding(), path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         for key in archive.files:
             try:
                 arrays[key] = archive[key]
             except ValueError as error:
                 if "Object arrays" not in str(error):
                     raise
-                raise EquiglassError(
+                raise DataError(
                     f"key {key!r} holds Python objects, which are refused because reading them can run code; "
                     "save plain arrays of numbers."
                 ) from None
     return arrays
 
 
+def _check_archive(path: Path) -> None:
+    if not zipfile.is_zipfile(path):
+        raise DataError("this file is no npz archive, or is incomplete; fetch or write it again.")
+
+
 def require(arrays: Arrays, *keys: str) -> None:
-    """Raise an EquiglassError unless all these keys are there and the positions are in three dimensions."""
+    """Check that the arrays have these keys, with numbers, and that positions are three-dimensional.
+
+    Raises:
+        DataError: a key is missing, has no numbers, or has two-dimensional positions.
+    """
     missing = [key for key in keys if key not in arrays]
     if missing:
-        raise EquiglassError(f"key {missing[0]!r} is missing; the keys are {', '.join(sorted(arrays)) or 'none'}.")
+        raise DataError(f"key {missing[0]!r} is missing; the keys are {', '.join(sorted(arrays)) or 'none'}.")
     for key in keys:
+        if arrays[key].dtype.kind not in "biuf":
+            raise DataError(f"key {key!r} holds {arrays[key].dtype}, not numbers.")
         if "positions" in key and arrays[key].shape[-1:] == (2,):
-            raise EquiglassError(f"{key!r} are two-dimensional; only configurations in three dimensions are read.")
+            raise DataError(f"{key!r} are two-dimensional; only configurations in three dimensions are read.")

@@ -1,9 +1,13 @@
 """Data of Shiba et al., J. Chem. Phys. 158, 084503 (2023), doi 10.1063/5.0129791 (BOTAN).
 
-One npz for every configuration and time: ``types`` (N,) 0 = A, 1 = B; ``initial_positions`` (N, 3);
-``positions`` (runs, N, 3), unwrapped, of all iso-configurational runs at that time. Temperature,
-configuration and time index stand in the file name alone, ``isoconfig_N4096T0.44_{configuration}_tc{time
-index}.npz``; the box in neither: L = (N / 1.2)^(1/3).
+There is one npz per configuration and time:
+
+    types               (N,), 0 = A, 1 = B
+    initial_positions   (N, 3)
+    positions           (runs, N, 3), unwrapped positions of all iso-configurational runs at this time
+
+The file name contains the temperature, the configuration and the index of the time:
+``isoconfig_N4096T0.44_{configuration}_tc{index}.npz``. The files do not contain the box, L = (N / 1.2)^(1/3).
 """
 
 from __future__ import annotations
@@ -16,33 +20,33 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import DataError, EquiglassWarning
 from equiglass.files import reading
-from equiglass.formats.glassbench import cubic_box, times_at
+from equiglass.formats import FORMATS, Content, Format
+from equiglass.formats.glassbench import cubic_box
 from equiglass.formats.npz import Arrays, read_npz, require
-from equiglass.formats.replicas import labels_from_runs
 from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.state_points import published_times
 from equiglass.liquid.system import System
+from equiglass.observables.propensity import labels_from_runs
 
 _NAME = re.compile(r"isoconfig_N(\d+)T(\d+(?:\.\d+)?)_(\d+)_tc(\d+)\.npz")
 _EXPECTED = "isoconfig_N4096T0.44_1_tc07.npz (number of particles, temperature, configuration, time index)"
 
 
 def configuration_in(file_name: str) -> tuple[str, str, str] | None:
-    """(N, T, configuration) as written in a file name of the data set; None for any other name."""
+    """(N, T, configuration) from a file name of the data set; None for any other name."""
     match = _NAME.fullmatch(file_name)
     return (match[1], match[2], match[3]) if match else None
 
 
-def is_shiba(arrays: Arrays) -> bool:
-    """Whether these are the arrays of such a file."""
-    return "initial_positions" in arrays and "positions" in arrays
-
-
 def read_shiba(paths: Sequence[Path]) -> System:
-    """One configuration from its files, one for every time.
+    """One configuration from its files, one file per time.
 
-    A file whose name does not carry temperature and time gives positions and types alone, with a warning.
+    If the name of the file has no temperature and time, only positions and types are returned, with a warning.
+
+    Raises:
+        DataError: a file is damaged, files contradict one another, or a time occurs twice.
     """
     first = paths[0]
     by_index: dict[int, Path] = {}
@@ -53,28 +57,30 @@ def read_shiba(paths: Sequence[Path]) -> System:
         if match is None:
             return _unlabelled(first, start)
         n, temperature, configuration = int(match[1]), match[2], match[3]
-        times = times_at(temperature)
+        times = published_times(float(temperature))
         if start["types"].size != n:
-            raise EquiglassError(f"the name says N = {n}, the file holds {start['types'].size} particles.")
+            raise DataError(f"the name says N = {n}, but the file holds {start['types'].size} particles.")
     for path in paths:
         with reading(path):
             arrays = start if path == first else _arrays(path)
             for key in ("types", "initial_positions"):
                 if not np.array_equal(arrays[key], start[key]):
-                    raise EquiglassError(
+                    raise DataError(
                         f"{key} differ from those in {first}, although both names say the same configuration."
                     )
             index = int(path.stem.rpartition("_tc")[2])
             if not 1 <= index <= len(times):
-                raise EquiglassError(f"time index {index} does not exist; they run from 1 to {len(times)}.")
+                raise DataError(f"time index {index} does not exist; the indices run from 1 to {len(times)}.")
             if index in by_index:
-                raise EquiglassError(f"the same configuration and time as {by_index[index]}.")
+                raise DataError(
+                    f"this file has the same configuration and time as {by_index[index]}; give one of them."
+                )
             by_index[index], ends[index] = path, arrays["positions"]
 
     with reading(first):
         box = cubic_box(n)
         indices = sorted(by_index)
-        # Unwrapped minus unwrapped: System wraps the initial positions only afterwards.
+        # Both positions are unwrapped here: System wraps the initial ones afterwards.
         displacements = (ends[index] - start["initial_positions"] for index in indices)
         return System(
             start["initial_positions"],
@@ -102,8 +108,8 @@ def _arrays(path: Path) -> Arrays:
 
 def _unlabelled(path: Path, arrays: Arrays) -> System:
     warnings.warn(
-        f"{path}: the runs are left out, because the file name does not say their temperature and time; "
-        f"a name like {_EXPECTED} is expected.",
+        f"{path}: the runs are left out, because the file name does not contain their temperature and time. "
+        f"A name like {_EXPECTED} is expected.",
         EquiglassWarning,
         stacklevel=3,
     )
@@ -115,3 +121,21 @@ def _unlabelled(path: Path, arrays: Arrays) -> System:
         potential=KOB_ANDERSEN,
         provenance={"format": "Shiba", "source": path.name},
     )
+
+
+def _recognise(content: Content) -> bool:
+    named = configuration_in(content.path.name) is not None
+    return named or {"initial_positions", "positions"} <= content.keys
+
+
+FORMATS.add(
+    "shiba",
+    Format(
+        name="shiba",
+        title="Shiba et al.",
+        suffixes=(".npz",),
+        recognise=_recognise,
+        read=lambda paths, species: [read_shiba(paths)],
+        group=configuration_in,
+    ),
+)

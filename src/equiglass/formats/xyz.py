@@ -1,14 +1,21 @@
-"""Extended XYZ (github.com/libAtoms/extxyz), which OVITO opens; any number of frames.
+"""Extended XYZ (github.com/libAtoms/extxyz) with any number of frames, which OVITO opens.
 
     N
     Lattice="L 0 0 0 L 0 0 0 L" Properties=species:S:1:pos:R:3:... pbc="T T T" key=value ...
     A 0.1 0.2 0.3 ...
 
-The box must be orthorhombic and periodic. Columns read: ``species`` (else ``type``), ``pos``,
-``pos_inherent``, ``propensity_LABEL``. Keys read: ``name``, ``temperature``; ``times`` and ``time_labels``,
-the values and labels of the times of the propensity columns; ``potential``, with ``epsilon`` and ``sigma``
-for any mixture but the known ones, ``cutoff`` and ``truncation``; ``failed``, the sentences of the physics checks
-that failed. An ``Origin`` does not matter: positions are wrapped.
+The box must be orthorhombic and periodic. The columns ``species`` (or ``type``), ``pos``, ``pos_inherent`` and
+``propensity_LABEL`` are read, and these keys of the comment line:
+
+- ``name``, ``temperature``;
+- ``times``, ``time_labels``: values and labels of the times of the propensity columns;
+- ``potential``: the name of the mixture;
+- ``epsilon``, ``sigma``: tables of a mixture that the package does not know;
+- ``cutoff``, ``truncation``: the cutoff of the potential, in units of sigma_ab, and its treatment;
+- ``failed``: the failures of the physics checks, in one text;
+- ``equilibrated``: T or F.
+
+An ``Origin`` is ignored, since positions are wrapped.
 """
 
 from __future__ import annotations
@@ -22,11 +29,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import DataError, EquiglassWarning
 from equiglass.files import replacing
+from equiglass.formats import FORMATS, Format
 from equiglass.formats.mixture import potential_named, types_of_species
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.liquid.system import System, type_name
+from equiglass.liquid.targets.propensity import column
 
 Columns = Mapping[str, NDArray[np.floating]]
 
@@ -40,21 +49,19 @@ class _Frame(NamedTuple):
     columns: dict[str, NDArray[np.float64]]
 
 
-def propensity_column(label: str) -> str:
-    """Name of the column of the propensity at that time, "propensity_7" or "propensity_F_0.9"."""
-    return _PROPENSITY + re.sub(r"[^A-Za-z0-9.+-]", "_", label)
-
-
 def read_xyz(path: Path, order: Sequence[str] | None = None) -> list[System]:
-    """One configuration for every frame.
+    """One configuration per frame.
 
     Args:
         path: the file.
-        order: species names of types 0, 1, 2, ...
+        order: species names of types 0, 1, 2, ..., or None.
+
+    Raises:
+        DataError: the file is damaged or incomplete, or the box is not orthorhombic and periodic.
     """
     frames = list(_frames(path.read_text(encoding="utf-8").splitlines()))
     if not frames:
-        raise EquiglassError("there is no frame in this file.")
+        raise DataError("there is no frame in this file.")
     types = types_of_species([frame.species for frame in frames], order)
     default = [path.stem if len(frames) == 1 else f"{path.stem}_{k + 1}" for k in range(len(frames))]
     return [_system(path, *args) for args in zip(frames, types, default, strict=True)]
@@ -68,7 +75,6 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
         tables = _values(comment, "epsilon"), _values(comment, "sigma")
         cutoff = float(comment["cutoff"]) if "cutoff" in comment else None
         potential = potential_named(comment["potential"], *tables, cutoff, comment.get("truncation"))
-    failed = {"failed": comment["failed"]} if "failed" in comment else {}
     return System(
         columns["pos"],
         types,
@@ -80,28 +86,30 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
         time_labels=labels,
         times=times,
         propensity=propensity,
-        provenance={"format": "extended XYZ", "source": path.name, **failed},
+        failures=(comment["failed"],) if "failed" in comment else (),
+        equilibrated=_truth(comment["equilibrated"]) if "equilibrated" in comment else None,
+        provenance={"format": "extended XYZ", "source": path.name},
     )
 
 
 def _propensity(path: Path, frame: _Frame) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64] | None]:
-    """Labels, values of the times, and propensity (T, N); nothing of it where the times are not given."""
+    """The labels, the values of the times and the propensity, (T, N). All are empty if the times are unknown."""
     found = [key.removeprefix(_PROPENSITY) for key in frame.columns if key.startswith(_PROPENSITY)]
     times = _values(frame.comment, "times")
     if found and times is None:
         warnings.warn(
             f"{path}: the propensity columns are left out, because the comment line does not give their "
-            'times; add times="..." with one value for each.',
+            'times; add times="..." with one value per column.',
             EquiglassWarning,
             stacklevel=4,
         )
     if not found or times is None:
         return (), np.empty(0), None
     labels = tuple(frame.comment.get("time_labels", " ".join(found)).split())
-    missing = [label for label in labels if propensity_column(label) not in frame.columns]
+    missing = [label for label in labels if column(label) not in frame.columns]
     if missing:
-        raise EquiglassError(f"there is no column {propensity_column(missing[0])!r} for the time {missing[0]!r}.")
-    return labels, times, np.stack([frame.columns[propensity_column(label)] for label in labels])
+        raise DataError(f"there is no column {column(missing[0])!r} for the time {missing[0]!r}.")
+    return labels, times, np.stack([frame.columns[column(label)] for label in labels])
 
 
 def _frames(lines: Sequence[str]) -> Iterator[_Frame]:
@@ -114,12 +122,12 @@ def _frames(lines: Sequence[str]) -> Iterator[_Frame]:
         try:
             n = int(lines[at])
         except ValueError:
-            raise EquiglassError(
+            raise DataError(
                 f"line {at + 1}: the number of particles of frame {number} is expected, found {lines[at][:40]!r}."
             ) from None
         rows = [line.split() for line in lines[at + 2 : at + 2 + n]]
         if n < 1 or len(rows) < n:
-            raise EquiglassError(f"frame {number} announces {n} particles, and {len(rows)} lines follow.")
+            raise DataError(f"frame {number} announces {n} particles, but {len(rows)} lines follow.")
         comment = {key: quoted[1:-1] or word for key, quoted, word in _KEY_VALUE.findall(lines[at + 1])}
         yield _frame(comment, rows, number)
         at += 2 + n
@@ -128,18 +136,16 @@ def _frames(lines: Sequence[str]) -> Iterator[_Frame]:
 def _frame(comment: dict[str, str], rows: list[list[str]], number: int) -> _Frame:
     properties = comment.get("Properties", "species:S:1:pos:R:3").split(":")
     if len(properties) % 3 or not all(width.isdigit() for width in properties[2::3]):
-        raise EquiglassError(f"frame {number}: Properties must be name:kind:width, ...; got {':'.join(properties)!r}.")
+        raise DataError(f"frame {number}: Properties must be name:kind:width, ...; got {':'.join(properties)!r}.")
     names, widths = properties[0::3], [int(width) for width in properties[2::3]]
     starts = dict(zip(names, np.cumsum([0, *widths[:-1]]).tolist(), strict=True))
     width_of = dict(zip(names, widths, strict=True))
     species = next((key for key in ("species", "type") if key in starts), None)
-    if species is None or width_of.get("pos") != 3:
-        raise EquiglassError(
-            f"frame {number}: Properties must hold species:S:1 and pos:R:3; got {':'.join(properties)}."
-        )
+    if species is None or width_of[species] < 1 or width_of.get("pos") != 3:
+        raise DataError(f"frame {number}: Properties must hold species:S:1 and pos:R:3; got {':'.join(properties)}.")
     for row in rows:
         if len(row) != sum(widths):
-            raise EquiglassError(f"frame {number}: {sum(widths)} columns, but a line is {' '.join(row)[:60]!r}.")
+            raise DataError(f"frame {number}: {sum(widths)} columns, but a line is {' '.join(row)[:60]!r}.")
     columns = {}
     for key in names:
         if key not in ("pos", "pos_inherent") and not key.startswith(_PROPENSITY):
@@ -148,7 +154,7 @@ def _frame(comment: dict[str, str], rows: list[list[str]], number: int) -> _Fram
         try:
             columns[key] = np.array(cells, dtype=np.float64)
         except ValueError as error:
-            raise EquiglassError(f"frame {number}, column {key!r}: a number is expected ({error}).") from None
+            raise DataError(f"frame {number}, column {key!r}: a number is expected ({error}).") from None
         if width_of[key] == 1:
             columns[key] = columns[key][:, 0]
     return _Frame(comment, [row[starts[species]] for row in rows], columns)
@@ -157,15 +163,19 @@ def _frame(comment: dict[str, str], rows: list[list[str]], number: int) -> _Fram
 def _box(comment: dict[str, str]) -> NDArray[np.float64]:
     lattice = _values(comment, "Lattice")
     if lattice is None:
-        raise EquiglassError('the box is missing; the comment line must hold Lattice="Lx 0 0 0 Ly 0 0 0 Lz".')
+        raise DataError('the box is missing; the comment line must hold Lattice="Lx 0 0 0 Ly 0 0 0 Lz".')
     if lattice.shape != (9,):
-        raise EquiglassError(f"Lattice must hold nine numbers; got {lattice.size}.")
+        raise DataError(f"Lattice must hold nine numbers; got {lattice.size}.")
     cell = lattice.reshape(3, 3)
     if np.any(cell[~np.eye(3, dtype=bool)] != 0):
-        raise EquiglassError("the box (Lattice) is tilted; only orthorhombic boxes along x, y, z are supported.")
-    if any(flag.upper() not in ("T", "TRUE", "1") for flag in comment.get("pbc", "T T T").split()):
-        raise EquiglassError(f"pbc is {comment['pbc']!r}; only boxes periodic in all directions are read.")
+        raise DataError("the box (Lattice) is tilted; only orthorhombic boxes along x, y, z are supported.")
+    if not all(map(_truth, comment.get("pbc", "T T T").split())):
+        raise DataError(f"pbc is {comment['pbc']!r}; only boxes periodic in all directions are read.")
     return np.diag(cell)
+
+
+def _truth(word: str) -> bool:
+    return word.upper() in ("T", "TRUE", "1")
 
 
 def _values(comment: dict[str, str], key: str) -> NDArray[np.float64] | None:
@@ -174,21 +184,21 @@ def _values(comment: dict[str, str], key: str) -> NDArray[np.float64] | None:
     try:
         return np.array([float(word) for word in comment[key].split()])
     except ValueError as error:
-        raise EquiglassError(f"{key} in the comment line must hold numbers ({error}).") from None
+        raise DataError(f"{key} in the comment line must hold numbers ({error}).") from None
 
 
 def write_xyz(path: Path, frames: Iterable[tuple[System, Columns]]) -> None:
-    """Write configurations with chosen columns. Read again, these are no labels: no times are stored.
+    """Write configurations with chosen columns. `read_xyz` finds no labels in them, because the file has no times.
 
     Args:
-        path: the file, replaced at once when all is written.
-        frames: every system with its further columns by name, (N,) or (N, width).
+        path: the file. It replaces an existing one after everything is written.
+        frames: every system with its further columns, (N,) or (N, width), by name.
     """
     _write(path, ((system, columns, {}) for system, columns in frames))
 
 
 def save_xyz(systems: Iterable[System], path: Path) -> None:
-    """Write configurations with their inherent positions and propensity where known."""
+    """Write configurations, with their inherent positions and propensity if these are known."""
     _write(path, (_labelled(system) for system in systems))
 
 
@@ -199,7 +209,7 @@ def _labelled(system: System) -> tuple[System, Columns, dict[str, str]]:
         columns["pos_inherent"] = system.positions_inherent
     if system.propensity is not None:
         labels = zip(system.time_labels, system.propensity, strict=True)
-        columns.update((propensity_column(label), values) for label, values in labels)
+        columns.update((column(label), values) for label, values in labels)
         comment = {"time_labels": " ".join(system.time_labels), "times": _joined(system.times)}
     return system, columns, comment
 
@@ -217,7 +227,7 @@ def _write(path: Path, frames: Iterable[tuple[System, Columns, dict[str, str]]])
                 "name": system.name,
                 **_physics(system),
                 **comment,
-                **{key: text for key, text in system.provenance.items() if key == "failed"},
+                **_verdicts(system),
             }
             words = (f"{key}={_quoted(value)}" for key, value in header.items())
             stream.write(f"{system.n_particles}\n{' '.join(words)}\n")
@@ -241,11 +251,31 @@ def _physics(system: System) -> dict[str, str]:
     return physics
 
 
+def _verdicts(system: System) -> dict[str, str]:
+    verdicts = {"failed": " ".join(system.failures)} if system.failures else {}
+    if system.equilibrated is not None:
+        verdicts["equilibrated"] = "T" if system.equilibrated else "F"
+    return verdicts
+
+
 def _joined(values: NDArray[np.floating]) -> str:
     return " ".join(repr(float(value)) for value in values)
 
 
 def _quoted(value: str) -> str:
-    """Text in one line, between double quotes unless it is one plain word."""
+    """The text in one line, in double quotes unless it is one plain word."""
     value = " ".join(value.replace('"', "'").split())
     return value if re.fullmatch(r"[\w:.+-]+", value) else f'"{value}"'
+
+
+FORMATS.add(
+    "xyz",
+    Format(
+        name="xyz",
+        title="extended XYZ",
+        suffixes=(".xyz", ".extxyz"),
+        recognise=lambda content: re.match(rb"\s*\d+\s*\n", content.start) is not None,
+        read=lambda paths, species: [system for path in paths for system in read_xyz(path, species)],
+        write=save_xyz,
+    ),
+)

@@ -1,4 +1,4 @@
-"""Inherent structures: the local minimum of the potential energy downhill from a configuration, by FIRE."""
+"""Inherent structures: FIRE finds the minimum of the potential energy that lies downhill from a configuration."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError, EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.potential import LennardJones, pair_force, potential_energy
 from equiglass.liquid.system import System
 from equiglass.machine.compiled import library
 
-Float = NDArray[np.float64]
-
-# FIRE parameters, the usual ones; a first step of 0.005 and a longest of 0.05 suit masses of 1 in LJ units.
+# The usual parameters of FIRE. A first step of 0.005 and a longest step of 0.05 suit masses of 1 in LJ units.
 FIRST_STEP, LONGEST_STEP, SHORTEST_STEP = 0.005, 0.05, 0.0001
 LONGEST_MOVE = 0.1
 DELAY = 20
@@ -28,7 +26,7 @@ GROW, SHRINK = 1.1, 0.5
 MIXING, MIXING_SHRINK = 0.25, 0.99
 
 HIGHEST_ENERGY = 1e30
-"""Of one particle; beyond it the squares of forces overflow."""
+"""Highest potential energy of a particle, LJ units. Beyond it the squares of the forces overflow."""
 
 
 @overload
@@ -61,20 +59,20 @@ def quench(
     max_steps: int = 50_000,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> System | list[System]:
-    """Argmin E downhill from the thermal positions: the same configurations with ``positions_inherent``.
+    """Return the configurations with ``positions_inherent``, the minimum of E downhill from the thermal positions.
 
     Args:
         systems: one configuration, or several.
-        potential: pair potential, for systems that do not know theirs.
+        potential: pair potential of the systems that have none of their own.
         tolerance: largest force left on any particle, |F_i| in LJ units.
-        max_steps: steps after which to give up.
-        progress: called after every configuration with (done, total, its name).
+        max_steps: number of steps after which the quench fails.
+        progress: is called after every configuration with (number done, number of all, name).
 
     Returns:
-        A system for a system, a list for a list; ``potential`` and provenance are filled in.
+        One system for one system, a list for a list. They also contain ``potential`` and say how they were quenched.
 
     Raises:
-        EquiglassError: no potential is known, particles overlap, or the tolerance is not reached.
+        DataError: the potential is unknown, particles overlap, or the forces stay above the tolerance.
 
     Source: FIRE 2.0 with semi-implicit Euler steps, Guenole et al., Comput. Mater. Sci. 175, 109584 (2020),
     doi 10.1016/j.commatsci.2020.109584; after Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006),
@@ -92,21 +90,21 @@ def quench(
 
 def _quench(system: System, potential: LennardJones | None, tolerance: float, max_steps: int) -> System:
     if potential is None:
-        raise EquiglassError(
-            f"{system.name}: a quench needs the pair potential, which this configuration lacks; name it."
+        raise DataError(
+            f"{system.name}: a quench needs the pair potential, but this configuration has none; name the potential."
         )
     known = replace(system, potential=potential)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         energy = potential_energy(system.positions, system.types, system.box, potential)
     if not np.all(energy < HIGHEST_ENERGY):
-        raise EquiglassError(f"{system.name}: particles overlap, the potential energy is as good as infinite.")
+        raise DataError(f"{system.name}: particles overlap, so that the potential energy is practically infinite.")
     inherent = _fire(known, potential, tolerance, max_steps)
-    told = f"FIRE, largest force {tolerance:g}, potential {potential}"
-    return replace(known, positions_inherent=inherent, provenance={**system.provenance, "inherent structure": told})
+    how = {"inherent structure": f"FIRE, largest force {tolerance:g}, potential {potential}"}
+    return replace(known, positions_inherent=inherent, provenance={**system.provenance, **how})
 
 
 def _fire(system: System, potential: LennardJones, tolerance: float, max_steps: int) -> Float:
-    """Positions of the minimum, unwrapped, (N, 3). Arrays inside are (3, N)."""
+    """The positions of the minimum, unwrapped, (N, 3). The arrays inside have the shape (3, N)."""
     x = np.array(system.positions.T, order="C")
     v = np.zeros_like(x)
     forces = _Forces(system, potential)
@@ -126,7 +124,7 @@ def _fire(system: System, potential: LennardJones, tolerance: float, max_steps: 
             last_uphill = iteration
             if iteration > DELAY:
                 step, mixing = max(step * SHRINK, SHORTEST_STEP), MIXING
-            # Half a step back to the valley that was overshot, then from rest.
+            # The last step overshot the valley: go half a step back and start from rest.
             x -= 0.5 * step * v
             v[:] = 0
             force = forces(x)
@@ -139,19 +137,22 @@ def _fire(system: System, potential: LennardJones, tolerance: float, max_steps: 
             v *= LONGEST_MOVE / longest
         x += step * v
         force = forces(x)
-    raise EquiglassError(
+    raise DataError(
         f"{system.name}: the quench left a force of {_largest(force):.2g} after {max_steps} steps, "
         f"more than {tolerance:g}; allow more steps or a larger force."
     )
 
 
 def _largest(force: Float) -> float:
-    """Largest |F_i|."""
+    """The largest |F_i|."""
     return float(np.sqrt(np.einsum("ai,ai->i", force, force).max()))
 
 
 class _Forces:
-    """Forces from a Verlet list: each pair once, within the cutoff and a skin, renewed when particles left it."""
+    """The forces from a Verlet list, which holds each pair within the cutoff plus a skin once.
+
+    The list is renewed as soon as a particle has moved by half the skin.
+    """
 
     SKIN = 0.2
 
@@ -160,12 +161,12 @@ class _Forces:
         self.cutoff = potential.tables[2]
         self.origin: Float | None = None
         self.library: ctypes.CDLL | None = None
-        # Without a compiler, the plain sums give the same, more slowly.
+        # Without a compiler, the plain sums give the same result more slowly.
         with contextlib.suppress(EquiglassError):
             self.library = library(Path(__file__).with_name("pair_forces.cpp"), wished=("-fno-math-errno",))
 
     def __call__(self, x: Float) -> Float:
-        """Forces at x, both (3, N)."""
+        """The forces at the positions x, both (3, N)."""
         if self.origin is None or _largest(x - self.origin) > self.SKIN / 2:
             self._renew(x)
         return self._plain(x) if self.library is None else self._compiled(x, self.library)
@@ -197,7 +198,7 @@ class _Forces:
         forces: Float = np.zeros_like(x)
         for axis, component in enumerate(vectors):
             forces[axis] = np.bincount(self.j, component, x.shape[1])
-        # The pairs are sorted by i, so the sums over equal i are sums over runs.
+        # The pairs are sorted by i, so the pairs with the same i are consecutive.
         forces[:, self.i[self.first]] -= np.add.reduceat(vectors, self.first, axis=1)
         return forces
 
@@ -210,3 +211,22 @@ class _Forces:
             ctypes.c_int64(x.shape[1]), ctypes.c_int64(len(self.i)), *(ctypes.c_void_p(a.ctypes.data) for a in arrays)
         )
         return forces
+
+
+def inherent_displacement(system: System) -> Float:
+    """The displacement to the inherent structure, d_i = x_i(inherent) - x_i(thermal), (N, 3), LJ length.
+
+    Raises:
+        DataError: the system has no inherent structure.
+    """
+    return system.positions_in("inherent") - system.positions
+
+
+def inherent_distance(system: System) -> Float:
+    """The distance to the inherent structure, |d_i|, (N,), LJ length.
+
+    Raises:
+        DataError: the system has no inherent structure.
+    """
+    distance: Float = np.linalg.norm(inherent_displacement(system), axis=1)
+    return distance

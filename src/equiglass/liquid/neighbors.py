@@ -1,7 +1,7 @@
-"""Pairs of particles within a distance in a periodic box: all images, any box size.
+"""Pairs of particles within a distance in a periodic box of any size, with all images.
 
-Convention (the whole package): a pair (i, j) carries the vector ``a_ij = x_j - x_i`` (plus the lattice vector
-that makes it the image meant). ``i`` receives, ``j`` sends. Both directions of every pair are listed.
+The whole package uses one convention. A pair (i, j) has the vector ``a_ij = x_j - x_i`` plus the lattice vector of the
+image. The particle ``i`` receives and ``j`` sends. Both directions of every pair are listed.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 RECEIVERS_AT_ONCE = 16_384
+"""Default number of receivers per block."""
 
 
 class Pairs(NamedTuple):
     """Directed pairs sorted by receiver, then sender.
 
     Attributes:
-        receivers: index i of every pair, int64, shape (E,), ascending.
-        senders: index j of every pair, int64, shape (E,).
-        vectors: a_ij = x_j - x_i of that image, float64, shape (E, 3).
-        distances: |a_ij|, float64, shape (E,).
+        receivers: index i of every pair, ascending, int64, (E,).
+        senders: index j of every pair, int64, (E,).
+        vectors: a_ij = x_j - x_i of the image, float64, (E, 3), LJ length.
+        distances: |a_ij|, float64, (E,), LJ length.
     """
 
     receivers: NDArray[np.int64]
@@ -35,26 +36,29 @@ class Pairs(NamedTuple):
 
 
 class Neighbourhood(NamedTuple):
-    """Some particles and all that may be near them.
+    """Some receivers, and all particles that may be near them.
 
     Attributes:
-        particles: ascending, int64, (n,).
-        receives: which of them the neighbourhood is of, bool, (n,).
+        particles: indices of all these particles, ascending, int64, (n,).
+        receives: whether each particle is one of the receivers, bool, (n,).
     """
 
     particles: NDArray[np.int64]
     receives: NDArray[np.bool_]
 
 
-def periodic_pairs(positions: NDArray[np.float64], box: NDArray[np.float64], cutoff: float) -> Pairs:
-    """All directed pairs with 0 < |a_ij| < cutoff, images included (a particle may see itself across the box).
+def periodic_pairs(
+    positions: NDArray[np.float64], box: NDArray[np.float64], cutoff: float, receivers: int | None = None
+) -> Pairs:
+    """All directed pairs with 0 < |a_ij| < cutoff, images included. A particle may be its own neighbour in a small box.
 
     Args:
         positions: (N, 3), wrapped or not, LJ length units.
         box: (3,) edge lengths of the periodic orthorhombic box.
-        cutoff: largest distance, exclusive.
+        cutoff: upper limit of the distance, LJ length; the limit itself is excluded.
+        receivers: number of receivers per block of the search. The result does not depend on it.
     """
-    blocks = list(pair_blocks(positions, box, cutoff))
+    blocks = list(pair_blocks(positions, box, cutoff, receivers=receivers))
     if len(blocks) == 1:
         return blocks[0]
     n = len(positions)
@@ -72,17 +76,23 @@ def periodic_pairs(positions: NDArray[np.float64], box: NDArray[np.float64], cut
 
 
 def pair_blocks(
-    positions: NDArray[np.float64], box: NDArray[np.float64], cutoff: float, threads: int = 1
+    positions: NDArray[np.float64],
+    box: NDArray[np.float64],
+    cutoff: float,
+    threads: int = 1,
+    receivers: int | None = None,
 ) -> Iterator[Pairs]:
-    """The pairs of :func:`periodic_pairs`, those of some thousand receivers at a time.
+    """The pairs of :func:`periodic_pairs` in blocks, so that few pairs are in memory at a time.
 
-    The receivers of a block are a run of :func:`spatial_order`; positions in that order have their pairs in order too.
+    The receivers of a block are consecutive in :func:`spatial_order`. If the positions have this order, so have the
+    pairs.
 
     Args:
         positions: (N, 3), wrapped or not, LJ length units.
         box: (3,) edge lengths of the periodic orthorhombic box.
-        cutoff: largest distance, exclusive.
-        threads: blocks that are searched at once.
+        cutoff: upper limit of the distance, LJ length; the limit itself is excluded.
+        threads: number of blocks that are searched simultaneously.
+        receivers: number of receivers per block, by default `RECEIVERS_AT_ONCE`.
     """
     box = np.asarray(box, dtype=np.float64)
     wrapped = wrap(np.asarray(positions, dtype=np.float64), box)
@@ -92,9 +102,9 @@ def pair_blocks(
         pairs = pairs_among(wrapped[sends], receives, box, cutoff)
         return pairs._replace(receivers=sends[pairs.receivers], senders=sends[pairs.senders])
 
-    todo = neighbourhoods(wrapped, box, cutoff, RECEIVERS_AT_ONCE)
+    todo = neighbourhoods(wrapped, box, cutoff, receivers or RECEIVERS_AT_ONCE)
     with ThreadPoolExecutor(threads) as pool:
-        # No more blocks than these are searched ahead of use, or a slow use would have them all in memory.
+        # The search stays a few blocks ahead of their use. Otherwise a slow use would fill the memory.
         ahead = deque(pool.submit(block, each) for each in islice(todo, threads))
         while ahead:
             pairs = ahead.popleft().result()
@@ -105,13 +115,13 @@ def pair_blocks(
 def neighbourhoods(
     wrapped: NDArray[np.float64], box: NDArray[np.float64], cutoff: float, receivers: int
 ) -> Iterator[Neighbourhood]:
-    """Every particle receives in one of them, together with some others near it, so many at a time.
+    """Neighbourhoods such that every particle receives in exactly one of them.
 
     Args:
         wrapped: positions in the box, (N, 3), LJ length units.
         box: (3,) edge lengths of the periodic orthorhombic box.
-        cutoff: within it of a receiver everyone is in its neighbourhood.
-        receivers: how many at most.
+        cutoff: distance, LJ length; a neighbourhood contains all particles within it of any receiver.
+        receivers: largest number of receivers per neighbourhood.
     """
     order = spatial_order(wrapped, box, cutoff)
     cells, shape = _cells(wrapped, box, cutoff)
@@ -119,7 +129,7 @@ def neighbourhoods(
     for first in range(0, max(len(order), 1), receivers):
         receives = np.zeros(len(order), bool)
         receives[order[first : first + receivers]] = True
-        # Who may send: all particles in the cells of the receivers and in the cells around those.
+        # The senders lie in the cells of the receivers and in the cells around them.
         near = np.zeros(shape, bool)
         near.flat[cell[receives]] = True
         for axis in range(3):
@@ -131,14 +141,21 @@ def neighbourhoods(
 def pairs_among(
     wrapped: NDArray[np.float64], receives: NDArray[np.bool_], box: NDArray[np.float64], cutoff: float
 ) -> Pairs:
-    """Pairs among some particles, positions in the box (n, 3), those alone whose receiver is marked, (n,)."""
+    """The pairs among some particles whose receiver is marked.
+
+    Args:
+        wrapped: positions in the box, (n, 3), LJ length.
+        receives: whether each particle receives, (n,).
+        box: (3,) edge lengths of the periodic orthorhombic box.
+        cutoff: upper limit of the distance, LJ length.
+    """
     from vesin import NeighborList
 
     search = NeighborList(cutoff=cutoff, full_list=False)
     each, vectors, distances = search.compute(
         points=wrapped, box=np.diag(box), periodic=True, quantities="PDd", copy=False
     )
-    # The list has every pair once; it counts for each end that receives.
+    # The list contains every pair once. The pair counts for each end that receives.
     i, j = each.astype(np.int64).T
     there, back = np.flatnonzero(receives[i]), np.flatnonzero(receives[j])
     n = len(wrapped)
@@ -155,7 +172,12 @@ def pairs_among(
 
 
 def spatial_order(positions: NDArray[np.float64], box: NDArray[np.float64], length: float) -> NDArray[np.int64]:
-    """The particles along a Morton curve through cells of about ``length``, (N,); positions wrapped.
+    """The order of the particles along a Morton curve through cells of about a length, (N,).
+
+    Args:
+        positions: positions in the box, (N, 3), LJ length.
+        box: (3,) edge lengths of the periodic orthorhombic box.
+        length: edge length of the cells, LJ length.
 
     Source: G. M. Morton, A computer oriented geodetic data base, IBM (1966).
     """
@@ -171,21 +193,21 @@ def spatial_order(positions: NDArray[np.float64], box: NDArray[np.float64], leng
 def _cells(
     positions: NDArray[np.float64], box: NDArray[np.float64], length: float
 ) -> tuple[NDArray[np.int64], tuple[int, ...]]:
-    """The cell of every particle, (N, 3), and the number of cells along each axis; a cell is longer than ``length``."""
-    # In a thin gas no more cells than particles.
+    """The cell of every particle, (N, 3), and the number of cells per axis. The cells are longer than ``length``."""
+    # Even a dilute gas gets no more cells than particles.
     length = max(length, float(np.prod(box) / max(len(positions), 1)) ** (1 / 3))
-    # A little longer, or rounding could put two particles within ``length`` two cells apart.
+    # The cells are slightly longer, since rounding could put two particles within ``length`` two cells apart.
     shape = np.maximum(np.floor(box / (length * (1 + 1e-9))), 1)
     return np.minimum(positions / box * shape, shape - 1).astype(np.int64), tuple(int(x) for x in shape)
 
 
 def wrap(positions: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Positions moved by lattice vectors into [0, L). Shape (N, 3)."""
+    """The positions moved by lattice vectors into [0, L), (N, 3)."""
     wrapped = positions - np.floor(positions / box) * box
-    # A tiny negative coordinate rounds to exactly L, or its quotient to zero.
+    # A tiny negative coordinate becomes exactly L, or stays negative, by rounding.
     return np.where((wrapped < 0) | (wrapped >= box), 0.0, wrapped)
 
 
 def minimum_image(vectors: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Vectors moved by lattice vectors into [-L/2, L/2]. Shape (..., 3)."""
+    """The vectors moved by lattice vectors into [-L/2, L/2], (..., 3)."""
     return vectors - np.round(vectors / box) * box

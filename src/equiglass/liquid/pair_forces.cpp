@@ -1,9 +1,9 @@
-// Lennard-Jones forces added up over a list of pairs sorted by receiver, the same sum as the plain one in inherent.py.
+// The Lennard-Jones forces, summed over a list of pairs sorted by receiver. inherent.py has the same sum in numpy.
 //
 //   F_i += V'(r) a / r,  F_j -= V'(r) a / r,  a = x_j - x_i + lattice,  for pairs with r^2 < cutoff_squared
 //
-// The square root becomes a vector instruction only with -fno-math-errno.
-// Positions, lattice vectors and forces are stored component by component: (3, N) and (3, E).
+// The compiler makes the square root a vector instruction only with -fno-math-errno.
+// Positions, lattice vectors and forces are stored by component: (3, N) and (3, E).
 
 #include <cmath>
 #include <cstdint>
@@ -15,7 +15,7 @@ extern "C" void pair_forces(
     const double *x0 = x, *x1 = x + particles, *x2 = x + 2 * particles;
     const double *s0 = lattice, *s1 = lattice + pairs, *s2 = lattice + 2 * pairs;
     double *f0 = forces, *f1 = forces + particles, *f2 = forces + 2 * particles;
-    // Blocks: the first loop has no dependencies and becomes vector instructions, the second adds one by one.
+    // Pairs come in blocks. The first loop has no dependencies and is vectorised; the second loop adds serially.
     constexpr int block = 256;
     double a0[block], a1[block], a2[block];
     for (std::int64_t start = 0; start < pairs; start += block) {

@@ -1,4 +1,4 @@
-"""Lennard-Jones mixtures: pair energy, forces, and the energy of every particle.
+"""Lennard-Jones mixtures: the pair energy, the forces, and the energy of every particle.
 
     U_ab(r) = 4 eps_ab [(sigma_ab / r)^12 - (sigma_ab / r)^6]
 
@@ -6,33 +6,34 @@
     shifted         V(r) = U(r) - U(r_cut)
     force-shifted   V(r) = U(r) - U(r_cut) - (r - r_cut) U'(r_cut)
 
-for r < r_cut, a multiple of sigma_ab, and zero beyond. Shifted, the energy is continuous at the cutoff; force-shifted,
-the force too. Masses are 1.
+for r < r_cut, which is a multiple of sigma_ab, and zero beyond. The shifted energy is continuous at the cutoff. The
+force-shifted potential also has a continuous force. All masses are 1.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import pair_blocks
 
-Float = NDArray[np.float64]
-
 TRUNCATIONS = ("cut", "shifted", "force-shifted")
-"""What is done at the cutoff. Cut and shifted differ in the energy alone, force-shifted in the forces too."""
+"""Treatments of the cutoff. "cut" and "shifted" have the same forces; "force-shifted" has others."""
 
 WCA = 2 ** (1 / 6)
-"""The cutoff at the minimum, which leaves the repulsion alone: Weeks, Chandler and Andersen, J. Chem. Phys. 54, 5237
-(1971), doi 10.1063/1.1674820."""
+"""The cutoff at the minimum, in units of sigma_ab, for a purely repulsive potential.
+
+Source: Weeks, Chandler and Andersen, J. Chem. Phys. 54, 5237 (1971), doi 10.1063/1.1674820.
+"""
 
 
 class PairParameters(NamedTuple):
-    """V(r) = 4 epsilon [(sigma / r)^12 - (sigma / r)^6] - constant - slope r within the cutoff; each (E,)."""
+    """The parameters of E pairs: V(r) = 4 epsilon [(sigma / r)^12 - (sigma / r)^6] - constant - slope r; each (E,)."""
 
     epsilon: Float
     sigma_squared: Float
@@ -41,16 +42,16 @@ class PairParameters(NamedTuple):
     slope: Float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LennardJones:
-    """Parameters of a Lennard-Jones mixture of any number of types.
+    """The parameters of a Lennard-Jones mixture of any number of types.
 
     Attributes:
-        name: what the mixture is called, for instance "kob-andersen".
-        epsilon: well depths, nested tuple (n_types, n_types), symmetric.
-        sigma: diameters, the same shape.
-        cutoff: distance, in units of sigma_ab, beyond which the potential is zero; ``WCA`` keeps the repulsion alone.
-        truncation: what is done at the cutoff, "cut", "shifted" or "force-shifted".
+        name: name of the mixture, for instance "kob-andersen".
+        epsilon: well depths, a symmetric nested tuple (n_types, n_types), LJ energy.
+        sigma: diameters, the same shape, LJ length.
+        cutoff: distance beyond which the potential is zero, in units of sigma_ab. ``WCA`` removes the attraction.
+        truncation: treatment of the cutoff: "cut", "shifted" or "force-shifted".
     """
 
     name: str
@@ -60,41 +61,48 @@ class LennardJones:
     truncation: str = "shifted"
 
     def __post_init__(self) -> None:
-        """Check that the tables are square, symmetric and positive, and the cutoff and the truncation."""
+        """Check the tables, which must be square, symmetric and positive, the cutoff and the truncation."""
         for key in ("epsilon", "sigma"):
             table = np.asarray(getattr(self, key), dtype=np.float64)
-            object.__setattr__(self, key, tuple(tuple(float(x) for x in row) for row in table))
             if table.ndim != 2 or table.shape[0] != table.shape[1] or not np.allclose(table, table.T):
-                raise EquiglassError(f"potential {self.name!r}: {key} must be a symmetric square table.")
+                raise DataError(f"potential {self.name!r}: {key} must be a symmetric square table.")
             if not np.all(np.isfinite(table)) or np.any(table <= 0):
-                raise EquiglassError(f"potential {self.name!r}: every {key} must be positive.")
+                raise DataError(f"potential {self.name!r}: every {key} must be positive.")
+            object.__setattr__(self, key, tuple(tuple(float(x) for x in row) for row in table))
         if len(self.epsilon) != len(self.sigma):
-            raise EquiglassError(f"potential {self.name!r}: epsilon and sigma have different numbers of types.")
+            raise DataError(f"potential {self.name!r}: epsilon and sigma have different numbers of types.")
         if not (np.isfinite(self.cutoff) and self.cutoff > 0):
-            raise EquiglassError(f"potential {self.name!r}: the cutoff must be positive; got {self.cutoff}.")
+            raise DataError(f"potential {self.name!r}: the cutoff must be positive; got {self.cutoff}.")
         object.__setattr__(self, "cutoff", float(self.cutoff))
         if self.truncation not in TRUNCATIONS:
-            raise EquiglassError(
+            raise DataError(
                 f"potential {self.name!r}: the truncation must be one of {', '.join(TRUNCATIONS)}; "
                 f"got {self.truncation!r}."
             )
+
+    def __repr__(self) -> str:
+        return f"LennardJones({self.name!r}, {self.n_types} types, {self.truncation} at {self.cutoff:.4g} sigma)"
+
+    def parameters(self) -> str:
+        """All parameters as one text. The names of some folders contain its digest, so this text must never change."""
+        return "LennardJones(" + ", ".join(f"{each.name}={getattr(self, each.name)!r}" for each in fields(self)) + ")"
 
     def __str__(self) -> str:
         return f"{self.name}, {self.truncation} at {self.cutoff:.4g} sigma"
 
     @property
     def n_types(self) -> int:
-        """Number of particle types."""
+        """The number of particle types."""
         return len(self.epsilon)
 
     @property
     def tables(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """(epsilon, sigma, cutoff distance), each (n_types, n_types)."""
+        """The tables of epsilon, sigma and the cutoff distance, each (n_types, n_types), LJ units."""
         sigma = np.asarray(self.sigma)
         return np.asarray(self.epsilon), sigma, self.cutoff * sigma
 
     def of_pairs(self, first: NDArray[np.integer], second: NDArray[np.integer]) -> PairParameters:
-        """The parameters of pairs of particles of these types, each (E,)."""
+        """The parameters of the pairs of particles with these types, each (E,)."""
         epsilon, sigma, cutoff = self.tables
         power = (sigma / cutoff) ** 6
         constant = slope = np.zeros_like(epsilon)
@@ -112,31 +120,33 @@ KOB_ANDERSEN = LennardJones(
     epsilon=((1.0, 1.5), (1.5, 0.5)),
     sigma=((1.0, 0.8), (0.8, 0.88)),
 )
-"""The 80:20 mixture of Kob and Andersen, Phys. Rev. E 51, 4626 (1995), doi 10.1103/PhysRevE.51.4626."""
+"""The mixture of Kob and Andersen, Phys. Rev. E 51, 4626 (1995), doi 10.1103/PhysRevE.51.4626."""
 
 KOB_ANDERSEN_WCA = replace(KOB_ANDERSEN, name="kob-andersen-wca", cutoff=WCA)
-"""The same without attraction, Berthier and Tarjus, Phys. Rev. Lett. 103, 170601 (2009),
-doi 10.1103/PhysRevLett.103.170601."""
+"""The Kob-Andersen mixture without attraction.
+
+Source: Berthier and Tarjus, Phys. Rev. Lett. 103, 170601 (2009), doi 10.1103/PhysRevLett.103.170601.
+"""
 
 MIXTURES = {mixture.name: mixture for mixture in (KOB_ANDERSEN, KOB_ANDERSEN_WCA)}
-"""The mixtures known by name."""
+"""The mixtures of the package, by name."""
 
 
 def potential_energy(
     positions: NDArray[np.float64], types: NDArray[np.integer], box: NDArray[np.float64], potential: LennardJones
 ) -> NDArray[np.float64]:
-    """E_i = sum_{j != i} V(r_ij): the full sum over neighbours, all images; half of its sum is the total energy.
+    """The potential energy of every particle, the full sum over neighbours and images: E_i = sum_{j != i} V(r_ij).
 
-    The usual energy per particle is therefore half the mean of what is returned.
+    Every pair counts for both of its particles. The total energy per particle is therefore half the mean of E_i.
 
     Args:
         positions: (N, 3), wrapped or not, LJ length units.
-        types: (N,), from 0.
-        box: (3,) edge lengths of the periodic box; may be smaller than the cutoff.
+        types: particle types from 0, (N,).
+        box: (3,) edge lengths of the periodic box, which may be smaller than the cutoff.
         potential: pair potential of these types.
 
     Returns:
-        Energies, LJ units, (N,).
+        E_i, (N,), LJ energy.
     """
     return energy_and_forces(positions, types, box, potential)[0]
 
@@ -144,16 +154,18 @@ def potential_energy(
 def energy_and_forces(
     positions: NDArray[np.float64], types: NDArray[np.integer], box: NDArray[np.float64], potential: LennardJones
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """E_i = sum_{j != i} V(r_ij) and F_i = sum_{j != i} V'(r_ij) (x_j - x_i) / r_ij, all images.
+    """The energies and the forces, sums over neighbours and images.
+
+        E_i = sum_{j != i} V(r_ij),    F_i = sum_{j != i} V'(r_ij) (x_j - x_i) / r_ij
 
     Args:
         positions: (N, 3), wrapped or not, LJ length units.
-        types: (N,), from 0.
-        box: (3,) edge lengths of the periodic box; may be smaller than the cutoff.
+        types: particle types from 0, (N,).
+        box: (3,) edge lengths of the periodic box, which may be smaller than the cutoff.
         potential: pair potential of these types.
 
     Returns:
-        Energies (N,), as in ``potential_energy``, and forces (N, 3), LJ units.
+        E_i, (N,), as in `potential_energy`, and F_i, (N, 3), LJ units.
     """
     types = np.asarray(types)
     n = len(types)
@@ -169,14 +181,14 @@ def energy_and_forces(
 
 
 def pair_energy(squared: Float, parameters: PairParameters) -> Float:
-    """V(r) from r^2, (E,), and the parameters of every pair."""
+    """V(r), (E,), from r^2, (E,), and the parameters of every pair."""
     power = (parameters.sigma_squared / squared) ** 3
     energy = 4 * parameters.epsilon * power * (power - 1) - parameters.constant - parameters.slope * np.sqrt(squared)
     return np.where(squared < parameters.cutoff_squared, energy, 0.0)
 
 
 def pair_force(squared: Float, parameters: PairParameters) -> Float:
-    """-V'(r) / r, positive where the pair repels, from r^2, (E,), and the parameters of every pair."""
+    """-V'(r) / r, (E,), which is positive for a repulsive pair, from r^2, (E,), and the parameters of every pair."""
     power = parameters.sigma_squared / squared
     power = power * power * power
     force = 2 * power
@@ -186,6 +198,6 @@ def pair_force(squared: Float, parameters: PairParameters) -> Float:
     force /= squared
     force *= 24
     force += parameters.slope / np.sqrt(squared)
-    # A product, not a choice: it is the quicker, and the force within the cutoff keeps its NaN.
+    # A product is faster than a choice, and it preserves a NaN within the cutoff.
     force *= squared < parameters.cutoff_squared
     return force

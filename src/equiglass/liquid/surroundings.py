@@ -1,4 +1,4 @@
-"""What is known of a particle beside its place: E_pot, its way to the inherent structure, and averages around it."""
+"""Averages of a quantity over the neighbourhood of every particle, generation by generation."""
 
 from __future__ import annotations
 
@@ -6,55 +6,15 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from equiglass.errors import EquiglassError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import pair_blocks, spatial_order, wrap
-from equiglass.liquid.potential import LennardJones, potential_energy
-from equiglass.liquid.system import Float, Structure, System
+from equiglass.liquid.system import Structure, System
 
 AVERAGING_RADIUS = 2.1
-"""r_c of the averages, LJ length."""
+"""The radius r_c of the averages, LJ length."""
 
 Average = Callable[[Float], Float]
-"""Of values (N, F) over the neighbourhood of every particle."""
-
-
-def particle_energy(system: System, structure: Structure = "inherent", potential: LennardJones | None = None) -> Float:
-    """E_i = sum_{j != i} V(r_ij), (N,), LJ energy.
-
-    Args:
-        system: the configuration.
-        structure: thermal or inherent positions.
-        potential: used where the system does not know its own.
-
-    Raises:
-        EquiglassError: no potential is known, or no inherent structure is there.
-    """
-    potential = system.potential or potential
-    if potential is None:
-        raise EquiglassError(
-            f"{system.name}: the potential energy is needed, but the file names no potential. Store the potential "
-            "with the configuration, or choose a model without the energy (inputs.energy: none)."
-        )
-    return potential_energy(system.positions_in(structure), system.types, system.box, potential)
-
-
-def inherent_displacement(system: System) -> Float:
-    """d_i = x_i(inherent) - x_i(thermal), (N, 3), LJ length.
-
-    Raises:
-        EquiglassError: no inherent structure is there.
-    """
-    return system.positions_in("inherent") - system.positions
-
-
-def inherent_distance(system: System) -> Float:
-    """|d_i|, (N,), LJ length.
-
-    Raises:
-        EquiglassError: no inherent structure is there.
-    """
-    distance: Float = np.linalg.norm(inherent_displacement(system), axis=1)
-    return distance
+"""A function from values, (N, F), to their averages over the neighbourhood of every particle, (N, F)."""
 
 
 def neighbourhood_averages(
@@ -62,20 +22,20 @@ def neighbourhood_averages(
 ) -> Float:
     """Averages over a neighbourhood that grows with every generation.
 
-        X_i^(n) = sum_j exp(-r_ij / r_c) X_j^(n-1) / sum_j exp(-r_ij / r_c),   r_ij < r_c, i included
+        X_i^(n) = sum_j exp(-r_ij / r_c) X_j^(n-1) / sum_j exp(-r_ij / r_c),   r_ij < r_c, j = i included
 
     Args:
         system: the configuration.
-        values: X^(0), (N, F).
-        generations: how many.
-        radius: r_c, LJ length.
-        structure: the positions whose neighbourhoods are meant.
+        values: the quantity X^(0), (N, F).
+        generations: number of generations.
+        radius: radius r_c, LJ length.
+        structure: positions that define the neighbourhoods, "thermal" or "inherent".
 
     Returns:
-        X^(0), X^(1), ... side by side, (N, (generations + 1) F).
+        X^(0), X^(1), ... in adjacent columns, (N, (generations + 1) F).
 
     Raises:
-        EquiglassError: no inherent structure is there.
+        DataError: the system has no inherent structure.
 
     Source: E. Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), doi 10.1103/PhysRevLett.127.088007.
     """
@@ -84,12 +44,14 @@ def neighbourhood_averages(
 
 
 def averaging(positions: Float, box: Float, radius: float) -> Average:
-    """One generation of `neighbourhood_averages`: X -> sum_j exp(-r_ij / r_c) X_j / sum_j exp(-r_ij / r_c).
+    """The function that computes one generation of `neighbourhood_averages`.
+
+        X -> sum_j exp(-r_ij / r_c) X_j / sum_j exp(-r_ij / r_c)
 
     Args:
         positions: (N, 3), wrapped or not, LJ length.
         box: (3,) edge lengths of the periodic box.
-        radius: r_c, LJ length.
+        radius: radius r_c, LJ length.
     """
     from scipy.sparse import csr_array
 
@@ -110,7 +72,7 @@ def averaging(positions: Float, box: Float, radius: float) -> Average:
 
 
 def generations_of(values: Float, average: Average, generations: int) -> Float:
-    """Values, their averages, the averages of these, ... side by side, (N, (generations + 1) F)."""
+    """The values, their averages, the averages of these, ... in adjacent columns, (N, (generations + 1) F)."""
     averages = [values]
     for _ in range(generations):
         averages.append(average(averages[-1]))
@@ -118,11 +80,14 @@ def generations_of(values: Float, average: Average, generations: int) -> Float:
 
 
 def sum_of_generations(terms: Iterable[Float], average: Average) -> Float:
-    """sum_n A^n X_n, A the average, by Horner's rule.
+    """The sum of averages sum_n A^n X_n by Horner's rule; A is the average.
 
     Args:
-        terms: X_n, each (N, F), the last generation first.
-        average: over a neighbourhood.
+        terms: the terms X_n, each (N, F), the last generation first.
+        average: the average A over a neighbourhood.
+
+    Returns:
+        The sum, (N, F).
     """
     remaining = iter(terms)
     total = next(remaining)

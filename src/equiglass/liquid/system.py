@@ -1,219 +1,252 @@
-"""One configuration of a liquid: where the particles are, what they are, and, where known, how far they will move.
-
-Conventions, stated here once:
-
-- Lennard-Jones units; the box is periodic and orthorhombic, edge lengths ``box``.
-- ``positions`` are wrapped into [0, L) when the system is made; inputs may be unwrapped.
-- ``positions_inherent`` are the nearest images to ``positions``, so ``positions_inherent - positions`` is the
-  displacement to the inherent structure.
-- ``types`` are 0, 1, 2, ...: 0 is A, the first species of the mixture.
-- A time is a label (its index in the data set, "7", or a value of the self scattering function, "F=0.9") with a
-  value that may differ between configurations. Times ascend. Data are matched by label, never by value.
-- NaN in ``propensity`` means: not known at that time for that particle.
-"""
+"""The central object: one configuration of particles in a periodic box, with its labels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.labels import Label, Quantity, checked, numbers, quantities, read_only
 from equiglass.liquid.neighbors import minimum_image, wrap
 from equiglass.liquid.potential import LennardJones
-
-Float = NDArray[np.float64]
 
 Structure = Literal["thermal", "inherent"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class System:
-    """A configuration with its labels.
+    """A configuration with its labels. All arrays are read-only; `dataclasses.replace` makes a changed copy.
+
+    `QUANTITIES` and `LABELS` give the axes, the unit and the meaning of every array. All units are LJ units.
 
     Attributes:
         positions: thermal positions, (N, 3), wrapped into the box.
         types: particle types from 0, (N,).
         box: edge lengths of the periodic box, (3,).
-        name: what to call this configuration in messages and files.
-        temperature: in LJ units.
-        potential: the pair potential, where known.
-        positions_inherent: inherent-structure positions, (N, 3), nearest images to ``positions``.
-        time_labels: T names of times.
-        times: T values of times, ascending, LJ units.
+        name: name of the configuration in messages and files.
+        temperature: temperature, or None if it is unknown.
+        potential: pair potential, or None if it is unknown.
+        positions_inherent: positions of the inherent structure, (N, 3), as the images nearest to ``positions``.
+        time_labels: labels of the T times.
+        times: values of the T times, ascending.
         propensity: mean over runs of |r(t) - r(0)|, (T, N); NaN where unknown.
         replica_variance: unbiased variance over runs of |r(t) - r(0)|, (T, N).
         propensity_halves: propensity over two disjoint halves of the runs, (2, T, N).
         mean_displacement: mean over runs of r(t) - r(0), (T, N, 3).
         replica_displacements: r(t) - r(0) of every run, (T, runs, N, 3).
-        self_scattering: F_s(7.25, t) of every type, mean over runs and particles, (T, n_types).
-        run_temperature: kinetic temperature at that time, mean over runs, (T,).
-        energy_drift: largest change of the total energy per particle since the start of any run, (T,).
-        momentum: largest momentum per particle of any run on the way to that time, (T,).
+        self_scattering: F_s(7.25, t) of every type, the mean over runs and particles, (T, types).
+        run_temperature: kinetic temperature, the mean over runs, (T,).
+        energy_drift: change of the total energy per particle since the start, the largest over runs, (T,).
+        momentum: momentum per particle, the largest over runs, (T,).
         runs: number of iso-configurational runs behind the propensity.
-        predictions: published or computed predictions by name, each (T, N).
-        provenance: where this came from, as readable text by key.
+        predictions: published or computed predictions, each (T, N), by name.
+        failures: statements of the physics checks that the configuration or its data set failed.
+        equilibrated: whether its trajectory shows no sign of ageing; None if that is unknown.
+        provenance: origin of the configuration, as text by key. No code depends on it.
     """
 
-    positions: Float
-    types: NDArray[np.int64]
-    box: Float
+    positions: Annotated[Float, Quantity("N 3", "length", "f8", "thermal positions, wrapped or not")]
+    types: Annotated[NDArray[np.int64], Quantity("N", "", "i8", "particle types, 0 = A, 1 = B, ...")]
+    box: Annotated[Float, Quantity("3", "length", "f8", "edges of the orthorhombic periodic box")]
     name: str = "configuration"
     temperature: float | None = None
     potential: LennardJones | None = None
-    positions_inherent: Float | None = None
+    positions_inherent: Annotated[Float | None, Quantity("N 3", "length", "f8", "inherent structure")] = None
     time_labels: tuple[str, ...] = ()
-    times: Float = field(default_factory=lambda: np.empty(0))
-    propensity: Float | None = None
-    replica_variance: Float | None = None
-    propensity_halves: Float | None = None
-    mean_displacement: Float | None = None
-    replica_displacements: NDArray[np.float32] | None = None
-    self_scattering: Float | None = None
-    run_temperature: Float | None = None
-    energy_drift: Float | None = None
-    momentum: Float | None = None
+    times: Annotated[Float, Quantity("T", "time", "f8", "times, ascending")] = field(
+        default_factory=lambda: np.empty(0)
+    )
+    propensity: Annotated[
+        Float | None, Label("T N", "length", "f4", "mean over runs of |r(t) - r(0)|", negative=False)
+    ] = None
+    replica_variance: Annotated[
+        Float | None, Label("T N", "length²", "f4", "unbiased variance over runs of |r(t) - r(0)|", negative=False)
+    ] = None
+    propensity_halves: Annotated[
+        Float | None, Label("2 T N", "length", "f4", "propensity over the even and over the odd runs", negative=False)
+    ] = None
+    mean_displacement: Annotated[Float | None, Label("T N 3", "length", "f2", "mean over runs of r(t) - r(0)")] = None
+    replica_displacements: Annotated[
+        NDArray[np.float32] | None, Label("T runs N 3", "length", "f2", "r(t) - r(0) of every run", memory="f4")
+    ] = None
+    self_scattering: Annotated[
+        Float | None, Label("T types", "", "f8", "F_s(7.25, t) of every type, mean over runs and particles")
+    ] = None
+    run_temperature: Annotated[
+        Float | None, Label("T", "temperature", "f8", "kinetic temperature, mean over runs", negative=False)
+    ] = None
+    energy_drift: Annotated[
+        Float | None, Label("T", "energy", "f8", "largest drift of the energy per particle of any run", negative=False)
+    ] = None
+    momentum: Annotated[
+        Float | None, Label("T", "velocity", "f8", "largest momentum per particle of any run", negative=False)
+    ] = None
     runs: int | None = None
     predictions: Mapping[str, Float] = field(default_factory=dict)
+    failures: tuple[str, ...] = ()
+    equilibrated: bool | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check shapes and values, wrap the positions; raises EquiglassError naming the field that is wrong."""
-        positions = self._array("positions", self.positions, (None, 3))
+        """Check shapes and values, and wrap the positions.
+
+        Raises:
+            DataError: a field is wrong; the message names it.
+        """
+        positions = self._checked("positions", {})
         n = len(positions)
         if n == 0:
-            raise EquiglassError(f"{self.name}: there are no particles.")
-        box = np.asarray(self.box, dtype=np.float64)
+            raise DataError(f"{self.name}: there are no particles.")
+        box = self._checked_box()
+        self._check_reach("positions", positions, box)
+        types = self._checked_types(n)
+        if self.temperature is not None and not (np.isfinite(self.temperature) and self.temperature > 0):
+            raise DataError(f"{self.name}: the temperature must be positive; got {self.temperature}.")
+        times = self._checked_times()
+
+        wrapped = wrap(positions, box)
+        self._set("positions", read_only(wrapped))
+        self._set("box", box)
+        self._set("types", types)
+        self._set("times", times)
+        self._set("time_labels", tuple(self.time_labels))
+        sizes = {"T": len(times), "N": n, "types": self.n_types}
+        if self.positions_inherent is not None:
+            inherent = self._checked("positions_inherent", sizes)
+            self._check_reach("positions_inherent", inherent, box)
+            self._set("positions_inherent", read_only(wrapped + minimum_image(inherent - wrapped, box)))
+        for key, each in LABELS.items():
+            if getattr(self, key) is not None:
+                # The displacements of every run are too large to be copied.
+                values = read_only(self._checked(key, sizes), getattr(self, key), large="runs" in each.axes)
+                self._set(key, values)
+        self._set("predictions", {key: self._prediction(key, sizes) for key in self.predictions})
+        self._set("failures", tuple(self.failures))
+        self._set("provenance", dict(self.provenance))
+
+    def _checked_box(self) -> Float:
+        box = numbers(f"{self.name}: box", self.box)
         if box.shape != (3,) or not np.all(np.isfinite(box)) or np.any(box <= 0):
-            raise EquiglassError(
+            raise DataError(
                 f"{self.name}: the box must be three positive edge lengths of an orthorhombic periodic box; "
                 f"got {np.array2string(box, threshold=9)}. Tilted boxes are not supported."
             )
-        self._check_reach("positions", positions, box)
+        return read_only(box, given=self.box)
+
+    def _checked_types(self, n: int) -> NDArray[np.int64]:
         types = np.asarray(self.types)
         if types.shape != (n,):
-            raise EquiglassError(f"{self.name}: {n} positions but types of shape {types.shape}; one type a particle.")
+            raise DataError(f"{self.name}: {n} positions but types of shape {types.shape}; give one type per particle.")
         if not np.issubdtype(types.dtype, np.integer) or types.min() < 0:
-            raise EquiglassError(f"{self.name}: types must be whole numbers from 0; got {np.unique(types)[:8]}.")
+            raise DataError(f"{self.name}: types must be whole numbers from 0; got {np.unique(types)[:8]}.")
         if self.potential is not None and types.max() >= self.potential.n_types:
-            raise EquiglassError(
+            raise DataError(
                 f"{self.name}: particle type {types.max()} is unknown to the potential {self.potential.name!r}, "
                 f"which has {self.potential.n_types} types (numbered from 0)."
             )
-        if self.temperature is not None and not (np.isfinite(self.temperature) and self.temperature > 0):
-            raise EquiglassError(f"{self.name}: the temperature must be positive; got {self.temperature}.")
-        times = np.asarray(self.times, dtype=np.float64)
+        return read_only(np.asarray(types, np.int64), given=self.types)
+
+    def _checked_times(self) -> Float:
+        times = numbers(f"{self.name}: times", self.times)
         n_times = len(self.time_labels)
         if times.shape != (n_times,) or not np.all(np.isfinite(times)) or np.any(np.diff(times) <= 0):
-            raise EquiglassError(
-                f"{self.name}: times must be {n_times} ascending values, one for each label {self.time_labels}; "
-                f"got {times}."
+            raise DataError(
+                f"{self.name}: times must be {n_times} ascending values, one per label {self.time_labels}; got {times}."
             )
         if len(set(self.time_labels)) != n_times:
-            raise EquiglassError(f"{self.name}: a time label occurs twice in {self.time_labels}.")
-
-        wrapped = wrap(positions, box)
-        self._set("positions", wrapped)
-        self._set("box", box)
-        self._set("types", types.astype(np.int64))
-        self._set("times", times)
-        if self.positions_inherent is not None:
-            inherent = self._array("positions_inherent", self.positions_inherent, (n, 3))
-            self._check_reach("positions_inherent", inherent, box)
-            self._set("positions_inherent", wrapped + minimum_image(inherent - wrapped, box))
-        for key, shape, may_miss in (
-            ("propensity", (n_times, n), True),
-            ("replica_variance", (n_times, n), True),
-            ("propensity_halves", (2, n_times, n), True),
-            ("mean_displacement", (n_times, n, 3), True),
-            ("self_scattering", (n_times, int(types.max()) + 1), True),
-            ("run_temperature", (n_times,), True),
-            ("energy_drift", (n_times,), True),
-            ("momentum", (n_times,), True),
-        ):
-            if getattr(self, key) is not None:
-                self._set(key, self._array(key, getattr(self, key), shape, may_miss))
-        if self.replica_displacements is not None:
-            replicas = np.asarray(self.replica_displacements, dtype=np.float32)
-            if replicas.ndim != 4 or replicas.shape[0] != n_times or replicas.shape[2:] != (n, 3):
-                raise EquiglassError(
-                    f"{self.name}: replica_displacements has shape {replicas.shape}, not ({n_times}, runs, {n}, 3)."
-                )
-            self._set("replica_displacements", replicas)
-        if self.propensity is not None and np.any(self.propensity < 0):
-            raise EquiglassError(f"{self.name}: a propensity is a mean distance and cannot be negative.")
-        checked = {k: self._array(f"prediction {k}", v, (n_times, n), True) for k, v in self.predictions.items()}
-        self._set("predictions", checked)
-        self._set("provenance", dict(self.provenance))
+            raise DataError(f"{self.name}: a time label occurs twice in {self.time_labels}.")
+        return read_only(times, given=self.times)
 
     def _set(self, key: str, value: Any) -> None:
         object.__setattr__(self, key, value)
 
-    def _check_reach(self, key: str, positions: Float, box: Float) -> None:
-        """Refuse positions so far away that wrapping them leaves no digits."""
-        if np.any(np.abs(positions) > 1e6 * box):
-            raise EquiglassError(f"{self.name}: {key} lie more than a million boxes away from the origin.")
+    def _checked(self, key: str, sizes: Mapping[str, int]) -> NDArray[Any]:
+        return QUANTITIES[key].checked(self.name, getattr(self, key), sizes)
 
-    def _array(self, key: str, value: ArrayLike, shape: tuple[int | None, ...], may_miss: bool = False) -> Float:
-        """A float64 array of that shape; NaN only where ``may_miss``."""
-        try:
-            array = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise EquiglassError(f"{self.name}: {key} is not an array of numbers.") from None
-        if array.ndim != len(shape) or any(w is not None and w != g for w, g in zip(shape, array.shape, strict=True)):
-            wanted = "(" + ", ".join("N" if s is None else str(s) for s in shape) + ")"
-            raise EquiglassError(f"{self.name}: {key} has shape {array.shape}, not {wanted}.")
-        bad = np.isinf(array) if may_miss else ~np.isfinite(array)
-        if np.any(bad):
-            raise EquiglassError(f"{self.name}: {key} holds {int(bad.sum())} values that are not finite numbers.")
-        return array
+    def _prediction(self, key: str, sizes: Mapping[str, int]) -> Float:
+        given, what = self.predictions[key], f"{self.name}: prediction {key}"
+        values = checked(what, given, ("T", "N"), sizes, np.dtype("f8"), may_miss=True, negative=True)
+        return read_only(values, given)
+
+    def _check_reach(self, key: str, positions: Float, box: Float) -> None:
+        """Refuse positions that are so far away that wrapping would leave no digits."""
+        if np.any(np.abs(positions) > 1e6 * box):
+            raise DataError(
+                f"{self.name}: {key} lie more than a million box lengths away from the origin; check the units."
+            )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a copy from another process. Pickle forgets that the arrays are read-only."""
+        self.__dict__.update(state)
+        for value in (*state.values(), *self.predictions.values()):
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+
+    def __repr__(self) -> str:
+        counts = np.bincount(self.types)
+        said = [" + ".join(f"{counts[kind]} {type_name(kind)}" for kind in np.flatnonzero(counts).tolist())]
+        if self.temperature is not None:
+            said.append(f"T = {self.temperature:g}")
+        if len(self.times):
+            first, last = self.time_labels[0], self.time_labels[-1]
+            said.append(f"{len(self.times)} times from {first!r} to {last!r}" if first != last else f"time {first!r}")
+        return f"System({self.name!r}: {', '.join(said)})"
 
     @property
     def n_particles(self) -> int:
-        """N."""
+        """The number of particles N."""
         return len(self.types)
 
     @property
     def n_types(self) -> int:
-        """Number of particle types: the highest that occurs, plus one."""
+        """The number of particle types: the highest type that occurs, plus one."""
         return int(self.types.max()) + 1
 
     @property
     def density(self) -> float:
-        """Number density N / V."""
+        """The number density N / V, LJ units."""
         return float(self.n_particles / np.prod(self.box))
 
     @property
     def composition(self) -> Float:
-        """Share of every type, (n_types,)."""
+        """The share of every type, (n_types,)."""
         return np.bincount(self.types) / self.n_particles
 
     def positions_in(self, structure: Structure) -> Float:
-        """Thermal or inherent positions, (N, 3).
+        """The thermal or inherent positions, (N, 3), LJ length.
 
         Raises:
-            EquiglassError: inherent positions are asked for and not there.
+            DataError: the configuration has no inherent structure.
         """
         if structure == "thermal":
             return self.positions
         if self.positions_inherent is None:
-            raise EquiglassError(f"{self.name} has no inherent structure; make it with equiglass.quench first.")
+            raise DataError(f"{self.name} has no inherent structure; make it with equiglass.quench first.")
         return self.positions_inherent
 
-    def at(self, label: str) -> int:
-        """Row of the time with that label.
+    def row(self, label: str) -> int:
+        """The row index of the time with a label.
 
         Raises:
-            EquiglassError: no such label here.
+            DataError: the configuration has no such label.
         """
         if label not in self.time_labels:
-            raise EquiglassError(f"{self.name}: no time labelled {label!r}; there are {list(self.time_labels)}.")
+            raise DataError(f"{self.name}: no time is labelled {label!r}; there are {list(self.time_labels)}.")
         return self.time_labels.index(label)
 
 
+QUANTITIES = quantities(System)
+"""All arrays of a configuration, by name."""
+
+LABELS = {name: each for name, each in QUANTITIES.items() if isinstance(each, Label)}
+"""The arrays that result from the runs, by name. They have an axis of times."""
+
+
 def type_name(index: int) -> str:
-    """A, B, C, ... for types 0, 1, 2, ..."""
+    """The name of a type: A, B, C, ... for types 0, 1, 2, ..."""
     return chr(ord("A") + index) if index < 26 else f"T{index}"

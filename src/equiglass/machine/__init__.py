@@ -1,1 +1,7 @@
-"""."""
+"""The machine: compiled C++, memory, processes, versions and hardware.
+
+compiled      the C++ of the package, compiled at first use
+memory        reuse of freed memory
+processes     several processes that train one network
+environment   versions and hardware behind a result
+"""

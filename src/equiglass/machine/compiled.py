@@ -1,4 +1,7 @@
-"""Compiles the package's C++ with the system's compiler, once per machine, and loads it."""
+"""Compiles the C++ of the package with the compiler of the system, once per machine, and loads it.
+
+The compiled libraries are cached in ``$XDG_CACHE_HOME/equiglass``, by default ``~/.cache/equiglass``.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,17 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import SetupError
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-pthread")
 
 
-class CompilerError(EquiglassError):
-    """The package's C++ cannot be compiled here; everything has a slower way in Python."""
+class CompilerError(SetupError):
+    """The C++ of the package cannot be compiled here. The package has slower Python code for the same purpose."""
 
 
 class Compiler(NamedTuple):
-    """A C++ compiler: the words that call it and the version it reports."""
+    """A C++ compiler: the words of its command, and the version that it reports."""
 
     command: tuple[str, ...]
     version: str
@@ -33,7 +36,7 @@ class Compiler(NamedTuple):
 
 @cache
 def compiler() -> Compiler | str:
-    """The compiler named by CXX, else the first of c++, g++, clang++ on PATH; or why there is none."""
+    """The compiler in CXX, else the first of c++, g++, clang++ on PATH; or the reason why there is none."""
     named = os.environ.get("CXX")
     for command in [tuple(shlex.split(named))] if named else [("c++",), ("g++",), ("clang++",)]:
         if command and shutil.which(command[0]):
@@ -44,15 +47,15 @@ def compiler() -> Compiler | str:
 
 
 def library(source: Path, header: str = "", wished: tuple[str, ...] = ()) -> ctypes.CDLL:
-    """The source file compiled, from the cache where it is there.
+    """Load the library compiled from a source file; compile it unless it is in the cache.
 
     Args:
-        source: a C++ file of the package; it may include the .hpp files beside it.
+        source: a C++ file of the package; it may include the .hpp files of its folder.
         header: text that comes before the source.
-        wished: flags to do without where the compiler does not have them, for instance "-fopenmp".
+        wished: flags that are left out if the compiler does not accept them, for instance "-fopenmp".
 
     Raises:
-        CompilerError: no compiler, or it fails, or there is nowhere to keep the result.
+        CompilerError: there is no compiler, it fails, or no cache folder is writable.
     """
     built = attempt(source, header, wished)
     if isinstance(built, CompilerError):
@@ -62,10 +65,10 @@ def library(source: Path, header: str = "", wished: tuple[str, ...] = ()) -> cty
 
 @cache
 def attempt(source: Path, header: str, wished: tuple[str, ...]) -> ctypes.CDLL | CompilerError:
-    """The library, or why there is none: what failed once is not tried again."""
+    """The library, or the reason why there is none. A failed attempt is not repeated."""
     found = compiler()
     if isinstance(found, str):
-        return CompilerError(f"{source.name} cannot be compiled: {found}.")
+        return CompilerError(f"{source.name} cannot be compiled: {found}. Install a C++ compiler, or name one in CXX.")
     texts = [file.read_text() for file in (source, *sorted(source.parent.glob("*.hpp")))]
     parts = (*texts, header, *FLAGS, *wished, *found.command, found.version, _processor())
     name = f"{source.stem}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}.so"
@@ -81,12 +84,12 @@ def attempt(source: Path, header: str, wished: tuple[str, ...]) -> ctypes.CDLL |
         except CompilerError as error:
             return error
     return CompilerError(
-        f"{source.name}, compiled, cannot be kept: no writable cache folder. Set XDG_CACHE_HOME to one."
+        f"{source.name} cannot be compiled: no cache folder is writable. Set XDG_CACHE_HOME to a writable folder."
     )
 
 
 def _compile(found: Compiler, source: Path, header: str, attempts: Iterable[tuple[str, ...]], path: Path) -> None:
-    # Under a name of its own first: another process may be doing the same.
+    # The file gets its name last, because another process may compile the same source.
     handle, temporary = tempfile.mkstemp(suffix=".so", dir=path.parent)
     os.close(handle)
     try:
@@ -109,14 +112,14 @@ def _cache_folders() -> Iterator[Path]:
     root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     if os.path.isabs(root):
         yield Path(root) / "equiglass"
-    # Never a fixed name that another user could have filled. A loaded library outlives its file.
+    # Another user could have put a library under a fixed name. A loaded library outlives its file.
     with tempfile.TemporaryDirectory(prefix="equiglass-") as folder:
         yield Path(folder)
 
 
 @cache
 def _processor() -> str:
-    """Model and instruction sets: -march=native compiles for this processor alone."""
+    """Model and instruction sets of the processor; -march=native compiles for this processor only."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Keeps freed memory in the process: the arrays of one training step serve the next."""
+"""Reuse of freed memory: the arrays of a training step take the memory of the step before."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc to reuse large arrays instead of returning them to the system, where every step would fault them in.
+    """Make glibc reuse the memory of large arrays instead of returning it to the system.
 
-    On other C libraries nothing happens. It changes speed alone.
+    Otherwise every step pays for new page faults. Only the speed changes. Other C libraries are left as they are.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return
     mallopt(M_MMAP_MAX, 0)
-    # -1: never.
+    # -1 means never.
     mallopt(M_TRIM_THRESHOLD, -1)

@@ -1,8 +1,8 @@
 """Several processes train one network: each takes its share of the configurations of every optimiser step.
 
-torchrun starts the processes and describes them in the environment (RANK, WORLD_SIZE, LOCAL_RANK, ...). All of them
-hold the same network and make the same steps; the first alone writes. Without torchrun there is one process, and no
-function here does more than its first line says for one.
+torchrun starts the processes and describes them in the environment (RANK, WORLD_SIZE, LOCAL_RANK, ...). All processes
+hold the same network and make the same steps. Only the first one writes files. Without torchrun there is one process,
+and nothing is exchanged.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import EquiglassWarning, SetupError
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 
 def rank() -> int:
-    """Which of the processes this is, from 0."""
+    """Number of this process, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
@@ -35,12 +35,13 @@ def size() -> int:
 
 @contextlib.contextmanager
 def joined() -> Iterator[None]:
-    """Join the processes that torchrun has started; when one of them leaves the block by an error, all end.
+    """Join the processes that torchrun has started. If one of them fails in the block, all end.
 
-    Only the first to fail lets its exception out, so that one sentence says what was wrong; the others exit silently.
+    Only the first process that fails raises its exception, so one sentence says what was wrong. The others exit
+    silently.
 
     Raises:
-        EquiglassError: an environment that names several processes but not how they meet.
+        SetupError: the environment names several processes, but they cannot connect.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
@@ -48,12 +49,12 @@ def joined() -> Iterator[None]:
     try:
         store, number, count = next(dist.rendezvous("env://"))
     except (ValueError, RuntimeError) as error:
-        raise EquiglassError(
-            f"WORLD_SIZE={os.environ['WORLD_SIZE']} asks for several processes, but they do not meet "
+        raise SetupError(
+            f"WORLD_SIZE={os.environ['WORLD_SIZE']} asks for several processes, but they cannot connect "
             f"({_cause(error)}); start them with torchrun."
         ) from error
     try:
-        # Tensors on the CPU go by gloo, those on a GPU by NCCL.
+        # gloo exchanges tensors on the CPU, NCCL tensors on a GPU.
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
         local = int(os.environ.get("LOCAL_RANK", "0"))
         if local < torch.cuda.device_count():
@@ -72,9 +73,9 @@ def joined() -> Iterator[None]:
 
 
 def add(tensors: Sequence[Tensor]) -> None:
-    """Sum over the processes of each of these tensors, in place.
+    """Sum each of these tensors over the processes, in place.
 
-    The sum is taken in float64, so that the order of the processes does not show in float32.
+    The sum is taken in float64. So the order of the processes does not change the float32 result.
     """
     if size() == 1:
         return
@@ -87,7 +88,7 @@ def add(tensors: Sequence[Tensor]) -> None:
 
 
 def same(make: Callable[[], A]) -> A:
-    """make() of the first process, in all of them."""
+    """The result of make() in the first process, returned in all processes."""
     if size() == 1:
         return make()
     made = [make() if rank() == 0 else None]
@@ -97,7 +98,7 @@ def same(make: Callable[[], A]) -> A:
 
 
 def shared(function: Callable[[Sequence[A]], Sequence[B]], items: Sequence[A]) -> list[B]:
-    """function(items), which has a result for each item: each process computes its share, all get the whole."""
+    """function(items), with one result per item. Each process computes a share; all get every result."""
     if size() == 1:
         return list(function(items))
     shares: list[Sequence[B]] = [()] * size()
@@ -109,13 +110,13 @@ def shared(function: Callable[[Sequence[A]], Sequence[B]], items: Sequence[A]) -
 
 @contextlib.contextmanager
 def _meeting() -> Iterator[None]:
-    """Whatever torch says when the processes cannot reach each other becomes a sentence."""
+    """Turn the error of torch for processes that cannot reach each other into one sentence."""
     try:
         yield
     except RuntimeError as error:
-        raise EquiglassError(
-            f"the processes of the run have lost each other: one was killed or cannot be reached ({_cause(error)}). "
-            "Go on with --resume."
+        raise SetupError(
+            f"the processes of the run have lost contact: one was killed or cannot be reached ({_cause(error)}). "
+            "Continue with --resume."
         ) from error
 
 

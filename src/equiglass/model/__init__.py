@@ -1,4 +1,4 @@
-"""The network of eqs 18-23 and what a trained one consists of."""
+"""The network of eqs 18-23 of arXiv 2211.03226, its inputs and its architecture."""
 
 from equiglass.model.architecture import Architecture
 

@@ -1,4 +1,4 @@
-"""What the network sees of an edge: spherical harmonics of its direction, radial basis of its length."""
+"""The features of an edge: the spherical harmonics of its direction and the radial basis of its length."""
 
 from __future__ import annotations
 
@@ -7,32 +7,39 @@ from e3nn import o3
 from torch import Tensor
 
 from equiglass.model.architecture import Architecture
-from equiglass.model.convolution import cpu as kernel
-from equiglass.model.convolution.operation import Edges, fastest
+from equiglass.model.convolution.backend import fastest
+from equiglass.model.convolution.cpu.edges import edge_features
+from equiglass.model.convolution.operation import Edges
 from equiglass.model.graph import Graph
 from equiglass.model.radial import radial_basis
 
 
 def edges_of(graph: Graph, architecture: Architecture, first: int = 0, last: int | None = None) -> Edges:
-    """The edges that the nodes first to last receive, as the convolution takes them.
+    """The edges that the nodes ``first`` to ``last`` receive, with the features that the convolution needs.
 
-    Harmonics are e3nn's with "component" normalisation: |Y^l|^2 = 2 l + 1.
+    The spherical harmonics are those of e3nn with "component" normalisation, |Y^l|^2 = 2 l + 1.
+
+    Args:
+        graph: the graph.
+        architecture: hyper-parameters that define the features.
+        first: index of the first node.
+        last: index after the last node; None for all nodes from ``first``.
     """
     a = architecture
     last = graph.n_nodes if last is None else last
-    # Of the whole graph nothing is read back, which a GPU would have to be waited for.
+    # For the whole graph no number is read back, since reading waits for the GPU.
     begin = int(graph.row_start[first]) if first else 0
     end = int(graph.row_start[last]) if last < graph.n_nodes else graph.n_edges
     vectors = graph.vectors[begin:end]
 
-    def reference() -> tuple[Tensor, Tensor]:
+    def plain() -> tuple[Tensor, Tensor]:
         degrees = list(range(a.l_max + 1))
         harmonics = o3.spherical_harmonics(degrees, vectors, normalize=True, normalization="component")
         distances = torch.linalg.vector_norm(vectors, dim=1)
         return harmonics, radial_basis(a.radial_basis, distances, a.basis_size, a.cutoff)
 
     def compiled() -> tuple[Tensor, Tensor]:
-        return kernel.edge_features(vectors, a.l_max, a.radial_basis, a.basis_size, a.cutoff)
+        return edge_features(vectors, a.l_max, a.radial_basis, a.basis_size, a.cutoff)
 
-    features = fastest([vectors], compiled, reference)
+    features = fastest([vectors], compiled, plain)
     return Edges(graph.row_start[first : last + 1] - begin, graph.senders[begin:end], *features)

@@ -1,37 +1,38 @@
-"""The input graph: a directed edge i <- j for every pair of particles closer than the cutoff, images included.
+"""The input graph: a directed edge i <- j for every pair of particles within the cutoff, images included.
 
-Conventions: edges are sorted by receiver i and carry ``a_ij = x_j - x_i`` (see :mod:`equiglass.liquid.neighbors`);
-``row_start[i] : row_start[i + 1]`` are the edges that node i receives. Nodes are the particles in another order, along
-a curve through space, so that neighbours are near one another in memory too. A batch of configurations is one graph
-whose parts do not touch.
+Edges have the vector ``a_ij = x_j - x_i`` (see :mod:`equiglass.liquid.neighbors`) and are sorted by receiver i. Node i
+receives the edges ``row_start[i]`` to ``row_start[i + 1]``. The nodes are the particles in the order of a curve through
+space, so that neighbours are close in memory. A batch of configurations is one graph with disconnected parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from equiglass.errors import DataError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import pair_blocks, spatial_order, wrap
 from equiglass.liquid.system import Structure, System
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes, directed edges, node types and node scalars.
+    """The nodes with types and inputs, and the directed edges.
 
     Attributes:
-        row_start: first edge of every node, int64, (N + 1,).
-        receivers: i of every edge, int64, (E,), ascending.
-        senders: j of every edge, int64, (E,).
-        vectors: a_ij, (E, 3).
+        row_start: index of the first edge of every node, int64, (N + 1,).
+        receivers: index i of every edge, ascending, int64, (E,).
+        senders: index j of every edge, int64, (E,).
+        vectors: a_ij, (E, 3), LJ length.
         types: particle type of every node, int64, (N,).
-        scalars: node scalars, the one-hot of the type first, (N, S).
-        displacements: node vectors, (N, 3, V); V is 0 or 1.
-        nodes: the node of every particle, int64, (N,): ``x[nodes]`` brings values of nodes into the particles' order.
+        inputs: node inputs by degree l, each (N, 2 l + 1, channels). The scalars begin with the one-hot of the type.
+            Components have the order of e3nn (x, y, z for l = 1) and parity (-1)^l: there are no pseudotensors.
+        nodes: node of every particle, int64, (N,). ``x[nodes]`` sorts values of nodes in the order of the particles.
     """
 
     row_start: Tensor
@@ -39,26 +40,40 @@ class Graph:
     senders: Tensor
     vectors: Tensor
     types: Tensor
-    scalars: Tensor
-    displacements: Tensor
+    inputs: tuple[Tensor, ...]
     nodes: Tensor
 
     @property
     def n_nodes(self) -> int:
-        """N."""
+        """The number of nodes N."""
         return len(self.types)
 
     @property
     def n_edges(self) -> int:
-        """E."""
+        """The number of edges E."""
         return len(self.senders)
 
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """The numbers of channels of the node inputs, by degree."""
+        return tuple(x.shape[2] for x in self.inputs)
+
     def to(self, where: torch.dtype | torch.device) -> Graph:
-        """The same graph with its real numbers in another precision, or whole on another device."""
+        """The graph with another precision of its real numbers, or on another device."""
+        inputs = tuple(x.to(where) for x in self.inputs)
         if isinstance(where, torch.dtype):
-            real = {name: getattr(self, name).to(where) for name in ("vectors", "scalars", "displacements")}
-            return replace(self, **real)
-        return Graph(**{field.name: getattr(self, field.name).to(where) for field in fields(self)})
+            return replace(self, vectors=self.vectors.to(where), inputs=inputs)
+        others = {f.name: getattr(self, f.name).to(where) for f in fields(self) if f.name != "inputs"}
+        return Graph(inputs=inputs, **others)
+
+    def mirrored(self, sign: float | Tensor = -1.0) -> Graph:
+        """The graph of the configuration after an inversion at a point, which is its mirror image up to a rotation.
+
+        Args:
+            sign: -1 for the inversion; +1 changes nothing.
+        """
+        inputs = tuple(x * sign if l % 2 else x for l, x in enumerate(self.inputs))
+        return replace(self, vectors=self.vectors * sign, inputs=inputs)
 
 
 def build_graph(
@@ -66,20 +81,21 @@ def build_graph(
     cutoff: float,
     structure: Structure = "thermal",
     n_types: int | None = None,
-    extra_scalars: Sequence[np.ndarray] = (),
-    displacements: np.ndarray | None = None,
+    inputs: Mapping[int, Float] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Graph:
-    """Graph of one configuration.
+    """The graph of one configuration.
 
     Args:
         system: the configuration.
-        cutoff: d_c, the largest length of an edge, exclusive.
-        structure: which positions make the graph.
-        n_types: length of the one-hot; by default the number of types in ``system``.
-        extra_scalars: further node scalars, each (N,), for instance the standardised energy.
-        displacements: a node vector, (N, 3), or none.
+        cutoff: upper limit d_c of the length of edges, LJ length.
+        structure: positions that define the graph, "thermal" or "inherent".
+        n_types: length of the one-hot of the type, by default the number of types in ``system``.
+        inputs: node inputs by degree l without the one-hot of the type, each (N, 2 l + 1, channels).
         dtype: precision of the real numbers.
+
+    Raises:
+        DataError: the system has no inherent structure, or a node input has another shape.
     """
     positions = wrap(system.positions_in(structure), system.box)
     particles = spatial_order(positions, system.box, cutoff)
@@ -89,9 +105,6 @@ def build_graph(
         edges += np.bincount(pairs.receivers, minlength=n)
         senders.append(torch.from_numpy(pairs.senders))
         vectors.append(torch.from_numpy(pairs.vectors).to(dtype))
-    one_hot = np.eye(n_types or system.n_types)[system.types]
-    scalars = np.column_stack([one_hot, *extra_scalars])
-    displaced = np.zeros((n, 3, 0)) if displacements is None else displacements[..., None]
     nodes = np.empty(n, np.int64)
     nodes[particles] = np.arange(n)
     return Graph(
@@ -100,14 +113,27 @@ def build_graph(
         torch.cat(senders),
         torch.cat(vectors),
         torch.from_numpy(system.types[particles]),
-        torch.from_numpy(scalars[particles]).to(dtype),
-        torch.from_numpy(displaced[particles]).to(dtype),
+        tuple(torch.from_numpy(x[particles]).to(dtype) for x in _node_inputs(system, n_types, inputs or {})),
         torch.from_numpy(nodes),
     )
 
 
+def _node_inputs(system: System, n_types: int | None, given: Mapping[int, Float]) -> list[Float]:
+    """The one-hot of the type and the given inputs, by degree. A degree without inputs has no channels."""
+    n = system.n_particles
+    for degree, x in given.items():
+        if x.ndim != 3 or x.shape[:2] != (n, 2 * degree + 1):
+            raise DataError(
+                f"{system.name}: the node inputs of degree {degree} have shape {x.shape}, not "
+                f"({n}, {2 * degree + 1}, channels)."
+            )
+    one_hot = np.eye(n_types or system.n_types)[system.types][:, None]
+    by_degree = [given.get(l, np.empty((n, 2 * l + 1, 0))) for l in range(max(given, default=0) + 1)]
+    return [np.concatenate([one_hot, by_degree[0]], axis=2), *by_degree[1:]]
+
+
 def batch(graphs: Sequence[Graph]) -> Graph:
-    """Several graphs as one whose parts do not touch, nodes and edges in the order given."""
+    """One graph with several graphs as disconnected parts. Nodes and edges have the order of the graphs."""
     nodes = np.cumsum([0] + [g.n_nodes for g in graphs])
     edges = np.cumsum([0] + [g.n_edges for g in graphs])
     row_start = [g.row_start[:-1] + int(e) for g, e in zip(graphs, edges, strict=False)]
@@ -117,7 +143,6 @@ def batch(graphs: Sequence[Graph]) -> Graph:
         torch.cat([g.senders + int(n) for g, n in zip(graphs, nodes, strict=False)]),
         torch.cat([g.vectors for g in graphs]),
         torch.cat([g.types for g in graphs]),
-        torch.cat([g.scalars for g in graphs]),
-        torch.cat([g.displacements for g in graphs]),
+        tuple(torch.cat(same) for same in zip(*(g.inputs for g in graphs), strict=True)),
         torch.cat([g.nodes + int(n) for g, n in zip(graphs, nodes, strict=False)]),
     )

@@ -9,10 +9,13 @@ from torch import Tensor, nn
 
 
 class EquivariantBatchNorm(nn.Module):
-    """l = 0: (h - <h>) / sigma * gamma + beta;  l >= 1: h / sigma^l * gamma, sigma^l = sqrt(<|h^l|^2> / (2l + 1)).
+    """The batch norm, which divides every degree and channel by its root mean square over the nodes.
 
-    Averages are over nodes, per degree and channel. Eq. 22 as printed has a spare |h|; this is the form of
-    Weiler et al. 2018 (arXiv 1807.02547), which it cites.
+        l = 0:   (h - <h>) / sigma * gamma + beta
+        l >= 1:  h / sigma^l * gamma,    sigma^l = sqrt(<|h^l|^2> / (2l + 1))
+
+    The printed eq. 22 of arXiv 2211.03226 has one |h| too many. This is the form of Weiler et al. 2018
+    (arXiv 1807.02547), which the paper cites.
     """
 
     running_mean: Tensor
@@ -30,11 +33,11 @@ class EquivariantBatchNorm(nn.Module):
         self.register_buffer("degree", degree, persistent=False)
 
     def forward(self, h: Tensor) -> Tensor:
-        """(N, (l_max + 1)^2, channels) to the same shape."""
+        """The normalised field, (N, (l_max + 1)^2, channels), from a field of the same shape."""
         mean, variance = self.running_mean, self.running_variance
         if self.training:
             mean = h[:, 0].mean(0)
-            # <h^2> - <h>^2 would lose digits for l = 0, hence centred first.
+            # For l = 0, <h^2> - <h>^2 loses digits, so the mean is subtracted first.
             power = torch.cat([((h[:, :1] - mean) ** 2).mean(0), (h[:, 1:] ** 2).mean(0)])
             variance = torch.stack([power[l * l : (l + 1) ** 2].mean(0) for l in range(self.l_max + 1)])
             with torch.no_grad():
@@ -45,13 +48,13 @@ class EquivariantBatchNorm(nn.Module):
         return torch.addcmul(offset, h, scale[self.degree])
 
     def fold(self, mixing: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
-        """The norm in evaluation as part of the convolution before it.
+        """The mixing matrices and the shift of a convolution that includes this norm in evaluation.
 
         Args:
-            mixing: matrices of that convolution, (rows, channels) for every degree.
+            mixing: mixing matrices of the convolution before the norm, (rows, channels) per degree.
 
         Returns:
-            the matrices to use instead, and what to add to the l = 0 channels, (channels,).
+            The new matrices, and the numbers to add to the l = 0 channels, (channels,).
         """
         scale = self._scale(self.running_variance)
         return [w * s for w, s in zip(mixing, scale, strict=True)], self.shift - self.running_mean * scale[0]

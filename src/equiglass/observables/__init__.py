@@ -1,60 +1,95 @@
-"""What is measured on configurations and fields, true or predicted: numpy arrays in, numpy arrays out.
+"""Observables of configurations, from the measured or the predicted propensity.
 
-Lengths, times and wave numbers are in LJ units. Averages over configurations come as an `Estimate`, value and error.
+Every observable takes systems, a type of particles and the label of a time: ``chi4(systems, label="7", type="A")``.
+The functions that are named after their arrays (``chi4_of_fields``, ``pair_sums``) take numpy arrays. Lengths, times
+and wave numbers are in LJ units. Averages over configurations have a value and a bootstrap error.
 """
 
-from equiglass.observables.ceiling import noise_ceiling, noise_ceiling_halves, noise_ceilings
+from equiglass.observables.ceiling import ceiling_of_halves, ceilings_of_noise, noise_ceiling, noise_ceiling_of_halves
 from equiglass.observables.correlation import Score, correlation, correlation_error, pearson
-from equiglass.observables.crystal import crystal_like
+from equiglass.observables.crystal import crystal_like, crystal_like_of_positions
 from equiglass.observables.dynamics import (
-    WAVE_NUMBER,
+    OverTime,
     first_crossings,
+    mean_square_of_displacements,
     mean_squared_displacement,
+    mean_squares,
     self_scattering,
     self_scattering_by_type,
+    self_scattering_of_displacements,
 )
 from equiglass.observables.estimate import Estimate, bootstrap
-from equiglass.observables.four_point import FourPoint, PairSums, correlation_length, four_point, pair_sums
-from equiglass.observables.structure import radial_distribution
+from equiglass.observables.fields import known_mean
+from equiglass.observables.four_point import (
+    FourPoint,
+    PairSums,
+    correlation_length,
+    correlation_length_of_sums,
+    four_point,
+    four_point_of_sums,
+    pair_sums,
+)
+from equiglass.observables.selection import ParticleType, Predictions
+from equiglass.observables.structure import RadialDistribution, radial_distribution, radial_distribution_of_positions
 from equiglass.observables.susceptibility import (
     GLASSBENCH,
     PAPER,
     RunSusceptibility,
     Step,
     chi4,
+    chi4_of_displacements,
+    chi4_of_fields,
     chi4_of_runs,
+    mean_mobility,
+    mean_mobility_of_field,
+    mobility_indicator,
     overlap,
-    self_overlap,
 )
 
 __all__ = [
     "GLASSBENCH",
     "PAPER",
-    "WAVE_NUMBER",
     "Estimate",
     "FourPoint",
+    "OverTime",
     "PairSums",
+    "ParticleType",
+    "Predictions",
+    "RadialDistribution",
     "RunSusceptibility",
     "Score",
     "Step",
     "bootstrap",
+    "ceiling_of_halves",
+    "ceilings_of_noise",
     "chi4",
+    "chi4_of_displacements",
+    "chi4_of_fields",
     "chi4_of_runs",
     "correlation",
     "correlation_error",
     "correlation_length",
+    "correlation_length_of_sums",
     "crystal_like",
+    "crystal_like_of_positions",
     "first_crossings",
     "four_point",
+    "four_point_of_sums",
+    "known_mean",
+    "mean_mobility",
+    "mean_mobility_of_field",
+    "mean_square_of_displacements",
     "mean_squared_displacement",
+    "mean_squares",
+    "mobility_indicator",
     "noise_ceiling",
-    "noise_ceiling_halves",
-    "noise_ceilings",
+    "noise_ceiling_of_halves",
     "overlap",
     "pair_sums",
     "pearson",
     "radial_distribution",
-    "self_overlap",
+    "radial_distribution_of_positions",
     "self_scattering",
     "self_scattering_by_type",
+    "self_scattering_of_displacements",
 ]

@@ -1,6 +1,7 @@
-"""How well a field can be predicted: the noise ceiling of the correlation, from the spread over runs.
+"""The noise ceiling: the highest correlation that a prediction can reach, from the spread over runs.
 
-Each function here sees one particle type at one time; NaN marks a value that is not known.
+`noise_ceiling` and `noise_ceiling_of_halves` take systems. The array forms below them take fields of one particle type
+at one time, where NaN is an unknown value.
 """
 
 from __future__ import annotations
@@ -10,57 +11,88 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System
 from equiglass.observables.correlation import Score, pearson
-from equiglass.observables.fields import Float, centred, known_in_both, pooled, same_number
+from equiglass.observables.fields import centred, known_in_both, pooled, same_number
+from equiglass.observables.selection import ParticleType, labelled, masks_of
 
 
-def noise_ceiling(propensity: ArrayLike, replica_variance: ArrayLike, runs: int) -> float:
-    """rho_max = sqrt(1 - <s_i^2> / (M Var p)): the correlation of the measured propensity with the exact one.
+def noise_ceiling(systems: Sequence[System], label: str = "7", type: ParticleType = "A") -> Score:
+    """The correlation of the measured propensity with the exact one: rho_max = sqrt(1 - <s_i^2> / (M Var p)).
 
-    The measured propensity p_i is a mean over M runs and carries a noise of variance s_i^2 / M. No prediction
-    from structure can be expected to correlate with it better than the exact propensity does.
+    The measured propensity p_i is a mean over M runs, so it has a noise of variance s_i^2 / M. No prediction from the
+    structure can correlate with it better, on average, than the exact propensity does.
 
     Args:
-        propensity: p_i, any shape; NaN where unknown.
-        replica_variance: s_i^2, the unbiased variance over runs, the same shape.
-        runs: M.
+        systems: configurations with the propensity, the variance s_i^2 over runs, and the number M of runs.
+        label: label of the time.
+        type: type of the particles, "A" or 0.
 
     Returns:
-        The ceiling; NaN where it is undefined: fewer than two particles, or Var p zero or below the noise.
+        The ceiling in both conventions. It is NaN where it is undefined: for fewer than two particles, or if Var p is
+        zero or less than the noise.
 
     Raises:
-        EquiglassError: the shapes differ, or there are fewer than two runs.
+        DataError: a configuration has no such type, time or variance, or has fewer than two runs.
     """
-    if runs < 2:
-        raise EquiglassError(f"A noise ceiling needs at least two runs; there are {runs}.")
-    return _ceiling(*known_in_both(propensity, np.asarray(replica_variance, dtype=np.float64) / runs))
+    truth, noise = [], []
+    for system, mask in zip(systems, masks_of(systems, type), strict=True):
+        if system.runs is None or system.runs < 2:
+            raise DataError(f"{system.name}: a noise ceiling needs at least two runs; there are {system.runs or 0}.")
+        truth.append(labelled(system, "propensity", label)[mask])
+        noise.append(labelled(system, "replica_variance", label)[mask] / system.runs)
+    return ceilings_of_noise(truth, noise)
 
 
-def noise_ceilings(
-    propensity: Sequence[ArrayLike], replica_variance: Sequence[ArrayLike], runs: Sequence[int]
-) -> Score:
-    """The noise ceiling of a set of configurations, in both conventions; see `noise_ceiling`.
+def noise_ceiling_of_halves(systems: Sequence[System], label: str = "7", type: ParticleType = "A") -> Score:
+    """The ceiling rho_max = sqrt(2 r / (1 + r)), where r correlates the propensities of two halves of the runs.
 
     Args:
-        propensity: p_i, one array for each configuration.
-        replica_variance: s_i^2, the same shapes.
-        runs: M of each configuration.
+        systems: configurations with ``propensity_halves``.
+        label: label of the time.
+        type: type of the particles, "A" or 0.
+
+    Returns:
+        The ceiling in both conventions; see `ceiling_of_halves`.
+
+    Raises:
+        DataError: a configuration has no such type, time or halves.
     """
-    same_number(propensity, replica_variance, runs)
-    each = [noise_ceiling(*item) for item in zip(propensity, replica_variance, runs, strict=True)]
-    noise = [np.asarray(s2, dtype=np.float64) / m for s2, m in zip(replica_variance, runs, strict=True)]
-    return Score.over(each, _ceiling(*known_in_both(pooled(propensity), pooled(noise))))
+    masks = masks_of(systems, type)
+    halves = [labelled(s, "propensity_halves", label)[:, mask] for s, mask in zip(systems, masks, strict=True)]
+    first, second = ([pair[half] for pair in halves] for half in range(2))
+    each = [ceiling_of_halves(*pair) for pair in halves]
+    return Score.over(each, ceiling_of_halves(pooled(first), pooled(second)))
 
 
-def noise_ceiling_halves(half1: ArrayLike, half2: ArrayLike) -> float:
-    """rho_max = sqrt(2 r / (1 + r)), r the correlation between two disjoint halves of the runs.
+def ceilings_of_noise(truth: Sequence[ArrayLike], noise: Sequence[ArrayLike]) -> Score:
+    """The ceiling rho_max = sqrt(1 - <noise_i> / Var(truth)) over configurations, in both conventions.
 
-    The reliability of the mean of both halves is 2 r / (1 + r) (Spearman-Brown).
+    Args:
+        truth: measured values, one array per configuration; NaN where unknown.
+        noise: variance of the error of every value, the same shapes. It is s_i^2 / M for a propensity.
+
+    Returns:
+        The ceiling; NaN where it is undefined.
+
+    Raises:
+        DataError: the numbers of configurations or the shapes differ.
+    """
+    same_number(truth, noise)
+    each = [_ceiling(*known_in_both(*item)) for item in zip(truth, noise, strict=True)]
+    return Score.over(each, _ceiling(*known_in_both(pooled(truth), pooled(noise))))
+
+
+def ceiling_of_halves(half1: ArrayLike, half2: ArrayLike) -> float:
+    """The ceiling rho_max = sqrt(2 r / (1 + r)), where r correlates two disjoint halves of the runs.
+
+    The reliability of the mean of both halves is 2 r / (1 + r), by the formula of Spearman and Brown.
 
     Args:
         half1: propensity over one half of the runs, any shape; NaN where unknown.
-        half2: over the other half, the same shape.
+        half2: propensity over the other half, the same shape.
 
     Returns:
         The ceiling; NaN where r is undefined or negative.

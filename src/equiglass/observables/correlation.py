@@ -1,12 +1,10 @@
-"""How well a field is predicted: its Pearson correlation with the truth.
+"""The Pearson correlation of a prediction with the truth, in two conventions.
 
-Two conventions of the correlation are in use and rank methods differently where configurations differ in mean
-mobility; both are always reported:
-
-- per configuration: the mean over configurations of the Pearson correlation of each;
+- per configuration: the mean over configurations of the Pearson correlation in each;
 - pooled: one Pearson correlation over the particles of all configurations.
 
-Each function here sees one particle type at one time; NaN marks a value that is not known.
+The conventions rank methods differently if configurations differ in mean mobility, so both are always reported. The
+functions take fields of one particle type at one time, where NaN is an unknown value.
 """
 
 from __future__ import annotations
@@ -17,22 +15,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from equiglass.liquid.arrays import Float
 from equiglass.observables.estimate import bootstrap
-from equiglass.observables.fields import Float, centred, known_in_both, pooled, same_number
+from equiglass.observables.fields import centred, known_in_both, known_mean, pooled, same_number
 
 ROUNDING = 1e-12
-"""A variance below this share of the mean square is rounding."""
+"""The share of the mean square below which a variance is taken for rounding."""
 
 
 class Score(NamedTuple):
     """A correlation, or its ceiling, over a set of configurations in both conventions.
 
     Attributes:
-        per_configuration: mean over the configurations where it is defined; NaN where there is none.
-        spread: standard deviation over these configurations, divisor n - 1; NaN for fewer than two.
-        pooled: over the particles of all configurations at once; NaN where undefined.
-        configurations: number of configurations behind ``per_configuration``.
-        excluded: number of configurations left out because it is undefined there.
+        per_configuration: mean over the configurations where it is defined; NaN if it is defined nowhere.
+        spread: standard deviation over these configurations, with divisor n - 1; NaN for fewer than two.
+        pooled: value over the particles of all configurations together; NaN if it is undefined.
+        configurations: number of configurations in ``per_configuration``.
+        excluded: number of configurations where it is undefined.
     """
 
     per_configuration: float
@@ -43,7 +42,7 @@ class Score(NamedTuple):
 
     @classmethod
     def over(cls, each: Sequence[float], pooled: float) -> Score:
-        """From the value of every configuration, NaN where undefined, and the pooled value."""
+        """The score from the values of all configurations, NaN where undefined, and the pooled value."""
         defined = np.array([rho for rho in each if not np.isnan(rho)])
         return cls(
             per_configuration=float(defined.mean()) if len(defined) else float("nan"),
@@ -55,17 +54,17 @@ class Score(NamedTuple):
 
 
 def pearson(x: ArrayLike, y: ArrayLike) -> float:
-    """Rho = <dx dy> / sqrt(<dx^2> <dy^2>), over the elements where both are known.
+    """The Pearson correlation <dx dy> / sqrt(<dx^2> <dy^2>) over the elements where both are known.
 
     Args:
         x: values, any shape; NaN where unknown.
         y: values, the same shape.
 
     Returns:
-        rho, or NaN where it is undefined: fewer than two known pairs, or one of the two constant.
+        The correlation. It is NaN if fewer than two pairs are known, or if x or y is constant.
 
     Raises:
-        EquiglassError: the shapes differ.
+        DataError: the shapes differ.
     """
     x, y = known_in_both(x, y)
     dx, dy = centred(x), centred(y)
@@ -78,11 +77,14 @@ def correlation(truth: Sequence[ArrayLike], predicted: Sequence[ArrayLike]) -> S
     """The Pearson correlation of a prediction with the truth over configurations, in both conventions.
 
     Args:
-        truth: one array for each configuration; NaN where unknown.
-        predicted: the same shapes.
+        truth: true values, one array per configuration; NaN where unknown.
+        predicted: predicted values, the same shapes.
+
+    Returns:
+        The correlation in both conventions; NaN where it is undefined.
 
     Raises:
-        EquiglassError: the numbers of configurations or the shapes differ.
+        DataError: the numbers of configurations or the shapes differ.
     """
     same_number(truth, predicted)
     each = [pearson(x, y) for x, y in zip(truth, predicted, strict=True)]
@@ -90,14 +92,17 @@ def correlation(truth: Sequence[ArrayLike], predicted: Sequence[ArrayLike]) -> S
 
 
 def correlation_error(truth: Sequence[ArrayLike], predicted: Sequence[ArrayLike]) -> tuple[float, float]:
-    """Bootstrap standard errors over configurations of both conventions: (per configuration, pooled).
+    """The bootstrap standard errors of the correlation over configurations, in both conventions.
 
     Args:
-        truth: as for `correlation`.
-        predicted: the same.
+        truth: true values, one array per configuration; NaN where unknown.
+        predicted: predicted values, the same shapes.
 
     Returns:
-        NaN where the correlation is undefined, and for a single configuration.
+        (per configuration, pooled). They are NaN where the correlation is undefined, and for a single configuration.
+
+    Raises:
+        DataError: the numbers of configurations differ, or there is none.
     """
     same_number(truth, predicted)
     sums = np.stack([moments(np.ravel(x), np.ravel(y)) for x, y in zip(truth, predicted, strict=True)])
@@ -106,13 +111,16 @@ def correlation_error(truth: Sequence[ArrayLike], predicted: Sequence[ArrayLike]
 
 
 def moments(truth: ArrayLike, predicted: ArrayLike) -> Float:
-    """Count and sums of y, p, y^2, p^2 and y p over the last axis where y and p are known, (..., 6).
+    """The count and the sums of y, p, y^2, p^2 and y p over the last axis, where y and p are known.
 
-    What is averaged over draws of configurations is made from these sums of every configuration.
+    These sums suffice to correlate any draw of configurations.
 
     Args:
-        truth: y, NaN where unknown; broadcast against p.
-        predicted: p.
+        truth: y, NaN where unknown. It is broadcast against p.
+        predicted: p, NaN where unknown.
+
+    Returns:
+        The six sums, (..., 6).
     """
     y, p = np.broadcast_arrays(np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64))
     known = np.isfinite(y) & np.isfinite(p)
@@ -121,7 +129,7 @@ def moments(truth: ArrayLike, predicted: ArrayLike) -> Float:
 
 
 def rho_of(sums: Float) -> Float:
-    """Pearson rho from `moments`, (..., 6) to (...); NaN where one of the two is constant."""
+    """The Pearson correlation, (...), from `moments`, (..., 6); NaN where y or p is constant."""
     n, y, p, yy, pp, yp = np.moveaxis(sums, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         y_variance, p_variance = yy - y * y / n, pp - p * p / n
@@ -131,12 +139,5 @@ def rho_of(sums: Float) -> Float:
 
 
 def both_conventions(sums: Float) -> tuple[Float, Float]:
-    """(mean of the rho of every configuration, pooled rho) from `moments` of C configurations, (C, ..., 6)."""
+    """The correlation, (per configuration, pooled), each (...), from `moments` of C configurations, (C, ..., 6)."""
     return known_mean(rho_of(sums)), rho_of(sums.sum(axis=0))
-
-
-def known_mean(values: Float) -> Float:
-    """Mean over the first axis of what is finite; NaN where nothing is."""
-    known = np.isfinite(values)
-    total = np.where(known, values, 0.0).sum(axis=0)
-    return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)

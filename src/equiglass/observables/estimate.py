@@ -1,4 +1,4 @@
-"""Error bars: how far a statistic of the configurations would be off with other configurations of the same liquid."""
+"""Error bars: the variation of a statistic between sets of configurations of the same liquid."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import EquiglassError
-from equiglass.observables.fields import Float
+from equiglass.errors import DataError
+from equiglass.liquid.arrays import Float
 
 
 class Estimate(NamedTuple):
     """A statistic over configurations and its standard error.
 
     Attributes:
-        value: any shape.
+        value: value of the statistic, any shape.
         error: bootstrap standard error, the same shape; NaN for a single configuration.
     """
 
@@ -28,23 +28,29 @@ class Estimate(NamedTuple):
 def bootstrap(
     statistic: Callable[[NDArray[np.int64]], ArrayLike], configurations: int, resamples: int = 200, seed: int = 0
 ) -> Estimate:
-    """Standard error = sqrt(n / (n - 1)) std of the statistic over resamples of n configurations with replacement.
+    """The bootstrap standard error of a statistic: sqrt(n / (n - 1)) times its standard deviation over resamples.
 
-    The factor makes the error of a mean s / sqrt(n) with s the unbiased standard deviation. Particles of one
-    configuration are not independent, so whole configurations are drawn. The draws depend on n and the seed alone:
-    two statistics of the same configurations see the same ones. A draw where the statistic is NaN is left out.
+    A resample draws n of the n configurations with replacement. It draws whole configurations, because the particles of
+    one configuration are not independent. The factor makes the error of a mean equal to s / sqrt(n), where s is the
+    unbiased standard deviation. The draws depend only on n and the seed, so they are the same for two statistics of the
+    same configurations. Draws where the statistic is NaN are ignored.
 
     Args:
-        statistic: value, any shape, for the configurations with these indices, (n,), which may repeat.
-        configurations: n.
-        resamples: number of draws; the error is itself uncertain by 1 / sqrt(2 resamples).
-        seed: of the draws.
+        statistic: function from indices of configurations, (n,), to the statistic, any shape. Indices may repeat.
+        configurations: number of configurations n.
+        resamples: number of draws. The relative uncertainty of the error is 1 / sqrt(2 resamples).
+        seed: seed of the draws.
+
+    Returns:
+        The statistic of all configurations and its standard error.
 
     Raises:
-        EquiglassError: there is no configuration.
+        DataError: there is no configuration.
+
+    Source: B. Efron, Ann. Statist. 7, 1 (1979), doi 10.1214/aos/1176344552.
     """
     if configurations < 1:
-        raise EquiglassError("There are no configurations to average over.")
+        raise DataError("There are no configurations to average over.")
     value = np.asarray(statistic(np.arange(configurations)), dtype=np.float64)
     if configurations == 1:
         return Estimate(value, np.full_like(value, np.nan))

@@ -1,35 +1,42 @@
-"""Fields of several configurations: one array each, the last axis over particles of one type."""
+"""Fields of several configurations, one array per configuration. Their last axis is the particles of one type."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from equiglass.errors import EquiglassError
-
-Float = NDArray[np.float64]
+from equiglass.errors import DataError
+from equiglass.liquid.arrays import Float
 
 
 def same_number(*sequences: Sequence[object]) -> None:
-    """Refuse sequences over configurations that differ in length."""
+    """Check that several sequences have the same number of configurations.
+
+    Raises:
+        DataError: the lengths differ.
+    """
     if len({len(s) for s in sequences}) > 1:
         numbers = ", ".join(str(len(s)) for s in sequences)
-        raise EquiglassError(f"The numbers of configurations to compare differ: {numbers}.")
+        raise DataError(f"The numbers of configurations to compare differ: {numbers}.")
 
 
 def known_in_both(x: ArrayLike, y: ArrayLike) -> tuple[Float, Float]:
-    """The elements that are NaN in neither of two fields of one shape, each (n,)."""
+    """The elements of two fields where neither is NaN, each (n,).
+
+    Raises:
+        DataError: the shapes differ.
+    """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if x.shape != y.shape:
-        raise EquiglassError(f"Two fields to compare have different shapes, {x.shape} and {y.shape}.")
+        raise DataError(f"Two fields to compare have different shapes, {x.shape} and {y.shape}.")
     known = ~(np.isnan(x) | np.isnan(y))
     return x[known], y[known]
 
 
 def centred(x: Float) -> Float | None:
-    """Deviation x - <x>, (n,), or None where x has no variance beyond rounding."""
+    """The deviations x - <x>, (n,); None if x has no variance beyond rounding."""
     if len(x) < 2:
         return None
     deviation = x - x.mean()
@@ -38,34 +45,47 @@ def centred(x: Float) -> Float | None:
 
 
 def pooled(arrays: Sequence[ArrayLike]) -> Float:
-    """All elements of all configurations, (n,)."""
+    """All elements of the fields of all configurations, (n,)."""
     return np.concatenate([np.empty(0), *(np.asarray(a, dtype=np.float64).ravel() for a in arrays)])
 
 
 def complete(fields: Iterable[ArrayLike], trailing: int = 1) -> Iterator[Float]:
-    """The fields as float64, one at a time, checked: no NaN, axes but the last ``trailing`` as in the first field.
+    """The fields as float64, one at a time, after a check that they have no NaN and the same leading axes.
+
+    Args:
+        fields: one array per configuration.
+        trailing: number of last axes that may differ between configurations, such as that of the particles.
 
     Raises:
-        EquiglassError: one of these does not hold, or there is no field.
+        DataError: a field contains NaN, its leading axes differ from the others, or there is no field.
     """
     leading = None
     for number, field in enumerate(fields, start=1):
         array = np.asarray(field, dtype=np.float64)
         if array.ndim < trailing or 0 in array.shape:
-            raise EquiglassError(
-                f"The field of configuration {number} has shape {array.shape}: it holds no particle, or lacks an axis."
+            raise DataError(
+                f"The field of configuration {number} has shape {array.shape}: it has no particle, or lacks an axis."
             )
         leading = array.shape[:-trailing] if leading is None else leading
         if array.shape[:-trailing] != leading:
-            raise EquiglassError(
-                f"The fields of configurations 1 and {number} differ in the axes before runs and particles, {leading} "
-                f"and {array.shape[:-trailing]}; all configurations need the same times."
+            raise DataError(
+                f"The fields of configurations 1 and {number} have different leading axes, {leading} and "
+                f"{array.shape[:-trailing]}; all configurations need the same times."
             )
         if not np.all(np.isfinite(array)):
-            raise EquiglassError(
-                f"The field of configuration {number} holds values that are not known (NaN); leave out these particles "
+            raise DataError(
+                f"The field of configuration {number} has values that are not known (NaN); leave out these particles "
                 "or times."
             )
         yield array
     if leading is None:
-        raise EquiglassError("There are no configurations to average over.")
+        raise DataError("There are no configurations to average over.")
+
+
+def known_mean(values: ArrayLike) -> Float:
+    """The mean of the finite values over the first axis; NaN where there is none."""
+    values = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(values)
+    number = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)

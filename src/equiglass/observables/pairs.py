@@ -1,31 +1,32 @@
-"""All pairs of a periodic box by distance, in blocks: a list of them up to half the box would take half a gigabyte."""
+"""All pairs of a periodic box by distance, in blocks, because a list of all pairs would need half a gigabyte."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import minimum_image
-from equiglass.observables.fields import Float
+from equiglass.liquid.system import System
 
 _BLOCK = 2**18
-"""Pairs worked on at once: 6 MB for each array of vectors."""
+"""The number of pairs per block. An array of vectors then has 6 MB."""
 
 
 def binned_pairs(
     positions: ArrayLike, box: ArrayLike, edges: Float
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-    """Every pair i < j once, at its minimum image, where that falls into a bin.
+    """Every pair i < j once, at its minimum image, if its distance lies in a bin.
 
-    The bins may go beyond L/2, to the corners of the box: all bins together then hold every pair.
+    The bins may reach beyond L/2 to the corners of the box. The bins then contain all pairs.
 
     Args:
-        positions: (N, 3), wrapped or not.
+        positions: (N, 3), wrapped or not, LJ length.
         box: (3,) edge lengths of the periodic orthorhombic box.
-        edges: (B + 1,) ascending; bin b holds edges[b] <= r < edges[b + 1].
+        edges: edges of the bins, ascending, (B + 1,), LJ length. Bin b is edges[b] <= r < edges[b + 1].
 
     Yields:
         (i, j, b) of a block of pairs, each (n,).
@@ -42,17 +43,27 @@ def binned_pairs(
 
 
 def checked_edges(edges: ArrayLike) -> Float:
-    """The edges of bins of distance, (B + 1,), ascending from zero or more.
+    """The edges of bins of distance as an array, (B + 1,).
 
     Raises:
-        EquiglassError: they are not.
+        ConfigurationError: the edges do not ascend from zero or more.
     """
     edges = np.asarray(edges, dtype=np.float64)
     if edges.ndim != 1 or len(edges) < 2 or not (edges[0] >= 0 and np.all(np.diff(edges) > 0) and edges[-1] < np.inf):
-        raise EquiglassError("The edges of the bins of distance must be two or more ascending numbers from zero.")
+        raise ConfigurationError("The edges of the bins of distance must be two or more ascending numbers from zero.")
     return edges
 
 
 def shell_volumes(edges: Float) -> Float:
-    """(4 pi / 3) (edges[b + 1]^3 - edges[b]^3), (B,)."""
+    """The volumes of the spherical shells, (4 pi / 3) (edges[b + 1]^3 - edges[b]^3), (B,)."""
     return 4 * np.pi / 3 * np.diff(edges**3)
+
+
+def edges_to_half_the_box(systems: Sequence[System], width: float) -> Float:
+    """The edges 0, w, 2 w, ... of bins that end nearest to half the shortest edge of all boxes, (B + 1,).
+
+    Args:
+        systems: one or more configurations.
+        width: width w of the bins, LJ length.
+    """
+    return np.arange(0, min(system.box.min() for system in systems) / 2 + width / 2, width)

@@ -1,34 +1,82 @@
-"""How the particles are arranged: the radial distribution function by pair of types."""
+"""The radial distribution function, by pair of types."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError, DataError
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System
 from equiglass.observables.estimate import Estimate, bootstrap
-from equiglass.observables.fields import Float, same_number
+from equiglass.observables.fields import same_number
 from equiglass.observables.pairs import binned_pairs, checked_edges, shell_volumes
 
+BIN = 0.02
+"""The default width of the bins of distance, LJ length."""
 
-def radial_distribution(
-    positions: Sequence[ArrayLike], types: Sequence[ArrayLike], boxes: Sequence[ArrayLike], edges: ArrayLike
-) -> Estimate:
-    """g_ab(r) = (V / (N_a N_b)) <sum_{i in a, j in b, j != i} delta(r - r_i + r_j)>, averaged over angles.
+
+class RadialDistribution(NamedTuple):
+    """The radial distribution functions g_ab(r) and their standard error over configurations.
+
+    Attributes:
+        r: centres of the bins, (B,), LJ length.
+        value: g_ab, (n_types, n_types, B), symmetric in the types.
+        error: bootstrap standard error, the same shape; NaN for a single configuration.
+    """
+
+    r: Float
+    value: Float
+    error: Float
+
+
+def radial_distribution(systems: Sequence[System], edges: ArrayLike | None = None) -> RadialDistribution:
+    """The radial distribution functions of all pairs of types, averaged over angles.
+
+        g_ab(r) = (V / (N_a N_b)) <sum_{i in a, j in b, j != i} delta(r - r_i + r_j)>
 
     Args:
-        positions: (N, 3) for each configuration.
-        types: types from 0, (N,) for each.
-        boxes: edge lengths of the periodic box, (3,) for each.
-        edges: of the bins of distance, (B + 1,), at most half the shortest edge of the box.
+        systems: configurations, whose thermal positions are used.
+        edges: edges of the bins of distance, (B + 1,), LJ length, at most half the shortest edge of all boxes. By
+            default, bins of 0.02 up to this length.
 
     Returns:
-        Shape (n_types, n_types, B), symmetric in the types.
+        g_ab by pair of types and distance, with bootstrap errors over configurations.
 
     Raises:
-        EquiglassError: numbers that differ, a type that is absent in a configuration, or bins beyond half the box.
+        DataError: there is no configuration, or a type is absent in one of them.
+        ConfigurationError: the bins do not ascend from zero, or extend beyond half the box.
+    """
+    if not len(systems):
+        raise DataError("There are no configurations to average over.")
+    half = min(float(system.box.min()) for system in systems) / 2
+    bins = BIN * np.arange(int(half / BIN) + 1) if edges is None else checked_edges(edges)
+    of_systems = [s.positions for s in systems], [s.types for s in systems], [s.box for s in systems]
+    return RadialDistribution((bins[1:] + bins[:-1]) / 2, *radial_distribution_of_positions(*of_systems, bins))
+
+
+def radial_distribution_of_positions(
+    positions: Sequence[ArrayLike], types: Sequence[ArrayLike], boxes: Sequence[ArrayLike], edges: ArrayLike
+) -> Estimate:
+    """The radial distribution functions of all pairs of types, averaged over angles.
+
+        g_ab(r) = (V / (N_a N_b)) <sum_{i in a, j in b, j != i} delta(r - r_i + r_j)>
+
+    Args:
+        positions: (N, 3) per configuration, LJ length.
+        types: types from 0, (N,) per configuration.
+        boxes: edge lengths of the periodic box, (3,) per configuration, LJ length.
+        edges: edges of the bins of distance, (B + 1,), LJ length, at most half the shortest edge of the box.
+
+    Returns:
+        g_ab, (n_types, n_types, B), symmetric in the types.
+
+    Raises:
+        DataError: the numbers of configurations or particles differ, or a type is absent in a configuration.
+        ConfigurationError: the bins do not ascend from zero, or extend beyond half the box.
     """
     same_number(positions, types, boxes)
     edges = checked_edges(edges)
@@ -43,12 +91,16 @@ def radial_distribution(
 
 def _of_one(positions: Float, types: NDArray[np.int64], box: Float, edges: Float, n_types: int) -> Float:
     if edges[-1] > box.min() / 2 * (1 + 1e-12):
-        raise EquiglassError(f"g(r) reaches to half the box at most, {box.min() / 2:g}; the bins end at {edges[-1]:g}.")
+        raise ConfigurationError(
+            f"g(r) is defined up to half the box, {box.min() / 2:g}; the bins end at {edges[-1]:g}. Take fewer bins."
+        )
     if positions.shape != (len(types), 3):
-        raise EquiglassError(f"g(r) needs one type a particle; positions {positions.shape}, types {types.shape}.")
+        raise DataError(
+            f"g(r) needs one type per particle; positions have shape {positions.shape}, types {types.shape}."
+        )
     present = np.bincount(types, minlength=n_types)
     if np.any(present == 0):
-        raise EquiglassError(f"g(r) by type needs all {n_types} types in every configuration; there are {present}.")
+        raise DataError(f"g(r) needs all {n_types} types in every configuration; one has {present} particles by type.")
     n_bins = len(edges) - 1
     flat = np.zeros(n_types * n_types * n_bins)
     for i, j, b in binned_pairs(positions, box, edges):

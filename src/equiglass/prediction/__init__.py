@@ -1,1 +1,11 @@
-"""."""
+"""Models, their predictions, the scores of predictions, and the folder of a trained model.
+
+model           the interface of every model, and its prediction
+predictor       the interface of every method: a model that can be trained and saved
+training_data   a summary of the training configurations
+ensemble        the average of several predictors
+configuration   the settings that every method has
+model_file      tensors and readable metadata in one file
+run_folder      the files of a training
+evaluation      scores of predictions
+"""

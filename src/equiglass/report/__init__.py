@@ -1,6 +1,6 @@
-"""One self-contained HTML file about models and results: cards, curves, scores, fields that can be turned, tables.
+"""One self-contained HTML file about models and results: cards, curves, scores, tables, and fields in 3D.
 
-page      the parts of a report as data, and the page (page.html, page.css)
+page      the parts of a report as HTML (parts.html), and the page (page.html, page.css)
 results   a folder of figures and tables
 card      what a model is and how it was trained
 scores    a model on labelled configurations
@@ -10,21 +10,22 @@ fields    the data of the interactive view (view.js, spheres.js)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from equiglass.errors import EquiglassError
+from markupsafe import Markup
+
+from equiglass.errors import ConfigurationError
 from equiglass.files import write_text
 from equiglass.liquid.system import System
-from equiglass.methods.loading import load_model, model_files, pretrained_names
-from equiglass.report.card import card_blocks, curve_blocks, split_of, training_commands
+from equiglass.methods.loading import folder_of, load_model, named, pretrained_names
+from equiglass.report.card import card, learning_curves, roles_of, training_commands
 from equiglass.report.fields import view_data
-from equiglass.report.page import Code, Heading, Section, View, render
+from equiglass.report.page import html, render
 from equiglass.report.results import result_files, results
-from equiglass.report.scores import Scored, comparison_blocks, score, score_blocks
+from equiglass.report.scores import Scored, comparison, score, scores_of
 
 SHOWN = 4
-"""Configurations in the interactive view: a megabyte each, for 4096 particles at ten times by three models."""
+"""Configurations in the interactive view. Each takes 1 MB for 4096 particles, ten times and three models."""
 
 
 def write_report(
@@ -40,73 +41,67 @@ def write_report(
 
     Args:
         out: the file.
-        sources: each a run folder, a folder of them, the name of a shipped model, or a folder with PNG, TXT, MD,
-            CSV or JSON files; what a folder holds of both is shown.
-        systems: configurations that the models predict; their scores need measured propensities.
+        sources: each is a run folder, a folder of run folders, the name of a shipped model, or a folder with PNG,
+            TXT, MD, CSV or JSON files. A folder may hold a model and files.
+        systems: configurations that the models predict. Scores need measured values of the target.
         checkpoint: "last" or "best".
-        command: that made the report, to be named in it.
+        command: the command that makes the report, for its last section.
         on_done: called after every prediction.
 
     Raises:
-        EquiglassError: a source that is neither, a damaged file, no place to write to.
+        ConfigurationError: a source is none of these, or ``out`` is in no folder.
+        DataError: a damaged file.
     """
     if out.is_dir() or not out.parent.is_dir():
-        raise EquiglassError(f"{out}: name a file in a folder that exists.")
+        raise ConfigurationError(f"{out}: name a file in a folder that exists.")
     sources = list(dict.fromkeys(sources))
     names = _short(sources)
     models = {
-        source: replace(load_model(source, checkpoint), name=names[source])
+        source: named(load_model(source, checkpoint), names[source])
         for source in sources
-        if model_files(source, checkpoint)
+        if folder_of(source).members(checkpoint)
     }
     for source in sources:
         if source not in models and not result_files(Path(source)):
-            raise EquiglassError(
+            raise ConfigurationError(
                 f"{source} holds neither a model ({checkpoint}.safetensors) nor results (PNG, TXT, MD, CSV, JSON), "
                 f"and is no model of the package ({', '.join(pretrained_names())})."
             )
-    sections: list[Section] = []
+    sections: list[tuple[str, list[Markup]]] = []
     several: list[Scored] = []
     commands: list[str] = []
     for source in sources:
-        blocks, made_by = results(Path(source))
+        parts, made_by = results(Path(source))
         if source in models:
-            model, files = models[source], model_files(source, checkpoint)
-            made_by = training_commands(files) + made_by
-            blocks = [Heading("Results"), *blocks] if blocks else []
-            blocks = [Heading("Learning curves"), *curve_blocks(model, files), *blocks]
+            model, folder = models[source], folder_of(source)
+            titled = {"Learning curves": learning_curves(model, folder, checkpoint), "Results": parts}
             if systems:
-                several.append(score(model, systems, split_of(files), on_done))
-                # What one model needed, the next need not make again.
+                several.append(score(model, systems, roles_of(folder), on_done))
+                # The next model need not compute again what this one needed.
                 systems = several[-1].systems
-                blocks = [Heading("Scores"), *score_blocks(several[-1]), *blocks]
-            blocks += [Heading("Model"), *card_blocks(model, files)]
+                titled = {"Scores": scores_of(several[-1])} | titled
+            titled["Model"] = card(model, folder, checkpoint)
+            parts = [part for title, own in titled.items() if own for part in (html.heading(title), *own)]
+            made_by = training_commands(folder, checkpoint) + made_by
         commands += made_by
-        sections.append(Section(names[source], blocks))
-    if len([scored for scored in several if scored.rows]) > 1:
-        sections.append(Section("Comparison", comparison_blocks(several)))
+        sections.append((names[source], parts))
+    if sum(not scored.scores.empty for scored in several) > 1:
+        sections.append(("Comparison", comparison(several)))
     if several:
-        sections.insert(0, Section("Propensity fields", [_view(several)]))
-    commands += [command] if command else []
-    if commands:
-        sections.append(Section("Commands", [Code("What made the above", "\n".join(dict.fromkeys(commands)))]))
+        sections.insert(0, ("Propensity fields", [_fields(several)]))
+    if commands := list(dict.fromkeys([*commands, *filter(None, [command])])):
+        sections.append(("Commands", [html.code("The commands that made the above", "\n".join(commands))]))
     write_text(out, render(f"equiglass report: {', '.join(names.values())}", sections))
 
 
 def _short(sources: Sequence[str]) -> dict[str, str]:
-    """Names of the folders, whole paths where two would be the same."""
+    """Name by source: that of the folder, or the whole path where two folders have the same name."""
     last = [Path(source).resolve().name for source in sources]
     return {source: name if last.count(name) == 1 else source for source, name in zip(sources, last, strict=True)}
 
 
-def _view(several: Sequence[Scored]) -> View:
+def _fields(several: Sequence[Scored]) -> Markup:
     number = len(several[0].systems)
     unseen_first = sorted(range(number), key=lambda k: sum(k not in scored.tested for scored in several))
-    caption = (
-        "Every particle at its thermal position, a sphere of the diameter of its type. Both sides turn together: drag, "
-        "or press the arrow keys. Zoom: pinch, + and −, or the wheel after a click; 0 resets. Colours span the 3rd to "
-        "the 97th percentile; grey is unknown. Lennard-Jones units."
-    )
-    if number > SHOWN:
-        caption += f" {SHOWN} of {number} configurations, those that no model has seen first."
-    return View(caption, view_data(several, unseen_first[:SHOWN]))
+    note = f"{SHOWN} of {number} configurations; those that no model has seen come first." if number > SHOWN else ""
+    return html.view(note, view_data(several, unseen_first[:SHOWN]))

@@ -10,25 +10,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equiglass.liquid.system import type_name
-from equiglass.liquid.targets import measured
+from equiglass.liquid.targets import TARGETS, measured
 from equiglass.report.scores import Scored
-
-UNITS = {"propensity": "σ", "energy": "ε"}
 
 
 def view_data(several: Sequence[Scored], chosen: Sequence[int]) -> dict[str, Any]:
-    """What view.js reads: labels of times, types, and configurations with measured and predicted fields.
+    """The input of view.js: labels of times, types, and configurations with measured and predicted fields.
 
     Args:
         several: models on the same configurations.
         chosen: which configurations to show.
 
     Returns:
-        Plain data. Of each configuration: positions (N, 3), types (N,), radii by type, times (T,), the measured
-        propensity, or energy, (T, N) and that of every model; NaN where there is none.
+        Plain data. Each configuration has positions (N, 3), types (N,), radii by type, times (T,), and measured and
+        predicted values of the target, LJ units, (T, N) each; NaN where a value is unknown.
     """
-    labels = list(dict.fromkeys(label for scored in several for label in scored.model.times))
-    targets = dict.fromkeys(scored.model.target for scored in several)
+    targets = {label: scored.model.target for scored in several for label in scored.model.times}
+    labels, quantities = list(targets), list(dict.fromkeys(targets.values()))
     systems = several[0].systems
     n_types = max(systems[k].n_types for k in chosen)
 
@@ -45,15 +43,16 @@ def view_data(several: Sequence[Scored], chosen: Sequence[int]) -> dict[str, Any
             "types": _base64(system.types, "u1"),
             "radii": (sigma / 2).tolist(),
             "times": [times[label] for label in labels],
-            "measured": _base64(measured(system, labels), "<f4"),
+            "measured": _base64([measured(system, [label], targets[label])[0] for label in labels], "<f4"),
             "predicted": [
-                _base64([scored.predicted[k].get(label, nowhere) for label in labels], "<f4") for scored in several
+                _base64([p.at(label) if label in p.times else nowhere for label in labels], "<f4")
+                for p in (scored.predictions[k] for scored in several)
             ],
         }
 
     return {
-        "quantity": " or ".join(targets),
-        "unit": " or ".join(UNITS[target] for target in targets),
+        "quantity": " or ".join(quantities),
+        "unit": " or ".join(TARGETS[target].unit for target in quantities),
         "labels": labels,
         "types": [type_name(kind) for kind in range(n_types)],
         "models": [scored.model.name for scored in several],

@@ -1,146 +1,34 @@
-"""The parts of a report as plain data, and the one HTML file they become."""
+"""The parts of a report (parts.html) and the page around them (page.html, page.css and the scripts)."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 HERE = Path(__file__).parent
 SCRIPTS = ("spheres.js", "view.js")
+TEMPLATES = Environment(
+    loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
 
 
-@dataclass(frozen=True)
-class Text:
-    """A paragraph; a warning stands out."""
-
-    kind: ClassVar = "text"
-    text: str
-    warning: bool = False
-
-
-@dataclass(frozen=True)
-class Heading:
-    """Of what follows in its section."""
-
-    kind: ClassVar = "heading"
-    text: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text; a column of numbers is aligned to the right."""
-
-    kind: ClassVar = "table"
-    caption: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    @cached_property
-    def _numeric(self) -> list[bool]:
-        width = max((len(row) for row in self.rows), default=0)
-        return [all(_is_number(row[k]) for row in self.rows if k < len(row)) for k in range(width)]
-
-    def numeric(self, column: int) -> bool:
-        """Whether the column holds numbers alone."""
-        return column < len(self._numeric) and self._numeric[column]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A PNG; the caption is also what a screen reader says."""
-
-    kind: ClassVar = "picture"
-    caption: str
-    png: bytes
-
-    @property
-    def base64(self) -> str:
-        """For a data address."""
-        return base64.b64encode(self.png).decode()
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Small pictures side by side."""
-
-    kind: ClassVar = "pictures"
-    pictures: Sequence[Picture]
-
-
-@dataclass(frozen=True)
-class Code:
-    """A file or commands, letter by letter."""
-
-    kind: ClassVar = "code"
-    caption: str
-    text: str
-
-
-@dataclass(frozen=True)
-class View:
-    """The interactive view of propensity fields; its data come from :func:`equiglass.report.fields.view_data`."""
-
-    kind: ClassVar = "view"
-    caption: str
-    data: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Blocks that are opened on demand."""
-
-    kind: ClassVar = "fold"
-    summary: str
-    blocks: Sequence[Block]
-
-
-Block = Text | Heading | Table | Picture | Pictures | Code | View | Fold
-
-
-@dataclass(frozen=True)
-class Section:
-    """A titled part of the page."""
-
-    title: str
-    blocks: Sequence[Block]
-
-
-def render(title: str, sections: Sequence[Section]) -> str:
-    """The page: everything inside, nothing fetched, every text from outside escaped.
-
-    The page's own policy lets a browser run its scripts alone, known by their SHA-256, and load nothing.
-    """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    style = (HERE / "page.css").read_text(encoding="utf-8")
-    scripts = [(HERE / name).read_text(encoding="utf-8") for name in SCRIPTS]
-    policy = (
-        f"default-src 'none'; img-src data:; style-src {_digest(style)}; "
-        f"script-src {' '.join(map(_digest, scripts))}; base-uri 'none'; form-action 'none'"
-    )
-    environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    page = environment.get_template("page.html").render(
-        title=title,
-        sections=sections,
-        policy=policy,
-        style=Markup(style),
-        scripts=[Markup(script) for script in scripts],
-        version=version("equiglass"),
-    )
-    return page.lstrip()
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+def _cell(value: Any) -> str:
+    """Numbers to six digits, lists with commas, "-" for nothing."""
+    if isinstance(value, list):
+        return ", ".join(map(_cell, value))
+    if value is None or value != value:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _is_number(cell: str) -> bool:
@@ -149,3 +37,44 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return cell in ("", "-")
     return True
+
+
+def _columns(frame: DataFrame) -> list[tuple[str, list[str], bool]]:
+    """Name, cells, and whether all are numbers, of every column; no names where the columns are only counted."""
+    named = list(frame.columns) != list(range(frame.shape[1]))
+    cells = [list(map(_cell, frame.iloc[:, k].tolist())) for k in range(frame.shape[1])]
+    return [
+        (str(name) if named else "", own, all(map(_is_number, own))) for name, own in zip(frame, cells, strict=True)
+    ]
+
+
+TEMPLATES.filters |= {"columns": _columns, "base64": lambda png: base64.b64encode(png).decode()}
+
+html: Any = TEMPLATES.get_template("parts.html").module
+"""The macros of parts.html. Each writes one part of a report, as `Markup` with every text from outside escaped."""
+
+
+def render(title: str, sections: Sequence[tuple[str, Sequence[Markup]]]) -> str:
+    """The page of titled sections: it holds everything and fetches nothing.
+
+    Its content security policy allows its own scripts and style, by their SHA-256, and pictures inside the page.
+    """
+    style = (HERE / "page.css").read_text(encoding="utf-8")
+    scripts = [(HERE / name).read_text(encoding="utf-8") for name in SCRIPTS]
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_digest(style)}; "
+        f"script-src {' '.join(map(_digest, scripts))}; base-uri 'none'; form-action 'none'"
+    )
+    page = TEMPLATES.get_template("page.html")
+    return page.render(
+        title=title,
+        sections=sections,
+        policy=policy,
+        style=Markup(style),
+        scripts=list(map(Markup, scripts)),
+        version=version("equiglass"),
+    )
+
+
+def _digest(words: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(words.encode()).digest()).decode()}'"

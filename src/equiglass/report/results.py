@@ -1,100 +1,97 @@
-"""A folder of results: its figures (PNG), texts (TXT, MD) and tables (CSV, JSON) as blocks of a report."""
+"""A folder of results: its figures (PNG), texts (TXT, MD) and tables (CSV, JSON) as parts of a report."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from equiglass.errors import EquiglassError
+from markupsafe import Markup
+
+from equiglass.errors import DataError
 from equiglass.files import reading
-from equiglass.report.page import Block, Code, Fold, Picture, Table, Text
-from equiglass.training.run import LOG
+from equiglass.prediction.run_folder import RunFolder
+from equiglass.report.page import html
 
 SUFFIXES = (".png", ".md", ".txt", ".csv", ".json")
-OPEN_ROWS, MOST_ROWS = 24, 500
+SHORT = 12
+"""A list of at most so many numbers or texts fits a cell of a table."""
 
 
 def result_files(folder: Path) -> list[Path]:
-    """The PNG, MD, TXT, CSV and JSON files of a folder, those of one name together, the figure first."""
-    files = [path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES and path.name != LOG]
+    """The PNG, MD, TXT, CSV and JSON files of a folder. Files of one name stand together, the figure first."""
+    log = RunFolder(folder).log
+    files = [path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES and path != log]
     return sorted(files, key=lambda path: (path.stem, SUFFIXES.index(path.suffix.lower())))
 
 
-def results(folder: Path) -> tuple[list[Block], list[str]]:
-    """Blocks of every result in the folder, and the commands that made them.
+def results(folder: Path) -> tuple[list[Markup], list[str]]:
+    """One part per result in the folder, and the commands that made the results.
 
     A JSON file names its command as text under the key "command".
 
     Raises:
-        EquiglassError: a damaged file.
+        DataError: a damaged file.
     """
-    blocks: list[Block] = []
-    commands: list[str] = []
+    from pandas import read_csv
+
+    parts: list[Markup] = []
+    commands: dict[str, None] = {}
     for path in result_files(folder):
         with reading(path):
-            if path.suffix.lower() == ".png":
+            suffix = path.suffix.lower()
+            if suffix == ".png":
                 png = path.read_bytes()
                 if not png.startswith(b"\x89PNG\r\n\x1a\n"):
-                    raise EquiglassError("this is no PNG file.")
-                blocks.append(Picture(path.name, png))
-            elif path.suffix.lower() in (".md", ".txt"):
-                blocks.append(Code(path.name, path.read_text(encoding="utf-8")))
-            elif path.suffix.lower() == ".csv":
-                blocks += _csv(path)
-            else:
+                    raise DataError("this is no PNG file.")
+                parts.append(html.picture(path.name, png))
+            elif suffix == ".csv":
+                frame = read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+                parts.append(html.long_table(path.name, frame))
+            elif suffix == ".json":
                 value = json.loads(path.read_text(encoding="utf-8"))
-                blocks.append(Fold(path.name, list(tables(path.name, value)) or [Text("empty")]))
+                parts.append(html.fold(path.name, list(json_parts(path.name, value))))
                 if isinstance(value, dict) and isinstance(value.get("command"), str):
-                    commands.append(value["command"])
-    return blocks, list(dict.fromkeys(commands))
+                    commands[value["command"]] = None
+            else:
+                parts.append(html.code(path.name, path.read_text(encoding="utf-8")))
+    return parts, list(commands)
 
 
-def tables(name: str, value: Any) -> Iterator[Block]:
-    """A JSON value as tables: its plain numbers and texts first, then what lies deeper, named by its keys."""
-    if isinstance(value, dict):
-        plain = {key: one for key, one in value.items() if _is_plain(one)}
-        if plain:
-            yield Table(name, ["name", "value"], [[key, _plain(one)] for key, one in plain.items()])
+def json_parts(name: str, value: Any) -> Iterator[Markup]:
+    """A JSON value: one table of its numbers and texts, then a table per list of rows, and what is neither as text."""
+    from pandas import DataFrame
+
+    leaves = list(_leaves(value))
+    short = [(key, one) for key, one in leaves if _is_short(one)]
+    if short:
+        yield html.table(name, DataFrame(short, columns=["name", "value"], dtype=object))
+    for key, one in leaves:
+        caption = f"{name}: {key}" if key else name
+        if _is_rows(one):
+            yield html.long_table(caption, DataFrame(one, dtype=object))
+        elif not _is_short(one):
+            yield html.code(caption, json.dumps(one, indent=1, ensure_ascii=False))
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The values in nested JSON objects, each named by its keys."""
+    if isinstance(value, dict) and value:
         for key, one in value.items():
-            if key not in plain:
-                yield from tables(f"{name}: {key}", one)
-    elif isinstance(value, list) and all(isinstance(one, dict) and all(map(_is_plain, one.values())) for one in value):
-        header = list(dict.fromkeys(key for one in value for key in one))
-        yield _limited(name, header, [[_plain(one.get(key, "")) for key in header] for one in value])
-    elif isinstance(value, list) and all(isinstance(one, list) and all(map(_is_scalar, one)) for one in value):
-        yield _limited(name, [], [[_plain(cell) for cell in one] for one in value])
-    elif _is_plain(value):
-        yield Table(name, [], [[_plain(value)]])
+            yield from _leaves(one, f"{name}: {key}" if name else key)
     else:
-        yield Code(name, json.dumps(value, indent=1))
+        yield name, value
 
 
-def _csv(path: Path) -> list[Block]:
-    with path.open(newline="", encoding="utf-8") as file:
-        header, *rows = list(csv.reader(file)) or [[]]
-    table = _limited(path.name, header, rows)
-    return [table] if len(rows) <= OPEN_ROWS else [Fold(f"{path.name}, {len(rows)} rows", [table])]
+def _is_short(value: Any) -> bool:
+    """Whether it fits a cell."""
+    nested = isinstance(value, list) and any(isinstance(one, dict | list) for one in value)
+    return not (isinstance(value, dict) or nested or (isinstance(value, list) and len(value) > SHORT))
 
 
-def _limited(name: str, header: list[str], rows: list[list[str]]) -> Table:
-    cut = f" (the first {MOST_ROWS} of {len(rows)} rows)" if len(rows) > MOST_ROWS else ""
-    return Table(name + cut, header, rows[:MOST_ROWS])
-
-
-def _is_scalar(value: Any) -> bool:
-    return value is None or isinstance(value, str | int | float)
-
-
-def _is_plain(value: Any) -> bool:
-    return _is_scalar(value) or (isinstance(value, list) and len(value) <= 12 and all(map(_is_scalar, value)))
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(_plain, value))
-    if value is None:
-        return "-"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _is_rows(value: Any) -> bool:
+    """Whether it is a list of objects, or of lists, whose values fit cells."""
+    if not isinstance(value, list) or {*map(type, value)} not in ({dict}, {list}):
+        return False
+    return all(_is_short(cell) for row in value for cell in (row.values() if isinstance(row, dict) else row))

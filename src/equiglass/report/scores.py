@@ -1,62 +1,72 @@
-"""Models on labelled configurations: their predictions, scores and figures as blocks of a report."""
+"""Models on labelled configurations: their predictions, scores and figures as parts of a report."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import numpy as np
+from markupsafe import Markup
 
 from equiglass.errors import EquiglassWarning
-from equiglass.figures import Curve, figure_png, propensity_slice, rho_against_time, rho_of_rows, scatter
-from equiglass.liquid.system import System, type_name
-from equiglass.liquid.targets import measured, times_of
-from equiglass.methods.loading import Model
-from equiglass.prediction.evaluation import Predicted, Row, evaluate, with_error
-from equiglass.report.page import Block, Fold, Picture, Pictures, Table, Text
+from equiglass.figures import figure_png, rho_against_time
+from equiglass.figures.evaluation import compared, scatter_of_type, slice_of_first
+from equiglass.files.tables import number
+from equiglass.liquid.system import System
+from equiglass.liquid.targets import times_of
+from equiglass.prediction.evaluation import Scores, evaluate
+from equiglass.prediction.model import Model, Prediction
+from equiglass.report.page import html
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scored:
-    """A model and what it says of the configurations.
+    """A model and what it predicts of the configurations.
 
     Attributes:
         model: the model.
-        systems: the configurations, with what the model needed.
-        predicted: propensity or energy (N,) by label, one for each configuration.
+        predictions: one per configuration.
         roles: of every configuration in the training: "training", "validation", "not seen" or "unknown".
-        rows: scores, of the configurations not seen where there are any; none where nothing is known at a time of
-            the model.
         warnings: in which ways a configuration is unlike the training data.
     """
 
     model: Model
-    systems: Sequence[System]
-    predicted: Sequence[Predicted]
+    predictions: Sequence[Prediction]
     roles: Sequence[str]
-    rows: Sequence[Row]
     warnings: Sequence[str]
 
     @property
+    def systems(self) -> list[System]:
+        """The configurations, with what the model needed."""
+        return [prediction.system for prediction in self.predictions]
+
+    @property
     def tested(self) -> list[int]:
-        """The configurations that the scores are of: those not seen, or all where there are none."""
-        unseen = [k for k, role in enumerate(self.roles) if role == "not seen"]
-        return unseen or list(range(len(self.roles)))
+        """Places of the configurations that the scores are of: those not seen, or all where there are none."""
+        return [k for k, role in enumerate(self.roles) if role == "not seen"] or list(range(len(self.roles)))
+
+    @cached_property
+    def scores(self) -> DataFrame:
+        """By type and time, as `Scores.frame`; empty where nothing is known at a time of the model."""
+        chosen = [self.predictions[k] for k in self.tested]
+        known = any(set(times_of(p.system, self.model.target)) & set(self.model.times) for p in chosen)
+        return (evaluate([p.system for p in chosen], chosen) if known else Scores((), 0)).frame()
 
 
 def score(
-    model: Model,
-    systems: Sequence[System],
-    split: Mapping[str, str],
-    on_done: Callable[[], object] = lambda: None,
+    model: Model, systems: Sequence[System], roles: Mapping[str, str], on_done: Callable[[], object] = lambda: None
 ) -> Scored:
     """Predict every configuration, and score where there are labels.
 
     Args:
         model: the model.
         systems: the configurations.
-        split: "training" or "validation" by the name of a configuration; empty where it is not known.
+        roles: "training" or "validation" by the name of a configuration; empty where it is not known.
         on_done: called after every prediction.
     """
     predictions = []
@@ -68,130 +78,107 @@ def score(
     unlike = list(dict.fromkeys(str(one.message) for one in caught))
     for sentence in unlike:
         warnings.warn(sentence, EquiglassWarning, stacklevel=2)
-    done = [prediction.system for prediction in predictions]
-    predicted = [{label: prediction.at(label) for label in prediction.times} for prediction in predictions]
-    roles = [split.get(system.name, "not seen" if split else "unknown") for system in done]
-    scored = Scored(model, done, predicted, roles, [], unlike)
-    tested = [done[k] for k in scored.tested]
-    if not any(set(times_of(s, model.target)) & set(model.times) for s in tested):
-        return scored
-    return replace(scored, rows=evaluate(tested, [predicted[k] for k in scored.tested]))
+    own = [roles.get(prediction.system.name, "not seen" if roles else "unknown") for prediction in predictions]
+    return Scored(model, predictions, own, unlike)
 
 
-def score_blocks(scored: Scored) -> list[Block]:
-    """Table of scores, figures, and what the configurations were to the training."""
-    roles = scored.roles
-    blocks: list[Block] = [Text(warning, warning=True) for warning in scored.warnings]
-    if "unknown" in roles:
-        text = "The model's folder does not say which configurations trained it; it may know some of these."
-        blocks.append(Text(text))
-    elif set(roles) != {"not seen"}:
-        known = f"{roles.count('training')} trained the model, {roles.count('validation')} validated it"
-        if "not seen" in roles:
-            blocks.append(
-                Text(f"Of {len(roles)} configurations {known}; scores are of the {len(scored.tested)} others.")
-            )
-        else:
-            text = f"Of {len(roles)} configurations {known}: the scores are no test of what it learned."
-            blocks.append(Text(text, warning=True))
-    blocks.append(Fold(f"{len(roles)} configurations", [_configurations(scored.systems, roles)]))
-    if not scored.rows:
-        return [*blocks, Text("The configurations have no measured propensities at the times of the model.")]
-    blocks.append(_table(scored))
-    if len({row.label for row in scored.rows}) > 1:
-        caption = "Pearson ρ against time, mean over configurations; dashed: noise ceiling"
-        blocks.append(Picture(caption, figure_png(rho_of_rows(scored.rows))))
-    return [*blocks, *_field_figures(scored)]
-
-
-def comparison_blocks(several: Sequence[Scored]) -> list[Block]:
-    """The models beside one another: ρ per configuration, a table and a figure for each type."""
-    names = [scored.model.name for scored in several]
-    by_place = [{(row.type, row.label): row for row in scored.rows} for scored in several]
-    places = list(dict.fromkeys(place for rows in by_place for place in rows))
-    body, pictures = [], []
-    for kind, label in places:
-        rows = [rows.get((kind, label)) for rows in by_place]
-        first = next(row for row in rows if row)
-        cells = [with_error(row.per_configuration) if row else "" for row in rows]
-        body.append([kind, f"{first.time:g}", label, *cells, with_error(first.ceiling_per_configuration)])
-    for kind in dict.fromkeys(kind for kind, _ in places):
-        of_kind = [[row for row in scored.rows if row.type == kind and row.time > 0] for scored in several]
-        if not any(of_kind):
-            continue
-        curves = [
-            Curve(name, [row.time for row in rows], [row.per_configuration for row in rows])
-            for name, rows in zip(names, of_kind, strict=True)
-            if rows
-        ]
-        longest = max(of_kind, key=len)
-        ceiling = [row.ceiling_per_configuration for row in longest]
-        ceilings = [] if np.all(np.isnan(ceiling)) else [Curve("noise ceiling", [r.time for r in longest], ceiling)]
-        figure = rho_against_time(curves, ceilings=ceilings, title=f"type {kind}")
-        pictures.append(Picture(f"Type {kind}: Pearson ρ against time, mean over configurations", figure_png(figure)))
-    caption = "Pearson ρ, mean over configurations, of every model over those that it has not seen"
-    table = Table(caption, ["type", "time", "label", *names, "noise ceiling"], body)
-    return [table, *([Pictures(pictures)] if pictures else [])]
-
-
-def _configurations(systems: Sequence[System], roles: Sequence[str]) -> Table:
-    header = ["configuration", "particles", "density", "temperature", "runs", "in the training"]
-    rows = [
-        [
-            system.name,
-            str(system.n_particles),
-            f"{system.density:.4g}",
-            "" if system.temperature is None else f"{system.temperature:g}",
-            "" if system.runs is None else str(system.runs),
-            role,
-        ]
-        for system, role in zip(systems, roles, strict=True)
-    ]
-    return Table("Configurations", header, rows)
-
-
-def _table(scored: Scored) -> Table:
-    header = ["type", "time", "label", "ρ", "ceiling", "ρ pooled", "ceiling pooled", "MSE", "configurations"]
-    body = []
-    for row in scored.rows:
-        numbers = [
-            with_error(row.per_configuration, row.per_configuration_error),
-            with_error(row.ceiling_per_configuration),
-            with_error(row.pooled, row.pooled_error),
-            with_error(row.ceiling_pooled),
-        ]
-        body.append([row.type, f"{row.time:g}", row.label, *numbers, f"{row.mse:.3g}", str(row.configurations)])
-    caption = (
-        f"Pearson ρ of predicted and measured {scored.model.target}: mean of the ρ of every configuration, and one ρ "
-        "over the particles of all (pooled), each with its bootstrap error over configurations and the highest value "
-        "that the noise of the labels allows; mean squared error"
+def scores_of(scored: Scored) -> list[Markup]:
+    """The role of the configurations in the training, the table of scores, and figures."""
+    roles, target = scored.roles, scored.model.target
+    parts = [html.text(sentence, warning=True) for sentence in scored.warnings]
+    known = (
+        f"Of {len(roles)} configurations {roles.count('training')} trained the model, "
+        f"{roles.count('validation')} validated it"
     )
-    return Table(caption, header, body)
+    if "unknown" in roles:
+        parts.append(
+            html.text("The model's folder does not name its training configurations; these may be among them.")
+        )
+    elif "not seen" not in roles:
+        parts.append(html.text(f"{known}: the scores are no test of what it learned.", warning=True))
+    elif set(roles) != {"not seen"}:
+        parts.append(html.text(f"{known}; scores are of the {len(scored.tested)} others."))
+    parts.append(html.fold(f"{len(roles)} configurations", [_configurations(scored)]))
+    if scored.scores.empty:
+        measured = "propensities" if target == "propensity" else f"values of the {target}"
+        return [*parts, html.text(f"The configurations have no measured {measured} at the times of the model.")]
+    parts.append(_table(scored.scores, target))
+    if scored.scores["label"].nunique() > 1:
+        caption = "Pearson ρ against time, mean over configurations; dashed: noise ceiling"
+        parts.append(html.picture(caption, figure_png(rho_against_time(scored.scores, title="mean per configuration"))))
+    return [*parts, *_fields(scored)]
 
 
-def _field_figures(scored: Scored) -> list[Block]:
-    """A scatter plot of every type and time, and a slice of one configuration at the longest time."""
+def comparison(several: Sequence[Scored]) -> list[Markup]:
+    """Rho per configuration of several models: a table, and one figure per type."""
+    from pandas import concat
+
+    names = [scored.model.name for scored in several]
+    every = concat([scored.scores.assign(model=scored.model.name) for scored in several], ignore_index=True)
+    every["rho"] = every["per_configuration"].map(number)
+    rows = every.drop_duplicates(["type", "label"])
+    cells = every.pivot(index=["type", "label"], columns="model", values="rho").reindex(columns=names).fillna("")
+    cells = cells.loc[list(zip(rows["type"], rows["label"], strict=True))].set_axis(rows.index)
+    times, ceilings = rows["time"].map("{:g}".format), rows["ceiling_per_configuration"].map(number)
+    # A model may have the name of another column, which `concat` allows and `join` does not.
+    shown = concat([rows["type"], times, rows["label"], cells, ceilings.rename("noise ceiling")], axis="columns")
+    pictures = [
+        html.picture(
+            f"Type {kind}: Pearson ρ against time, mean over configurations",
+            figure_png(rho_against_time(own, curve="model", title=f"type {kind}")),
+        )
+        for kind, own in every[every["time"] > 0].groupby("type", sort=False)
+    ]
+    caption = "Pearson ρ, mean over configurations, of every model over those that it has not seen"
+    return [html.table(caption, shown), *([html.gallery(pictures)] if pictures else [])]
+
+
+def _table(scores: DataFrame, target: str) -> Markup:
+    shown = scores[["type", "time", "label"]].assign(time=scores["time"].map("{:g}".format))
+    for name, column in (("ρ", "per_configuration"), ("ρ pooled", "pooled")):
+        shown[name] = list(map(number, scores[column], scores[f"{column}_error"]))
+        shown[name.replace("ρ", "ceiling")] = scores[f"ceiling_{column}"].map(number)
+    shown = shown.assign(MSE=scores["mse"].map("{:.3g}".format), configurations=scores["configurations"])
+    caption = (
+        f"Pearson ρ of predicted and measured {target}: the mean over configurations, and pooled over the particles of "
+        "all. Each has its bootstrap error over configurations, and its ceiling: the highest value that the noise of "
+        "the labels allows. MSE: mean squared error."
+    )
+    return html.table(caption, shown)
+
+
+def _configurations(scored: Scored) -> Markup:
+    from pandas import DataFrame
+
+    frame = DataFrame(
+        {
+            "configuration": system.name,
+            "particles": system.n_particles,
+            "density": f"{system.density:.4g}",
+            "temperature": system.temperature,
+            "runs": system.runs,
+            "in the training": role,
+        }
+        for system, role in zip(scored.systems, scored.roles, strict=True)
+    )
+    return html.table("Configurations", frame)
+
+
+def _fields(scored: Scored) -> list[Markup]:
+    """A scatter plot per type and time, and a slice of one configuration at the longest time."""
     target = scored.model.target
-    tested = [(scored.systems[k], scored.predicted[k]) for k in scored.tested]
-    pictures = []
-    for row in scored.rows:
-        if row.configurations == 0:
-            continue
-        masks = [np.array([type_name(kind) == row.type for kind in system.types]) for system, _ in tested]
-        truth = [measured(system, [row.label])[0][mask] for (system, _), mask in zip(tested, masks, strict=True)]
-        predicted = [fields[row.label][mask] for (_, fields), mask in zip(tested, masks, strict=True)]
+    predictions = [scored.predictions[k] for k in scored.tested]
+    scatters = []
+    for row in scored.scores.query("configurations > 0").itertuples():
         title = f"{row.type}, t = {row.time:g}"
-        figure = scatter(np.concatenate(truth), np.concatenate(predicted), target=target, title=title)
-        pictures.append(Picture(f"Type {row.type}, t = {row.time:g} (label {row.label})", figure_png(figure)))
-    blocks: list[Block] = [Fold(f"Predicted against measured {target}, all types and times", [Pictures(pictures)])]
-    if len(pictures) <= 3:
-        blocks = [Pictures(pictures)]
-    last = max(scored.rows, key=lambda row: row.time)
-    for system, fields in tested:
-        truth_there = measured(system, [last.label])[0]
-        if not np.all(np.isnan(truth_there)):
-            where = f"{system.name}, t = {last.time:g}"
-            figure = propensity_slice(system, truth_there, fields[last.label], target=target, title=where)
-            caption = f"{where}: measured and predicted {target} across the middle of the box"
-            return [*blocks, Picture(caption, figure_png(figure))]
-    return blocks
+        figure = scatter_of_type(compared(predictions, row.label), row.type, target=target, title=title)
+        scatters.append(html.picture(f"Type {title} (label {row.label})", figure_png(figure)))
+    parts = [html.gallery(scatters)]
+    if len(scatters) > 3:
+        parts = [html.fold(f"Predicted against measured {target}, all types and times", parts)]
+    last = scored.scores.loc[scored.scores["time"].idxmax()]
+    if last["configurations"]:
+        where, figure = slice_of_first(compared(predictions, last["label"]), f"t = {last['time']:g}", target)
+        caption = f"{where}: measured and predicted {target} across the middle of the box"
+        parts.append(html.picture(caption, figure_png(figure)))
+    return parts

@@ -1,4 +1,4 @@
-// Coloured spheres in a box, seen in perspective: with WebGL 2, or on a plain canvas where there is no such hardware.
+// Coloured spheres in a box, in perspective: with WebGL 2, or on a plain canvas without such hardware.
 //
 //   scene  { centres: Float32Array(3 N), from the middle of the box; box: [Lx, Ly, Lz] }
 //   dress  { colours: Uint8Array(3 N); radii: Float32Array(N), 0 hides a particle }
@@ -17,7 +17,7 @@ const Spheres = (() => {
       depth = lens.x - p.z;
       gl_Position = vec4(focus * (p.xy + radius * corner), 0.0, depth);
     }`;
-  // Each square carries a sphere: its depth and its light are those of the surface, pixel by pixel.
+  // Each square shows a sphere: depth and light of every pixel are those of its surface.
   const FRAGMENT = `#version 300 es
     precision highp float;
     in vec2 across; in vec3 hue; in float depth; in float size;
@@ -78,7 +78,7 @@ const Spheres = (() => {
     return { focus: [(focal * shorter) / width, (focal * shorter) / height], eye, near: eye - reach, far: eye + reach };
   }
 
-  // In pixels from the top left, with the height towards the eye and the scale, pixels for a unit of length.
+  // In pixels from the top left, with the height towards the eye and the scale, pixels per unit of length.
   function project(centres, k, view, lens, width, height) {
     const [x, y, z] = [centres[3 * k], centres[3 * k + 1], centres[3 * k + 2]];
     const t = view.turn;

@@ -1,4 +1,4 @@
-// Two linked views of one configuration: what is shown, in which colours, and how it is turned.
+// Two linked views of one configuration: the particles shown, their colours, and the rotation.
 "use strict";
 
 (() => {
@@ -69,7 +69,7 @@
       select.replaceChildren(...texts.map((text, k) => new Option(text, k, k === chosen, k === chosen)));
     }
 
-    // What the particles can be coloured by: { text, kind, values() }.
+    // The quantities that can colour the particles: { text, kind, values() }.
     const several = data.models.length > 1;
     const quantities = [
       { text: `measured ${data.quantity}`, kind: "field", values: () => row(scene.measured) },
@@ -113,7 +113,7 @@
       figure.dataset.state = "ready";
     }
 
-    // However many changes, one picture a frame.
+    // One picture per frame, however many changes.
     function draw() {
       if (waiting) return;
       waiting = true;
@@ -130,7 +130,7 @@
       update();
     }
 
-    // Which particles are seen, in which colours.
+    // Which particles are visible, and their colours.
     function update() {
       last = Number(time.value);
       const kind = Number(particles.value) - 1;

@@ -1,10 +1,16 @@
 """Locally favoured structures in the representation: principal components, Gaussian clusters, populations.
 
-For each particle type apart, over all temperatures together: |h| is standardised; principal components that hold 95 %
-of the variance are kept; a mixture of K Gaussians with full covariances is fitted there, for K = 1, 2, ... K is chosen
-by the integrated completed likelihood, ICL = BIC + 2 x entropy of the assignments (C. Biernacki, G. Celeux and
-G. Govaert, IEEE Trans. Pattern Anal. Mach. Intell. 22, 719 (2000), doi 10.1109/34.865189): unlike BIC it wants clusters
-that lie apart, and it can say that there are none, K = 1. The mean silhouette is reported beside it.
+The analysis treats each particle type separately, and all temperatures together. |h| is standardised and reduced to the
+principal components with 95 % of the variance. A mixture of K Gaussians with full covariances is fitted there, for
+K = 1, 2, ... The lowest integrated completed likelihood chooses K:
+
+    ICL = BIC + 2 x entropy of the assignments
+
+Unlike BIC, it prefers clusters that are well separated. It can also choose K = 1, that is, no clusters. The mean
+silhouette is reported too.
+
+Source: C. Biernacki, G. Celeux and G. Govaert, IEEE Trans. Pattern Anal. Mach. Intell. 22, 719 (2000), doi
+10.1109/34.865189.
 """
 
 from __future__ import annotations
@@ -16,20 +22,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
-from equiglass.liquid.system import Float
+from equiglass.errors import DataError
+from equiglass.liquid.arrays import Float
 from equiglass.observables import Estimate, bootstrap, pearson
 
 VARIANCE = 0.95
 LARGEST_K = 6
 SAMPLE = 20_000
-"""Particles that components and mixture are fitted to, as many of every temperature."""
+"""Number of particles for the fit of components and mixture; the same number per temperature."""
 
 SILHOUETTE_SAMPLE = 3_000
 
 
 class Criterion(NamedTuple):
-    """How well K clusters describe the sample; lower is better for the first two."""
+    """How well K clusters describe the sample. A lower BIC or ICL is better, and a higher silhouette."""
 
     clusters: int
     bic: float
@@ -42,13 +48,13 @@ class Structures:
     """Principal components of |h| of one particle type, and the clusters there.
 
     Attributes:
-        mean: of |h| over the sample, (F,).
-        scale: standard deviation, infinite where a component does not vary, (F,).
-        components: the principal components kept, (d, F).
-        explained: share of the variance of every principal component, descending, (min(n, F),).
-        criteria: for every number of clusters tried.
-        mixture: sklearn.mixture.GaussianMixture with the number chosen, in the components kept.
-        order: place of every cluster of the mixture, slowest first, (K,).
+        mean: mean of |h| over the sample, (F,).
+        scale: standard deviation of |h|; infinite for a component that does not vary, (F,).
+        components: the d principal components in use, (d, F).
+        explained: fraction of the variance per principal component, descending, (min(n, F),).
+        criteria: one entry per number of clusters tried.
+        mixture: sklearn.mixture.GaussianMixture with the chosen number of clusters, in these components.
+        order: rank of every cluster of the mixture, slowest first, (K,).
     """
 
     mean: Float
@@ -61,7 +67,7 @@ class Structures:
 
     @property
     def n_clusters(self) -> int:
-        """K."""
+        """Number K of clusters."""
         return len(self.order)
 
     def coordinates(self, h: Float) -> Float:
@@ -76,15 +82,18 @@ class Structures:
 def find_structures(
     h: Sequence[Float], propensity: Sequence[Float], temperatures: Sequence[float | None]
 ) -> Structures:
-    """Components and clusters of the particles of one type.
+    """Principal components and clusters of the particles of one type.
 
     Args:
         h: |h| of each configuration, (n_c, F).
-        propensity: predicted, (n_c,): structures are numbered from the slowest.
-        temperatures: of each configuration; None where unknown.
+        propensity: predicted propensity of each configuration, LJ length, (n_c,). The slowest structure comes first.
+        temperatures: temperature of each configuration, LJ units; None if unknown.
+
+    Returns:
+        The components, and the clusters of the lowest ICL.
 
     Raises:
-        EquiglassError: fewer than ten particles, or a representation that does not vary.
+        DataError: there are fewer than ten particles, or the representation does not vary.
     """
     from sklearn.decomposition import PCA
 
@@ -93,7 +102,9 @@ def find_structures(
     deviation = sample.std(axis=0)
     varies = deviation > 1e-6 * deviation.max(initial=0)
     if len(sample) < 10 or not varies.any():
-        raise EquiglassError(f"{len(sample)} particles with a representation that varies are too few for clusters.")
+        raise DataError(
+            f"clusters need ten particles or more with a representation that varies; there are {len(sample)} particles."
+        )
     scale = np.where(varies, deviation, np.inf)
     mean = sample.mean(axis=0)
     pca = PCA().fit((sample - mean) / scale)
@@ -109,7 +120,7 @@ def find_structures(
 
 
 def _sample(sizes: Sequence[int], temperatures: Sequence[float | None]) -> NDArray[np.intp]:
-    """Particles of all configurations, as many of every temperature, at most `SAMPLE`; a fixed choice."""
+    """Indices of at most `SAMPLE` particles, the same number per temperature; the choice is reproducible."""
     of = np.repeat([str(t) for t in temperatures], sizes)
     groups = [np.flatnonzero(of == t) for t in dict.fromkeys(of)]
     n = min(SAMPLE // len(groups), *(len(group) for group in groups)) if groups else 0
@@ -132,17 +143,17 @@ def _cluster(x: Float, k: int) -> tuple[Any, Criterion]:
 
 
 def populations(assigned: Sequence[NDArray[np.intp]], n_clusters: int) -> Estimate:
-    """Share of the particles in each structure, (K,), with its error over configurations.
+    """Fraction of the particles in each structure, (K,), with its bootstrap error over the configurations.
 
     Args:
-        assigned: structure of every particle of a type, one array for each configuration of a temperature.
-        n_clusters: K.
+        assigned: structure of every particle of a type, one array per configuration of a temperature.
+        n_clusters: number K of clusters.
     """
     counts = np.array([np.bincount(each, minlength=n_clusters) for each in assigned])
     return bootstrap(lambda chosen: counts[chosen].sum(axis=0) / counts[chosen].sum(), len(counts))
 
 
 def energy_correlation(energy: Sequence[Float], predicted: Sequence[Float]) -> Estimate:
-    """Mean over configurations of the Pearson rho of predicted and true energy."""
+    """Pearson rho of predicted and true energy, averaged over the configurations, with its bootstrap error."""
     rho = np.array([pearson(x, y) for x, y in zip(energy, predicted, strict=True)])
     return bootstrap(lambda chosen: np.nanmean(rho[chosen]), len(rho))

@@ -1,10 +1,13 @@
-"""The linear decoders of a model, and their exact refit on other configurations while the rest is frozen.
+"""The linear read-out of a model, and its exact refit on other configurations. The rest of the network is frozen.
 
-Eq. 23 of arXiv 2211.03226 has no offset: the network predicts y_i(t) = w_{t, type(i)} . |h_i|, and the propensity is
-m_i = mean + scale * y_i, and weights . averages_i where the model takes them in. Here all is one line,
-m_i = offset + weights . |h_i| + average_weights . averages_i. A refit standardises the targets anew,
-for each type and time, over the configurations that it sees: the scale becomes the standard deviation of the propensity
-measured there, the mean becomes the offset of least squares, and y_i is again a decoder without offset.
+Eq. 23 of arXiv 2211.03226 has no offset: the network predicts y_i(t) = w_{t, type(i)} . |h_i|. The propensity is
+m_i = mean + scale * y_i, plus weights . averages_i if the model has averages. Here both are one linear map:
+
+    m_i(t) = offset + weights . |h_i| + average_weights . averages_i
+
+A refit standardises the targets again, per type and time, over its configurations. The scale becomes the standard
+deviation of their propensity, and the mean becomes the offset of least squares. So y_i is again a read-out without
+offset.
 """
 
 from __future__ import annotations
@@ -15,26 +18,31 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from equiglass.errors import EquiglassError
-from equiglass.liquid.system import Float, System
-from equiglass.liquid.targets import measured
-from equiglass.methods.descent.samples import describe, labels_of
-from equiglass.methods.loading import Model
-from equiglass.methods.network.trained import Trained
-from equiglass.methods.regression import fit_line
-from equiglass.model.inputs import network_of
-from equiglass.representation.represent import Represented
+from equiglass.errors import ConfigurationError, DataError
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System
+from equiglass.liquid.targets import measured, times_to_learn
+from equiglass.methods.descent.standardisation import TargetStandardisation
+from equiglass.methods.linear.line import fit_line
+from equiglass.methods.network.predictor import NetworkPredictor
+from equiglass.model.network import Network
+from equiglass.prediction.ensemble import Ensemble
+from equiglass.prediction.model import Model
+from equiglass.prediction.training_data import TrainingData
+from equiglass.representation.represent import Represented, networks_of
 
 
 @dataclass(frozen=True, eq=False)
 class Decoders:
-    """m_i(t) = offset + weights . |h_i| + average_weights . averages_i, for each particle type and time.
+    """The linear read-out, per particle type and time.
+
+        m_i(t) = offset + weights . |h_i| + average_weights . averages_i
 
     Attributes:
-        labels: T names of times.
-        offset: LJ length, (n_types, T).
-        weights: LJ length, (n_types, T, F).
-        average_weights: LJ length over energy, (n_types, T, G).
+        labels: labels of the T times.
+        offset: offsets, LJ length, (n_types, T).
+        weights: weights of |h|, LJ length, (n_types, T, F).
+        average_weights: weights of the averages, LJ length over energy, (n_types, T, G).
         scale: standard deviation of the targets, LJ length, (n_types, T).
     """
 
@@ -45,7 +53,7 @@ class Decoders:
     scale: Float
 
     def predict(self, configuration: Represented) -> dict[str, Float]:
-        """Propensity (N,) by time label; a mean distance, so nothing below zero."""
+        """Propensity, LJ length, (N,), by label. It is a mean distance, so a negative value is set to zero."""
         types = configuration.system.types
         predicted = np.empty((len(self.labels), len(types)))
         for kind in np.unique(types):
@@ -54,8 +62,8 @@ class Decoders:
             predicted[:, types == kind] = np.maximum(line, 0.0)
         return dict(zip(self.labels, predicted, strict=True))
 
-    def at(self, labels: Sequence[str]) -> Decoders:
-        """Those of some times."""
+    def select(self, labels: Sequence[str]) -> Decoders:
+        """The read-out for some of the times."""
         rows = [self.labels.index(label) for label in labels]
         parts = (self.offset, self.weights, self.average_weights, self.scale)
         return Decoders(tuple(labels), *(part[:, rows] for part in parts))
@@ -63,14 +71,14 @@ class Decoders:
 
 @dataclass(frozen=True, eq=False)
 class Refit:
-    """Refitted decoders.
+    """A refitted read-out.
 
     Attributes:
-        decoders: for the times that model and configurations share.
-        penalty: chosen for each type and time, (n_types, T); NaN where nothing was known and the decoder was kept.
-        weights_error: jackknife standard error of the weights over configurations, (n_types, T, F).
-        mse_before: mean squared error, on the configurations refitted on, of the model as it was, (n_types, T).
-        mse_after: the same of the refitted decoders.
+        decoders: read-out for the times that model and configurations share.
+        penalty: chosen penalty, (n_types, T); NaN where no propensity was known and the read-out is unchanged.
+        weights_error: jackknife standard error of the weights over the configurations, (n_types, T, F).
+        mse_before: mean squared error of the original read-out on the configurations of the refit, (n_types, T).
+        mse_after: mean squared error of the refitted read-out on them, (n_types, T).
     """
 
     decoders: Decoders
@@ -81,49 +89,50 @@ class Refit:
 
 
 def decoders_of(model: Model) -> Decoders:
-    """The decoders of a model as it is; an ensemble's are one line on its members' representations side by side.
+    """The linear read-out of a model. For an ensemble, it acts on the concatenated representations of the members.
 
     Raises:
-        EquiglassError: a baseline, or a model of energies.
+        ConfigurationError: the model has no network, or does not predict propensities.
     """
     if model.target != "propensity":
-        raise EquiglassError(f"{model.name} predicts the energy in the inherent structure; this is for propensities.")
-    numbers = [member.standardisation for member in model.networks]
-    weights = [
-        n.target_scale[..., None] * member.network.decoder.detach().double().numpy()
-        for n, member in zip(numbers, model.networks, strict=True)
-    ]
+        raise ConfigurationError(f"{model.name} predicts the {model.target}; this needs a model of the propensity.")
+    networks = networks_of(model)
+    lines = [member.line for member in networks]
+    weights = [member.line.scale[..., None] * member.network.decoder.detach().double().numpy() for member in networks]
     return Decoders(
         tuple(model.times),
-        np.mean([n.target_mean for n in numbers], axis=0),
+        np.mean([line.mean for line in lines], axis=0),
         np.concatenate(weights, axis=-1) / len(weights),
-        np.mean([n.average_weights for n in numbers], axis=0),
-        np.mean([n.target_scale for n in numbers], axis=0),
+        np.mean([line.average_weights for line in lines], axis=0),
+        np.mean([line.scale for line in lines], axis=0),
     )
 
 
 def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
-    """Exact ridge least squares on |h| and the averages, towards the given decoders, for each type and time apart.
+    """Refit the read-out by exact ridge regression towards the given one, per type and time.
 
-    The penalty is chosen by leaving out one configuration at a time. However large, it leaves the decoders as they
-    were but for their offset, so that on the configurations refitted on the error never grows. What falls below zero
-    is set to zero in `Decoders.predict` only.
+    The features are |h| and the averages; `fit_line` has the formula. Leaving out one configuration at a time chooses
+    the penalty. In the limit of a large penalty only the offset changes, so the error on the configurations of the
+    refit never grows. Only `Decoders.predict` sets negative values to zero.
 
     Args:
-        decoders: of a trained model.
-        configurations: with propensities; times are matched by label.
+        decoders: read-out of a trained model.
+        configurations: configurations with propensities; times are matched by label.
+
+    Returns:
+        The refitted read-out for the common times.
 
     Raises:
-        EquiglassError: no time in common, or a type and time known in one configuration only.
+        DataError: there is no common time, or a type and time is known in one configuration only.
     """
     known = {label for c in configurations if c.system.propensity is not None for label in c.system.time_labels}
     labels = [label for label in decoders.labels if label in known]
     if not labels:
-        raise EquiglassError(
+        raise DataError(
             f"the model predicts the times labelled {list(decoders.labels)}, the configurations to refit on have "
             f"propensities at {sorted(known)}: there is nothing to refit."
         )
-    decoders = decoders.at(labels)
+    decoders = decoders.select(labels)
     offset, scale = decoders.offset.copy(), decoders.scale.copy()
     weights = np.concatenate([decoders.weights, decoders.average_weights], axis=-1)
     error = np.full_like(weights, np.nan)
@@ -137,9 +146,9 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
             if not having:
                 continue
             if len(having) == 1:
-                raise EquiglassError(
-                    f"{configurations[having[0]].system.name} alone has the time labelled {label!r}; decoders are "
-                    "refitted on two configurations or more."
+                raise DataError(
+                    f"only {configurations[having[0]].system.name} has the time labelled {label!r}; a refit of the "
+                    "read-out needs two configurations or more."
                 )
             x = [configurations[k].features[where[k]] for k in having]
             y = [targets[k][time, where[k]] for k in having]
@@ -155,32 +164,39 @@ def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
 
 
 def with_decoders(model: Model, decoders: Decoders, systems: Sequence[System]) -> Model:
-    """The model with other decoders for some of its times; times and description are those of ``systems``."""
-    times = labels_of(systems, "all")
+    """The networks of a model with another read-out, for the times that ``systems`` share with it.
+
+    Args:
+        model: the model; its networks do not change.
+        decoders: the read-out.
+        systems: configurations of the refit. They give the values of the times and the summary of the training data.
+    """
+    networks = networks_of(model)
+    times = times_to_learn(systems, "all")
     times = {label: times[label] for label in times if label in decoders.labels}
-    decoders = decoders.at(list(times))
-    parts = np.split(decoders.weights, np.cumsum([_width(m) for m in model.networks])[:-1], axis=-1)
+    decoders = decoders.select(list(times))
+    widths = [member.network.decoder.shape[-1] for member in networks]
+    parts = np.split(decoders.weights, np.cumsum(widths)[:-1], axis=-1)
     members = tuple(
-        _with_decoder(member, part * len(model.networks), decoders, times, systems)
-        for member, part in zip(model.networks, parts, strict=True)
+        _with_decoder(member, part * len(networks), decoders, times, systems)
+        for member, part in zip(networks, parts, strict=True)
     )
-    return Model(model.name, members)
-
-
-def _width(trained: Trained) -> int:
-    return trained.network.decoder.shape[-1]
+    return members[0] if len(members) == 1 else Ensemble(model.name, members)
 
 
 def _with_decoder(
-    trained: Trained, weights: Float, decoders: Decoders, times: Mapping[str, float], systems: Sequence[System]
-) -> Trained:
-    old = trained.network
-    network = network_of(old.architecture, trained.inputs, trained.n_types, len(times)).to(old.decoder.dtype)
+    member: NetworkPredictor,
+    weights: Float,
+    decoders: Decoders,
+    times: Mapping[str, float],
+    systems: Sequence[System],
+) -> NetworkPredictor:
+    old, n_types = member.network, member.n_types
+    network = Network(old.architecture, member.inputs.channels(n_types), n_types, len(times)).to(old.decoder.dtype)
     state = dict(old.state_dict())
     state["decoder"] = torch.from_numpy(weights / decoders.scale[..., None]).to(old.decoder.dtype)
     network.load_state_dict(state)
-    mean, scale = np.ascontiguousarray(decoders.offset), np.ascontiguousarray(decoders.scale)
-    averages = np.ascontiguousarray(decoders.average_weights)
-    numbers = replace(trained.standardisation, target_mean=mean, target_scale=scale, average_weights=averages)
-    data = replace(describe(systems, trained.n_types), potential=trained.data.potential)
-    return Trained(network, trained.inputs, times, numbers, data)
+    numbers = (decoders.offset, decoders.scale, decoders.average_weights)
+    line = TargetStandardisation(*(np.ascontiguousarray(x) for x in numbers))
+    data = replace(TrainingData.of(systems, n_types), potential=member.data.potential)
+    return replace(member, network=network, times=times, line=line, data=data)

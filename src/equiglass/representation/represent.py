@@ -1,33 +1,18 @@
-"""The representation: |h| of every particle, the invariants on which a trained network's linear decoders work.
-
-Its file is HDF5, format "equiglass-representation", version 1:
-
-    /                              attributes: format, version, model
-    /configurations/000000         attributes: name, temperature (absent where unknown)
-        types                      (N,)      int64
-        representation             (N, F)    float32
-        coordinates                (N, 2)    float32: first two principal components of |h| of the particle's type
-        structure                  (N,)      int64: locally favoured structure of the particle's type, from 1
-"""
+"""The representation: the invariants |h| of every particle, on which the linear read-out of a network acts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
-from equiglass.files import reading, replacing_hdf5, store
-from equiglass.liquid.system import Float, System
-from equiglass.methods.loading import Model
-from equiglass.methods.network.trained import Trained
-from equiglass.model.inputs import Known, input_averages, input_graph, known_of
-
-FORMAT, VERSION = "equiglass-representation", 1
+from equiglass.errors import ConfigurationError
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System
+from equiglass.methods.network.predictor import NetworkPredictor
+from equiglass.model.inputs.compute import Computed, compute, input_averages
+from equiglass.prediction.model import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +20,10 @@ class Represented:
     """A configuration and its representation.
 
     Attributes:
-        system: the configuration, with its inherent structure where the model needed it.
-        h: |h|, (N, F), without unit. F = (l_max + 1) * channels, degree by degree; of an ensemble the members' side
-            by side.
-        averages: those that the model's line to propensities takes in, (N, G).
+        system: the configuration, with its inherent structure if the model needs it.
+        h: invariants |h|, dimensionless, (N, F). F = (l_max + 1) * channels, degree by degree. For an ensemble, the
+            invariants of the members are concatenated.
+        averages: averages in the linear map to the target, (N, G).
     """
 
     system: System
@@ -47,7 +32,7 @@ class Represented:
 
     @property
     def features(self) -> Float:
-        """|h| and the averages side by side, (N, F + G)."""
+        """|h| and the averages, concatenated, (N, F + G)."""
         return np.concatenate([self.h, self.averages], axis=1)
 
     def of_type(self, kind: int) -> Float:
@@ -55,83 +40,41 @@ class Represented:
         return self.h[self.system.types == kind]
 
 
+def networks_of(model: Model) -> tuple[NetworkPredictor, ...]:
+    """The members of a model that are networks of the paper. No other method has a representation.
+
+    Raises:
+        ConfigurationError: there is no network, or the networks have different inputs.
+    """
+    networks = tuple(member for member in model.members if isinstance(member, NetworkPredictor))
+    if not networks:
+        methods = ", ".join(dict.fromkeys(member.method for member in model.members))
+        raise ConfigurationError(
+            f"{model.name} is of the method {methods}, which has no representation; this needs a trained network."
+        )
+    if any(network.inputs != networks[0].inputs for network in networks):
+        raise ConfigurationError(f"the networks of {model.name} have different inputs; use them one by one.")
+    return networks
+
+
 def represent(model: Model, system: System) -> Represented:
-    """The representation of a configuration, |h^(L_max)| of eq. 23 of arXiv 2211.03226; quenches if the model needs it.
+    """The representation of a configuration: |h^(L_max)| of eq. 23 of arXiv 2211.03226.
+
+    If the model needs the inherent structure, the configuration is quenched first.
 
     Raises:
-        EquiglassError: the configuration has more particle types than the model.
+        DataError: the configuration has more particle types than the model.
+        ConfigurationError: the model has no network.
     """
+    networks = networks_of(model)
     system = model.prepared(system)
-    first = model.networks[0]
-    known = known_of(system, first.inputs, first.data.potential)
-    h = np.concatenate([_invariants(member, system, known) for member in model.networks], axis=1)
-    return Represented(system, h, input_averages(system, first.inputs, known))
+    inputs = networks[0].inputs
+    computed = compute(system, inputs)
+    h = np.concatenate([_invariants(member, system, computed) for member in networks], axis=1)
+    return Represented(system, h, input_averages(system, inputs, computed))
 
 
-def _invariants(trained: Trained, system: System, known: Known) -> Float:
-    network = trained.network.eval()
-    cutoff, dtype = network.architecture.cutoff, network.decoder.dtype
-    graph = input_graph(system, trained.inputs, known, trained.standardisation, cutoff, trained.n_types, dtype)
+def _invariants(member: NetworkPredictor, system: System, computed: Computed) -> Float:
+    network = member.network.eval()
     with torch.no_grad():
-        return network.representation(graph).double().numpy()
-
-
-@dataclass(frozen=True, eq=False)
-class Described:
-    """What the file holds of a configuration.
-
-    Attributes:
-        name: of the configuration.
-        temperature: LJ units; None where unknown.
-        types: (N,).
-        h: |h|, (N, F).
-        coordinates: first two principal components of |h| of the particle's type, (N, 2).
-        structure: locally favoured structure of the particle's type, from 1, (N,).
-    """
-
-    name: str
-    temperature: float | None
-    types: NDArray[np.int64]
-    h: Float
-    coordinates: Float
-    structure: NDArray[np.int64]
-
-
-def write_representation(configurations: Sequence[Described], path: Path, model: str) -> None:
-    """Write the file at once or not at all."""
-    with replacing_hdf5(path) as file:
-        file.attrs.update(format=FORMAT, version=VERSION, model=model)
-        for k, c in enumerate(configurations):
-            group = file.create_group(f"configurations/{k:06d}")
-            group.attrs["name"] = c.name
-            if c.temperature is not None:
-                group.attrs["temperature"] = c.temperature
-            store(group, "types", c.types)
-            store(group, "representation", c.h.astype(np.float32))
-            store(group, "coordinates", c.coordinates.astype(np.float32))
-            store(group, "structure", c.structure)
-
-
-def read_representation(path: Path | str) -> list[Described]:
-    """Read what `write_representation` wrote.
-
-    Raises:
-        EquiglassError: another file, a damaged one, or one of a newer version.
-    """
-    import h5py
-
-    with reading(Path(path)), h5py.File(path, "r") as file:
-        if file.attrs.get("format") != FORMAT or file.attrs["version"] > VERSION:
-            raise EquiglassError(f"this is not a file of format {FORMAT!r} up to version {VERSION}.")
-        groups = [file["configurations"][key] for key in sorted(file["configurations"])]
-        return [
-            Described(
-                str(group.attrs["name"]),
-                float(group.attrs["temperature"]) if "temperature" in group.attrs else None,
-                group["types"][()],
-                group["representation"][()].astype(np.float64),
-                group["coordinates"][()].astype(np.float64),
-                group["structure"][()],
-            )
-            for group in groups
-        ]
+        return np.asarray(network.representation(member.graph(system, computed)).double().numpy())

@@ -3,191 +3,67 @@
     transfer test    the model as it is
     transfer learn   its network frozen, its decoders refitted by ridge least squares (`decoders`)
 
-The configurations of a temperature are dealt in two: one part to refit on, the other for the scores of both. What a
-model was trained on is never scored.
+The configurations of a temperature are dealt in two: one part to refit on, the other to score both. A configuration
+that a model was trained on is never scored.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 
-from equiglass.errors import EquiglassError
-from equiglass.liquid.system import Float, System, type_name
+from equiglass.files.tables import csv, plain, records
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.splits import Halves
+from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import measured
-from equiglass.methods.loading import PRETRAINED, Model, pretrained_names
+from equiglass.methods.loading import folder_of
 from equiglass.observables import bootstrap
 from equiglass.observables.correlation import both_conventions, known_mean, moments, rho_of
 from equiglass.prediction.evaluation import Predicted, evaluate
+from equiglass.prediction.model import Model
 from equiglass.representation.decoders import Refit, decoders_of, refit, with_decoders
 from equiglass.representation.represent import Represented, represent
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 ALL_TIMES = "mean"
 """In place of a label: the mean over the times."""
 
+COMPARED = ("test", "learn", "gain")
+"""Transfer test, transfer learn, and learn less test, whose error is that of the differences of the draws."""
 
-def tau_alpha(labels: Sequence[str]) -> str:
-    """The label of the relaxation time: "7" (GlassBench's lists and data like them), "F=1/e" (Bapst); else the last."""
-    return next((label for label in ("7", "F=1/e") if label in labels), labels[-1])
-
-
-class Split(NamedTuple):
-    """The configurations of one temperature: to refit on, and to score."""
-
-    refit: list[System]
-    test: list[System]
-
-
-class Measure(NamedTuple):
-    """A score and its bootstrap standard error over the configurations scored."""
-
-    value: float
-    error: float
-
-
-class Scores(NamedTuple):
-    """Of one method, or the difference between two.
-
-    Attributes:
-        per_configuration: mean over configurations of the Pearson rho of each.
-        pooled: one Pearson rho over all particles.
-        mse: mean squared error, LJ length squared.
-        each: rho of every configuration scored, in the order of their names in the split.
-    """
-
-    per_configuration: Measure
-    pooled: Measure
-    mse: Measure
-    each: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One model at one temperature, for one particle type and time.
-
-    Attributes:
-        model: its name.
-        trained_at: temperatures of its training set.
-        temperature: where it is used.
-        type: A, B, ...
-        label: of the time, or `ALL_TIMES`.
-        time: value of the time at this temperature; NaN for the mean over times.
-        refitted_on: number of configurations.
-        tested_on: number of configurations, none of them among the former.
-        unseen: whether they are known not to have been in the training set.
-        ceiling_per_configuration: highest rho that the noise of the labels allows; NaN without runs.
-        ceiling_pooled: the same, pooled.
-        test: transfer test.
-        learn: transfer learn.
-        gain: learn less test, its error from the differences of the draws.
-        penalty: of the ridge regression; NaN for the mean over times.
-        refit_mse_test: mean squared error of transfer test on the configurations refitted on.
-        refit_mse_learn: of transfer learn there; never larger.
-    """
-
-    model: str
-    trained_at: tuple[float, ...]
-    temperature: float
-    type: str
-    label: str
-    time: float
-    refitted_on: int
-    tested_on: int
-    unseen: bool
-    ceiling_per_configuration: float
-    ceiling_pooled: float
-    test: Scores
-    learn: Scores
-    gain: Scores
-    penalty: float
-    refit_mse_test: float
-    refit_mse_learn: float
-
-
-def by_temperature(systems: Iterable[System]) -> dict[float, list[System]]:
-    """The configurations by temperature, ascending.
-
-    Raises:
-        EquiglassError: a configuration without temperature or propensity, or two of one name at one temperature.
-    """
-    groups: dict[float, list[System]] = {}
-    for system in systems:
-        if system.temperature is None:
-            raise EquiglassError(
-                f"{system.name} does not say its temperature, by which configurations are grouped here."
-            )
-        if system.propensity is None:
-            raise EquiglassError(f"{system.name} has no propensities to learn and to score.")
-        group = groups.setdefault(system.temperature, [])
-        if any(system.name == other.name for other in group):
-            raise EquiglassError(
-                f"two configurations of temperature {system.temperature:g} are called {system.name}; give each "
-                "configuration once, so that none is refitted on and scored."
-            )
-        group.append(system)
-    return dict(sorted(groups.items()))
+SCORES = ("per_configuration", "pooled", "mse")
+"""Mean rho per configuration, rho of all particles, mean squared error in LJ length squared."""
 
 
 def trained_on(run: Path | str, checkpoint: str = "last") -> set[str] | None:
-    """Names of the configurations that a model has learned from or, for "best", was chosen on; None if it tells none.
+    """Names of the configurations that a model has learned from, and with "best" of those that it was chosen on.
+
+    Returns:
+        None where the folder names none.
 
     Raises:
-        EquiglassError: a damaged split.yaml.
+        DataError: a damaged split.yaml.
     """
-    folder = PRETRAINED / str(run) if str(run) in pretrained_names() else Path(run)
-    files = [folder / "split.yaml"] if (folder / "split.yaml").is_file() else sorted(folder.glob("*/split.yaml"))
-    names: set[str] = set()
-    for file in files:
-        try:
-            split = yaml.safe_load(file.read_text())
-            names.update(split["training"], split["validation"] if checkpoint == "best" else ())
-        except (OSError, yaml.YAMLError, KeyError, TypeError):
-            raise EquiglassError(f"{file} does not hold the names of training and validation configurations.") from None
-    return names if files else None
-
-
-def drawn(system: System) -> bytes:
-    """The SHA-256 sum of the name: an order of configurations that depends on their names alone."""
-    return hashlib.sha256(system.name.encode()).digest()
-
-
-def split(systems: Sequence[System], seen: Collection[str]) -> Split:
-    """Half of the configurations to refit on, half to score; those that a model has seen are never scored.
-
-    The order is that of the SHA-256 sums of the names, those seen first; the first half, and all that are seen, are
-    refitted on. So the split depends on the names alone.
-
-    Raises:
-        EquiglassError: fewer than two configurations to refit on, or none left to score.
-    """
-    order = sorted(systems, key=lambda s: (s.name not in seen, drawn(s)))
-    unseen = sum(s.name not in seen for s in systems)
-    n = max(len(systems) // 2, len(systems) - unseen, 2)
-    if n >= len(systems):
-        at = f"temperature {systems[0].temperature:g}"
-        raise EquiglassError(
-            f"{at}: of {len(systems)} configurations {unseen} were not used in training; transfer needs two to refit "
-            "on and another to score, which no model has seen."
-        )
-    return Split(order[:n], order[n:])
+    split = folder_of(run).read_split()
+    if split is None:
+        return None
+    return {*split.training, *(split.validation if checkpoint == "best" else ())}
 
 
 def transfer(
     model: Model,
-    data: Mapping[float, Split],
+    data: Mapping[float, Halves],
     seen: Collection[str] | None,
     on_done: Callable[[System], object] = lambda system: None,
     labels: Sequence[str] | None = None,
-) -> tuple[list[Row], dict[float, Model]]:
+) -> tuple[DataFrame, dict[float, Model]]:
     """Transfer test and transfer learn of one model at every temperature.
 
     Args:
@@ -198,82 +74,79 @@ def transfer(
         labels: of the times to compare; all those that model and data share if not given.
 
     Returns:
-        (rows by temperature, type and time, the mean over times last; the refitted model of every temperature).
+        The rows by temperature, type and time, the mean over times last, and the refitted model of every temperature.
+        Columns of the rows:
+
+        - model, and trained_at: its name, and the temperatures of its training set, "0.44 0.5";
+        - temperature, type, label, time: where it is used; label `ALL_TIMES` and time NaN for the mean over times;
+        - refitted_on, tested_on: numbers of configurations; unseen: whether the latter are known as new to the model;
+        - ceiling_per_configuration, ceiling_pooled: highest rho that the noise of the labels allows; NaN without runs;
+        - METHOD_SCORE and METHOD_SCORE_error for `COMPARED` and `SCORES`; bootstrap errors over the configurations;
+        - METHOD_each: rho of every configuration scored, in the order of the split, (tested_on,);
+        - penalty: of the ridge regression, NaN for the mean over times;
+        - refit_mse_test, refit_mse_learn: mean squared errors on the configurations refitted on; learn never larger.
 
     Raises:
-        EquiglassError: no time in common, or more particle types than the model knows.
+        DataError: no time in common, or more particle types than the model knows.
     """
+    from pandas import concat
 
     def represented(system: System) -> Represented:
         done = represent(model, system)
         on_done(system)
         return done
 
-    rows: list[Row] = []
-    refitted = {}
-    own = decoders_of(model) if labels is None else decoders_of(model).at(labels)
+    own = decoders_of(model) if labels is None else decoders_of(model).select(labels)
+    rows, refitted = [], {}
     for temperature, (to_refit, to_test) in data.items():
         fit = refit(own, [represented(s) for s in to_refit])
-        kept = [represented(s) for s in to_test]
-        test, learn = ([decoders.predict(c) for c in kept] for decoders in (own.at(fit.decoders.labels), fit.decoders))
-        unseen = seen is not None or temperature not in model.data.temperatures
-        rows += _rows(model, temperature, len(to_refit), unseen, to_test, fit, test, learn)
+        tested = [represented(s) for s in to_test]
+        before, after = (
+            [decoders.predict(c) for c in tested] for decoders in (own.select(fit.decoders.labels), fit.decoders)
+        )
+        found = _rows(to_test, fit, before, after)
+        found.insert(0, "model", model.name)
+        found.insert(1, "trained_at", " ".join(f"{t:.12g}" for t in model.data.temperatures))
+        found.insert(2, "temperature", temperature)
+        found.insert(6, "refitted_on", len(to_refit))
+        found.insert(7, "tested_on", len(to_test))
+        found.insert(8, "unseen", seen is not None or temperature not in model.data.temperatures)
+        rows.append(found)
         refitted[temperature] = with_decoders(model, fit.decoders, to_refit)
-    return rows, refitted
+    return concat(rows, ignore_index=True), refitted
 
 
-def _rows(
-    model: Model,
-    temperature: float,
-    refitted_on: int,
-    unseen: bool,
-    systems: Sequence[System],
-    fit: Refit,
-    test: Sequence[Predicted],
-    learn: Sequence[Predicted],
-) -> list[Row]:
-    evaluated = {(row.type, row.label): row for row in evaluate(systems, learn)}
-    rows = []
+def _rows(systems: Sequence[System], fit: Refit, test: Sequence[Predicted], learn: Sequence[Predicted]) -> DataFrame:
+    """The columns of `transfer` from the type on, without those that count configurations."""
+    from pandas import DataFrame, concat
+
+    evaluated = evaluate(systems, learn).frame()
+    ceilings = ["ceiling_per_configuration", "ceiling_pooled"]
+    parts = []
     for kind in range(max(s.n_types for s in systems)):
-        labels = [label for label in fit.decoders.labels if (type_name(kind), label) in evaluated]
+        of_type = evaluated[evaluated["type"] == type_name(kind)].set_index("label")
+        labels = [label for label in fit.decoders.labels if label in of_type.index]
         if not labels:
             continue
-        columns = [fit.decoders.labels.index(label) for label in labels]
-        of_type = [evaluated[type_name(kind), label] for label in labels]
-        scores = _scores(np.array([_sums(*each, labels, kind) for each in zip(systems, test, learn, strict=True)]))
-        numbers = np.array(
-            [
-                [row.ceiling_per_configuration for row in of_type],
-                [row.ceiling_pooled for row in of_type],
-                fit.mse_before[kind, columns],
-                fit.mse_after[kind, columns],
-            ]
-        )
-        ceiling, ceiling_pooled, before, after = np.column_stack([numbers, known_mean(numbers.T)])
-        for t, label in enumerate([*labels, ALL_TIMES]):
-            test_scores, learn_scores, gain = scores[t]
-            rows.append(
-                Row(
-                    model=model.name,
-                    trained_at=model.data.temperatures,
-                    temperature=temperature,
-                    type=type_name(kind),
-                    label=label,
-                    time=of_type[t].time if label != ALL_TIMES else math.nan,
-                    refitted_on=refitted_on,
-                    tested_on=len(systems),
-                    unseen=unseen,
-                    ceiling_per_configuration=float(ceiling[t]),
-                    ceiling_pooled=float(ceiling_pooled[t]),
-                    test=test_scores,
-                    learn=learn_scores,
-                    gain=gain,
-                    penalty=float(fit.penalty[kind, columns[t]]) if label != ALL_TIMES else math.nan,
-                    refit_mse_test=float(before[t]),
-                    refit_mse_learn=float(after[t]),
-                )
-            )
-    return rows
+        of_type, places = of_type.loc[labels], [fit.decoders.labels.index(label) for label in labels]
+        sums = np.array([_sums(*each, labels, kind) for each in zip(systems, test, learn, strict=True)])
+        columns: dict[str, Any] = {
+            "type": type_name(kind),
+            "label": [*labels, ALL_TIMES],
+            "time": [*of_type["time"], math.nan],
+            **{name: _and_mean(of_type[name]) for name in ceilings},
+            **_scores(sums),
+            "penalty": [*fit.penalty[kind, places], math.nan],
+            "refit_mse_test": _and_mean(fit.mse_before[kind, places]),
+            "refit_mse_learn": _and_mean(fit.mse_after[kind, places]),
+        }
+        parts.append(DataFrame(columns))
+    return concat(parts, ignore_index=True)
+
+
+def _and_mean(values: Any) -> Float:
+    numbers = np.asarray(values, dtype=float)
+    return np.append(numbers, known_mean(numbers))
 
 
 def _sums(system: System, test: Predicted, learn: Predicted, labels: Sequence[str], kind: int) -> Float:
@@ -283,18 +156,19 @@ def _sums(system: System, test: Predicted, learn: Predicted, labels: Sequence[st
     return moments(measured(system, labels)[:, chosen], predicted)
 
 
-def _scores(sums: Float) -> list[list[Scores]]:
-    """(test, learn, gain) for every time and, last, for the mean over times, from sums (C, 2, T, 6)."""
+def _scores(sums: Float) -> dict[str, Any]:
+    """The columns METHOD_SCORE, METHOD_SCORE_error and METHOD_each from sums (C, 2, T, 6), the mean over times last."""
     values, errors = bootstrap(lambda chosen: _statistic(sums[chosen]), len(sums))
     rho = rho_of(sums)
     rho = np.concatenate([rho, known_mean(np.moveaxis(rho, 2, 0))[:, :, None]], axis=2)
     rho = np.concatenate([rho, rho[:, 1:] - rho[:, :1]], axis=1)
-
-    def scores(m: int, t: int) -> Scores:
-        per_configuration, pooled, mse = (Measure(*pair) for pair in zip(values[m, t], errors[m, t], strict=True))
-        return Scores(per_configuration, pooled, mse, tuple(rho[:, m, t].tolist()))
-
-    return [[scores(m, t) for m in range(3)] for t in range(values.shape[1])]
+    columns: dict[str, Any] = {}
+    for m, method in enumerate(COMPARED):
+        for k, score in enumerate(SCORES):
+            columns[f"{method}_{score}"] = values[m, :, k]
+            columns[f"{method}_{score}_error"] = errors[m, :, k]
+        columns[f"{method}_each"] = list(rho[:, m].T)
+    return columns
 
 
 def _statistic(sums: Float) -> Float:
@@ -307,15 +181,18 @@ def _statistic(sums: Float) -> Float:
     return np.concatenate([numbers, numbers[1:] - numbers[:1]])
 
 
-def as_json(rows: Sequence[Row], data: Mapping[float, Split]) -> dict[str, Any]:
-    """Plain numbers for a JSON file, the split with them; what is undefined is null."""
+def as_json(rows: DataFrame, data: Mapping[float, Halves]) -> dict[str, Any]:
+    """Plain values for a JSON file, with the split; what is undefined is null."""
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, Measure | Scores):
-            return {key: plain(part) for key, part in value._asdict().items()}
-        if isinstance(value, tuple):
-            return [plain(part) for part in value]
-        return None if isinstance(value, float) and math.isnan(value) else value
+    def nested(row: Mapping[str, Any]) -> dict[str, Any]:
+        line = {name: value for name, value in row.items() if name.split("_")[0] not in COMPARED}
+        line["trained_at"] = [float(t) for t in row["trained_at"].split()]
+        for method in COMPARED:
+            line[method] = {
+                score: {"value": row[f"{method}_{score}"], "error": row[f"{method}_{score}_error"]} for score in SCORES
+            }
+            line[method]["each"] = row[f"{method}_each"]
+        return line
 
     return {
         "format": "equiglass-transfer",
@@ -324,31 +201,15 @@ def as_json(rows: Sequence[Row], data: Mapping[float, Split]) -> dict[str, Any]:
             {"temperature": t, "refit": [s.name for s in part.refit], "test": [s.name for s in part.test]}
             for t, part in data.items()
         ],
-        "rows": [{f.name: plain(getattr(row, f.name)) for f in fields(row)} for row in rows],
+        "rows": [plain(nested(row)) for row in records(rows)],
     }
 
 
-def as_line(row: Row) -> dict[str, str | int | float]:
-    """A row as columns: ``test_pooled`` and its error ``test_pooled_error``, ..."""
-    line: dict[str, str | int | float] = {}
-    for f in fields(row):
-        value = getattr(row, f.name)
-        if isinstance(value, Scores):
-            for key in ("per_configuration", "pooled", "mse"):
-                measure: Measure = getattr(value, key)
-                line[f"{f.name}_{key}"], line[f"{f.name}_{key}_error"] = measure
-        elif isinstance(value, tuple):
-            line[f.name] = " ".join(f"{t:g}" for t in value)
-        else:
-            line[f.name] = value
-    return line
+def as_csv(rows: DataFrame) -> str:
+    """One line per row, without the rho of every configuration."""
+    return csv(without_each(rows))
 
 
-def as_csv(rows: Sequence[Row]) -> str:
-    """One line a row, in the columns of `as_line`, numbers to six digits."""
-    lines = [as_line(row) for row in rows]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in line.items()} for line in lines)
-    return text.getvalue()
+def without_each(rows: DataFrame) -> DataFrame:
+    """The rows without the columns that hold one number per configuration."""
+    return rows.drop(columns=[f"{method}_each" for method in COMPARED])

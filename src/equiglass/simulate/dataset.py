@@ -1,7 +1,7 @@
-"""From a protocol, or from given configurations, to a data set, and the checks of what was simulated.
+"""Simulate a data set from a protocol or from given configurations, and check its physics.
 
-The work is a chain of LAMMPS processes. What each leaves behind is one file in OUT/parts: a simulation that was
-stopped, however, goes on after the last file that is there, and ends with the same numbers as one that was not.
+Each piece of work is a process, which writes one file in OUT/parts. A simulation that stopped for any reason continues
+after the last of these files, and gives the same numbers as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import ConfigurationError, DataError, EquiglassWarning, SetupError
 from equiglass.files import write_text
 from equiglass.formats import load, save
 from equiglass.liquid.inherent import quench
@@ -30,9 +30,10 @@ from equiglass.simulate.trajectory import configuration_of, equilibrium, run_tra
 from equiglass.simulate.workers import Workers, working
 
 LARGEST_FORCE = 1e-5
-"""On any particle of an inherent structure."""
+"""The largest force on any particle of an inherent structure, LJ units."""
 
 Progress = Callable[[int, int, str], None]
+"""A function of the number of finished pieces of work, the number of all pieces, and the name of the last one."""
 
 
 def run_protocol(
@@ -44,22 +45,24 @@ def run_protocol(
     jobs: int = 1,
     parsl: Path | None = None,
 ) -> list[System]:
-    """Simulate, quench, check, and write OUT/dataset.h5, OUT/protocol.yaml and OUT/report.*.
+    """Simulate, quench and check a data set, and write OUT/dataset.h5, OUT/protocol.yaml and OUT/report.*.
 
     Args:
-        protocol: what to simulate.
-        out: folder of the data set; made if absent.
-        resume: go on with what a stopped simulation of the same protocol left in ``out``.
-        progress: called with (pieces of work done, their number, what the last one was).
-        jobs: runs at once, one core each.
-        parsl: a Python file that defines ``config``, a ``parsl.Config``: its workers do all the work.
+        protocol: protocol of the simulation.
+        out: folder of the data set; it is made if absent.
+        resume: whether to continue a stopped simulation of the same protocol in ``out``.
+        progress: is called after every piece of work with (number finished, number of all, name of the last one).
+        jobs: number of simultaneous runs. Each needs one core.
+        parsl: a Python file that defines ``config``, a ``parsl.Config``, whose workers do all the work.
 
     Returns:
-        One system for each configuration, inherent structure and propensity included; the displacements of every
-        run, where they are kept, are in the file alone.
+        One system per configuration, with inherent structure and propensity. If the protocol stores the displacements
+        of every run, they are only in the file.
 
     Raises:
-        EquiglassError: LAMMPS is missing or failed, ``out`` holds other work, or a quench failed.
+        SetupError: LAMMPS is not installed, or it failed.
+        ConfigurationError: ``out`` contains another simulation.
+        DataError: a quench failed.
     """
     about_lammps()
     out = Path(out).absolute()
@@ -67,10 +70,13 @@ def run_protocol(
     finished = _counter(progress, len(stages(protocol)) + _pieces(protocol, protocol.configurations))
     with working(jobs, parsl) as workers:
         run_trajectory(protocol, parts, workers, finished)
-        statement, halves = equilibrium(protocol, parts)
+        found = equilibrium(protocol, parts)
         starts = [configuration_of(protocol, parts, index) for index in range(1, protocol.configurations + 1)]
-        starts = [replace(s, provenance={**s.provenance, "equilibration": statement}) for s in starts]
-        return _finish(protocol, starts, None, out, parts, halves, finished, workers)
+        starts = [
+            replace(s, equilibrated=found.steady, provenance={**s.provenance, "equilibration": found.statement})
+            for s in starts
+        ]
+        return _finish(protocol, starts, None, out, parts, found.halves, finished, workers)
 
 
 def run_from(
@@ -84,25 +90,27 @@ def run_from(
     jobs: int = 1,
     parsl: Path | None = None,
 ) -> list[System]:
-    """Label given configurations, check, and write OUT/dataset.h5, OUT/protocol.yaml and OUT/report.*.
+    """Label and check given configurations, and write OUT/dataset.h5, OUT/protocol.yaml and OUT/report.*.
 
     Args:
-        systems: where the runs start.
-        ensemble: the runs.
-        out: folder of the data set; made if absent.
-        merge: keep the labels that the configurations carry beside the new ones.
-        resume: go on with what a stopped simulation from the same configurations left in ``out``.
-        progress: called with (pieces of work done, their number, what the last one was).
-        jobs: runs at once, one core each.
-        parsl: a Python file that defines ``config``, a ``parsl.Config``: its workers do all the work.
+        systems: configurations from which the runs start.
+        ensemble: protocol of the runs.
+        out: folder of the data set; it is made if absent.
+        merge: whether to add the new labels to those of the configurations.
+        resume: whether to continue a stopped simulation from the same configurations in ``out``.
+        progress: is called after every piece of work with (number finished, number of all, name of the last one).
+        jobs: number of simultaneous runs. Each needs one core.
+        parsl: a Python file that defines ``config``, a ``parsl.Config``, whose workers do all the work.
 
     Returns:
-        The configurations, labelled, with their inherent structures; the displacements of every run, where they are
-        kept, are in the file alone.
+        The configurations with labels and inherent structures. If the protocol stores the displacements of every run,
+        they are only in the file.
 
     Raises:
-        EquiglassError: no potential or temperature is known, or two of them; labels that cannot be merged; LAMMPS is
-            missing or failed, ``out`` holds other work, or a quench failed.
+        DataError: the potential or temperature of a configuration is unknown or contradicts the ensemble, labels
+            cannot be merged, or a quench failed.
+        SetupError: LAMMPS is not installed, or it failed.
+        ConfigurationError: ``out`` contains another simulation.
     """
     starts = [_start(system, ensemble) for system in systems]
     if merge:
@@ -110,9 +118,9 @@ def run_from(
         for system in systems:
             check_joinable(system, ensemble.time_labels, values, ensemble.runs)
     if len({(s.temperature, s.potential, s.n_types) for s in starts}) > 1:
-        raise EquiglassError(
-            "These configurations differ in temperature, potential or number of types; label each state point by "
-            "itself."
+        raise DataError(
+            "These configurations differ in temperature, potential or number of types; label each state point "
+            "separately."
         )
     about_lammps()
     out = Path(out).absolute()
@@ -124,16 +132,19 @@ def run_from(
 
 
 def _start(system: System, ensemble: Ensemble) -> System:
-    """The configuration without labels, its temperature and potential known."""
+    """The configuration without labels, with its temperature and potential.
+
+    Its failures are omitted, since those of the old labels do not apply to the new ones.
+    """
     known = {}
     for key in ("temperature", "potential"):
         own, given = getattr(system, key), getattr(ensemble, key)
         if own is None and given is None:
-            raise EquiglassError(f"{system.name}: the {key} is not known; give it in the protocol.")
+            raise DataError(f"{system.name}: the {key} is unknown; give it in the protocol.")
         if own is not None and given is not None and own != given:
-            raise EquiglassError(
-                f"{system.name}: the file says {key} {own}, the protocol {given}; leave it out of the protocol, or "
-                "choose other configurations."
+            raise DataError(
+                f"{system.name}: the {key} is {own} in the file but {given} in the protocol; remove it from the "
+                "protocol, or choose other configurations."
             )
         known[key] = own if given is None else given
     return System(
@@ -142,14 +153,14 @@ def _start(system: System, ensemble: Ensemble) -> System:
         system.box,
         name=system.name,
         positions_inherent=system.positions_inherent,
-        # Whether its labels fail will be seen again.
-        provenance={key: text for key, text in system.provenance.items() if key != "failed"},
+        equilibrated=system.equilibrated,
+        provenance=system.provenance,
         **known,
     )
 
 
 def _check_same(starts: Sequence[System], path: Path, out: Path) -> None:
-    """Are these the configurations of the simulation that is to be resumed? At the first time, they are stored."""
+    """Check that the simulation to resume has the same configurations. A new simulation stores them."""
     if not path.exists():
         save(starts, path)
     stored = load(path)
@@ -159,21 +170,21 @@ def _check_same(starts: Sequence[System], path: Path, out: Path) -> None:
         for one, other in zip(stored, starts, strict=True)
     )
     if not same:
-        raise EquiglassError(f"{out} holds a simulation from other configurations; choose another folder.")
+        raise ConfigurationError(f"{out} contains a simulation from other configurations; choose another folder.")
 
 
 def _open_folder(protocol: Ensemble, out: Path, resume: bool) -> Path:
-    """OUT/parts, made or, to resume, found; scratch folders of a stopped simulation are removed."""
+    """The folder OUT/parts of a new simulation or of the one to resume, without scratch folders."""
     parts, text = out / "parts", out / "protocol.yaml"
     if text.exists() or parts.exists():
         if not resume:
-            raise EquiglassError(f"{out} already holds a simulation; resume it or choose another folder.")
+            raise ConfigurationError(f"{out} already contains a simulation; resume it or choose another folder.")
         if text.exists() and text.read_text(encoding="utf-8") != protocol.to_yaml():
-            raise EquiglassError(f"{out} holds a simulation of another protocol; choose another folder.")
+            raise ConfigurationError(f"{out} contains a simulation of another protocol; choose another folder.")
     try:
         parts.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise EquiglassError(f"{out}: the folder cannot be made ({error.strerror}).") from None
+        raise SetupError(f"{out}: the folder cannot be made ({error.strerror}).") from None
     for scratch in parts.glob(f"{SCRATCH}*"):
         shutil.rmtree(scratch, ignore_errors=True)
     write_text(text, protocol.to_yaml())
@@ -181,7 +192,7 @@ def _open_folder(protocol: Ensemble, out: Path, resume: bool) -> Path:
 
 
 def _pieces(ensemble: Ensemble, configurations: int) -> int:
-    """Pieces of work from the configurations on: their runs, averages and inherent structures, and the pilot runs."""
+    """The number of pieces of work after the trajectory: runs, averages, inherent structures and pilot runs."""
     return (ensemble.runs + 2) * configurations + isinstance(ensemble.times, ScatteringTimes)
 
 
@@ -200,14 +211,14 @@ def _counter(progress: Progress | None, pieces: int) -> Callable[[str], None]:
 def _finish(
     ensemble: Ensemble,
     starts: Sequence[System],
-    carried: Sequence[System] | None,
+    merged: Sequence[System] | None,
     out: Path,
     parts: Path,
     trajectory: Mapping[str, Mapping[str, float]],
     finished: Callable[[str], None],
     workers: Workers,
 ) -> list[System]:
-    """From configurations to the data set, with the labels that ``carried`` has beside the new ones."""
+    """Compute the labels, and write the data set with these labels and those of ``merged``."""
     times: Mapping[str, float]
     if isinstance(ensemble.times, ScatteringTimes):
         times = find_times(ensemble.times, ensemble, starts, parts, workers)
@@ -218,24 +229,24 @@ def _finish(
     run_ensembles(ensemble, values, starts, parts, workers, finished)
     starts = _with_inherent(starts, parts, workers, finished)
 
-    def labelled(told: Mapping[str, str]) -> Iterator[System]:
+    def labelled(failed: Sequence[str]) -> Iterator[System]:
         for index, start in enumerate(starts, start=1):
             with np.load(parts / f"configuration-{index:04d}.npz") as saved:
                 labels = {key: saved[key] for key in saved.files}
             system = replace(start, time_labels=tuple(times), times=values, runs=ensemble.runs, **labels)
-            if carried is not None:
-                system = joined(carried[index - 1], system)
-            made = {"protocol": ensemble.to_yaml(), "engine": str(about_lammps())}
-            yield replace(system, provenance={**system.provenance, **made, **told})
+            if merged is not None:
+                system = joined(merged[index - 1], system)
+            source = {"protocol": ensemble.to_yaml(), "engine": str(about_lammps())}
+            yield replace(system, failures=tuple(failed), provenance={**system.provenance, **source})
 
-    state = collect([measure(system) for system in labelled({})])
+    state = collect([measure(system) for system in labelled([])])
     checks = check(state)
     failed = failures(checks)
     write_report(out, state, checks, {"trajectory": trajectory})
     systems: list[System] = []
 
     def stored() -> Iterator[System]:
-        for system in labelled({"failed": " ".join(failed)} if failed else {}):
+        for system in labelled(failed):
             systems.append(replace(system, replica_displacements=None))
             yield system
 
@@ -248,7 +259,7 @@ def _finish(
 def _with_inherent(
     starts: Sequence[System], parts: Path, workers: Workers, finished: Callable[[str], None]
 ) -> list[System]:
-    """The configurations with their inherent structures, quenched unless they have one."""
+    """The configurations with their inherent structures. A configuration without one is quenched."""
     files = [parts / f"inherent-{index:04d}.npz" for index in range(1, len(starts) + 1)]
     work = (
         None if start.positions_inherent is not None or file.exists() else (start, file)
@@ -260,10 +271,10 @@ def _with_inherent(
         if start.positions_inherent is not None:
             quenched.append(start)
             continue
-        told = {"inherent structure": f"FIRE, largest force {LARGEST_FORCE:g}, potential {start.potential}"}
+        source = {"inherent structure": f"FIRE, largest force {LARGEST_FORCE:g}, potential {start.potential}"}
         with np.load(file) as saved:
             quenched.append(
-                replace(start, positions_inherent=saved["positions"], provenance={**start.provenance, **told})
+                replace(start, positions_inherent=saved["positions"], provenance={**start.provenance, **source})
             )
     return quenched
 

@@ -1,4 +1,4 @@
-"""The iso-configurational ensembles: NVE runs of every configuration that differ in their first velocities."""
+"""The iso-configurational ensembles: NVE runs of every configuration from different initial velocities."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
 from equiglass.observables import self_scattering_by_type
+from equiglass.observables.propensity import Accumulation
 from equiglass.simulate.lammps import State, constant_energy
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
-
-Float = NDArray[np.float64]
 
 
 def run_ensembles(
@@ -28,15 +28,15 @@ def run_ensembles(
     workers: Workers,
     finished: Callable[[str], None],
 ) -> None:
-    """All runs of all configurations: leaves configuration-NNNN.npz, the averages, for each of them.
+    """Do all runs of all configurations, and write the averages of each configuration to configuration-NNNN.npz.
 
     Args:
-        ensemble: number of runs, seed, timestep.
-        times: (T,), ascending.
-        starts: the configurations, with their temperature and potential.
+        ensemble: protocol of the runs.
+        times: times, ascending, (T,), LJ units.
+        starts: configurations with their temperature and potential.
         parts: folder of the pieces of work.
-        workers: who runs.
-        finished: called after every run, and after the averages of every configuration.
+        workers: workers that do the runs.
+        finished: is called after every run, and after the averages of every configuration.
     """
 
     def files(index: int) -> tuple[Path, list[Path]]:
@@ -68,9 +68,10 @@ def run_ensembles(
 def _run_replica(
     ensemble: Ensemble, times: Float, start: System, rng: np.random.Generator, parts: Path, result: Path
 ) -> None:
-    """One NVE run with fresh Maxwell-Boltzmann velocities: displacements (T, N, 3), energies and temperatures (T + 1,).
+    """Do an NVE run from new Maxwell-Boltzmann velocities.
 
-    The file is written here, by the worker, so that nothing large travels.
+    The file contains displacements (T, N, 3), energies and temperatures (T + 1,). The worker writes it, so that no
+    large array passes between processes.
     """
     assert start.potential is not None
     assert start.temperature is not None
@@ -84,30 +85,21 @@ def _run_replica(
 def _averages(
     times: Float, types: NDArray[np.int64], runs: list[Path], keep_displacements: bool
 ) -> dict[str, NDArray[np.floating]]:
-    """The labels of a `System` and what it tells of the runs, by name.
-
-    The halves of the propensity are those over runs 1, 3, ... and 2, 4, ...; the momentum is what the displacement of
-    the centre of mass shows.
-    """
-    distances, scattering, temperatures, drifts, momenta, kept = [], [], [], [], [], []
-    mean: Float = np.zeros(())
+    """The labels of a `System` by name, from the files of the runs. The centre of mass gives the momentum."""
+    scattering, temperatures, drifts, momenta, kept = [], [], [], [], []
+    accumulation = Accumulation()
     for path in runs:
         with np.load(path) as run:
             displacements, energy, temperature = run["displacements"], run["energy"], run["temperature"]
-        distances.append(np.linalg.norm(displacements, axis=-1))
-        mean = mean + displacements / len(runs)
+        accumulation.add(displacements)
         scattering.append(self_scattering_by_type(displacements[:, None], types))
         temperatures.append(temperature[1:])
         drifts.append(np.abs(energy[1:] - energy[0]))
         momenta.append(np.linalg.norm(displacements.mean(1), axis=-1) / times)
         if keep_displacements:
             kept.append(displacements.astype(np.float32))
-    distance = np.stack(distances)
     averages: dict[str, NDArray[np.floating]] = {
-        "propensity": distance.mean(0),
-        "propensity_halves": np.stack([distance[0::2].mean(0), distance[1::2].mean(0)]),
-        "replica_variance": distance.var(0, ddof=1),
-        "mean_displacement": mean,
+        **{key: values for key, values in accumulation.result()._asdict().items() if values is not None},
         "self_scattering": np.mean(scattering, axis=0),
         "run_temperature": np.mean(temperatures, axis=0),
         "energy_drift": np.max(drifts, axis=0),

@@ -1,4 +1,4 @@
-"""Two sets of labels of one configuration become one."""
+"""The union of two sets of labels of one configuration."""
 
 from __future__ import annotations
 
@@ -9,64 +9,51 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import EquiglassError
-from equiglass.liquid.system import System
+from equiglass.errors import DataError
+from equiglass.liquid.system import LABELS, System
 from equiglass.observables import self_scattering_by_type
-
-_AXIS_OF_TIMES = {
-    "propensity": 0,
-    "replica_variance": 0,
-    "propensity_halves": 1,
-    "mean_displacement": 0,
-    "replica_displacements": 0,
-    "self_scattering": 0,
-    "run_temperature": 0,
-    "energy_drift": 0,
-    "momentum": 0,
-}
 
 
 def check_joinable(system: System, labels: Sequence[str], times: ArrayLike, runs: int | None) -> None:
-    """Refuse times that occur already, and another number of runs, of which a configuration has one only.
+    """Check that a configuration can have new labels. Their times must be new, and the number of runs must be the same.
 
     Args:
-        system: with labels or without.
-        labels: of the new times.
-        times: their values, as far as they are known.
-        runs: behind the new labels.
+        system: configuration with or without labels.
+        labels: labels of the new times.
+        times: known values of the new times, LJ units.
+        runs: number of runs of the new labels.
 
     Raises:
-        EquiglassError: the new labels cannot stand beside those of the system.
+        DataError: a time occurs already, or the numbers of runs differ.
     """
     twice = [label for label in labels if label in system.time_labels]
     if twice:
-        raise EquiglassError(
-            f"{system.name} is labelled at a time {twice[0]!r} already; leave this time out or label it otherwise, "
+        raise DataError(
+            f"{system.name} already has labels at a time {twice[0]!r}; remove this time or give it another label, "
             'times: {"label": time}.'
         )
     again = np.intersect1d(system.times, times)
     if again.size:
-        raise EquiglassError(f"{system.name} is labelled at the time {again[0]:g} already; leave it out.")
+        raise DataError(f"{system.name} already has labels at the time {again[0]:g}; remove this time.")
     known = system.runs
     if known is None and system.replica_displacements is not None:
         known = system.replica_displacements.shape[1]
     if system.time_labels and known not in (None, runs):
-        raise EquiglassError(f"the labels of {system.name} come from {known} runs; take as many, runs: {known}.")
+        raise DataError(f"the labels of {system.name} come from {known} runs; set the same number, runs: {known}.")
 
 
 def joined(first: System, second: System) -> System:
-    """The second system with the labels of the first beside its own, times ascending.
+    """The second system with the labels of both systems, times ascending.
+
+    A quantity that only one of the two has is NaN at the times of the other. The displacements of every run are joined
+    if ``second`` has them, otherwise removed. F_s of ``first`` is computed from its displacements.
 
     Args:
-        first: labelled at other times.
-        second: the same particles.
-
-    Returns:
-        ``second`` with more times; NaN where one of the two does not have a quantity that the other has. The
-        displacements of every run are kept if ``second`` has them; F_s is made of those of the first in any case.
+        first: system with labels at other times.
+        second: system with the same particles.
 
     Raises:
-        EquiglassError: a time or a label occurs in both, or the numbers of runs differ.
+        DataError: a time or a label occurs in both, or the numbers of runs differ.
     """
     check_joinable(first, second.time_labels, second.times, second.runs)
     if first.replica_displacements is not None:
@@ -76,13 +63,14 @@ def joined(first: System, second: System) -> System:
     order = np.argsort(np.concatenate([first.times, second.times]), kind="stable")
     labels = first.time_labels + second.time_labels
     fields: dict[str, Any] = {"predictions": {}}
-    for key, axis in _AXIS_OF_TIMES.items():
+    for key, each in LABELS.items():
+        axis = each.axis_of_times
         both = getattr(first, key), getattr(second, key)
         if any(values is not None for values in both):
-            fields[key] = np.take(_beside(*both, len(first.times), len(second.times), axis), order, axis)
+            fields[key] = np.take(_along_times(*both, len(first.times), len(second.times), axis), order, axis)
     for name in {**first.predictions, **second.predictions}:
         both = first.predictions.get(name), second.predictions.get(name)
-        fields["predictions"][name] = _beside(*both, len(first.times), len(second.times), 0)[order]
+        fields["predictions"][name] = _along_times(*both, len(first.times), len(second.times), 0)[order]
     return replace(
         second,
         time_labels=tuple(labels[k] for k in order),
@@ -91,10 +79,10 @@ def joined(first: System, second: System) -> System:
     )
 
 
-def _beside(
+def _along_times(
     first: NDArray[Any] | None, second: NDArray[Any] | None, n_first: int, n_second: int, axis: int
 ) -> NDArray[Any]:
-    """Both along the axis of the times; one that is absent becomes NaN."""
+    """Both arrays, joined along the axis of times. An absent array counts as NaN."""
     if first is None:
         assert second is not None
         first = _unknown(second, n_first, axis)

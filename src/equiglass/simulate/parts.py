@@ -1,4 +1,4 @@
-"""The pieces of work already done, one file each: whole or absent, however the run was stopped."""
+"""The files of the finished pieces of work. A file is complete or absent, even if the simulation was killed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from equiglass.files import replacing
 
 
 def write_arrays(path: Path, **arrays: NDArray[np.floating]) -> None:
-    """Arrays by name, in an npz file."""
+    """Write arrays, by name, to an npz file."""
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, allow_pickle=False, **arrays)

@@ -1,7 +1,7 @@
-"""The times when F_k(t) has fallen to given values, from a pilot run of every configuration.
+"""The times when F_k(t) has fallen to given values, from one pilot run per configuration at constant energy.
 
-F is that of type 0, the mean over the configurations, each of which runs once at constant energy. The pilot runs
-advance by an octave of time at once, all of them, until F has fallen to the smallest value.
+F is the self-intermediate scattering function of type 0, averaged over the configurations. All pilot runs advance
+together, octave by octave of time, until F has fallen to the smallest value.
 """
 
 from __future__ import annotations
@@ -12,38 +12,36 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError
 from equiglass.files import write_text
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
-from equiglass.observables import first_crossings, self_scattering
+from equiglass.observables import first_crossings, self_scattering_of_displacements
 from equiglass.simulate.lammps import State, constant_energy
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble, ScatteringTimes
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
 
-Float = NDArray[np.float64]
-
 PER_OCTAVE = 8
-"""Times of the pilot runs in a factor of 2; in between, F is linear in the logarithm of the time."""
+"""The number of times per factor of 2. Between them, F is linear in the logarithm of time."""
 
 
 def find_times(
     wanted: ScatteringTimes, ensemble: Ensemble, starts: Sequence[System], parts: Path, workers: Workers
 ) -> dict[str, float]:
-    """The time of every value of F, by label; leaves them in times.json.
+    """Find the time of every value of F, LJ units, by label, and write the times to times.json.
 
     Args:
-        wanted: values of F, and the wave number.
-        ensemble: seed and timestep.
+        wanted: values of F and the wave number.
+        ensemble: protocol with the seed and the timestep.
         starts: configurations of one liquid at one temperature.
         parts: folder of the pieces of work.
-        workers: who runs.
+        workers: workers that do the runs.
 
     Raises:
-        EquiglassError: F has not fallen to the smallest value after the longest time.
+        ConfigurationError: F has not fallen to the smallest value after the longest time.
     """
     result, folder = parts / "times.json", parts / "pilot"
     if not result.exists():
@@ -51,15 +49,15 @@ def find_times(
         values = list(wanted.values.values())
         temperature = starts[0].temperature
         assert temperature is not None
-        # F falls no faster than that of free flight, exp(-k^2 T t^2 / 2).
+        # F falls no faster than in free flight, exp(-k^2 T t^2 / 2).
         first = float(np.sqrt(-2 * np.log((1 + values[0]) / 2) / (wanted.k**2 * temperature)))
         times, F = np.empty(0), np.empty(0)
         while not F.size or F.min() > values[-1]:
             octave = len(times) // PER_OCTAVE
             if times.size and times[-1] >= wanted.longest:
-                raise EquiglassError(
+                raise ConfigurationError(
                     f"F has fallen to {F[-1]:.3f} after {times[-1]:.4g}, not yet to {values[-1]:.3f}; "
-                    "raise times.longest or leave out the small values of F."
+                    "raise times.longest or remove the small values of F."
                 )
             times = first * 2.0 ** (np.arange((octave + 1) * PER_OCTAVE) / PER_OCTAVE)
             runs = ((wanted, ensemble, folder, octave, times, number, start) for number, start in enumerate(starts))
@@ -78,7 +76,7 @@ def _advance(
     number: int,
     start: System,
 ) -> Float:
-    """F of one configuration at the last ``PER_OCTAVE`` of the times; leaves NUMBER-OCTAVE.npz."""
+    """Compute F of one configuration at the last ``PER_OCTAVE`` times, and write NUMBER-OCTAVE.npz."""
     result = folder / f"{number:04d}-{octave:02d}.npz"
     if not result.exists():
         assert start.potential is not None
@@ -94,7 +92,7 @@ def _advance(
         moved = (run.positions - start.positions)[:, None, start.types == 0]
         write_arrays(
             result,
-            scattering=self_scattering([moved], wanted.k).value,
+            scattering=self_scattering_of_displacements([moved], wanted.k).value,
             positions=run.positions[-1],
             velocities=run.velocities,
         )

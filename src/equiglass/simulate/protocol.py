@@ -1,11 +1,11 @@
-"""What to simulate: mixture, state point, equilibration, and the times of the iso-configurational runs."""
+"""The protocol of a simulation: mixture, state point, equilibration, and the iso-configurational runs."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import numpy as np
 import yaml
@@ -20,20 +20,21 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     Tag,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError, EquiglassError
+from equiglass.files.settings import read_settings, validate
 from equiglass.liquid.potential import KOB_ANDERSEN, MIXTURES, WCA, LennardJones
+from equiglass.liquid.state_points import WAVE_NUMBER
 
 PRESETS = Path(__file__).with_name("presets")
-"""Protocols that come with the package."""
+"""The folder of the protocols of the package."""
 
 
 def _read_potential(value: Any) -> Any:
-    """A mixture by name, or from its tables; what is left out is that of the mixture of this name."""
+    """A mixture from its name or its tables. Missing tables are those of the mixture with this name."""
     if isinstance(value, str):
         value = {"name": value}
     if not isinstance(value, dict):
@@ -44,13 +45,13 @@ def _read_potential(value: Any) -> Any:
         table["cutoff"] = WCA
     if "epsilon" not in table or "sigma" not in table:
         raise ValueError(
-            f"no mixture is called {table.get('name')!r}; there are {sorted(MIXTURES)}, and another one needs name, "
-            "epsilon and sigma"
+            f"no mixture is called {table.get('name')!r}; the package has {sorted(MIXTURES)}, and another mixture "
+            "needs name, epsilon and sigma"
         )
     try:
         return LennardJones(**table)
     except (TypeError, EquiglassError) as error:
-        raise ValueError(f"name, epsilon, sigma, cutoff and truncation make a potential ({error})") from None
+        raise ValueError(f"a potential has name, epsilon, sigma, cutoff and truncation ({error})") from None
 
 
 def _write_potential(potential: LennardJones) -> Any:
@@ -58,7 +59,7 @@ def _write_potential(potential: LennardJones) -> Any:
 
 
 def _read_times(value: Any) -> Any:
-    """A plain list of times is labelled 1, 2, ..., and so is a logarithmic grid."""
+    """The times by label. The labels of a plain list and of a logarithmic grid are 1, 2, ..."""
     if isinstance(value, dict) and set(value) == {"first", "last", "number"}:
         value = _logarithmic(**value)
     if isinstance(value, list):
@@ -69,7 +70,7 @@ def _read_times(value: Any) -> Any:
 
 
 def _logarithmic(first: Any, last: Any, number: Any) -> list[float]:
-    """Times evenly spaced in their logarithm, ends included."""
+    """The times with equal spacing in their logarithm, including both ends."""
     if not all(isinstance(end, int | float) for end in (first, last)) or not 0 < first < last < math.inf:
         raise ValueError("the grid first, last, number needs 0 < first < last")
     if not isinstance(number, int) or number < 2:
@@ -83,12 +84,13 @@ def _kind_of_times(value: Any) -> str:
 
 
 class ScatteringTimes(BaseModel):
-    """The times when F_k(t), the self intermediate scattering function of type 0, has fallen to these values.
+    """The times at which F_k(t), the self-intermediate scattering function of type 0, has fallen to given values.
 
     Attributes:
-        F: values between 0 and 1; "1/e" may be written so.
-        k: wave number; 7.25 is the first peak of the structure factor of A in the Kob-Andersen mixture.
-        longest: the time after which to give up looking for the smallest value.
+        F: values between 0 and 1, or "1/e".
+        k: wave number, inverse LJ length. 7.25 is the first peak of the structure factor of A in the Kob-Andersen
+            mixture.
+        longest: time after which the search for the smallest value fails, LJ units.
 
     Source: Bapst et al., Nature Physics 16, 448 (2020), doi 10.1038/s41567-020-0842-8.
     """
@@ -96,7 +98,7 @@ class ScatteringTimes(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     F: Annotated[tuple[float | str, ...], Field(min_length=1)]
-    k: PositiveFloat = 7.25
+    k: PositiveFloat = WAVE_NUMBER
     longest: PositiveFloat
 
     @field_validator("F")
@@ -104,17 +106,17 @@ class ScatteringTimes(BaseModel):
     def _between_0_and_1(cls, values: tuple[float | str, ...]) -> tuple[float | str, ...]:
         for value in values:
             if isinstance(value, str) and value != "1/e":
-                raise ValueError(f"a value of F is a number or 1/e, not {value!r}")
+                raise ValueError(f"a value of F must be a number or 1/e, not {value!r}")
             if not 0 < _number(value) < 1:
-                raise ValueError(f"F falls from 1 to 0; it has no time where it is {value:g}")
+                raise ValueError(f"F falls from 1 to 0, so there is no time where it is {value:g}")
         falling = tuple(sorted(values, key=_number, reverse=True))
         if len({_number(value) for value in falling}) < len(falling):
-            raise ValueError("a value of F occurs twice")
+            raise ValueError("a value of F occurs twice; name it once")
         return falling
 
     @property
     def values(self) -> dict[str, float]:
-        """Values of F by label ("F=0.9", "F=1/e"), falling."""
+        """The values of F, descending, by label ("F=0.9", "F=1/e")."""
         return {f"F={value}" if isinstance(value, str) else f"F={value:g}": _number(value) for value in self.F}
 
 
@@ -123,7 +125,14 @@ def _number(value: float | str) -> float:
 
 
 class Equilibration(BaseModel):
-    """The way from a lattice to the equilibrium liquid; times in LJ units."""
+    """The path from a lattice to the equilibrium liquid, in LJ units.
+
+    Attributes:
+        melt_temperature: temperature at which the lattice melts.
+        melt_time: time at this temperature.
+        ramp_time: time of the linear cooling to the temperature of the liquid.
+        time: time of the equilibration at the temperature of the liquid.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -137,18 +146,18 @@ _Potential = Annotated[LennardJones, BeforeValidator(_read_potential), PlainSeri
 
 
 class Ensemble(BaseModel):
-    """The iso-configurational runs of given configurations.
+    """The iso-configurational runs of given configurations, in LJ units.
 
     Attributes:
-        potential: a mixture's name ("kob-andersen") or its tables (name, epsilon, sigma, cutoff, truncation); may be
-            left out where the configurations know theirs.
-        temperature: of the velocities of the runs; may be left out where the configurations know theirs.
-        runs: runs of each configuration.
-        times: value of every time by label; a plain list or a grid (first, last, number) is labelled "1", "2", ...;
-            or values of F_k(t).
-        timestep: the longest integration step.
-        keep_displacements: store those of every run, not their averages alone.
-        seed: of everything random.
+        potential: name of a mixture ("kob-andersen") or its tables (name, epsilon, sigma, cutoff, truncation). It is
+            optional if the configurations have a potential.
+        temperature: temperature of the velocities. It is optional if the configurations have a temperature.
+        runs: number of runs per configuration.
+        times: times by label, or values of F_k(t). The labels of a plain list and of a grid (first, last, number) are
+            "1", "2", ...
+        timestep: longest integration step.
+        keep_displacements: whether to store the displacements of every run, in addition to their averages.
+        seed: seed of all random numbers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -175,30 +184,30 @@ class Ensemble(BaseModel):
 
     @property
     def time_labels(self) -> tuple[str, ...]:
-        """Labels of the times, ascending."""
+        """The labels of the times, ascending in time."""
         return tuple(self.times.values if isinstance(self.times, ScatteringTimes) else self.times)
 
     def rng(self, *key: int) -> np.random.Generator:
-        """Random numbers particular to the key."""
+        """The random generator of a key. The generators of different keys are independent."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     def to_yaml(self) -> str:
-        """The protocol as text that can be read again."""
+        """The protocol as YAML, from which `load_protocol` or `load_ensemble` reads the same protocol."""
         return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False)
 
 
 class Protocol(Ensemble):
-    """Configurations of one state point, each with its iso-configurational ensemble.
+    """Configurations of one state point with their iso-configurational ensembles, in LJ units.
 
     Attributes:
-        potential: as for ``Ensemble``; by default Kob-Andersen.
-        temperature: of the equilibrium liquid and of the velocities of the runs.
+        potential: as in ``Ensemble``, by default Kob-Andersen.
+        temperature: temperature of the equilibrium liquid and of the velocities of the runs.
         n_particles: number of particles.
-        composition: share of every type, summing to 1, or their numbers, summing to ``n_particles``.
-        density: number density, constant;
-        pressure: or the pressure, constant: every configuration then has a box of its own.
-        equilibration: melt, ramp and wait.
-        configurations: how many to take from the trajectory.
+        composition: shares of all types, which sum to 1, or their numbers, which sum to ``n_particles``.
+        density: number density of a simulation at constant volume.
+        pressure: pressure of a simulation at constant pressure, where every configuration has its own box.
+        equilibration: melting, cooling and equilibration.
+        configurations: number of configurations from the trajectory.
         spacing: time between successive configurations.
     """
 
@@ -222,82 +231,62 @@ class Protocol(Ensemble):
         if not np.isclose(sum(self.composition), 1.0) and sum(self.composition) != self.n_particles:
             raise ValueError("composition must sum to 1 (shares) or to n_particles (numbers)")
         if np.any(self.counts <= 0):
-            raise ValueError("a type of the composition would have no particle; take more particles")
+            raise ValueError("a type of the composition would have no particle; use more particles")
         if (self.density is None) == (self.pressure is None):
-            raise ValueError("give the density or the pressure, one of the two")
+            raise ValueError("give either the density or the pressure")
         return self
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """Number of particles of every type: the shares rounded, the first type takes the remainder."""
+        """The number of particles of every type, (n_types,). The first type has the remainder of the rounded shares."""
         shares = np.asarray(self.composition) / sum(self.composition)
         others = np.round(shares[1:] * self.n_particles).astype(np.int64)
         return np.concatenate([[self.n_particles - others.sum()], others])
 
     @property
     def types(self) -> NDArray[np.int64]:
-        """Type of every particle, (N,): all of the first, then all of the second, ..."""
+        """The type of every particle, (N,): all particles of the first type, then all of the second, ..."""
         return np.repeat(np.arange(self.potential.n_types), self.counts)
 
     @property
     def first_box(self) -> NDArray[np.float64]:
-        """Edges of the cubic box in the beginning, (3,).
+        """The edge lengths of the cubic box at the beginning, (3,).
 
-        At constant pressure, its density times the mean of sigma_ab^3 over pairs is 1, as in a dense liquid.
+        At constant pressure, the density times the mean of sigma_ab^3 over pairs is 1, as in a dense liquid.
         """
         shares = self.counts / self.n_particles
         density = self.density or 1 / (shares @ np.asarray(self.potential.sigma) ** 3 @ shares)
         return np.full(3, (self.n_particles / density) ** (1 / 3))
 
 
-Model = TypeVar("Model", bound=Ensemble)
-
-
 def presets() -> dict[str, str]:
-    """Name and description, its first line, of every protocol that comes with the package."""
+    """The description of every protocol of the package, which is the first line of its file, by name."""
     files = sorted(PRESETS.glob("*.yaml"))
     return {file.stem: file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ") for file in files}
 
 
 def load_protocol(protocol: Path | str) -> Protocol:
-    """Read a protocol from a YAML file, or by its name one that comes with the package.
+    """Read a protocol from a YAML file, or a protocol of the package by its name.
 
     Raises:
-        EquiglassError: the file cannot be read, or a key is unknown, missing or out of range.
+        ConfigurationError: the file cannot be read, or a key is unknown, missing or out of range.
     """
-    return _validated(Protocol, protocol, _read(protocol))
+    return validate(Protocol, _read(protocol), str(protocol))
 
 
 def load_ensemble(protocol: Path | str) -> Ensemble:
-    """Read from a protocol what concerns the runs; what concerns the making of configurations is passed over.
+    """Read the part of a protocol that describes the runs, and ignore the part on the configurations.
 
     Raises:
-        EquiglassError: the file cannot be read, or a key is unknown, missing or out of range.
+        ConfigurationError: the file cannot be read, or a key is unknown, missing or out of range.
     """
-    content = _read(protocol)
-    if isinstance(content, dict):
-        making = set(Protocol.model_fields) - set(Ensemble.model_fields)
-        content = {key: value for key, value in content.items() if key not in making}
-    return _validated(Ensemble, protocol, content)
+    making = set(Protocol.model_fields) - set(Ensemble.model_fields)
+    settings = {key: value for key, value in _read(protocol).items() if key not in making}
+    return validate(Ensemble, settings, str(protocol))
 
 
-def _read(protocol: Path | str) -> Any:
+def _read(protocol: Path | str) -> dict[str, Any]:
     path = PRESETS / f"{protocol}.yaml" if str(protocol) in presets() else Path(protocol)
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        names = f" Protocols of the package are {', '.join(presets())}." if not path.exists() else ""
-        raise EquiglassError(f"{path}: cannot be read ({error.strerror}).{names}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise EquiglassError(f"{path}: not a YAML file ({' '.join(str(error).split())}).") from None
-
-
-def _validated(kind: type[Model], protocol: Path | str, content: Any) -> Model:
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'protocol'}: {item['msg'].removeprefix('Value error, ')}"
-            for item in error.errors(include_url=False)
-        )
-        raise EquiglassError(f"{protocol}: not a protocol. {wrong}.") from None
+    if not path.exists():
+        raise ConfigurationError(f"{path} does not exist. The package has the protocols {', '.join(presets())}.")
+    return read_settings(path)

@@ -1,35 +1,52 @@
-"""The equilibrium trajectory: melt, ramp, wait, then one configuration after another."""
+"""The equilibrium trajectory: melting, cooling, equilibration, and one configuration after another."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equiglass.files import replacing
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.system import System
-from equiglass.simulate.checks.checks import NOT_IN_EQUILIBRIUM
 from equiglass.simulate.lammps import State, constant_temperature
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Protocol
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
 
-Float = NDArray[np.float64]
-
 LARGEST_DIFFERENCE = 3.36
-"""Between the halves of a trajectory, in standard errors: Student's t at 1 %, two-sided, five blocks against five."""
+"""The largest difference between the halves of a trajectory in equilibrium, in standard errors.
+
+It is Student's t at 1 %, two-sided, for five blocks against five.
+"""
 
 TEMPERATURE_DIFFERENCE = 0.005
-"""Between the halves, in units of T, below which that of the temperature does not count. A thermostat imposes the
-temperature within its damping time, however long the liquid takes to relax; a significant difference may be tiny."""
+"""The difference in temperature between the halves, in units of T, below which even a significant one does not count.
+
+A thermostat imposes the temperature within its damping time, however slowly the liquid relaxes.
+"""
+
+
+class Equilibrium(NamedTuple):
+    """The comparison of both halves of the trajectory of the configurations.
+
+    Attributes:
+        steady: whether the trajectory is in equilibrium.
+        statement: numbers and verdict as a sentence.
+        halves: means of both halves and their difference in standard errors, by quantity.
+    """
+
+    steady: bool
+    statement: str
+    halves: dict[str, dict[str, float]]
 
 
 def stages(protocol: Protocol) -> list[tuple[str, float, float, float]]:
-    """Pieces of the trajectory: (name, duration, first and last temperature)."""
+    """The stages of the trajectory, as (name, duration, first temperature, last temperature), LJ units."""
     way, T = protocol.equilibration, protocol.temperature
     pieces = max(1, round(way.time / protocol.spacing))
     return [
@@ -41,7 +58,7 @@ def stages(protocol: Protocol) -> list[tuple[str, float, float, float]]:
 
 
 def run_trajectory(protocol: Protocol, parts: Path, workers: Workers, finished: Callable[[str], None]) -> None:
-    """Stage by stage: leaves NAME.npz (positions, box, energy, temperature, density) and NAME.restart of each."""
+    """Run all stages. Each writes NAME.npz (positions, box, energy, temperature, density) and NAME.restart."""
     folder = parts / "trajectory"
     folder.mkdir(exist_ok=True)
     previous: Path | None = None
@@ -73,7 +90,7 @@ def run_trajectory(protocol: Protocol, parts: Path, workers: Workers, finished: 
 
 
 def _lattice(protocol: Protocol) -> State:
-    """A simple cubic lattice, some sites empty, types at random."""
+    """A simple cubic lattice with random types, where some sites are empty."""
     rng, box = protocol.rng(1), protocol.first_box
     cells = int(np.ceil(protocol.n_particles ** (1 / 3) - 1e-9))
     sites = np.stack(np.meshgrid(*[np.arange(cells)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -83,7 +100,7 @@ def _lattice(protocol: Protocol) -> State:
 
 
 def configuration_of(protocol: Protocol, parts: Path, index: int) -> System:
-    """Configuration ``index``, from 1, of the trajectory."""
+    """The configuration number ``index`` of the trajectory, from 1."""
     with np.load(parts / "trajectory" / f"configuration-{index:04d}.npz") as saved:
         return System(
             positions=saved["positions"],
@@ -98,8 +115,8 @@ def configuration_of(protocol: Protocol, parts: Path, index: int) -> System:
         )
 
 
-def equilibrium(protocol: Protocol, parts: Path) -> tuple[str, dict[str, dict[str, float]]]:
-    """Is the liquid in equilibrium? In words, and in numbers by quantity."""
+def equilibrium(protocol: Protocol, parts: Path) -> Equilibrium:
+    """Compare both halves of the trajectory of the configurations, which agree in equilibrium."""
     watched = {"potential_energy": "energy", "temperature": "temperature"}
     if protocol.pressure is not None:
         watched["density"] = "density"
@@ -122,13 +139,13 @@ def equilibrium(protocol: Protocol, parts: Path) -> tuple[str, dict[str, dict[st
     statement = (
         f"In the first and in the second half of the trajectory of the configurations (time "
         f"{protocol.configurations * protocol.spacing:g}) the {'; the '.join(compared)}: "
-        + ("no sign of ageing." if steady else NOT_IN_EQUILIBRIUM)
+        + ("no sign of ageing." if steady else "NOT in equilibrium.")
     )
-    return statement, halves
+    return Equilibrium(steady, statement, halves)
 
 
 def compare_halves(series: Float) -> dict[str, float]:
-    """Means of the two halves and their difference in standard errors, from five blocks each."""
+    """The means of both halves and their difference in standard errors, from five blocks per half."""
     blocks = np.array([block.mean() for block in np.array_split(series, 10)])
     first, second = blocks[:5], blocks[5:]
     error = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 5)

@@ -1,4 +1,4 @@
-"""First velocities of a simulation."""
+"""The initial velocities of a simulation."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 
 
 def maxwell_boltzmann(rng: np.random.Generator, n_particles: int, temperature: float) -> NDArray[np.float64]:
-    """Gaussian velocities without total momentum and with sum_i v_i^2 = (3N - 3) T exactly; masses are 1.
+    """Gaussian velocities with zero total momentum and exactly sum_i v_i^2 = (3N - 3) T. Masses are 1.
 
     Args:
-        rng: where they are drawn from.
-        n_particles: N, two at least.
-        temperature: T.
+        rng: random generator.
+        n_particles: number of particles N, at least two.
+        temperature: temperature T, LJ units.
 
     Returns:
-        Velocities, LJ units, (N, 3).
+        Velocities, (N, 3), LJ units.
     """
     velocities = rng.standard_normal((n_particles, 3))
     velocities -= velocities.mean(0)

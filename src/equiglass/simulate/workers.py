@@ -1,4 +1,4 @@
-"""Who does the pieces of work: threads of this process, each with a LAMMPS of its own, or the workers of Parsl."""
+"""The workers for the pieces of work: threads of this process with one LAMMPS process each, or workers of Parsl."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError, EquiglassError, SetupError
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Workers, and how many pieces of work to give them at once."""
+    """Workers, and the number of simultaneous pieces of work."""
 
     executor: Executor
     jobs: int
 
     def do(self, function: Callable[..., Any], work: Iterable[tuple[Any, ...] | None]) -> Iterator[Any]:
-        """What the function returns for each of the arguments, in their order; None where there is nothing to do.
+        """The results of a function, in the order of its arguments; None for a piece of work that is already done.
 
         Args:
-            function: of a module.
-            work: arguments; taken from the iterable only as they are needed.
+            function: function of a module, so that it can be pickled.
+            work: arguments of every piece, or None. The iterable advances only when they are needed.
 
         Raises:
-            EquiglassError: a worker was lost.
+            SetupError: a piece of work failed, or its worker was lost.
         """
         given: deque[Future[Any] | None] = deque()
         for arguments in work:
             given.append(None if arguments is None else self.executor.submit(function, *arguments))
-            # As many again wait, so that no worker has to.
+            # As many pieces wait as there are workers, so that no worker has to wait.
             if len(given) >= 2 * self.jobs:
                 yield _result(given.popleft())
         while given:
@@ -50,25 +50,26 @@ def _result(future: Future[Any] | None) -> Any:
         raise
     except Exception as error:
         cause = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise EquiglassError(f"A piece of work was not finished ({cause}); --resume goes on with it.") from error
+        raise SetupError(f"A piece of work was not finished ({cause}); --resume continues with it.") from error
 
 
 @contextmanager
 def working(jobs: int, parsl: Path | None = None) -> Iterator[Workers]:
-    """Workers for the time of the block.
+    """Workers for the duration of the block.
 
     Args:
-        jobs: pieces of work at once.
-        parsl: a Python file that defines ``config``, a ``parsl.Config``; threads of this process without it.
+        jobs: number of simultaneous pieces of work.
+        parsl: a Python file that defines ``config``, a ``parsl.Config``; None for threads of this process.
 
     Raises:
-        EquiglassError: Parsl is not installed, or there is no configuration in the file.
+        SetupError: Parsl is not installed.
+        ConfigurationError: the file cannot be read or defines no configuration.
     """
     executor = ThreadPoolExecutor(jobs) if parsl is None else _parsl(parsl)
     try:
         yield Workers(executor, jobs)
     except BaseException:
-        # Parsl cannot cancel what it has been given; it ends its workers instead.
+        # Parsl cannot cancel submitted work, so its workers end instead.
         executor.shutdown(**({"cancel_futures": True} if parsl is None else {"wait": False}))
         raise
     executor.shutdown()
@@ -78,13 +79,13 @@ def _parsl(file: Path) -> Executor:
     try:
         from parsl.concurrent import ParslPoolExecutor
     except ImportError:
-        raise EquiglassError("Parsl is not installed; install it with: pip install equiglass[parsl]") from None
+        raise SetupError("Parsl is not installed; install it with: pip install equiglass[parsl]") from None
     try:
         config = runpy.run_path(str(file))["config"]
     except OSError as error:
-        raise EquiglassError(f"{file}: cannot be read ({error.strerror}).") from None
+        raise ConfigurationError(f"{file}: the file cannot be read ({error.strerror}).") from None
     except KeyError:
-        raise EquiglassError(f"{file}: defines no config = parsl.Config(...).") from None
-    # Parsl looks for its own programs on the PATH, where those of an environment that is not activated are missing.
+        raise ConfigurationError(f"{file}: the file must define config = parsl.Config(...).") from None
+    # Parsl needs its own programs on the PATH. If the environment is not activated, they are missing there.
     os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     return ParslPoolExecutor(config)

@@ -1,6 +1,6 @@
-"""Training: configuration, run folder, loop."""
+"""Training of one model, of several models whose predictions are averaged, or of one model per fold."""
 
-from equiglass.methods.network.configuration import Configuration, read_configuration
-from equiglass.training.run import train
+from equiglass.training.crossvalidation import crossvalidate
+from equiglass.training.train import train
 
-__all__ = ["Configuration", "read_configuration", "train"]
+__all__ = ["crossvalidate", "train"]

@@ -1,4 +1,4 @@
-"""Running averages of the batch norms when an optimiser step joins several configurations."""
+"""Running averages of the batch norms for optimiser steps with several configurations."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from torch import nn
 
 
 class RunningAverages:
-    """average <- (1 - momentum) average + momentum * (mean over the configurations of the step of their statistics).
+    """Running averages that do not depend on the order of the configurations in a step.
 
-    Every configuration is normalised by its own statistics and moves the averages from where the step began; the step
-    takes the mean of the moved averages, so that neither the order of the configurations nor the process that sees
-    them matters. With one configuration a step a batch norm does this by itself, and nothing is kept here.
+        average <- (1 - momentum) average + momentum <statistics of a configuration>_step
+
+    Every configuration is normalised with its own statistics, and updates the averages from their values before the
+    step. The step takes the mean of these updates. So neither the order of the configurations nor their process
+    matters. With one configuration per step, the batch norms do this themselves, and this class does nothing.
 
     Args:
-        network: in training mode.
-        accumulate: configurations per optimiser step.
+        network: the network, in training mode.
+        accumulate: number of configurations per optimiser step.
 
     Attributes:
-        sums: of the moved averages over the configurations seen, float64, one tensor for each buffer.
+        sums: updated averages, summed over the configurations seen, float64, one tensor per buffer.
     """
 
     def __init__(self, network: nn.Module, accumulate: int) -> None:
@@ -33,7 +35,7 @@ class RunningAverages:
 
     @contextlib.contextmanager
     def of_configuration(self) -> Iterator[None]:
-        """In this block the network sees one configuration."""
+        """In this block the network processes one configuration."""
         for average, before in zip(self.averages, self.before, strict=True):
             average.copy_(before)
         yield
@@ -41,6 +43,6 @@ class RunningAverages:
             total += average
 
     def join(self, configurations: int) -> None:
-        """The averages after the step, from the sums over that many configurations."""
+        """Set the averages after the step, from the sums over this number of configurations."""
         for average, total in zip(self.averages, self.sums, strict=True):
             average.copy_(total / configurations)

@@ -1,35 +1,38 @@
-"""The loss of a configuration and its gradient: by autograd, on a GPU recorded once as a CUDA graph and replayed.
+"""The loss of a configuration and its gradient by autograd. On a GPU, a step is recorded as a CUDA graph and replayed.
 
-A training step is a thousand or so short kernels, which Python takes longer to start than a GPU to run. A CUDA graph
-starts them all at once: the same kernels on the same memory. What changes from one replay to the next is written into
-that memory before: mirror image, share, and torch's generator, whose seed fixes the dropout.
+A training step consists of about a thousand short kernels. Python needs more time to start them than a GPU needs to run
+them. A CUDA graph starts all of them together: the same kernels on the same memory. What differs between replays is
+written into that memory before: mirror image, share, and the seed of torch's generator, which fixes the dropout.
 
-No GPU has run the recording so far; on a CPU nothing is recorded.
+The recording has not yet run on a GPU. On a CPU nothing is recorded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from equiglass.methods.descent.samples import Sample
-from equiglass.model.network import Network
 
 Step = Callable[[], Tensor]
 
-# Before a step is recorded, Triton and TorchScript must have compiled their kernels; TorchScript does at the third run.
+# Triton and TorchScript must compile their kernels before a step is recorded. TorchScript does so in the third run.
 RUNS_BEFORE = 3
 
 
 def masked_loss(prediction: Tensor, targets: Tensor) -> Tensor:
     """Sum over times of the mean squared error over the particles whose label is known.
 
+        loss = sum_t <(y_i(t) - target_i(t))^2>_(i known)
+
     Args:
-        prediction: (N, T).
-        targets: (N, T), NaN where unknown.
+        prediction: outputs y, (N, T).
+        targets: standardised targets, (N, T), NaN where unknown.
+
+    Returns:
+        The loss, a tensor without axes.
     """
     known = ~torch.isnan(targets)
     squares = torch.where(known, prediction - torch.where(known, targets, 0.0), 0.0) ** 2
@@ -37,34 +40,31 @@ def masked_loss(prediction: Tensor, targets: Tensor) -> Tensor:
 
 
 class Gradient:
-    """Adds the gradients of configurations' losses to the ``grad`` of the network's parameters."""
+    """Adds the gradient of the loss of a configuration to the ``grad`` of the network's parameters."""
 
-    def __init__(self, network: Network, record: Callable[[Step], Step] | None = None) -> None:
-        """Take the network, and what records a step, :func:`recorder`, if it lies on a GPU."""
+    def __init__(self, network: nn.Module, record: Callable[[Step], Step] | None = None) -> None:
+        """Take the network and, if it is on a GPU, the result of :func:`recorder`."""
         self.network, self.record = network, record
         self._steps: dict[int, Step] = {}
         device = next(network.parameters()).device
         self._sign, self._share = torch.ones((), device=device), torch.ones((), device=device)
 
     def clear(self) -> None:
-        """Set the gradient to zero: in place where a recorded step adds to the same memory each time."""
+        """Set the gradient to zero; in place if steps are recorded, because they add to the same memory each time."""
         self.network.zero_grad(set_to_none=self.record is None)
 
     def add(self, sample: Sample, mirrored: bool, share: int, seed: int) -> float:
         """Add the gradient of loss / share and return the loss.
 
         Args:
-            sample: the configuration; the same object each time, kept as long as this one.
-            mirrored: take its mirror image.
+            sample: the configuration. A recorded step refers to this object, so it must live as long as the `Gradient`.
+            mirrored: use the mirror image.
             share: number of configurations in the optimiser step.
-            seed: of the dropout.
+            seed: seed of the dropout.
         """
 
         def step() -> Tensor:
-            # Every vector inverted is the mirror image, up to a rotation.
-            vectors, displacements = sample.graph.vectors * self._sign, sample.graph.displacements * self._sign
-            graph = replace(sample.graph, vectors=vectors, displacements=displacements)
-            loss = masked_loss(self.network(graph), sample.targets)
+            loss = masked_loss(self.network(sample.graph.mirrored(self._sign)), sample.targets)
             (loss / self._share).backward()
             return loss.detach()
 
@@ -78,7 +78,7 @@ class Gradient:
         return step().item()
 
     def _recorded(self, step: Step, record: Callable[[Step], Step]) -> Step:
-        """The step recorded; the runs before leave gradient and batch averages as they were."""
+        """Record a step; gradient and running averages have the same values afterwards as before."""
         for parameter in self.network.parameters():
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -91,7 +91,7 @@ class Gradient:
 
 
 def recorder() -> Callable[[Step], Step]:
-    """What makes a CUDA graph of a step. The graphs share their memory: a result is read before the next replay."""
+    """A function that records a step as a CUDA graph. The graphs share memory: read a result before the next replay."""
     pool = torch.cuda.graph_pool_handle()
 
     def record(step: Step) -> Step:

@@ -1,45 +1,41 @@
-"""Training: loss = sum over times of the MSE, one configuration at a time, every random choice keyed.
+"""The training loop: the loss is the sum over times of the mean squared error, one configuration at a time.
 
-The configurations of an optimiser step are shared by the processes of the run; their number changes nothing.
+The processes of a run share the configurations of an optimiser step. The number of processes changes no result.
 
-The order of the configurations is keyed by (seed, epoch), dropout by (seed, step, configuration). A run that was
-stopped therefore goes on to the same weights as one that was not, on the same processor and number of threads.
+(seed, epoch) determines the order of the configurations; (seed, step, configuration) determines the dropout. A run that
+was stopped and resumed therefore ends with the same weights, on the same processor and number of threads.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from equiglass.machine import processes
 from equiglass.methods.descent.averages import RunningAverages
+from equiglass.methods.descent.configuration import DescentConfiguration
 from equiglass.methods.descent.gradient import Gradient, recorder
 from equiglass.methods.descent.samples import Sample
-from equiglass.methods.descent.schedule import learning_rate
-from equiglass.methods.network.configuration import Configuration
-from equiglass.model.network import Network
-from equiglass.model.standardisation import Standardisation
+from equiglass.methods.descent.schedule import learning_rates
+from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.observables import pearson
 
 CHECKPOINT_SECONDS = 60.0
 
-AVERAGES_PENALTY = 1e-4
-"""On the slopes of the averages in `calibrate`, in units of the variance of the standardised averages."""
-
 
 @dataclass
 class Progress:
-    """Where a run stands.
+    """The state of a run.
 
     Attributes:
-        step: configurations seen so far.
-        loss_sum: of the configurations seen in the epoch under way.
-        best: highest validation rho so far (mean over types and times).
+        step: number of configurations seen so far.
+        loss_sum: sum of the losses of the configurations seen in the current epoch.
+        best: highest validation rho so far, averaged over types and times.
     """
 
     step: int = 0
@@ -49,7 +45,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class EpochResult:
-    """One line of the log: rho is (n_types, T), NaN without validation configurations."""
+    """One line of the log.
+
+    Attributes:
+        epoch: number of the epoch, from 1.
+        rate: learning rate of its last step.
+        loss: mean loss of its configurations.
+        rho: validation rho, (n_types, T); NaN without validation configurations.
+        best: whether the mean of rho is the highest so far.
+    """
 
     epoch: int
     rate: float
@@ -59,12 +63,12 @@ class EpochResult:
 
 
 def key(*numbers: int) -> int:
-    """A well-mixed seed from a few whole numbers."""
+    """A well-mixed seed from a few integers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
-def make_optimizer(network: Network, configuration: Configuration) -> torch.optim.Adam:
-    """Adam; with the paper's schedule, halving, also the paper's betas (0.99, 0.999)."""
+def make_optimizer(network: nn.Module, configuration: DescentConfiguration) -> torch.optim.Adam:
+    """Adam; the schedule "halving" of the paper comes with the betas of the paper, (0.99, 0.999)."""
     return torch.optim.Adam(
         network.parameters(),
         lr=configuration.learning_rate,
@@ -74,27 +78,27 @@ def make_optimizer(network: Network, configuration: Configuration) -> torch.opti
 
 
 def fit(
-    network: Network,
+    network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    configuration: Configuration,
+    configuration: DescentConfiguration,
     training: Sequence[Sample],
     validation: Sequence[Sample],
-    standardisation: Standardisation,
+    standardisation: TargetStandardisation,
     progress: Progress,
     checkpoint: Callable[[Progress], None],
     epoch_done: Callable[[EpochResult], None],
     step_done: Callable[[Progress, float], None] = lambda progress, loss: None,
 ) -> None:
-    """Train from where ``progress`` stands to the end.
+    """Train from the state in ``progress`` to the end.
 
     Args:
-        network: changed in place.
-        optimizer: with its state.
-        configuration: of the run.
-        training: configurations to learn from.
+        network: the network; its weights change in place.
+        optimizer: the optimiser with its state.
+        configuration: settings of the run.
+        training: the training configurations.
         validation: configurations to score after every epoch; may be empty.
-        standardisation: to bring predictions back to LJ units.
-        progress: where to go on; changed in place.
+        standardisation: converts outputs to LJ units.
+        progress: the state; changes in place.
         checkpoint: called at the end of every epoch and once a minute, always between optimiser steps.
         epoch_done: called with the result of every epoch, before its checkpoint.
         step_done: called after every optimiser step with the mean loss of its configurations.
@@ -102,12 +106,14 @@ def fit(
     n = len(training)
     total = configuration.epochs * n
     saved = time.monotonic()
-    gradient = Gradient(network, recorder() if network.decoder.is_cuda else None)
+    per_epoch = -(-n // configuration.accumulate)
+    rates = learning_rates(configuration.schedule, configuration.learning_rate, configuration.epochs * per_epoch)
+    gradient = Gradient(network, recorder() if next(network.parameters()).is_cuda else None)
     while progress.step < total:
         epoch, position = divmod(progress.step, n)
         order = np.random.default_rng(key(configuration.seed, 1, epoch)).permutation(n)
         group = order[position : position + configuration.accumulate]
-        rate = learning_rate(configuration.schedule, configuration.learning_rate, progress.step / total)
+        rate = rates[epoch * per_epoch + position // configuration.accumulate]
         for parameters in optimizer.param_groups:
             parameters["lr"] = rate
         network.train()
@@ -122,7 +128,7 @@ def fit(
                 losses += gradient.add(training[index], mirrored, len(group), random)
         processes.add([*gradients(network), *averages.sums, losses])
         averages.join(len(group))
-        torch.nn.utils.clip_grad_norm_(network.parameters(), configuration.clip)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), configuration.advanced.clip)
         optimizer.step()
         progress.step += len(group)
         loss_sum = losses.item()
@@ -140,55 +146,17 @@ def fit(
             saved = time.monotonic()
 
 
-def gradients(network: Network) -> list[Tensor]:
-    """The gradient of every parameter; zero where no configuration has been seen."""
+def gradients(network: nn.Module) -> list[Tensor]:
+    """The gradient of every parameter; zero if this process has seen no configuration."""
     for parameter in network.parameters():
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
     return [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
 
 
-def calibrate(network: Network, samples: Sequence[Sample], standardisation: Standardisation) -> Standardisation:
-    """The line of least squares from output to target, for each type and time, over the training configurations.
-
-    Without dropout the invariants are smaller than they were in training, so the outputs in evaluation mode are off
-    by an offset and a factor. This takes both out; it leaves every correlation within a type as it is. Where there are
-    averages, which reach further than the network, the line takes them in beside the output.
-    """
-    network.eval()
-    with torch.no_grad():
-        outputs = np.concatenate([network(sample.graph).double().cpu().numpy() for sample in samples])
-    measured = np.concatenate([sample.measured for sample in samples], axis=1)
-    types = np.concatenate([sample.types for sample in samples])
-    averages = np.concatenate([sample.averages for sample in samples])
-    mean, scale = standardisation.target_mean.copy(), standardisation.target_scale.copy()
-    weights = standardisation.average_weights.copy()
-    for kind, t in np.ndindex(mean.shape):
-        known = (types == kind) & np.isfinite(measured[t])
-        x, y = np.column_stack([outputs[known, t], averages[known]]), measured[t, known]
-        if len(x) > 1 and x[:, 0].var() > 0:
-            slopes = _least_squares(x, y)
-            # A network that has not learned may come out the wrong way round; that is not for a line to hide.
-            if slopes[0] > 0:
-                mean[kind, t] = y.mean() - slopes @ x.mean(axis=0)
-                scale[kind, t], weights[kind, t] = slopes[0], slopes[1:]
-    return replace(standardisation, target_mean=mean, target_scale=scale, average_weights=weights)
-
-
-def _least_squares(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Slopes of y on x, (F,); all but the first are drawn to zero, no more than averages that are nearly one need."""
-    deviation = x.std(axis=0)
-    scale = np.where(deviation > 0, deviation, np.inf)
-    z = (x - x.mean(axis=0)) / scale
-    penalty = np.full(len(scale), AVERAGES_PENALTY)
-    penalty[0] = 0
-    slopes: np.ndarray = np.linalg.solve(z.T @ z / len(z) + np.diag(penalty), z.T @ (y - y.mean()) / len(z)) / scale
-    return slopes
-
-
-def score(network: Network, samples: Sequence[Sample], standardisation: Standardisation) -> np.ndarray:
-    """Mean over configurations of the Pearson rho, (n_types, T); NaN where there is nothing to compare."""
-    n_types, n_times = standardisation.target_mean.shape
+def score(network: nn.Module, samples: Sequence[Sample], standardisation: TargetStandardisation) -> np.ndarray:
+    """Pearson rho averaged over the configurations, (n_types, T); NaN where it is undefined."""
+    n_types, n_times = standardisation.mean.shape
     network.eval()
 
     def correlations(sample: Sample) -> np.ndarray:

@@ -1,1 +1,9 @@
-"""Linear baselines: expert features of the structure, regressed on the propensity by ridge regression."""
+"""Linear regressions on given features of a particle.
+
+solver       the ridge solver
+ridge        a linear map per particle type and time; validation data or folds choose the penalty
+line         a ridge regression towards prior weights; leaving configurations out chooses the penalty
+shells       sums and norms of Gaussian shells, in Python and in C++ (shells.cpp)
+descriptors  descriptors of Boattini et al., and invariants of one convolution
+predictor    a regression as a method
+"""

@@ -1,8 +1,8 @@
 """Rotation-invariant descriptors of the neighbourhood of a particle, with Gaussian radial shells.
 
-Everything here comes from one sum, the first equivariant convolution with fixed radial functions (`shells`). Its
-l = 0 part is the radial descriptor G of Boattini et al.; summed over types, the norm over m divided by the l = 0
-part is their angular descriptor q.
+All descriptors come from one sum, the first equivariant convolution with fixed radial functions (`shells`). Its l = 0
+part is the radial descriptor G of Boattini et al. Their angular descriptor q is the norm over m of the sum over all
+types, divided by its l = 0 part.
 """
 
 from __future__ import annotations
@@ -13,33 +13,32 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import neighbourhoods, pairs_among, periodic_pairs, wrap
-from equiglass.liquid.surroundings import AVERAGING_RADIUS, averaging, generations_of, particle_energy
+from equiglass.liquid.surroundings import AVERAGING_RADIUS, averaging, generations_of
 from equiglass.liquid.system import Structure, System, type_name
 from equiglass.methods.linear.shells import Shells, radial_sums, shell_norms
-
-Float = NDArray[np.float64]
 
 RADIAL = (Shells(0.75, 2.0, 51, 0.025), Shells(2.1, 5.0, 30, 0.05))
 ANGULAR = Shells(1.0, 2.5, 16, 0.1)
 
 PARTICLES_AT_ONCE = 4096
-"""Described at a time: some hundred MB of pairs."""
+"""Number of particles described together; their pairs take a few hundred MB."""
 
 
 @dataclass(frozen=True)
 class Descriptors:
-    """Which descriptors to compute: those of Boattini et al. with parameters close to theirs.
+    """Parameters of the descriptors; Boattini et al. used similar ones.
 
     E. Boattini, F. Smallenburg, L. Filion, Phys. Rev. Lett. 127, 088007 (2021),
     doi 10.1103/PhysRevLett.127.088007.
 
     Attributes:
-        radial: shells of G; narrow ones over the first neighbours, wider ones beyond.
+        radial: shells of G; narrow ones for the first neighbours, wider ones beyond.
         angular: shells of q.
-        l_max: q has the degrees l = 1 ... l_max.
-        generations: how many times to average over the neighbourhood; 0 keeps the bare descriptors.
-        averaging_radius: r_c of the averages.
+        l_max: highest degree of q; the lowest is 1.
+        generations: number of averages over the neighbourhood; 0 gives the bare descriptors.
+        averaging_radius: radius r_c of the averages, LJ length.
     """
 
     radial: tuple[Shells, ...] = RADIAL
@@ -50,11 +49,11 @@ class Descriptors:
 
     @property
     def reach(self) -> float:
-        """Distance beyond which no neighbour counts in generation 0."""
+        """Distance beyond which no neighbour counts in generation 0, LJ length."""
         return max(shells.reach for shells in (*self.radial, self.angular))
 
     def number(self, n_types: int) -> int:
-        """Features of one generation."""
+        """Number of features per generation."""
         return n_types * sum(shells.number for shells in self.radial) + self.angular.number * self.l_max
 
     def names(self, n_types: int = 2) -> list[str]:
@@ -72,25 +71,25 @@ def describe(
     positions: Structure = "inherent",
     n_types: int | None = None,
 ) -> Float:
-    """Descriptors of Boattini et al. of every particle, generations 0 ... n.
+    """Descriptors of Boattini et al. for every particle, generations 0 to n.
 
         G_i(r, s) = sum_{j of type s} exp(-(r_ij - r)^2 / (2 w^2))
         q_i(l, r) = sqrt(4 pi / (2l+1) sum_m |q_lm|^2),   q_lm = sum_j exp(-(r_ij - r)^2 / (2 w^2)) Y_lm / Z_i
 
-    with orthonormal Y_lm and Z_i the sum of the same Gaussians over all neighbours; q is 0 where there is no
-    neighbour within `REACH` widths of the shell. The generations are those of `neighbourhood_averages`.
+    Y_lm are orthonormal. Z_i is the sum of the same Gaussians over all neighbours. q is 0 if no neighbour is within
+    `REACH` widths of the shell. `neighbourhood_averages` defines the generations.
 
     Args:
         system: the configuration.
-        parameters: which descriptors; the defaults of `Descriptors` if not given.
-        positions: the state whose structure is described.
-        n_types: number of types to tell apart; that of the system if not given.
+        parameters: parameters of the descriptors; the defaults of `Descriptors` if None.
+        positions: the thermal positions or the inherent structure.
+        n_types: number of types to distinguish; that of the system if None.
 
     Returns:
-        Features, shape (N, n_features); `Descriptors.names` names the columns.
+        Features, (N, F); `Descriptors.names` names the columns.
 
     Raises:
-        EquiglassError: inherent-structure positions are not there.
+        DataError: the positions of the inherent structure are missing.
 
     Source: E. Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), doi 10.1103/PhysRevLett.127.088007.
     """
@@ -105,7 +104,7 @@ def describe(
 def described_blocks(
     system: System, parameters: Descriptors, positions: Structure, n_types: int
 ) -> Iterator[tuple[NDArray[np.int64], Float]]:
-    """Generation 0 of `describe`, of some thousand particles at a time: which, (n,), and their features, (n, F)."""
+    """Yield generation 0 of `describe` in blocks: indices of particles, (n,), and their features, (n, F)."""
     where, box = wrap(system.positions_in(positions), system.box), system.box
     for particles, receives in neighbourhoods(where, box, parameters.reach, PARTICLES_AT_ONCE):
         near, types = where[particles], system.types[particles]
@@ -129,34 +128,33 @@ def first_layer_invariants(
     l_max: int = 3,
     cutoff: float = 2.0,
     positions: Structure = "thermal",
-    energy: bool = True,
+    n_types: int | None = None,
 ) -> Float:
-    """|C_i(s, k, l)|, the norm over m of sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2)) Y_lm.
+    """Invariants of one convolution of the equivariant network, with a Gaussian radial basis and without mixing.
 
-    What one convolution of the equivariant network could make with a Gaussian radial basis, unmixed.
+        |C_i(s, k, l)|, the norm over m of sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2)) Y_lm
 
     Args:
         system: the configuration.
         shells: centres and width of the radial functions.
         l_max: highest degree.
-        cutoff: neighbours beyond do not count, whatever the shells.
-        positions: the state whose structure is described.
-        energy: append the potential energy in the inherent structure, E_i = sum_j V(r_ij).
+        cutoff: neighbours beyond this distance do not count, LJ length.
+        positions: the thermal positions or the inherent structure.
+        n_types: number of types to distinguish; that of the system if None.
 
     Returns:
-        Features, shape (N, n_types * shells * (l_max + 1) [+ 1]), in the order (type, shell, l).
+        Features, (N, n_types * shells * (l_max + 1)), in the order (type, shell, l).
 
     Raises:
-        EquiglassError: inherent-structure positions, or the potential for the energy, are not there.
+        DataError: the positions of the inherent structure are missing.
 
     Source: F. S. Pezzicoli, G. Charpiat, F. P. Landes, SciPost Phys. (2024), arXiv 2211.03226, Appendix C.
     """
     pairs = periodic_pairs(system.positions_in(positions), system.box, cutoff)
-    norms = shell_norms(pairs, system.types, _n_types(system), shells, l_max)
-    features = norms.reshape(system.n_particles, -1)
-    return np.concatenate([features, particle_energy(system)[:, None]], axis=1) if energy else features
+    norms = shell_norms(pairs, system.types, n_types or _n_types(system), shells, l_max)
+    return norms.reshape(system.n_particles, -1)
 
 
 def _n_types(system: System) -> int:
-    """Number of types of the mixture, whether or not all occur in this configuration."""
+    """Number of types of the mixture, even if some do not occur in this configuration."""
     return system.n_types if system.potential is None else system.potential.n_types

@@ -1,41 +1,60 @@
-"""Ridge regression of the propensity on given features: one linear map for each particle type and time."""
+"""Ridge regression of a target on given features: one linear map per particle type and time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import EquiglassError
-from equiglass.liquid.system import System, type_name
+from equiglass.errors import ConfigurationError, DataError
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import type_name
+from equiglass.methods.linear.solver import solve_ridge
 from equiglass.observables import pearson
 
-Float = NDArray[np.float64]
-Labelled = Sequence[tuple[NDArray[np.floating], System]]
+
+class Example(NamedTuple):
+    """One labelled configuration.
+
+    Attributes:
+        name: name of the configuration, for messages.
+        features: features of the particles, (N, F).
+        types: types of the particles, (N,).
+        targets: targets in the order of the labels, (T, N); NaN where unknown.
+    """
+
+    name: str
+    features: NDArray[np.floating]
+    types: NDArray[np.integer]
+    targets: Float
+
 
 PENALTIES: tuple[float, ...] = tuple(float(p) for p in np.logspace(-8, 2, 21))
-"""Penalties tried, in units of the variance of the (standardised) features."""
+"""Penalties to choose from, in units of the variance of the standardised features."""
 
 HARDLY_VARIES = 1e-4
-"""A feature is left out where its standard deviation is below this share of the largest one."""
+"""A feature is left out if its standard deviation is below this fraction of the largest one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ridge:
-    """p_i(t) = offset + weights . (x_i - mean) / scale, for each particle type and time.
+    """A linear map per particle type and time.
+
+        p_i(t) = offset + weights . (x_i - mean) / scale
 
     Attributes:
-        time_labels: T names of times.
-        mean: of the training features of each type, (n_types, F).
-        scale: their standard deviation, infinite for a feature left out, (n_types, F).
-        weights: (n_types, T, F); NaN where nothing was known to train on.
-        offset: (n_types, T).
-        penalties: the penalty chosen on the validation configurations, (n_types, T).
-        emphasis: the emphasis chosen there, its place among those to choose from, (n_types, T).
-        validation: mean over the validation configurations of the correlation reached there, (n_types, T).
+        time_labels: labels of the T times.
+        mean: mean of the training features, (n_types, F).
+        scale: standard deviation of the training features; infinite for a feature that is left out, (n_types, F).
+        weights: weights, (n_types, T, F); NaN for a type and time without training data.
+        offset: offsets, (n_types, T).
+        penalties: chosen penalties, (n_types, T).
+        emphasis: chosen emphases, as indices of the list to choose from, (n_types, T).
+        validation: correlation on the validation configurations, averaged over them, (n_types, T).
     """
 
     time_labels: tuple[str, ...]
@@ -48,24 +67,24 @@ class Ridge:
     validation: Float
 
     def predict(self, features: NDArray[np.floating], types: ArrayLike) -> Float:
-        """Propensity of every particle, (T, N); NaN for a type or time that was not trained.
+        """Target of every particle, (T, N); NaN for a type and time without training data.
 
         Args:
-            features: (N, F).
-            types: (N,).
+            features: features of the particles, (N, F).
+            types: types of the particles, (N,).
 
         Raises:
-            EquiglassError: another number of features, or a type beyond those trained.
+            DataError: the number of features differs, or a type is not among the trained ones.
         """
         types = np.asarray(types)
         n_types, n_features = self.mean.shape
         if features.shape != (len(types), n_features):
-            raise EquiglassError(
-                f"The ridge regression takes {n_features} features for each of {len(types)} particles; got "
+            raise DataError(
+                f"The ridge regression takes {n_features} features per particle, for {len(types)} particles; got "
                 f"an array of shape {features.shape}."
             )
         if np.any(types >= n_types):
-            raise EquiglassError(f"The ridge regression knows {n_types} particle types, not type {types.max()}.")
+            raise DataError(f"The ridge regression knows {n_types} particle types, not type {types.max()}.")
         predicted = np.empty((len(self.time_labels), len(types)))
         for s in range(n_types):
             x = (features[types == s] - self.mean[s]) / self.scale[s]
@@ -73,64 +92,91 @@ class Ridge:
         return predicted
 
     def affine(self) -> tuple[Float, Float]:
-        """p_i(t) = a . x_i + b: a (n_types, T, F) and b (n_types, T)."""
+        """Slopes a, (n_types, T, F), and offsets b, (n_types, T), of p_i(t) = a . x_i + b."""
         slopes = self.weights / self.scale[:, None]
         return slopes, self.offset - np.einsum("stf,sf->st", slopes, self.mean)
 
 
-def fit_ridge(train: Labelled, validation: Labelled, penalties: Sequence[float] = PENALTIES) -> Ridge:
-    """min_w <(y - w.x)^2> + penalty |w|^2 with x standardised and y centred, for each particle type and time.
+def fit_ridge(
+    labels: Sequence[str],
+    train: Sequence[Example],
+    validation: Sequence[Example],
+    penalties: Sequence[float] = PENALTIES,
+    emphases: Float | None = None,
+) -> Ridge:
+    """Fit a ridge regression per particle type and time; validation configurations choose penalty and emphasis.
 
-    Features are standardised over the training particles of a type. The scale of the target does not matter,
-    as w is linear in it. The penalty is the one with the highest mean per-configuration correlation on the
+        min_w <(y - w . x)^2> + penalty |w / e|^2
+
+    x is standardised over the training particles of a type, and y is centred. The scale of the target does not matter,
+    because w is linear in it. The chosen ones have the highest per-configuration correlation, averaged over the
     validation configurations.
 
     Args:
-        train: (features (N, F), system) of the training configurations; NaN in the propensity is left out.
-        validation: the same for the validation configurations.
-        penalties: those to choose from, positive.
+        labels: labels of the T times.
+        train: the training configurations.
+        validation: the validation configurations.
+        penalties: penalties to choose from, positive.
+        emphases: as in `fit_ridge_by_folds`.
+
+    Returns:
+        The regression with the chosen penalties.
 
     Raises:
-        EquiglassError: no configurations, one without propensity, features that differ in number or are not
-            finite, or nothing to validate on for a type and time that was trained.
+        DataError: there are no configurations, features differ in number or are not finite, or a trained type and time
+            has no validation data.
+        ConfigurationError: a penalty is not positive.
     """
-    return _fit([train, validation], [1], [0], penalties, None)
+    return _fit(labels, [train, validation], [1], [0], penalties, emphases)
 
 
-def fit_ridge_by_folds(folds: Sequence[Labelled], penalties: Sequence[float], emphases: Float) -> Ridge:
-    """min_w <(y - w.x)^2> + penalty |w / e|^2, the penalty and the emphasis e chosen by cross-validation.
+def fit_ridge_by_folds(
+    labels: Sequence[str],
+    folds: Sequence[Sequence[Example]],
+    penalties: Sequence[float],
+    emphases: Float | None = None,
+) -> Ridge:
+    """Fit a ridge regression per particle type and time; a cross-validation chooses penalty and emphasis e.
 
-    A feature of large emphasis is shrunk less. Each fold is predicted by the regression on the others; penalty and
-    emphasis of a type and time are those with the highest mean per-configuration correlation over all configurations
-    so predicted. With them the regression is made once more, on all folds.
+        min_w <(y - w . x)^2> + penalty |w / e|^2
+
+    A feature of large emphasis is shrunk less. The regression on the other folds predicts each fold. The chosen penalty
+    and emphasis of a type and time have the highest per-configuration correlation, averaged over all configurations.
+    The final regression uses them on all folds together.
 
     Args:
-        folds: (features (N, F), system) of the configurations of each fold, two folds at least.
-        penalties: those to choose from, positive.
-        emphases: of every standardised feature, (choices, F); a feature of emphasis 0 is left out.
+        labels: labels of the T times.
+        folds: the configurations of each fold; at least two folds.
+        penalties: penalties to choose from, positive.
+        emphases: emphases of every standardised feature to choose from, (choices, F); all 1 if None. A feature of
+            emphasis 0 is left out.
+
+    Returns:
+        The regression with the chosen penalties and emphases.
 
     Raises:
-        EquiglassError: as `fit_ridge`.
+        DataError: as for `fit_ridge`.
+        ConfigurationError: a penalty is not positive.
     """
     every = range(len(folds))
-    return _fit(folds, every, every, penalties, emphases)
+    return _fit(labels, folds, every, every, penalties, emphases)
 
 
 def _fit(
-    groups: Sequence[Labelled],
+    labels: Sequence[str],
+    groups: Sequence[Sequence[Example]],
     scored: Sequence[int],
-    kept: Sequence[int],
+    fitted: Sequence[int],
     penalties: Sequence[float],
     emphases: Float | None,
 ) -> Ridge:
-    """Choose on the scored groups, each predicted from the kept ones beside it; fit on the kept ones."""
+    """Choose on the scored groups, each predicted from the other fitted groups; then fit to all fitted groups."""
     _check(groups)
     if not len(penalties) or min(penalties) <= 0:
-        raise EquiglassError(f"The penalties of a ridge regression must be positive; got {list(penalties)}.")
-    train = [item for g in kept for item in groups[g]]
-    labels = tuple(dict.fromkeys(label for _, system in train for label in system.time_labels))
-    n_types = max(system.n_types for _, system in train)
-    n_features = train[0][0].shape[1]
+        raise ConfigurationError(f"The penalties of a ridge regression must be positive; got {list(penalties)}.")
+    train = [example for g in fitted for example in groups[g]]
+    n_types = max(int(example.types.max()) + 1 for example in train)
+    n_features = train[0].features.shape[1]
     emphases = np.ones((1, n_features)) if emphases is None else np.asarray(emphases, dtype=np.float64)
     mean, scale = np.zeros((n_types, n_features)), np.full((n_types, n_features), np.inf)
     weights = np.full((n_types, len(labels), n_features), np.nan)
@@ -139,34 +185,34 @@ def _fit(
 
     for s in range(n_types):
         mean[s], scale[s] = _standard(train, s)
-        for times in _known_alike([_targets(system, labels, s) for _, system in train]):
-            at = partial(_rows, s=s, mean=mean[s], scale=scale[s], labels=labels, times=times)
-            moments = {g: _Moments.over(at(groups[g])) for g in kept}
+        for times in _known_alike([example.targets[:, example.types == s] for example in train]):
+            at = partial(_rows, s=s, mean=mean[s], scale=scale[s], times=times)
+            moments = {g: _Moments.over(at(groups[g])) for g in fitted}
             each = []
             for g in scored:
-                beside = _Moments.added([moments[k] for k in kept if k != g])
-                if beside.n > 0:
-                    paths = [beside.ridge(e, penalties) for e in emphases]
+                others = _Moments.added([moments[k] for k in fitted if k != g])
+                if others.n > 0:
+                    paths = [others.ridge(e, penalties) for e in emphases]
                     each += [_correlations(x, y, paths) for x, y in at(groups[g])]
             every = _Moments.added(list(moments.values()))
             for row, time in enumerate(times):
                 scores = np.array([rho[..., row] for rho in each if not np.all(np.isnan(rho[..., row]))])
                 if not len(scores):
-                    raise EquiglassError(
-                        f"No validation configuration tells the propensity of type {type_name(s)} at the "
-                        f"time labelled {labels[time]!r}, so no penalty can be chosen; add one that does."
+                    raise DataError(
+                        f"No validation configuration has the target of type {type_name(s)} at the time labelled "
+                        f"{labels[time]!r}, so no penalty can be chosen; add one that has it."
                     )
-                # A constant prediction, whose correlation is undefined, counts as none.
+                # The correlation of a constant prediction is undefined; it counts as 0.
                 mean_rho = np.nan_to_num(scores).mean(axis=0)
                 e, k = divmod(int(mean_rho.argmax()), len(penalties))
                 slopes, offsets = every.ridge(emphases[e], [penalties[k]])
                 weights[s, time], offset[s, time] = slopes[0, row], offsets[0, row]
                 emphasis[s, time], chosen[s, time], reached[s, time] = e, penalties[k], mean_rho[e, k]
-    return Ridge(labels, mean, scale, weights, offset, chosen, emphasis, reached)
+    return Ridge(tuple(labels), mean, scale, weights, offset, chosen, emphasis, reached)
 
 
 def _correlations(x: Float, y: Float, paths: Sequence[tuple[Float, Float]]) -> Float:
-    """Pearson correlation of one configuration for every emphasis, penalty and time, NaN where undefined."""
+    """Pearson correlation in one configuration for every emphasis, penalty and time; NaN where it is undefined."""
     slopes, offsets = (np.stack(parts) for parts in zip(*paths, strict=True))
     fitted = (slopes.reshape(-1, x.shape[1]) @ x.T).reshape(*offsets.shape, -1)
     rho = np.full(offsets.shape, np.nan)
@@ -175,51 +221,43 @@ def _correlations(x: Float, y: Float, paths: Sequence[tuple[Float, Float]]) -> F
     return rho
 
 
-def _check(groups: Sequence[Labelled]) -> None:
+def _check(groups: Sequence[Sequence[Example]]) -> None:
     if len(groups) < 2 or not all(groups):
-        raise EquiglassError("A ridge regression needs training and validation configurations.")
-    for features, system in (item for group in groups for item in group):
-        shape = (system.n_particles, groups[0][0][0].shape[1])
-        if features.shape != shape:
-            raise EquiglassError(f"{system.name}: features of shape {features.shape}, not {shape}.")
-        if not np.all(np.isfinite(features)):
-            raise EquiglassError(f"{system.name}: some features are not finite numbers.")
-        if system.propensity is None:
-            raise EquiglassError(f"{system.name}: there is no propensity to train or validate on.")
+        raise DataError(
+            "A ridge regression chooses its penalty on configurations to which it is not fitted; give two or more."
+        )
+    for example in (example for group in groups for example in group):
+        shape = (len(example.types), groups[0][0].features.shape[1])
+        if example.features.shape != shape:
+            raise DataError(f"{example.name}: features of shape {example.features.shape}, not {shape}.")
+        if not np.all(np.isfinite(example.features)):
+            raise DataError(f"{example.name}: some features are not finite numbers.")
 
 
-def _standard(train: Labelled, s: int) -> tuple[Float, Float]:
-    """Mean and standard deviation of the features of a type; the latter infinite where they hardly vary."""
-    n = sum(int(np.sum(system.types == s)) for _, system in train)
+def _standard(train: Sequence[Example], s: int) -> tuple[Float, Float]:
+    """Mean and standard deviation of the features of a type; the latter is infinite for features that hardly vary."""
+    n = sum(int(np.sum(example.types == s)) for example in train)
     if n == 0:
-        n_features = train[0][0].shape[1]
+        n_features = train[0].features.shape[1]
         return np.zeros(n_features), np.full(n_features, np.inf)
-    mean = sum(features[system.types == s].sum(axis=0, dtype=np.float64) for features, system in train) / n
-    squares = sum(np.square(features[system.types == s] - mean).sum(axis=0) for features, system in train)
+    of_type = [example.features[example.types == s] for example in train]
+    mean = sum(x.sum(axis=0, dtype=np.float64) for x in of_type) / n
+    squares = sum(np.square(x - mean).sum(axis=0) for x in of_type)
     scale = np.sqrt(squares / n)
     return mean, np.where(scale > HARDLY_VARIES * scale.max(), scale, np.inf)
 
 
-def _targets(system: System, labels: tuple[str, ...], s: int) -> Float:
-    """Propensity of the particles of a type at all labels, (T, n); NaN where a label is missing."""
-    of_type = system.types == s
-    y = np.full((len(labels), int(of_type.sum())), np.nan)
-    for row, label in enumerate(labels):
-        if system.propensity is not None and label in system.time_labels:
-            y[row] = system.propensity[system.at(label), of_type]
-    return y
-
-
 def _rows(
-    items: Labelled, s: int, mean: Float, scale: Float, labels: tuple[str, ...], times: NDArray[np.intp]
+    examples: Sequence[Example], s: int, mean: Float, scale: Float, times: NDArray[np.intp]
 ) -> Iterator[tuple[Float, Float]]:
-    """Standardised features (n, F) and targets (T, n) of the particles of a type, one configuration at a time."""
-    for features, system in items:
-        yield (features[system.types == s] - mean) / scale, _targets(system, labels, s)[times]
+    """Yield standardised features (n, F) and targets (T, n) of the particles of a type, per configuration."""
+    for example in examples:
+        of_type = example.types == s
+        yield (example.features[of_type] - mean) / scale, example.targets[times][:, of_type]
 
 
 def _known_alike(y: list[Float]) -> list[NDArray[np.intp]]:
-    """Times grouped by the particles whose target is known: one Gram matrix serves a group."""
+    """Times grouped by the particles whose target is known; each group needs one Gram matrix."""
     known = ~np.isnan(np.concatenate(y, axis=1))
     patterns, group = np.unique(known, axis=0, return_inverse=True)
     return [np.flatnonzero(group.ravel() == g) for g, pattern in enumerate(patterns) if pattern.any()]
@@ -227,7 +265,7 @@ def _known_alike(y: list[Float]) -> list[NDArray[np.intp]]:
 
 @dataclass(frozen=True, eq=False)
 class _Moments:
-    """Sums over particles, from which a regression follows: of 1, x, x x, y and y x, for T targets y."""
+    """Sums over particles of 1, x, x x, y and y x, for T targets y. They determine a regression."""
 
     n: int
     x: Float
@@ -237,7 +275,7 @@ class _Moments:
 
     @classmethod
     def over(cls, rows: Iterable[tuple[Float, Float]]) -> _Moments:
-        """From (x, y) of each configuration; all targets are known for the same particles."""
+        """The sums from (x, y) of each configuration; all targets must be known for the same particles."""
         sums = []
         for x, y in rows:
             known = ~np.isnan(y[0])
@@ -247,20 +285,16 @@ class _Moments:
 
     @classmethod
     def added(cls, parts: Sequence[_Moments]) -> _Moments:
-        """The sum."""
+        """The sum of several."""
         return cls(*(sum(getattr(part, f.name) for part in parts) for f in fields(cls)))
 
     def ridge(self, emphasis: Float, penalties: Sequence[float]) -> tuple[Float, Float]:
         """Weights (penalties, T, F) and offsets (penalties, T)."""
-        from scipy.linalg import cho_factor, cho_solve
-
         used = np.flatnonzero(emphasis)
         e, x, y = emphasis[used], self.x[used] / self.n, self.y / self.n
         gram = (self.xx[np.ix_(used, used)] / self.n - np.outer(x, x)) * np.outer(e, e)
         cross = (self.yx[:, used] / self.n - np.outer(y, x)) * e
         weights = np.zeros((len(penalties), len(y), len(emphasis)))
         for k, penalty in enumerate(penalties):
-            damped = gram.copy()
-            np.fill_diagonal(damped, gram.diagonal() + penalty)
-            weights[k][:, used] = cho_solve(cho_factor(damped, overwrite_a=True), cross.T).T * e
+            weights[k][:, used] = solve_ridge(gram, cross, penalty) * e
         return weights, y - weights[..., used] @ x

@@ -1,10 +1,10 @@
-// Moments of Gaussian shells, the same sums as the plain ones in shells.py.
+// The moments of Gaussian shells. shells.py has the same sums in numpy.
 //
 //   C_i(s, k, l, m) = sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2)) Y_lm(a_ij / r_ij),   |r_ij - r_k| < reach w
 //
-//   shell_sums    sums[i][s][k] = C_i(s, k, 0, 0), from every pair once, in any order
-//   shell_norms   norms[i][s][k][l] = sqrt(sum_m C_i(s, k, l, m)^2), from both directions of every pair, sorted by
-//                 receiver: those of particle i are first[i] ... first[i + 1]
+//   shell_sums    sums[i][s][k] = C_i(s, k, 0, 0), from a list that contains every pair once, in any order
+//   shell_norms   norms[i][s][k][l] = sqrt(sum_m C_i(s, k, l, m)^2), from a list that contains both directions of every
+//                 pair and is sorted by receiver: the pairs of particle i are first[i] to first[i + 1]
 
 #include <algorithm>
 #include <cmath>
@@ -19,7 +19,7 @@ struct Shells {
     double centre, spacing, width, reach;
     Index number;
 
-    // use(k, exp(-(r - r_k)^2 / (2 w^2))) for the shells within reach; each Gaussian follows from the one before.
+    // Calls use(k, exp(-(r - r_k)^2 / (2 w^2))) for the shells within reach. A recurrence gives the next Gaussian.
     template <typename Use>
     void around(double r, Use use) const {
         const double h = spacing / width, place = (r - centre) / width;
@@ -35,9 +35,9 @@ struct Shells {
     }
 };
 
-constexpr int lanes = 16;  // neighbours whose harmonics are made at once, as vector instructions
+constexpr int lanes = 16;  // number of neighbours whose harmonics are computed together, by vector instructions
 
-// Real harmonics of unit norm, as unit_harmonics in descriptors.py makes them: harmonics[c * lanes + b].
+// Real spherical harmonics of unit norm, sum_m Y_lm^2 = 1, as in shells.py: harmonics[component * lanes + neighbour].
 struct Harmonics {
     int l_max;
     std::vector<double> sectoral, below, inverse;

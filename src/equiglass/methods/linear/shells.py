@@ -2,9 +2,9 @@
 
     C_i(s, k, l, m) = sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2)) Y_lm(a_ij / r_ij),   |Y_l| = 1
 
-Y_l are real spherical harmonics of unit norm: sum_m Y_lm^2 = 1, that is sqrt(4 pi / (2l+1)) times the
-orthonormal ones. A neighbour counts up to `REACH` widths from a shell. The sums are compiled on first use
-(shells.cpp); without a compiler, the plain ones here give the same, more slowly.
+Y_l are real spherical harmonics of unit norm, sum_m Y_lm^2 = 1: the orthonormal ones times sqrt(4 pi / (2l+1)). A
+neighbour counts up to `REACH` widths from a shell. C++ code (shells.cpp), compiled at first use, computes the sums.
+Without a compiler, the Python code here gives the same numbers, more slowly.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import ConfigurationError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import Pairs, wrap
 from equiglass.machine.compiled import CompilerError, library
-
-Float = NDArray[np.float64]
 
 REACH = 6.0
 """Neighbours count up to this many widths from a shell; exp(-18) = 2e-8 is left out."""
@@ -31,10 +30,10 @@ class Shells:
     """Gaussian shells at equal spacing.
 
     Attributes:
-        first: centre of the first shell, LJ length units.
-        last: centre of the last shell.
-        number: how many.
-        width: standard deviation of each.
+        first: centre of the first shell, LJ length.
+        last: centre of the last shell, LJ length.
+        number: number of shells.
+        width: standard deviation of each Gaussian, LJ length.
     """
 
     first: float
@@ -43,19 +42,19 @@ class Shells:
     width: float
 
     def __post_init__(self) -> None:
-        """Check that the shells are in order; raises EquiglassError."""
+        """Check that the numbers are possible; raises ConfigurationError."""
         several = self.first < self.last if self.number > 1 else self.number == 1
         if not (0 < self.first <= self.last and several and self.width > 0):
-            raise EquiglassError(f"Shells need 0 < first <= last, number >= 1 and width > 0; got {self}.")
+            raise ConfigurationError(f"Shells need 0 < first <= last, number >= 1 and width > 0; got {self}.")
 
     @property
     def centres(self) -> Float:
-        """r_k, shape (number,)."""
+        """Centres r_k, LJ length, (number,)."""
         return np.linspace(self.first, self.last, self.number)
 
     @property
     def reach(self) -> float:
-        """Distance beyond which no neighbour counts."""
+        """Distance beyond which no neighbour counts, LJ length."""
         return self.last + REACH * self.width
 
     @property
@@ -73,22 +72,24 @@ def radial_sums(
     shells: tuple[Shells, ...],
     receives: NDArray[np.bool_],
 ) -> list[Float]:
-    """C_i(s, k, 0, 0) = sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2)).
+    """Radial sums over the neighbours of each type.
+
+        C_i(s, k, 0, 0) = sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2))
 
     Args:
-        positions: (N, 3), wrapped or not, LJ length units.
-        types: (N,).
-        box: (3,) edge lengths of the periodic box; may be smaller than the reach of the shells.
+        positions: positions, wrapped or not, LJ length, (N, 3).
+        types: types of the particles, (N,).
+        box: edge lengths of the periodic box, LJ length, (3,); they may be smaller than the reach of the shells.
         n_types: number of types.
         shells: any number of sets of shells.
-        receives: the n particles whose sums are asked for, (N,).
+        receives: mask of the n particles whose sums are wanted, (N,).
 
     Returns:
-        For each set, (n, n_types, number of shells).
+        One array per set of shells, (n, n_types, number of shells).
     """
     from vesin import NeighborList
 
-    # Each pair once: half the work, and the order of the pairs does not matter here.
+    # A half list holds each pair once, which halves the work. The order of the pairs does not matter here.
     search = NeighborList(cutoff=max(s.reach for s in shells), full_list=False)
     i, j, distances = search.compute(points=wrap(positions, box), box=np.diag(box), periodic=True, quantities="ijd")
     near = receives[i] | receives[j]
@@ -108,17 +109,17 @@ def radial_sums(
 
 
 def shell_norms(pairs: Pairs, types: NDArray[np.int64], n_types: int, shells: Shells, l_max: int) -> Float:
-    """|C_i(s, k, l)|, the norm over m, from both directions of every pair.
+    """Norms |C_i(s, k, l)| over m of the moments, from both directions of every pair.
 
     Args:
-        pairs: sorted by receiver; what lies beyond the reach of the shells does not count.
-        types: (N,).
+        pairs: pairs sorted by receiver; pairs beyond the reach of the shells do not count.
+        types: types of the particles, (N,).
         n_types: number of types.
         shells: the radial shells.
         l_max: highest degree.
 
     Returns:
-        (N, n_types, number of shells, l_max + 1).
+        Norms, (N, n_types, number of shells, l_max + 1).
     """
     norms = np.empty((len(types), n_types, shells.number, l_max + 1))
     first = np.searchsorted(pairs.receivers, np.arange(len(types) + 1))
@@ -150,7 +151,7 @@ def _pointers(*arrays: NDArray) -> list[ctypes.c_void_p]:
 
 
 def _gaussians(distances: Float, shells: Shells) -> Float:
-    """(E, number of shells)."""
+    """Gaussian of every distance and shell, (E, number of shells)."""
     offsets = (distances[:, None] - shells.centres) / shells.width
     return np.where(np.abs(offsets) < REACH, np.exp(-0.5 * offsets**2), 0.0)
 
@@ -172,7 +173,7 @@ def _plain_sums(
 
 
 BLOCK = 64
-"""Particles in one matrix product: small enough for its factors to stay in the cache."""
+"""Number of particles per matrix product; its factors must fit into the cache."""
 
 
 def _plain_norms(
@@ -184,7 +185,7 @@ def _plain_norms(
         end = min(block + BLOCK, n)
         edges = slice(first[block], first[end])
         size, width = end - block, int(np.diff(first[block : end + 1]).max())
-        # One padded matrix product for each particle: (shells, neighbours) x (neighbours, types x harmonics).
+        # One padded matrix product per particle: (shells, neighbours) x (neighbours, types x harmonics).
         row = pairs.receivers[edges] - block
         slot = np.arange(first[block], first[end]) - first[pairs.receivers[edges]]
         radial = np.zeros((size, width, shells.number))
@@ -200,32 +201,24 @@ def _plain_norms(
 def unit_harmonics(vectors: Float, l_max: int) -> Float:
     """Real spherical harmonics of the directions with sum_m Y_lm^2 = 1.
 
-    Y_l0 = P_l(z); for m > 0, sqrt(2) times the semi-normalised P_lm(z) times cos(m phi) and sin(m phi).
+    Y_l0 is the complex harmonic of m = 0. For m > 0 they are sqrt(2) times its real and imaginary parts. All are
+    multiplied by sqrt(4 pi / (2 l + 1)).
 
     Args:
-        vectors: (E, 3), not zero.
+        vectors: vectors, not zero, (E, 3).
         l_max: highest degree.
 
     Returns:
-        (E, (l_max + 1)^2), degree by degree; in each m = 0, then cos and sin of m = 1, 2, ...
+        Harmonics, (E, (l_max + 1)^2), degree by degree: m = 0, then real and imaginary part of m = 1, 2, ...
     """
+    from scipy.special import sph_harm_y_all
+
     x, y, z = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).T
+    every = sph_harm_y_all(l_max, l_max, np.arccos(np.clip(z, -1, 1)), np.arctan2(y, x))
     harmonics = np.empty(((l_max + 1) ** 2, len(vectors)))
-    # Legendre functions divided by sin(theta)^m, times (x + iy)^m: no division at the poles.
-    plane = np.full(len(vectors), 1.0 + 0.0j)
-    sectoral = 1.0
-    for m in range(l_max + 1):
-        if m > 0:
-            plane = plane * (x + 1j * y)
-            sectoral *= np.sqrt((2 * m - 1) / (2 * m))
-        below, legendre = np.zeros_like(z), np.full_like(z, sectoral)
-        for l in range(m, l_max + 1):
-            if l > m:
-                step = (2 * l - 1) * z * legendre - np.sqrt((l - 1) ** 2 - m**2) * below
-                below, legendre = legendre, step / np.sqrt(l**2 - m**2)
-            if m == 0:
-                harmonics[l**2] = legendre
-            else:
-                harmonics[l**2 + 2 * m - 1] = np.sqrt(2) * legendre * plane.real
-                harmonics[l**2 + 2 * m] = np.sqrt(2) * legendre * plane.imag
+    for l in range(l_max + 1):
+        of_degree = np.sqrt(4 * np.pi / (2 * l + 1)) * every[l, : l + 1]
+        harmonics[l**2] = of_degree[0].real
+        harmonics[l**2 + 1 : (l + 1) ** 2 : 2] = np.sqrt(2) * of_degree[1:].real
+        harmonics[l**2 + 2 : (l + 1) ** 2 : 2] = np.sqrt(2) * of_degree[1:].imag
     return harmonics.T

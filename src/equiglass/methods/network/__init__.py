@@ -1,1 +1,11 @@
-"""."""
+"""Method `network`: the SE(3)-equivariant network of Pezzicoli, Charpiat and Landes.
+
+configuration   settings of the network and of its training
+predictor       the trained network as a predictor, and its model file
+former          model files of earlier versions
+"""
+
+from equiglass.methods import METHODS
+from equiglass.methods.network.predictor import NetworkPredictor
+
+METHODS.add("network", NetworkPredictor)

@@ -1,1 +1,1 @@
-"""."""
+"""The equivariant convolution: its definition, its implementations, and the layer with its weights."""

@@ -1,4 +1,4 @@
-"""One convolution layer: the weights of the operation in :mod:`equiglass.model.convolution.operation`."""
+"""A convolution layer with the weights of the operation in :mod:`equiglass.model.convolution.operation`."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from equiglass.model.architecture import Architecture
-from equiglass.model.convolution.operation import Dropout, Edges, Radial, convolve
+from equiglass.model.convolution.backend import convolve, hidden_moments
+from equiglass.model.convolution.operation import Dropout, Edges, Radial
 from equiglass.model.convolution.paths import Paths
-from equiglass.model.radial import RadialTrunk
 
 
 class Convolution(nn.Module):
-    """Radial functions, tensor product, neighbour sum, mixing."""
+    """A layer of radial MLP, tensor product, neighbour sum and mixing."""
 
     def __init__(self, architecture: Architecture, paths: Paths) -> None:
         super().__init__()
         a = architecture
         self.paths = paths
-        self.norm = a.neighbors**-0.5
+        self.norm = a.advanced.neighbors**-0.5
         self.dropout = a.dropout
-        self.trunk = RadialTrunk(a.basis_size, a.radial_width)
+        self.trunk = RadialHiddenLayer(a.basis_size, a.radial_width)
         self.radial = nn.Linear(a.radial_width, paths.combinations)
         self.mixing = nn.ParameterList()
         for l_out in range(a.l_max + 1):
@@ -32,22 +32,56 @@ class Convolution(nn.Module):
     def forward(
         self, h: Tensor | None, inputs: Sequence[Tensor], edges: Edges, mixing: Sequence[Tensor] | None = None
     ) -> Tensor:
-        """Convolve.
+        """The convolution of the field and the node inputs.
 
         Args:
-            h: (N, (l_max + 1)^2, C), or None in the first layer.
+            h: field, (N, (l_max + 1)^2, C), or None in the first layer.
             inputs: node inputs by degree: (N, 1, S), (N, 3, V), ...
-            edges: received by n of the nodes. Batch-norm statistics and dropout are those of these edges.
-            mixing: used in the place of the layer's own.
+            edges: edges that n of the nodes receive. Batch averages and dropout are over these edges.
+            mixing: mixing matrices that replace those of the layer.
 
         Returns:
-            (n, (l_max + 1)^2, C).
+            The new field of the n nodes, (n, (l_max + 1)^2, C).
         """
         weight, bias, scale, shift = self.trunk(edges.basis)
         weights = Radial(weight, bias, scale, shift, self.radial.weight, self.radial.bias)
         dropout = None
         if self.training and self.dropout > 0:
-            # From torch's generator, so that its seed fixes the dropout.
+            # The key comes from the random generator of torch, so that its seed determines the dropout.
             key = torch.randint(-(2**63), 2**63 - 1, (), device=edges.basis.device)
             dropout = Dropout(self.dropout, key)
         return convolve(h, inputs, edges, weights, mixing or list(self.mixing), self.norm, self.paths, dropout)
+
+
+class RadialHiddenLayer(nn.Module):
+    """The hidden layer of the radial MLP (eq. 25): linear, ReLU, batch norm. All paths and channels share it."""
+
+    def __init__(self, basis_size: int, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(basis_size, width)
+        self.norm = nn.BatchNorm1d(width)
+
+    def forward(self, basis: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The tensors W1, b1, scale and shift of `equiglass.model.convolution.operation.Radial`.
+
+        In training, the edges are the batch. A batch of fewer than two edges has no variance, so the running averages
+        normalise it.
+
+        Args:
+            basis: radial basis B(r_ij) of the edges, (E, B).
+        """
+        weight, bias, norm, edges = self.linear.weight, self.linear.bias, self.norm, len(basis)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        assert norm.num_batches_tracked is not None
+        mean, variance = norm.running_mean, norm.running_var
+        if self.training and edges > 1:
+            mean, variance = hidden_moments(basis, weight, bias)
+            with torch.no_grad():
+                assert norm.momentum is not None
+                norm.running_mean.lerp_(mean, norm.momentum)
+                # As in torch, the biased variance normalises the batch, and the unbiased variance enters the average.
+                norm.running_var.lerp_(variance * (edges / (edges - 1)), norm.momentum)
+                norm.num_batches_tracked += 1
+        scale = norm.weight * torch.rsqrt(variance + norm.eps)
+        return weight, bias, scale, norm.bias - mean * scale

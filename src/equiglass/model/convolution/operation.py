@@ -1,47 +1,37 @@
-"""The equivariant convolution as one operation, and its reference implementation in plain torch.
+"""The equivariant convolution: its definition and the types of its arguments.
 
     h'_{i,c,p}   = sum_{j in N(i)} phi_{p,c}(r_ij) [ Y^{lF}(a_ij) (x)_CG x^{lI}_{j,c} ]^{lO},     p = (lI, lF, lO)
     out^{lO}_{i,c'} = norm sum_{p to lO} sum_c W^{lO}_{(p,c),c'} h'_{i,c,p}
     phi(r)       = relu(W2 u + b2),    u = kept * (scale * relu(W1 B(r) + b1) + shift) / (1 - rate)
 
-(Pezzicoli, Charpiat, Landes, SciPost Phys. 2024, arXiv 2211.03226, eqs 18-20 and 25.) x are the channels of the field h
-and of the node inputs; their order and that of paths and components is stated in `equiglass.model.convolution.paths`.
-scale and shift are a batch normalisation of the hidden radial units; kept is 0 or 1 for every edge and hidden unit.
+Here x are the channels of the field h and of the node inputs. `equiglass.model.convolution.paths` defines their order,
+and the order of paths and components. The numbers scale and shift are a batch normalisation of the hidden radial units.
+The dropout variable ``kept`` is 0 or 1 for every edge and hidden unit.
 
-``convolve`` and ``hidden_moments`` choose the implementation: compiled C++ (`equiglass.model.convolution.cpu`) on a CPU,
-Triton (`equiglass.model.convolution.triton`) on a CUDA GPU, or the reference.
+Four implementations have the same arguments: `reference` (the formula in plain torch), `chunked` (the same in bounded
+memory), `cpu` (compiled C++) and `triton` (for a CUDA GPU). `backend` chooses between them.
+
+Source: Pezzicoli, Charpiat, Landes, SciPost Phys. 2024, arXiv 2211.03226, eqs 18-20 and 25.
 """
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Callable, Sequence
-from functools import cache
-from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
-from equiglass.errors import EquiglassError, EquiglassWarning
-from equiglass.machine.compiled import CompilerError
-from equiglass.model.convolution import cpu as kernel
-from equiglass.model.convolution import triton as gpu
-from equiglass.model.convolution.paths import Paths, clebsch_gordan
-
-EDGES_AT_ONCE = 16_384
-T = TypeVar("T")
+from equiglass.model.convolution.paths import Paths
 
 
 class Edges(NamedTuple):
     """The edges that n consecutive nodes receive.
 
     Attributes:
-        row_start: node i receives the edges row_start[i] to row_start[i + 1]; int64, (n + 1,).
-        senders: of every edge, an index into the field and the node inputs; int64, (E,).
-        harmonics: Y(a_ij), (E, (l_max + 1)^2).
+        row_start: indices of edges, int64, (n + 1,). Node i receives the edges row_start[i] to row_start[i + 1].
+        senders: sender of every edge, an index into the field and the node inputs, int64, (E,).
+        harmonics: spherical harmonics Y(a_ij), (E, (l_max + 1)^2).
         basis: radial basis B(r_ij), (E, B).
     """
 
@@ -52,14 +42,14 @@ class Edges(NamedTuple):
 
 
 class Radial(NamedTuple):
-    """The radial functions; H hidden units.
+    """The weights of the radial MLP, which has H hidden units.
 
     Attributes:
         basis_weight: W1, (H, B).
         basis_bias: b1, (H,).
-        scale: of the hidden units, (H,).
-        shift: of the hidden units, (H,).
-        weight: W2, (n_comb, H); rows are (path, channel).
+        scale: factors of the hidden units, (H,).
+        shift: summands of the hidden units, (H,).
+        weight: W2, (n_comb, H), with one row per path and channel.
         bias: b2, (n_comb,).
     """
 
@@ -72,10 +62,10 @@ class Radial(NamedTuple):
 
 
 class Dropout(NamedTuple):
-    """Which hidden units of which edges are zero: a function of key, edge and unit, the same in every implementation.
+    """The dropout of hidden units: a function of key, edge and unit that is the same in every implementation.
 
     Attributes:
-        rate: share of zeros.
+        rate: mean share of the units that are zero.
         key: 64 random bits, int64, shape ().
     """
 
@@ -83,7 +73,7 @@ class Dropout(NamedTuple):
     key: Tensor
 
     def kept(self, first: int, last: int, units: int) -> Tensor:
-        """Whether each hidden unit of the edges number first to last is kept, (last - first, units), bool."""
+        """The variable ``kept`` of all hidden units of the edges ``first`` to ``last``, (last - first, units), bool."""
         mask = 0xFFFFFFFF
         x = torch.arange(first * units, last * units, device=self.key.device) & mask
         x = ((x ^ (self.key & mask)) * 0x9E3779B1) & mask
@@ -95,99 +85,18 @@ class Dropout(NamedTuple):
 
     @property
     def threshold(self) -> int:
-        """A unit is kept where its 32 random bits, as a whole number, are at least this."""
+        """The smallest value of the 32 random bits of a unit, as a whole number, for which ``kept`` is 1."""
         return round(self.rate * 2**32)
 
 
-def implementation(device: str = "cpu") -> str:
-    """Which implementation runs on a kind of device: "compiled" on a CPU, "triton" on a GPU ("cuda"), or "reference".
-
-    The reference runs where there is no compiler, or no Triton. EQUIGLASS_CONVOLUTION forces one of the three.
-
-    Raises:
-        EquiglassError: the forced one is unknown or cannot run here.
-    """
-    reasons = {
-        "compiled": kernel.unavailable() if device == "cpu" else "it computes on CPUs alone",
-        "triton": gpu.unavailable(device),
-        "reference": None,
-    }
-    fastest = "compiled" if device == "cpu" else "triton"
-    forced = os.environ.get("EQUIGLASS_CONVOLUTION", "reference" if reasons[fastest] else fastest)
-    if forced not in reasons:
-        raise EquiglassError(f"EQUIGLASS_CONVOLUTION is {forced!r}; it must be 'compiled', 'triton' or 'reference'.")
-    if device == "cpu" and forced != fastest and "EQUIGLASS_CONVOLUTION" not in os.environ:
-        _say_once(f"The convolution runs in plain torch, many times slower: {reasons[fastest]}.")
-    if reason := reasons[forced]:
-        raise EquiglassError(f"EQUIGLASS_CONVOLUTION asks for the {forced} convolution, but {reason}.")
-    return forced
-
-
-def convolve(
-    h: Tensor | None,
-    inputs: Sequence[Tensor],
-    edges: Edges,
-    radial: Radial,
-    mixing: Sequence[Tensor],
-    norm: float,
-    paths: Paths,
-    dropout: Dropout | None = None,
-) -> Tensor:
-    """The convolution by the fastest implementation there is; arguments as in :func:`convolve_reference`."""
-    arguments = (h, inputs, edges, radial, mixing, norm, paths, dropout)
-    # The fast ones take node inputs, harmonics and basis as data.
-    data = (*inputs, edges.harmonics, edges.basis)
-    if implementation(edges.basis.device.type) == "triton" and not any(x.requires_grad for x in data):
-        from equiglass.model.convolution.triton.convolution import convolve as convolve_triton
-
-        return convolve_triton(*arguments)
-    if kernel.fits(paths):
-        return fastest(data, lambda: kernel.convolve(*arguments), lambda: convolve_reference(*arguments))
-    return convolve_reference(*arguments)
-
-
-def fastest(data: Sequence[Tensor], compiled: Callable[[], T], reference: Callable[[], T]) -> T:
-    """What the compiled code gives, or the reference where that does not serve.
-
-    Args:
-        data: tensors that the compiled code takes from the CPU and gives no gradient to.
-        compiled: uses the compiled code.
-        reference: does the same without.
-    """
-    if any(x.requires_grad or x.device.type != "cpu" for x in data) or implementation() != "compiled":
-        return reference()
-    try:
-        return compiled()
-    except CompilerError as error:
-        if os.environ.get("EQUIGLASS_CONVOLUTION") == "compiled":
-            raise
-        _say_once(f"{error} Plain torch is used, many times slower.")
-        return reference()
-
-
-@cache
-def _say_once(sentence: str) -> None:
-    warnings.warn(sentence, EquiglassWarning, stacklevel=4)
-
-
-def hidden_moments(basis: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance over all edges of relu(W1 B + b1), each (H,); the variance is the biased one."""
-
-    def reference() -> tuple[Tensor, Tensor]:
-        variance, mean = torch.var_mean(torch.relu(basis @ weight.T + bias), 0, correction=0)
-        return mean, variance
-
-    return fastest([basis], lambda: kernel.hidden_moments(basis, weight, bias), reference)
-
-
 def hidden_units(basis: Tensor, radial: Radial, dropout: Dropout | None, first: int = 0) -> Tensor:
-    """Hidden units u of every edge, (E, H).
+    """The hidden units u of every edge, (E, H).
 
     Args:
-        basis: of the edges, (E, B).
-        radial: the radial functions.
-        dropout: or None.
-        first: number of the first of these edges; the edges of one call of ``convolve`` are numbered from 0.
+        basis: radial basis B(r_ij) of the edges, (E, B).
+        radial: weights of the radial MLP.
+        dropout: dropout of the hidden units, or None.
+        first: index of the first of these edges among the edges of the convolution.
     """
     hidden = torch.relu(basis @ radial.basis_weight.T + radial.basis_bias) * radial.scale + radial.shift
     if dropout is None:
@@ -196,65 +105,8 @@ def hidden_units(basis: Tensor, radial: Radial, dropout: Dropout | None, first: 
     return hidden * (kept.to(hidden.dtype) / (1 - dropout.rate))
 
 
-def convolve_reference(
-    h: Tensor | None,
-    inputs: Sequence[Tensor],
-    edges: Edges,
-    radial: Radial,
-    mixing: Sequence[Tensor],
-    norm: float,
-    paths: Paths,
-    dropout: Dropout | None = None,
-) -> Tensor:
-    """The convolution as it is written above, in chunks of edges so that memory stays bounded.
-
-    Args:
-        h: field of every node, (N, (l_max + 1)^2, C), or None in the first layer.
-        inputs: node inputs by degree: scalars (N, 1, S), vectors (N, 3, V), ...
-        edges: received by the n nodes of the result.
-        radial: the radial functions.
-        mixing: for every lO a matrix (n_comb to lO, C').
-        norm: factor of the neighbour sum.
-        paths: of this layer.
-        dropout: of the hidden radial units, or None.
-
-    Returns:
-        (n, (l_max + 1)^2, C').
-    """
-    fields = entering_fields(h, inputs, paths)
-    firsts = starts_of_parts(edges.row_start, EDGES_AT_ONCE)
-    row_start, senders, harmonics, basis = edges
-
-    def chunk(first: int, last: int, radial: Radial, *fields: Tensor) -> Tensor:
-        begin, end = int(row_start[first]), int(row_start[last])
-        phi = torch.relu(hidden_units(basis[begin:end], radial, dropout, begin) @ radial.weight.T + radial.bias)
-        counts = row_start[first : last + 1].diff()
-        receivers = torch.repeat_interleave(torch.arange(last - first, device=counts.device), counts)
-        y = harmonics[begin:end]
-        sent = [x[senders[begin:end]] for x in fields]
-        summed: list[list[Tensor]] = [[y.new_zeros(last - first, 2 * l + 1, 0)] for l in range(paths.l_max + 1)]
-        at = 0
-        for path, width in zip(paths.triplets, paths.widths, strict=True):
-            l_in, l_edge, l_out = path
-            cg = torch.as_tensor(clebsch_gordan(path).copy(), dtype=y.dtype, device=y.device)
-            coupling = torch.einsum("ef,ifo->eio", y[:, l_edge**2 : (l_edge + 1) ** 2], cg)
-            message = torch.einsum("eic,eio->eoc", sent[l_in], coupling) * phi[:, None, at : at + width]
-            total = message.new_zeros(last - first, *message.shape[1:])
-            summed[l_out].append(total.index_add(0, receivers, message))
-            at += width
-        mixed = [torch.cat(parts, 2) @ w for parts, w in zip(summed, mixing, strict=True)]
-        return norm * torch.cat(mixed, 1)
-
-    keep_little = torch.is_grad_enabled() and len(firsts) > 2
-    out = [
-        checkpoint(chunk, a, b, radial, *fields, use_reentrant=False) if keep_little else chunk(a, b, radial, *fields)
-        for a, b in pairwise(firsts)
-    ]
-    return torch.cat(out)
-
-
 def entering_fields(h: Tensor | None, inputs: Sequence[Tensor], paths: Paths) -> list[Tensor]:
-    """What enters at every degree, (N, 2 l + 1, channels): the field, then the node inputs."""
+    """The channels x that enter the convolution, by degree, each (N, 2 l + 1, channels): the field, then the inputs."""
     fields = []
     for degree in range(paths.l_max + 1):
         parts = [] if h is None else [h[:, degree**2 : (degree + 1) ** 2]]
@@ -264,7 +116,15 @@ def entering_fields(h: Tensor | None, inputs: Sequence[Tensor], paths: Paths) ->
 
 
 def starts_of_parts(row_start: Tensor, edges: int) -> list[int]:
-    """Node indices that cut the nodes into runs that receive about so many edges; first 0, last n."""
+    """The indices that divide n nodes into consecutive parts with few edges.
+
+    Args:
+        row_start: index of the first edge of every node, (n + 1,).
+        edges: largest number of edges per part. Only a part with one node may receive more.
+
+    Returns:
+        The first nodes of all parts, beginning with 0, and n.
+    """
     n, starts = len(row_start) - 1, [0]
     while starts[-1] < n:
         limit = int(row_start[starts[-1]]) + edges

@@ -1,18 +1,19 @@
 """The paths (l_in, l_edge, l_out) of an equivariant convolution and their Clebsch-Gordan coefficients.
 
-Conventions, stated here once and used by every implementation of the convolution:
+Every implementation of the convolution uses these conventions:
 
-- Components of one l are ordered as e3nn orders them (for l = 1: x, y, z of the vector); a field with all
-  l = 0..l_max has K = (l_max+1)^2 components, those of l at rows l^2..(l+1)^2.
-- All triplets with |l_in - l_edge| <= l_out <= l_in + l_edge and every l <= l_max are paths: SE(3), no parity rule.
-- Paths are ordered by l_in, then l_edge, then l_out.
-- What enters a layer are the channels of the field h, as many for every degree, and after them the inputs of the
-  nodes, as many as there are of that degree: scalars (l = 0), vectors (l = 1), ... A path carries the channels of
-  both at its l_in. The first layer has no field; degrees at which nothing enters have no paths.
-- The coefficients are <l_in m_in l_edge m_edge | l_out m_out> = sqrt(2 l_out + 1) * (3j of e3nn), so coupling with
-  Y^0 = 1 is the identity.
+- The components of one l have the order of e3nn (for l = 1: x, y, z). A field with all l = 0..l_max has
+  K = (l_max + 1)^2 components, and those of l are the rows l^2 to (l + 1)^2.
+- All triplets with |l_in - l_edge| <= l_out <= l_in + l_edge and all l <= l_max are paths. The symmetry is SE(3), so
+  there is no parity rule.
+- Paths are sorted by l_in, then l_edge, then l_out.
+- The channels of the field h come first, with the same number for every degree. The node inputs of the same degree
+  follow: scalars (l = 0), vectors (l = 1), ... The first layer has no field.
+- A path has all channels of its l_in. A degree without channels has no paths.
+- The coefficients are <l_in m_in l_edge m_edge | l_out m_out> = sqrt(2 l_out + 1) * (3j of e3nn), so that the coupling
+  with Y^0 = 1 is the identity.
 
-Source: Pezzicoli, Charpiat, Landes, SciPost Phys. 2024, arXiv:2211.03226, eqs 18-20.
+Source: Pezzicoli, Charpiat, Landes, SciPost Phys. 2024, arXiv 2211.03226, eqs 18-20.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 
 class Path(NamedTuple):
-    """One way to couple a field of degree l_in with the harmonics of degree l_edge to a field of degree l_out."""
+    """A coupling of a field of degree l_in with the harmonics of degree l_edge to a field of degree l_out."""
 
     l_in: int
     l_edge: int
@@ -39,8 +40,8 @@ class Paths:
 
     Attributes:
         l_max: highest degree of input, harmonics and output.
-        field: channels of the field h, 0 in the first layer.
-        inputs: channels of the node inputs by degree: (S,) scalars, (S, V) scalars and vectors, ...
+        field: number of channels of the field h, 0 in the first layer.
+        inputs: numbers of channels of the node inputs by degree: (S,) scalars, (S, V) scalars and vectors, ...
     """
 
     l_max: int
@@ -48,12 +49,12 @@ class Paths:
     inputs: tuple[int, ...]
 
     def entering(self, degree: int) -> int:
-        """Channels that enter at a degree: those of the field, then those of the node inputs."""
+        """The number of channels of the field and the node inputs that enter at a degree."""
         return self.field + (self.inputs[degree] if degree < len(self.inputs) else 0)
 
     @cached_property
     def triplets(self) -> tuple[Path, ...]:
-        """All paths: 34 for l_max = 3, 4 for its first layer with scalars."""
+        """All paths. For l_max = 3, there are 34, and 4 in a first layer with scalars only."""
         degrees = range(self.l_max + 1)
         return tuple(
             Path(l_in, l_edge, l_out)
@@ -65,30 +66,30 @@ class Paths:
 
     @property
     def components(self) -> int:
-        """K = (l_max + 1)^2."""
+        """The number of components K = (l_max + 1)^2."""
         return (self.l_max + 1) ** 2
 
     @cached_property
     def widths(self) -> tuple[int, ...]:
-        """Channels of every path."""
+        """The number of channels of every path."""
         return tuple(self.entering(path.l_in) for path in self.triplets)
 
     @property
     def combinations(self) -> int:
-        """n_comb: the radial weights of one edge, 284 for l_max = 3, 8 channels, 3 scalars."""
+        """The number n_comb of radial weights per edge: 284 for l_max = 3, 8 channels and 3 scalars."""
         return sum(self.widths)
 
     def combinations_to(self, l_out: int) -> int:
-        """Inputs of the mixing matrix of one l_out: rows (path, channel) in path order."""
+        """The number of rows of the mixing matrix of l_out, one per channel of every path to l_out."""
         return sum(width for path, width in zip(self.triplets, self.widths, strict=True) if path.l_out == l_out)
 
 
 @cache
 def clebsch_gordan(path: Path) -> NDArray[np.float64]:
-    """<l_in m_in l_edge m_edge | l_out m_out> in the real basis of e3nn.
+    """The Clebsch-Gordan coefficients <l_in m_in l_edge m_edge | l_out m_out> in the real basis of e3nn.
 
     Returns:
-        float64 array (2 l_in + 1, 2 l_edge + 1, 2 l_out + 1), read-only; exact zeros where it vanishes.
+        A read-only array (2 l_in + 1, 2 l_edge + 1, 2 l_out + 1), float64. Coefficients that vanish are exactly zero.
     """
     import torch
     from e3nn.o3 import wigner_3j

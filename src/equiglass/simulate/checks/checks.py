@@ -1,4 +1,4 @@
-"""The checks: each with its verdict and a sentence."""
+"""The checks of a data set. Each has a verdict and a sentence."""
 
 from __future__ import annotations
 
@@ -10,53 +10,56 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.formats.glassbench import TIMES
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.state_points import (
+    DENSITY,
+    F_AT_TAU_ALPHA,
+    F_AT_TAU_ALPHA_ERROR,
+    SHARE_OF_A,
+    TAU_ALPHA_BY_TEMPERATURE,
+)
 from equiglass.liquid.system import type_name
-from equiglass.simulate.checks.measurement import StatePoint, mean, radii
-
-Float = NDArray[np.float64]
+from equiglass.observables import known_mean
+from equiglass.simulate.checks.measurement import StatePoint, radii
 
 LARGEST_DRIFT = 0.01
-"""Of the total energy per particle in a run, in units of the temperature."""
+"""The largest allowed drift of the total energy per particle in a run, in units of the temperature."""
 
 LARGEST_MOMENTUM = 1e-8
-"""Per particle in a run, in units of the root of the temperature."""
+"""The largest allowed momentum per particle in a run, in units of the square root of the temperature."""
 
 LARGEST_DEVIATION = 4.0
-"""Of the temperature of the runs, in standard deviations of that of as many particles, sqrt(2 / (3 N)) T."""
+"""The largest allowed deviation of the temperature of the runs, in standard deviations sqrt(2 / (3 N)) T."""
 
 STEP_ERROR = 0.005
-"""What the finite time step may add to it."""
+"""The further deviation of the temperature that the finite time step may cause, in units of the temperature."""
 
 CRYSTALLINE = 0.05
-"""A configuration with a larger share of crystal-like particles has begun to crystallise."""
+"""The share of crystal-like particles above which a configuration is crystallising."""
 
 SIGNIFICANCE = 0.01
-"""Of a difference between two sets of configurations, shared among all quantities compared (Bonferroni)."""
+"""The significance level of the difference between two sets of configurations.
 
-NOT_IN_EQUILIBRIUM = "NOT in equilibrium."
-"""How the statement on the trajectory ends if it is not."""
-
-AT_RELAXATION = 0.27
-"""F_s(7.25, t) of A at the published tau_alpha, which are later than the times of 1/e (measured at T = 0.44)."""
-
-AT_RELAXATION_ERROR = 0.026
-"""Standard error of this value over the ten configurations in which it was measured; they lie between 0.12 and 0.38."""
+It is divided by the number of compared quantities (Bonferroni).
+"""
 
 PUBLISHED_WITHIN = 0.25
-"""How far the time where F_s has this value, give or take two errors, may be from the published tau_alpha."""
+"""The largest allowed relative distance between the published tau_alpha and the time where F_s is F_AT_TAU_ALPHA.
+
+This value of F_s has an uncertainty of two standard errors.
+"""
 
 Verdict = Literal["passed", "failed", "reported", "not computed"]
 
 
 class Check(NamedTuple):
-    """One check.
+    """The result of one check.
 
     Attributes:
-        name: a word or two.
-        verdict: "reported" where there is nothing to pass, "not computed" where the data do not tell.
-        statement: what was found, or why it was not.
+        name: name of the check, one or two words.
+        verdict: "passed" or "failed"; "reported" if there is no criterion; "not computed" if the data do not suffice.
+        statement: finding, or the reason why there is none.
     """
 
     name: str
@@ -65,11 +68,11 @@ class Check(NamedTuple):
 
 
 def check(state: StatePoint, against: StatePoint | None = None) -> list[Check]:
-    """All checks of a data set, and its agreement with another one of the same state point.
+    """The results of all checks of a data set, including its agreement with another set of the same state point.
 
     Args:
-        state: what was measured.
-        against: another set, or none.
+        state: measured quantities, from `collect`.
+        against: measured quantities of another set, or None.
     """
     checks = [
         _energy(state),
@@ -90,66 +93,72 @@ def check(state: StatePoint, against: StatePoint | None = None) -> list[Check]:
 
 
 def failures(checks: Sequence[Check]) -> list[str]:
-    """The statements of those that failed."""
+    """The statements of the checks that failed."""
     return [each.statement for each in checks if each.verdict == "failed"]
 
 
 def _energy(state: StatePoint) -> Check:
     if state.temperature is None or np.all(np.isnan(state.energy_drift)):
-        return Check("energy", "not computed", "The data do not tell the total energy of the runs.")
+        return Check("energy", "not computed", "The data set does not contain the total energy of the runs.")
     drift = float(np.nanmax(state.energy_drift)) / state.temperature
-    said = f"The total energy per particle drifts by up to {drift:.2g} of the temperature in the constant-energy runs"
+    statement = (
+        f"The total energy per particle drifts by up to {drift:.2g} of the temperature in the constant-energy runs"
+    )
     if drift <= LARGEST_DRIFT:
-        return Check("energy", "passed", f"{said}.")
-    return Check("energy", "failed", f"{said}, more than {LARGEST_DRIFT:g}; take a shorter timestep.")
+        return Check("energy", "passed", f"{statement}.")
+    return Check("energy", "failed", f"{statement}, more than {LARGEST_DRIFT:g}; use a shorter timestep.")
 
 
 def _momentum(state: StatePoint) -> Check:
     if state.temperature is None or np.all(np.isnan(state.momentum)):
-        return Check("momentum", "not computed", "The data do not tell the momentum of the runs.")
+        return Check("momentum", "not computed", "The data set does not contain the momentum of the runs.")
     momentum = float(np.nanmax(state.momentum)) / state.temperature**0.5
     verdict: Verdict = "passed" if momentum <= LARGEST_MOMENTUM else "failed"
-    said = f"The centre of mass moves with up to {momentum:.2g} of the thermal velocity in the runs"
-    return Check("momentum", verdict, f"{said}." if verdict == "passed" else f"{said}, more than {LARGEST_MOMENTUM:g}.")
+    statement = f"The centre of mass moves with up to {momentum:.2g} of the thermal velocity in the runs"
+    return Check(
+        "momentum", verdict, f"{statement}." if verdict == "passed" else f"{statement}, more than {LARGEST_MOMENTUM:g}."
+    )
 
 
 def _temperature(state: StatePoint) -> Check:
-    """In equilibrium the velocities, drawn at T, exchange no heat with the positions."""
+    """In equilibrium, the velocities are drawn at T and exchange no heat with the positions on average."""
     if state.temperature is None or np.all(np.isnan(state.run_temperature)):
-        return Check("temperature", "not computed", "The data do not tell the temperature of the runs.")
-    ratio = mean(state.run_temperature) / state.temperature
+        return Check("temperature", "not computed", "The data set does not contain the temperature of the runs.")
+    ratio = known_mean(state.run_temperature) / state.temperature
     worst = float(ratio[np.nanargmax(np.abs(ratio - 1))])
     allowed = STEP_ERROR + LARGEST_DEVIATION * np.sqrt(2 / (3 * state.counts.sum() * len(state.energy)))
-    said = (
-        f"The mean kinetic temperature of the runs, {state.temperature:g} at first, is {worst:.4f} times that at worst"
+    statement = (
+        f"The mean kinetic temperature of the runs, {state.temperature:g} at the start, is {worst:.4f} times this "
+        "value at worst"
     )
     if abs(worst - 1) <= allowed:
-        return Check("temperature", "passed", f"{said}; {allowed:.2g} of it may be chance.")
+        return Check("temperature", "passed", f"{statement}; a deviation up to {allowed:.2g} may be chance.")
     return Check(
         "temperature",
         "failed",
-        f"{said}, off by more than {allowed:.2g}: the configurations are not in equilibrium at this temperature.",
+        f"{statement}, more than {allowed:.2g} off: the configurations are not in equilibrium at this temperature.",
     )
 
 
 def _equilibration(state: StatePoint) -> Check:
-    if not state.equilibration:
-        return Check("equilibration", "not computed", "The data do not tell of the trajectory they come from.")
-    failed = [said for said in state.equilibration if said.endswith(NOT_IN_EQUILIBRIUM)]
-    if failed:
-        return Check("equilibration", "failed", f"{' '.join(failed)} Give the equilibration more time.")
-    return Check("equilibration", "passed", " ".join(state.equilibration))
+    statement = " ".join(state.equilibration)
+    if state.equilibrated is None:
+        return Check("equilibration", "not computed", statement or "The data set does not describe its trajectory.")
+    if not state.equilibrated:
+        statement = statement or "The trajectory of the configurations is NOT in equilibrium."
+        return Check("equilibration", "failed", f"{statement} Give the equilibration more time.")
+    return Check("equilibration", "passed", statement or "The trajectory of the configurations is in equilibrium.")
 
 
 def _ageing(state: StatePoint) -> Check:
     half = len(state.energy) // 2
     if half < 2:
         return Check("ageing", "not computed", f"Two halves need four configurations; there are {len(state.energy)}.")
-    # Of the propensities those at the last time, which tell most: the fewer are compared, the smaller a drift is seen.
+    # The propensities at the last time are the most sensitive. Fewer quantities reveal a smaller drift.
     values = _at_times(state, np.arange(len(state.times)) == len(state.times) - 1)
-    verdict, said = _compared({k: v[:half] for k, v in values.items()}, {k: v[-half:] for k, v in values.items()})
-    said = f"Between the first and the second half of the configurations {said}"
-    return Check("ageing", verdict, f"{said} The liquid ages." if verdict == "failed" else said)
+    verdict, statement = _compared({k: v[:half] for k, v in values.items()}, {k: v[-half:] for k, v in values.items()})
+    statement = f"Between the first and the second half of the configurations {statement}"
+    return Check("ageing", verdict, f"{statement} The liquid ages." if verdict == "failed" else statement)
 
 
 def _agreement(state: StatePoint, against: StatePoint) -> Check:
@@ -158,18 +167,18 @@ def _agreement(state: StatePoint, against: StatePoint) -> Check:
         state.times,
         rtol=1e-6,
     )
-    verdict, said = _compared(_at_times(state, same), against.energies_and_propensities())
-    return Check("agreement", verdict, f"Between this and the other data set {said}")
+    verdict, statement = _compared(_at_times(state, same), against.energies_and_propensities())
+    return Check("agreement", verdict, f"Between this and the other data set {statement}")
 
 
 def _at_times(state: StatePoint, chosen: NDArray[np.bool_]) -> dict[str, Float]:
-    """Energies, and propensities at some of the times."""
-    labels = tuple(label for label, kept in zip(state.labels, chosen, strict=True) if kept)
+    """The energies, and the propensities at the chosen times."""
+    labels = tuple(label for label, use in zip(state.labels, chosen, strict=True) if use)
     return replace(state, labels=labels, propensity=state.propensity[:, chosen]).energies_and_propensities()
 
 
 def _compared(first: Mapping[str, Float], second: Mapping[str, Float]) -> tuple[Verdict, str]:
-    """The largest difference by Welch's t among the quantities that both know, and whether it is significant."""
+    """The verdict and the sentence on the largest difference, by Welch's t, among the quantities of both sets."""
     from scipy.stats import t as student
 
     found: dict[str, tuple[float, float, float, float]] = {}
@@ -187,28 +196,28 @@ def _compared(first: Mapping[str, Float], second: Mapping[str, Float]) -> tuple[
     worst = min(sorted(found), key=lambda quantity: found[quantity][0])
     chance, difference, x_mean, y_mean = found[worst]
     significant = chance < SIGNIFICANCE / len(found)
-    said = (
+    statement = (
         f"the {worst} differs most of {len(found)} quantities, {x_mean:.5g} and {y_mean:.5g}, {difference:.1f} "
         f"standard errors apart: {'more than' if significant else 'as'} chance allows."
     )
-    return ("failed" if significant else "passed"), said
+    return ("failed" if significant else "passed"), statement
 
 
 def _crystallisation(state: StatePoint) -> Check:
     if np.all(np.isnan(state.crystal)):
         return Check("crystallisation", "not computed", "Crystalline order needs more particles.")
     worst = int(np.nanargmax(state.crystal))
-    said = (
-        f"Of the particles {float(mean(state.crystal)):.2%} are crystal-like on average, "
+    statement = (
+        f"On average, {float(known_mean(state.crystal)):.2%} of the particles are crystal-like; "
         f"{state.crystal[worst]:.2%} at most (7 of 12 neighbours with q6 . q6 > 0.7)"
     )
     if state.crystal[worst] <= CRYSTALLINE:
-        return Check("crystallisation", "passed", f"{said}.")
-    return Check("crystallisation", "failed", f"{said}: {state.names[worst]} is CRYSTALLISING.")
+        return Check("crystallisation", "passed", f"{statement}.")
+    return Check("crystallisation", "failed", f"{statement}: {state.names[worst]} is CRYSTALLISING.")
 
 
 def _structure(state: StatePoint) -> Check:
-    radial = mean(state.radial)
+    radial = known_mean(state.radial)
     if not radial.size:
         return Check("g(r)", "not computed", "A type is absent, or the box too small.")
     peaks = []
@@ -220,54 +229,60 @@ def _structure(state: StatePoint) -> Check:
 
 
 def _relaxation(state: StatePoint) -> Check:
-    """Tau_alpha is the time when F_s(7.25, t) of A, the mean over configurations, falls to 1/e."""
-    name, F = "relaxation", mean(state.scattering[:, :, 0])
+    """The relaxation time tau_alpha, when F_s(7.25, t) of A, the mean over configurations, falls to 1/e."""
+    name, F = "relaxation", known_mean(state.scattering[:, :, 0])
     if np.all(np.isnan(F)):
-        return Check(name, "not computed", "F_s needs the displacements of every run, or to be stored with the data.")
+        return Check(
+            name, "not computed", "F_s needs the displacements of every run, or must be stored in the data set."
+        )
     time, error = state.time_at(np.exp(-1))
     if np.isnan(time):
         last = int(np.flatnonzero(~np.isnan(F))[-1])
-        said = f"F_s(7.25, t) of A does not cross 1/e between the times; it is {F[last]:.3f} at {state.times[last]:g}."
-        return Check(name, "reported", said)
+        statement = (
+            f"F_s(7.25, t) of A does not cross 1/e between the times; it is {F[last]:.3f} at {state.times[last]:g}."
+        )
+        return Check(name, "reported", statement)
     bar = "" if np.isnan(error) else f" +- {error:.2g}"
-    said = f"F_s(7.25, t) of A falls to 1/e at tau_alpha = {time:.4g}{bar}, linear in log t between the times."
-    return Check(name, "reported", said)
+    statement = f"F_s(7.25, t) of A falls to 1/e at tau_alpha = {time:.4g}{bar}, linear in log t between the times."
+    return Check(name, "reported", statement)
 
 
 def _published(state: StatePoint) -> Check | None:
-    """For the state points of GlassBench: F_s at the published tau_alpha, and the time where it is 0.27."""
+    """F_s at the published tau_alpha, and the time where F_s is 0.27, for the state points of GlassBench."""
     shares = state.counts / state.counts.sum()
     is_known = (
-        state.temperature in TIMES
+        state.temperature in TAU_ALPHA_BY_TEMPERATURE
         and state.potential == KOB_ANDERSEN
-        and abs(state.density - 1.2) < 0.005
-        and abs(shares[0] - 0.8) < 0.01
+        and abs(state.density.mean() - DENSITY) < 0.005
+        and abs(shares[0] - SHARE_OF_A) < 0.01
     )
     if not is_known or state.temperature is None:
         return None
-    name, published = "published tau_alpha", TIMES[state.temperature][6]
-    F = mean(state.scattering[:, :, 0])
+    name, published = "published tau_alpha", TAU_ALPHA_BY_TEMPERATURE[state.temperature]
+    F = known_mean(state.scattering[:, :, 0])
     known = ~np.isnan(F)
     times, F = state.times[known], F[known]
     at = np.flatnonzero(np.isclose(times, published, rtol=1e-3))
-    said = f"F_s(7.25, t) of A is {F[at[0]]:.3f} at the published tau_alpha, {published:g}" if at.size else ""
-    time = _time_where(times, F, AT_RELAXATION)
+    statement = f"F_s(7.25, t) of A is {F[at[0]]:.3f} at the published tau_alpha, {published:g}" if at.size else ""
+    time = _time_where(times, F, F_AT_TAU_ALPHA)
     if np.isnan(time) or (time > (1 + 2 * PUBLISHED_WITHIN) * times[-1] and times[-1] < 0.999 * published):
         return Check(
-            name, "not computed", f"{said or 'F_s is not known there'}; the times do not tell where it is 0.27."
+            name, "not computed", f"{statement or 'F_s is not known there'}; the times do not show where it is 0.27."
         )
-    said = f"{said}; it" if said else "F_s(7.25, t) of A"
-    said += f" is {AT_RELAXATION} at {time:.3g}, {time / published:.2f} of {published:g}"
-    early, late = (_time_where(times, F, AT_RELAXATION + sign * 2 * AT_RELAXATION_ERROR) for sign in (1, -1))
-    # Each is the time itself where F_s does not have that value.
+    statement = f"{statement}; it" if statement else "F_s(7.25, t) of A"
+    statement += f" is {F_AT_TAU_ALPHA} at {time:.3g}, {time / published:.2f} of {published:g}"
+    early, late = (_time_where(times, F, F_AT_TAU_ALPHA + sign * 2 * F_AT_TAU_ALPHA_ERROR) for sign in (1, -1))
+    # If F_s does not reach one of these values, fmin and fmax return ``time``.
     nearest = min(max(published, np.fmin(early, time)), np.fmax(late, time))
     ratio = nearest / published
-    said += f"; {AT_RELAXATION} is known to {AT_RELAXATION_ERROR}, and within twice that it is {ratio:.2f} of it."
-    return Check(name, "passed" if abs(ratio - 1) <= PUBLISHED_WITHIN else "failed", said)
+    statement += (
+        f". {F_AT_TAU_ALPHA} has the error {F_AT_TAU_ALPHA_ERROR}; within twice the error the ratio is {ratio:.2f}."
+    )
+    return Check(name, "passed" if abs(ratio - 1) <= PUBLISHED_WITHIN else "failed", statement)
 
 
 def _time_where(times: Float, F: Float, value: float) -> float:
-    """The time where F_s has a value, linear in log t; the line through the last two times goes on beyond them."""
+    """The time where F_s has a value. F_s is linear in log t, and extrapolated beyond the last time."""
     if len(times) < 2 or F[0] <= value:
         return float("nan")
     below = np.flatnonzero(value >= F)

@@ -1,7 +1,4 @@
-"""What is measured of every configuration, and of all configurations of a state point together.
-
-A quantity that a data set does not tell is NaN.
-"""
+"""The quantities that are measured on the configurations of a state point. Unknown quantities are NaN."""
 
 from __future__ import annotations
 
@@ -9,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import DataError
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones, potential_energy
 from equiglass.liquid.system import System, type_name
 from equiglass.observables import (
@@ -19,77 +17,53 @@ from equiglass.observables import (
     bootstrap,
     crystal_like,
     first_crossings,
+    known_mean,
+    mean_squares,
     radial_distribution,
     self_scattering_by_type,
 )
 
-Float = NDArray[np.float64]
-
 BIN = 0.02
-"""Width of the bins of g(r), LJ length."""
+"""The width of the bins of g(r), LJ length."""
 
 FARTHEST = 5.0
-"""End of the last one, in boxes that are large enough."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One configuration.
-
-    Attributes:
-        name: its own.
-        temperature: as the file says; None where it does not.
-        potential: the same.
-        density: number density.
-        counts: particles of every type, (n_types,).
-        runs: runs behind the labels.
-        energy: potential energy per particle.
-        inherent_energy: of the inherent structure.
-        crystal: share of crystal-like particles, of the inherent structure where there is one.
-        radial: g_ab(r), (n_types, n_types, B), the bins 0.02 wide from zero; B = 0 where a type is absent.
-        labels: of the times, T of them.
-        times: (T,).
-        propensity: mean over particles by type, (T, n_types).
-        squared_displacement: mean squared displacement by type, (T, n_types).
-        scattering: F_s(7.25, t) by type, (T, n_types).
-        run_temperature: kinetic temperature, (T,).
-        energy_drift: largest of any run, per particle, (T,).
-        momentum: largest of any run, per particle, (T,).
-        equilibration: what the simulation said of the equilibrium of its trajectory, or nothing.
-    """
-
-    name: str
-    temperature: float | None
-    potential: LennardJones | None
-    density: float
-    counts: NDArray[np.int64]
-    runs: int | None
-    energy: float
-    inherent_energy: float
-    crystal: float
-    radial: Float
-    labels: tuple[str, ...]
-    times: Float
-    propensity: Float
-    squared_displacement: Float
-    scattering: Float
-    run_temperature: Float
-    energy_drift: Float
-    momentum: Float
-    equilibration: str
+"""The end of the last bin of g(r) in boxes that are large enough, LJ length."""
 
 
 @dataclass(frozen=True)
 class StatePoint:
-    """All configurations of a data set: the arrays of `Measured` with a first axis over C configurations.
+    """The quantities of C configurations of one state point at T times, in LJ units.
 
-    The times are those of any configuration, T of them, in the order of their means; energies and the like are (C,).
+    `measure` returns one configuration, and `collect` joins several. The times are those of all configurations, in the
+    order of their means.
+
+    Attributes:
+        names: names of the C configurations.
+        temperature: temperature of the configurations; None if it is unknown.
+        potential: pair potential of the configurations; None if it is unknown.
+        density: number density, (C,).
+        counts: number of particles of every type, (n_types,).
+        runs: number of runs per configuration.
+        energy: potential energy per particle, (C,).
+        inherent_energy: potential energy per particle of the inherent structure, (C,).
+        crystal: share of crystal-like particles, in the inherent structure if there is one, (C,).
+        radial: g_ab(r) in bins of 0.02 from zero, (C, n_types, n_types, B); B = 0 if a type is absent.
+        labels: labels of the times.
+        times: values of the times, (T,).
+        propensity: propensity by type, the mean over particles, (C, T, n_types).
+        squared_displacement: mean squared displacement by type, (C, T, n_types).
+        scattering: F_s(7.25, t) by type, (C, T, n_types).
+        run_temperature: kinetic temperature, (C, T).
+        energy_drift: drift of the total energy per particle, the largest over runs, (C, T).
+        momentum: momentum per particle, the largest over runs, (C, T).
+        equilibrated: whether the trajectory of the configurations is in equilibrium; None if this is unknown.
+        equilibration: statements of the simulation on the equilibrium, one per trajectory.
     """
 
     names: tuple[str, ...]
     temperature: float | None
     potential: LennardJones | None
-    density: float
+    density: Float
     counts: NDArray[np.int64]
     runs: int | None
     energy: Float
@@ -104,10 +78,11 @@ class StatePoint:
     run_temperature: Float
     energy_drift: Float
     momentum: Float
-    equilibration: tuple[str, ...]
+    equilibrated: bool | None = None
+    equilibration: tuple[str, ...] = ()
 
     def energies_and_propensities(self) -> dict[str, Float]:
-        """Both energies, and the mean propensity of every type at every time, (C,) each, by what they are."""
+        """Both energies, and the propensity of every type at every time, each (C,), by description."""
         values = {"potential energy": self.energy, "inherent energy": self.inherent_energy}
         for row, label in enumerate(self.labels):
             for kind in range(len(self.counts)):
@@ -115,22 +90,26 @@ class StatePoint:
         return values
 
     def time_at(self, value: float) -> Estimate:
-        """The time when F_s(7.25, t) of A, the mean over configurations, first falls to a value; linear in log t."""
-        known = ~np.isnan(mean(self.scattering[:, :, 0]))
+        """The first time when F_s(7.25, t) of A, the mean over configurations, falls to a value; linear in log t."""
+        known = ~np.isnan(known_mean(self.scattering[:, :, 0]))
         times, F = self.times[known], self.scattering[:, known, 0]
-        return bootstrap(lambda chosen: first_crossings(times, mean(F[chosen]), [value])[0], len(F))
+        return bootstrap(lambda chosen: first_crossings(times, known_mean(F[chosen]), [value])[0], len(F))
 
 
-def measure(system: System) -> Measured:
-    """All of it, from one configuration with whatever labels it has."""
+_OF_CONFIGURATIONS = ("density", "energy", "inherent_energy", "crystal")
+_OF_TIMES = ("propensity", "squared_displacement", "scattering", "run_temperature", "energy_drift", "momentum")
+
+
+def measure(system: System) -> StatePoint:
+    """The quantities of one configuration, from its labels."""
     counts = np.bincount(system.types)
-    n_times, of_types = len(system.times), [system.types == kind for kind in range(len(counts))]
+    n_times, masks = len(system.times), [system.types == kind for kind in range(len(counts))]
 
     def by_type(field: Float | None) -> Float:
         values = np.full((n_times, len(counts)), np.nan)
         if field is not None:
             for kind in np.flatnonzero(counts):
-                values[:, kind] = mean(field[:, of_types[kind]].T)
+                values[:, kind] = known_mean(field[:, masks[kind]].T)
         return values
 
     def known(values: Float | None) -> Float:
@@ -139,48 +118,48 @@ def measure(system: System) -> Measured:
     def energy(positions: Float | None) -> float:
         if system.potential is None or positions is None:
             return float("nan")
-        # Half of the full sums over neighbours.
+        # Every pair counts twice in the full sums over neighbours.
         return float(potential_energy(positions, system.types, system.box, system.potential).mean() / 2)
 
-    thermal, inherent = system.positions, system.positions_inherent
     scattering = system.self_scattering
     if scattering is None and system.replica_displacements is not None:
         scattering = self_scattering_by_type(system.replica_displacements, system.types)
-    squared = None
-    if system.propensity is not None and system.replica_variance is not None and system.runs is not None:
-        # The mean square is the square of the mean and the variance, here with the divisor M.
-        squared = system.propensity**2 + system.replica_variance * (1 - 1 / system.runs)
-    return Measured(
-        name=system.name,
+    statement = system.provenance.get("equilibration")
+    return StatePoint(
+        names=(system.name,),
         temperature=system.temperature,
         potential=system.potential,
-        density=system.density,
+        density=np.array([system.density]),
         counts=counts,
         runs=system.runs,
-        energy=energy(thermal),
-        inherent_energy=energy(inherent),
-        crystal=_crystal(thermal if inherent is None else inherent, system.box),
-        radial=_radial(system, counts),
+        energy=np.array([energy(system.positions)]),
+        inherent_energy=np.array([energy(system.positions_inherent)]),
+        crystal=np.array([_crystal(system)]),
+        radial=_radial(system, counts)[None],
         labels=system.time_labels,
         times=system.times,
-        propensity=by_type(system.propensity),
-        squared_displacement=by_type(squared),
-        scattering=np.full((n_times, len(counts)), np.nan) if scattering is None else scattering,
-        run_temperature=known(system.run_temperature),
-        energy_drift=known(system.energy_drift),
-        momentum=known(system.momentum),
-        equilibration=system.provenance.get("equilibration", ""),
+        propensity=by_type(system.propensity)[None],
+        squared_displacement=by_type(mean_squares(system))[None],
+        scattering=(np.full((n_times, len(counts)), np.nan) if scattering is None else scattering)[None],
+        run_temperature=known(system.run_temperature)[None],
+        energy_drift=known(system.energy_drift)[None],
+        momentum=known(system.momentum)[None],
+        equilibrated=system.equilibrated,
+        equilibration=(statement,) if statement else (),
     )
 
 
-def collect(measured: Sequence[Measured]) -> StatePoint:
-    """The configurations of one state point together.
+def collect(measured: Sequence[StatePoint]) -> StatePoint:
+    """The quantities of all configurations of one state point.
+
+    Args:
+        measured: quantities of every configuration, from `measure`.
 
     Raises:
-        EquiglassError: there is none, or they differ in temperature, potential or number of types.
+        DataError: there is no configuration, or they differ in temperature, potential or number of types.
     """
     if not measured:
-        raise EquiglassError("There are no configurations to check.")
+        raise DataError("There are no configurations to check.")
     first = measured[0]
     for other in measured:
         if (other.temperature, other.potential, len(other.counts)) != (
@@ -188,9 +167,9 @@ def collect(measured: Sequence[Measured]) -> StatePoint:
             first.potential,
             len(first.counts),
         ):
-            raise EquiglassError(
-                f"{first.name} and {other.name} differ in temperature, potential or number of types; check each state "
-                "point by itself."
+            raise DataError(
+                f"{first.names[0]} and {other.names[0]} differ in temperature, potential or number of types; check "
+                "each state point separately."
             )
     values: dict[str, list[float]] = {}
     for one in measured:
@@ -199,54 +178,39 @@ def collect(measured: Sequence[Measured]) -> StatePoint:
     times = {label: float(np.mean(of_label)) for label, of_label in values.items()}
     labels = sorted(times, key=times.__getitem__)
 
-    def stacked(key: str) -> Float:
-        like = getattr(first, key)
-        table = np.full((len(measured), len(labels), *like.shape[1:]), np.nan)
-        for row, one in zip(table, measured, strict=True):
-            row[[labels.index(label) for label in one.labels]] = getattr(one, key)
+    def at_all_times(one: StatePoint, key: str) -> Float:
+        own = getattr(one, key)
+        table = np.full((len(own), len(labels), *own.shape[2:]), np.nan)
+        table[:, [labels.index(label) for label in one.labels]] = own
         return table
 
     bins = min(one.radial.shape[-1] for one in measured)
+    verdicts = {one.equilibrated for one in measured}
     return StatePoint(
-        names=tuple(one.name for one in measured),
+        names=tuple(name for one in measured for name in one.names),
         temperature=first.temperature,
         potential=first.potential,
-        density=float(np.mean([one.density for one in measured])),
         counts=first.counts,
         runs=first.runs,
-        energy=np.array([one.energy for one in measured]),
-        inherent_energy=np.array([one.inherent_energy for one in measured]),
-        crystal=np.array([one.crystal for one in measured]),
-        radial=np.stack([one.radial[..., :bins] for one in measured]),
+        radial=np.concatenate([one.radial[..., :bins] for one in measured]),
         labels=tuple(labels),
         times=np.array([times[label] for label in labels]),
-        propensity=stacked("propensity"),
-        squared_displacement=stacked("squared_displacement"),
-        scattering=stacked("scattering"),
-        run_temperature=stacked("run_temperature"),
-        energy_drift=stacked("energy_drift"),
-        momentum=stacked("momentum"),
-        equilibration=tuple(dict.fromkeys(one.equilibration for one in measured if one.equilibration)),
+        equilibrated=False if False in verdicts else True if True in verdicts else None,
+        equilibration=tuple(dict.fromkeys(statement for one in measured for statement in one.equilibration)),
+        **{key: np.concatenate([getattr(one, key) for one in measured]) for key in _OF_CONFIGURATIONS},
+        **{key: np.concatenate([at_all_times(one, key) for one in measured]) for key in _OF_TIMES},
     )
 
 
 def radii(state: StatePoint) -> Float:
-    """Middles of the bins of g(r), (B,)."""
+    """The centres of the bins of g(r), (B,), LJ length."""
     return np.asarray(BIN * (np.arange(state.radial.shape[-1]) + 0.5))
 
 
-def mean(values: ArrayLike) -> Float:
-    """Mean over the first axis of what is known; NaN where nothing is."""
-    values = np.asarray(values, dtype=np.float64)
-    known = ~np.isnan(values)
-    number = known.sum(axis=0)
-    return np.where(number > 0, np.where(known, values, 0).sum(axis=0) / np.maximum(number, 1), np.nan)
-
-
-def _crystal(positions: Float, box: Float) -> float:
+def _crystal(system: System) -> float:
     try:
-        return float(crystal_like(positions, box).mean())
-    except EquiglassError:
+        return float(crystal_like(system, "thermal" if system.positions_inherent is None else "inherent").mean())
+    except DataError:
         return float("nan")
 
 
@@ -254,5 +218,4 @@ def _radial(system: System, counts: NDArray[np.int64]) -> Float:
     bins = int(min(FARTHEST, system.box.min() / 2) / BIN)
     if np.any(counts == 0) or bins == 0:
         return np.empty((len(counts), len(counts), 0))
-    edges = BIN * np.arange(bins + 1)
-    return radial_distribution([system.positions], [system.types], [system.box], edges).value
+    return radial_distribution([system], BIN * np.arange(bins + 1)).value

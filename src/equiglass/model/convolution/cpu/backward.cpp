@@ -1,15 +1,17 @@
 // The gradient of the convolution of forward.cpp.
 //
-// One receiver at a time, and within it one lI at a time: from dout to dM and dA of all its paths, then from neighbour
-// to neighbour: dx_j of one or two of them stays in registers while the paths pass by. phi is computed again, M was
-// kept. Gradients that meet in one place (dh of a sender, the weights) are summed in a buffer of each thread, and those
-// in the order of the threads: the same number of threads gives the same bits.
+// A thread computes one receiver after another, and for each one lI after another. From dout follow dM and dA of all
+// paths of lI. The neighbours come next, one or two at a time, with their dx_j in registers during the loop over paths.
+// M was stored, while phi is computed again.
+//
+// Several edges contribute to dh of a sender and to the weights. Each thread sums these gradients in its own buffers,
+// and the buffers are summed in the order of the threads. The same number of threads therefore gives the same bits.
 
 #include "mixing.hpp"
 #include "neighbours.hpp"
 #include "threads.hpp"
 
-// Sums of one thread.
+// The sums of one thread.
 struct Gradients {
     Buffer dh, weight{HIDDEN * phi_columns}, bias{phi_columns}, mix{combinations * out_padded};
     Buffer basis_weight{BASIS * hidden_padded}, basis_bias{hidden_padded}, scale{hidden_padded}, shift{hidden_padded};
@@ -34,7 +36,7 @@ NOINLINE void backward_messages(Neighbours& n, BackwardScratch& b, const Mixing&
     couple_back<P>(b.dmessage, norm, n.coupled + coupled_offset(P));
 }
 
-// Vectors of lanes of a row, the last one perhaps shorter.
+// The vectors of lanes of a row. The last one may be shorter.
 template <class G>
 struct Row {
     Vector<lanes_max> full[G::full ? G::full : 1];
@@ -49,7 +51,7 @@ struct Row {
     }
 };
 
-// For AT_ONCE edges and all paths of a group: dx_j = sum_p phi (dA Y), and dphi where phi > 0, which takes its place.
+// Computes dx_j = sum_p phi (dA Y) of AT_ONCE edges over all paths of a group. dphi, 0 where phi is 0, replaces phi.
 template <int LI, int AT_ONCE>
 INLINE void backpropagate(Neighbours& n, BackwardScratch& b, Index e, Gradients& g) {
     using G = Group<LI>;
@@ -149,13 +151,13 @@ INLINE void backward_group(const Inputs& in, Neighbours& n, BackwardScratch& b, 
             [&](auto q) FLAT { backward_messages<G::first + q>(n, b, mixing, real(in.norm), message, dout, g); });
         backpropagate_all<LI>(n, b, g);
 
-        // n.phi holds dphi now.
+        // n.phi contains dphi from here on.
         weight_gradient<LI>(n, g);
         hidden_gradient<LI>(n, b, radial);
     }
 }
 
-// From du of all edges to the first radial layer and its normalisation.
+// The gradients of the first radial layer and its normalisation, from du of all edges.
 NOINLINE inline void backward_hidden(const Neighbours& n, BackwardScratch& b, const RadialWeights& radial, Gradients& g) {
     repeat<hidden_padded / hidden_lanes>([&](auto part) FLAT {
         constexpr int k = part * hidden_lanes;
@@ -179,7 +181,7 @@ NOINLINE inline void backward_hidden(const Neighbours& n, BackwardScratch& b, co
 
 extern "C" {
 
-// Returns 0, or 1 where memory ran out. All gradients are written, none is added to; dh, of n_field nodes, is null where there is no h.
+// Returns 0, or 1 if memory ran out. All gradients are overwritten. dh has n_field nodes, and is null if there is no h.
 int equiglass_backward(int threads, const Inputs* given, const real* messages, const real* dout, Index n_field,
                        real* dh, real* dbasis_weight, real* dbasis_bias, real* dscale, real* dshift, real* dweight,
                        real* dbias, real* dmix) {

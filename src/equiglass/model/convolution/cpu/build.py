@@ -1,4 +1,4 @@
-"""Compiles the C++ of the network for its shapes, once per machine, and loads it."""
+"""The compilation of the C++ of the convolution for the shapes of a network, once per machine."""
 
 from __future__ import annotations
 
@@ -17,12 +17,20 @@ from equiglass.machine import compiled
 from equiglass.model.convolution.paths import Path, Paths, clebsch_gordan
 
 FOLDER = File(__file__).parent
-# Where the compiler has no OpenMP the convolution runs on one thread.
+# Without OpenMP in the compiler, the convolution runs on one thread.
 THREADS = "-fopenmp"
 
 
 class Shape(NamedTuple):
-    """What is fixed when the convolution is compiled; one library for each."""
+    """The sizes that are fixed at compile time. There is one library per shape and direction.
+
+    Attributes:
+        paths: paths of the layer.
+        channels_out: number of channels of the output.
+        hidden: number of hidden units of the radial MLP.
+        basis: number of radial basis functions.
+        real: "float" or "double".
+    """
 
     paths: Paths
     channels_out: int
@@ -31,7 +39,7 @@ class Shape(NamedTuple):
     real: str
 
     def header(self) -> str:
-        """The definitions that shape.hpp lists."""
+        """The header with the definitions that shape.hpp lists."""
         return _header(self)
 
 
@@ -56,7 +64,7 @@ def _header(shape: Shape) -> str:
 
 
 def _couplings(paths: Paths) -> list[tuple[float, ...]]:
-    """The Clebsch-Gordan coefficients that do not vanish: path, m_in, m_edge, m_out and value."""
+    """The Clebsch-Gordan coefficients that do not vanish, as (path, m_in, m_edge, m_out, value)."""
     found = []
     for index, path in enumerate(paths.triplets):
         coefficients = clebsch_gordan(path)
@@ -65,7 +73,7 @@ def _couplings(paths: Paths) -> list[tuple[float, ...]]:
 
 
 def _harmonics(l_max: int) -> list[tuple[float, ...]]:
-    """Y^l from Y^1 and Y^(l-1): l, m of Y^1, m of Y^(l-1), m of Y^l and coefficient."""
+    """The coefficients of Y^l in terms of Y^1 and Y^(l-1), as (l, m of Y^1, m of Y^(l-1), m of Y^l, coefficient)."""
     import torch
     from e3nn.o3 import spherical_harmonics
 
@@ -91,7 +99,7 @@ def _defined(definitions: dict[str, object]) -> str:
 
 
 def geometry(l_max: int, basis: int, gaussian: bool, real: str) -> ctypes.CDLL:
-    """The compiled harmonics and radial basis (geometry.cpp)."""
+    """The compiled spherical harmonics and radial basis (geometry.cpp)."""
     return _library("geometry", _geometry_header(l_max, basis, gaussian, real))
 
 
@@ -101,13 +109,21 @@ def moments(hidden: int, basis: int, real: str) -> ctypes.CDLL:
 
 
 def convolution(shape: Shape, direction: Literal["forward", "backward"]) -> ctypes.CDLL:
-    """The compiled convolution of that shape (forward.cpp), or its gradient (backward.cpp)."""
+    """The compiled convolution of a shape (forward.cpp), or its gradient (backward.cpp)."""
     return _library(direction, shape.header())
 
 
 @cache
 def prepare(shapes: tuple[Shape, ...], gaussian: bool, gradient: bool) -> None:
-    """Compile side by side what layers of these shapes need; what cannot be compiled is left for its first use."""
+    """Compile the libraries of layers of these shapes in parallel.
+
+    This function raises no error of the compiler; the first use of a library raises it.
+
+    Args:
+        shapes: shapes of all layers.
+        gaussian: whether the radial basis is Gaussian.
+        gradient: whether gradients are needed.
+    """
     l_max, hidden, basis, real = shapes[0].paths.l_max, shapes[0].hidden, shapes[0].basis, shapes[0].real
     jobs: list[Callable[[], object]] = [partial(geometry, l_max, basis, gaussian, real)]
     for shape in dict.fromkeys(shapes):
@@ -117,7 +133,7 @@ def prepare(shapes: tuple[Shape, ...], gaussian: bool, gradient: bool) -> None:
     if gradient:
         jobs.append(partial(moments, hidden, basis, real))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # The longest first.
+        # The gradients take longest to compile, so they come first.
         for done in [pool.submit(job) for job in reversed(jobs)]:
             with suppress(compiled.CompilerError):
                 done.result()
@@ -135,7 +151,7 @@ def _geometry_header(l_max: int, basis: int, gaussian: bool, real: str) -> str:
             "L_MAX": l_max,
             "BASIS": basis,
             "GAUSSIAN": int(gaussian),
-            # An array in C++ is not empty.
+            # C++ has no empty arrays.
             "HARMONICS": _table(_harmonics(l_max)) or "{}",
         }
     )

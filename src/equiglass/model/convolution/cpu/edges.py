@@ -1,4 +1,4 @@
-"""Harmonics and basis of the edges, and the moments of the hidden radial units, in compiled code."""
+"""The compiled features of the edges, and the compiled moments of the hidden radial units."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from equiglass.model.convolution.cpu.build import geometry, moments
 
 
 def edge_features(vectors: Tensor, l_max: int, basis: str, size: int, cutoff: float) -> tuple[Tensor, Tensor]:
-    """Harmonics (E, (l_max + 1)^2) and radial basis (E, size) of edge vectors, (E, 3).
+    """The spherical harmonics, (E, (l_max + 1)^2), and the radial basis, (E, size), of the edges.
 
     Args:
-        vectors: on the CPU, without gradient.
+        vectors: vectors of the edges, (E, 3), LJ length, on the CPU and without gradient.
         l_max: highest degree.
         basis: "bessel" or "gaussian".
-        size: number of radial functions.
-        cutoff: d_c.
+        size: number of radial basis functions.
+        cutoff: upper limit d_c of the length of edges, LJ length.
     """
     vectors = vectors.contiguous()
     code = geometry(l_max, size, basis == "gaussian", _real(vectors))
@@ -32,17 +32,17 @@ def edge_features(vectors: Tensor, l_max: int, basis: str, size: int, cutoff: fl
 
 
 def hidden_moments(basis: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-    """As :func:`equiglass.model.convolution.operation.hidden_moments`, for a basis on the CPU without gradient."""
+    """The result of `equiglass.model.convolution.backend.hidden_moments`, for a basis on the CPU without gradient."""
     mean, variance = HiddenMoments.apply(basis.contiguous(), weight.contiguous(), bias)
     return mean, variance
 
 
 class HiddenMoments(torch.autograd.Function):
-    """Mean and variance of relu(W1 B + b1) and their gradient, as torch sees them."""
+    """The torch function of the mean and the variance of relu(W1 B + b1)."""
 
     @staticmethod
     def forward(ctx: Any, basis: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """See ``hidden_moments``."""
+        """Compute the moments; see ``hidden_moments``."""
         hidden, size = weight.shape
         ctx.code = moments(hidden, size, _real(basis))
         mean, variance = torch.empty_like(bias), torch.empty_like(bias)
@@ -54,7 +54,7 @@ class HiddenMoments(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of the weight and the bias."""
+        """The gradients of the weight and the bias."""
         basis, weight, bias, mean = ctx.saved_tensors
         dweight, dbias = torch.empty_like(weight), torch.empty_like(bias)
         dmean, dvariance = (g.contiguous() for g in grad)

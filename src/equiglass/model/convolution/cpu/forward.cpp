@@ -1,30 +1,30 @@
-// The equivariant convolution of one layer, for one shape fixed at compile time (shape.hpp).
+// The equivariant convolution of one layer, with a shape that is fixed at compile time (shape.hpp).
 //
-//   u_ij           = f_ij (scale relu(W1 B(r_ij) + b1) + shift)            hidden radial units; f: dropout
-//   phi_ij         = relu(W2 u_ij + b2)                                     radial weights of one edge
-//   A_i[p, mI, mF, c] = sum_{j in N(i)} phi_p,c(r_ij) x_j[mI, c] Y_ij[mF]   delayed coupling
+//   u_ij           = f_ij (scale relu(W1 B(r_ij) + b1) + shift)            hidden radial units, with dropout f
+//   phi_ij         = relu(W2 u_ij + b2)                                     radial weights of an edge
+//   A_i[p, mI, mF, c] = sum_{j in N(i)} phi_p,c(r_ij) x_j[mI, c] Y_ij[mF]   neighbour sum before the coupling
 //   M_i[p, mO, c]  = norm sum_{mI, mF} <lI mI lF mF | lO mO> A_i[p, mI, mF, c]
 //   out_i[mO, c']  = sum_{p -> lO} sum_c mix[(p, c), c'] M_i[p, mO, c]
 //
-// (Pezzicoli, Charpiat, Landes, arXiv:2211.03226, eqs 18-20 and 25.) p = (lI, lF, lO) runs over the paths; x are the
-// channels of the field h followed by the node inputs of that degree.
+// p = (lI, lF, lO) is a path. x are the channels of the field h, followed by the node inputs of the same degree.
+// Source: Pezzicoli, Charpiat, Landes, arXiv 2211.03226, eqs 18-20 and 25.
 //
-// Scheme. One receiver at a time, and within it one lI at a time: the rows x_j of its neighbours are gathered and
-// their phi computed into buffers that fit the first-level cache, so phi is never stored for all edges. Lanes of the
-// vector registers are (mI, channel), flattened. The sums over neighbours of as many paths as fit stay in registers,
-// (2 lF + 1) of them for each vector of lanes; coupling and mixing come once per receiver, not once per edge.
+// A thread computes one receiver after another, and for each one lI after another. It gathers the rows x_j of the
+// neighbours and computes their phi in buffers that fit the first-level cache. phi is never stored for all edges. The
+// lanes of the vector registers are (mI, channel), flattened. As many neighbour sums as possible stay in registers: a
+// path has 2 lF + 1 of them per vector of lanes. Coupling and mixing occur once per receiver, not once per edge.
 
 #include "mixing.hpp"
 #include "neighbours.hpp"
 #include "threads.hpp"
 
-// How many vectors of lanes of one path fit the registers at once.
+// The number of vectors of lanes of a path whose sums fit the registers together.
 template <int P>
 constexpr int vectors_at_once() {
     return std::max(1, std::min(GroupOf<P>::vectors, accumulators_max / edge_components(P)));
 }
 
-// The last path, exclusive, of those from P on, of one group, whose accumulators fit the registers together.
+// The index after the last path of the group for which the sums of the paths from P on fit the registers together.
 template <int P>
 constexpr int batch_end() {
     int last = P + 1, registers = GroupOf<P>::vectors * edge_components(P);
@@ -33,7 +33,7 @@ constexpr int batch_end() {
     return last;
 }
 
-// Components of the harmonics of the paths of a group from P on, before the path LAST.
+// The number of components of the harmonics of the paths P to LAST, without LAST.
 template <int P>
 constexpr int edge_components_before(int last) {
     int sum = 0;
@@ -41,7 +41,7 @@ constexpr int edge_components_before(int last) {
     return sum;
 }
 
-// A of the paths P to LAST for the vectors V0..V1 of lanes. Each has one register for each mF.
+// A of the paths P to LAST, without LAST, for the vectors V0 to V1 of lanes. Each vector has one register per mF.
 template <int P, int LAST, int V0, int V1>
 INLINE void accumulate(const Neighbours& n, real* a) {
     using G = GroupOf<P>;
@@ -119,10 +119,10 @@ INLINE void forward_group(const Inputs& in, Neighbours& n, const RadialWeights& 
 
 extern "C" {
 
-// Numbers of M kept for one node.
+// The size of M per node.
 int equiglass_message_size() { return message_size; }
 
-// Returns 0, or 1 where memory ran out. messages, (nodes, message size), is null where no gradient will be asked for.
+// Returns 0, or 1 if memory ran out. messages, (nodes, message size), is null if no gradient is needed.
 int equiglass_forward(int threads, const Inputs* given, real* messages, real* out) {
     try {
         const Inputs& in = *given;

@@ -1,10 +1,10 @@
-// What the network sees of the edges: spherical harmonics and radial basis.
+// The features of the edges: spherical harmonics and radial basis.
 //
-// A header that is written for each shape defines
+// build.py writes a header for each shape, which defines
 //   REAL           float or double
 //   L_MAX          highest degree
-//   BASIS          basis functions of the radial networks
-//   GAUSSIAN       whether they are Gaussians (else Bessel functions)
+//   BASIS          number of radial basis functions
+//   GAUSSIAN       1 for Gaussians, 0 for Bessel functions
 //   HARMONICS      {l, m1, m, m', coefficient}, ...: Y^l_m' += coefficient Y^1_m1 Y^{l-1}_m, sorted by l, from l = 2
 
 #include <cmath>
@@ -21,7 +21,7 @@ struct Step {
 constexpr Step steps[] = {HARMONICS};
 constexpr int n_steps = sizeof(steps) / sizeof(steps[0]);
 
-// Y of `block` edges at once, [component][edge], from their directions times sqrt(3).
+// The harmonics Y of `block` edges, [component][edge], from their directions times sqrt(3).
 static void harmonics_of(const real* unit, real* y) {
     std::fill(y, y + components * block, real(0));
     for (int e = 0; e < block; ++e) y[e] = 1;
@@ -35,7 +35,7 @@ static void harmonics_of(const real* unit, real* y) {
     }
 }
 
-// [function][edge], from distances.
+// The radial basis of `block` edges, [function][edge], from their distances.
 static void basis_of(const double* r, double cutoff, double* b) {
     const double pi = 3.14159265358979323846;
     if (GAUSSIAN) {
@@ -51,7 +51,7 @@ static void basis_of(const double* r, double cutoff, double* b) {
     // sin((n + 1) x) = 2 cos x sin(n x) - sin((n - 1) x)
     double twice_cosine[block];
     for (int e = 0; e < block; ++e) {
-        // sin x = cos y and cos x = -sin y with |y| <= pi / 2, where these Taylor series are exact to rounding.
+        // sin x = cos y and cos x = -sin y for y = x - pi / 2. Both series are exact to rounding for |y| <= pi / 2.
         const double y = pi / cutoff * r[e] - pi / 2, z = y * y;
         double sine = 1, cosine = 1;
         UNROLL
@@ -75,7 +75,7 @@ static void store_rows(const T* from, Index rows, real* to) {
 
 extern "C" {
 
-// vectors (edges, 3); harmonics (edges, components); basis (edges, BASIS).
+// Shapes: vectors (edges, 3), harmonics (edges, components), basis (edges, BASIS).
 void equiglass_edges(int threads, Index edges, const real* vectors, double cutoff, real* harmonics, real* basis) {
     in_blocks<block>(threads, edges, [&](int, Index first, Index count) {
         real unit[3 * block], harmonic[components * block];

@@ -4,7 +4,7 @@
 #include "products.hpp"
 #include "shape.hpp"
 
-// With padded rows, as they are and transposed path by path.
+// The mixing matrices with padded rows, and the transposed matrix of every path.
 struct Mixing {
     static constexpr int transposed_offset(int p) {
         int sum = 0;

@@ -1,8 +1,8 @@
-// Mean and variance over the edges of the hidden radial units y = relu(W1 B + b1), and their gradient.
+// The mean and the variance over the edges of the hidden radial units y = relu(W1 B + b1), and their gradient.
 //
-// A header that is written for each shape defines
+// build.py writes a header for each shape, which defines
 //   REAL           float or double
-//   HIDDEN, BASIS  hidden units and basis functions of the radial networks
+//   HIDDEN, BASIS  numbers of hidden units and basis functions of the radial MLP
 
 #include "products.hpp"
 #include "threads.hpp"
@@ -13,7 +13,7 @@ constexpr int hidden_parts = hidden_padded / hidden_lanes;
 constexpr int block = 64;
 using Hidden = Vector<hidden_lanes>;
 
-// y = relu(W1 B + b1) of up to `block` edges.
+// The hidden units y = relu(W1 B + b1) of up to `block` edges.
 struct HiddenUnits {
     Buffer weight{BASIS * hidden_padded}, bias{hidden_padded};
 
@@ -32,7 +32,7 @@ struct HiddenUnits {
 struct Moments {
     double count = 0, mean[HIDDEN] = {}, squares[HIDDEN] = {};
 
-    // T. F. Chan, G. H. Golub, R. J. LeVeque, Am. Stat. 37, 242 (1983).
+    // Source: T. F. Chan, G. H. Golub, R. J. LeVeque, Am. Stat. 37, 242 (1983).
     void add(const Moments& other) {
         if (other.count == 0) return;
         const double sum = count + other.count;
@@ -66,7 +66,7 @@ static Moments moments_of(Index edges, const real* y) {
 
 extern "C" {
 
-// Mean and biased variance of y over the edges, (HIDDEN) each.
+// The mean and the biased variance of y over the edges, each (HIDDEN).
 void equiglass_moments(int threads, Index edges, const real* basis, const real* weight, const real* bias, real* mean,
                        real* variance) {
     const HiddenUnits units(weight, bias);
@@ -84,7 +84,7 @@ void equiglass_moments(int threads, Index edges, const real* basis, const real* 
     }
 }
 
-// The gradient of the moments to W1 and b1.
+// The gradients of W1 and b1 from those of the moments.
 void equiglass_moments_backward(int threads, Index edges, const real* basis, const real* weight, const real* bias,
                                 const real* mean, const real* dmean, const real* dvariance, real* dweight,
                                 real* dbias) {

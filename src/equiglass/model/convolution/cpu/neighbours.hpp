@@ -1,4 +1,4 @@
-// The neighbours of one receiver: their rows of the field, their hidden radial units, their radial weights phi.
+// The neighbours of one receiver with their rows of the field, hidden radial units and radial weights phi.
 #pragma once
 
 #include <type_traits>
@@ -6,7 +6,7 @@
 #include "products.hpp"
 #include "shape.hpp"
 
-// Everything a layer is given, as the caller's arrays hold it.
+// The input of a layer, in the arrays of the caller.
 struct Inputs {
     Index nodes;                                 // receivers
     const Index *row_start, *senders;            // (nodes + 1), (edges)
@@ -26,7 +26,7 @@ struct Inputs {
     }
 };
 
-// The radial weights with padded rows: W1 and W2 by input (forward), W2 by output (backward).
+// The weights of the radial MLP with padded rows: W1 and W2 by input (forward), W2 by output (backward).
 struct RadialWeights {
     Buffer first{BASIS * hidden_padded}, first_bias{hidden_padded}, scale{hidden_padded}, shift{hidden_padded};
     Buffer by_hidden{HIDDEN * phi_columns}, by_column{phi_columns * hidden_padded}, bias{phi_columns};
@@ -47,7 +47,7 @@ struct RadialWeights {
         });
     }
 
-    // body(row of W2, padded column).
+    // Calls body(row of W2, padded column) for every row.
     template <class Body>
     static void for_columns(Body&& body) {
         for (int p = 0; p < n_paths; ++p)
@@ -55,14 +55,15 @@ struct RadialWeights {
     }
 };
 
-// Rows of hidden units are whole vectors of these.
+// A row of hidden units is one or several vectors of this many lanes.
 constexpr int hidden_lanes = std::min(hidden_padded, lanes_max);
 using Hidden = Vector<hidden_lanes>;
 using Bits = std::conditional_t<sizeof(real) == 4, std::uint32_t, std::uint64_t>;
 typedef Bits HiddenBits __attribute__((vector_size(hidden_lanes * sizeof(Bits))));
 
-// 1 / (1 - rate) for the hidden units k, k + 1, ... of an edge that are kept, 0 for the others: their random bits are a
-// hash of key and edge * HIDDEN + k, the same in every implementation (equiglass.model.convolution.operation.Dropout).
+// The factors of the hidden units k, k + 1, ... of an edge: 0 for a unit that the dropout removes, otherwise
+// 1 / (1 - rate). The random bits are a hash of key and edge * HIDDEN + k, which is the same in every implementation
+// (equiglass.model.convolution.operation.Dropout).
 INLINE Hidden dropout_factors(const Inputs& in, Index edge, int k) {
     constexpr Bits word = 0xFFFFFFFFu;
     HiddenBits x;
@@ -76,12 +77,12 @@ INLINE Hidden dropout_factors(const Inputs& in, Index edge, int k) {
     return x >= Bits(in.threshold) ? Hidden{} + real(in.kept) : Hidden{};
 }
 
-// What a thread needs for the neighbours of one receiver.
+// The buffers of a thread for the neighbours of one receiver.
 struct Neighbours {
     Index edges = 0;
     const Index* senders = nullptr;
     const real *basis = nullptr, *harmonics = nullptr;
-    // factors: of the dropout; y = relu(W1 B + b1); u: hidden units; rows of hidden_padded, one for each edge.
+    // Dropout factors, y = relu(W1 B + b1) and hidden units u, with one row of hidden_padded per edge.
     Buffer factors, y, u, h, phi, coupled{coupled_size()};
 
     explicit Neighbours(Index most)
@@ -110,7 +111,7 @@ struct Neighbours {
             });
     }
 
-    // Rows of degree LI of all neighbours: field, then node inputs; lanes beyond them are zero.
+    // The rows of degree LI of all neighbours: field, then node inputs. Lanes after them are zero.
     template <int LI>
     NOINLINE void gather(const Inputs& in) {
         using G = Group<LI>;

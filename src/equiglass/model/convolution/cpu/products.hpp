@@ -1,9 +1,9 @@
-// Products of small matrices: blocks of rows and columns whose sums stay in registers.
+// Products of small matrices, in blocks of rows and columns whose sums stay in registers.
 #pragma once
 
 #include "vectors.hpp"
 
-// c[m, :] = (from c, a row, or zero) + sum_k a[m * row + k * step] b[k, :] for a block of rows and columns.
+// c[m, :] = start + sum_k a[m * row + k * step] b[k, :] for a block of rows and columns; start is zero, a row, or c.
 enum class Start { zero, row, here };
 
 template <int ROWS, int W, int COLUMNS, Start START, bool RELU>
@@ -43,7 +43,7 @@ INLINE void multiply_block(Index terms, const real* a, Index row, Index step, co
         }
 }
 
-// The same for any number of rows, in blocks of ROWS, of half of that, ...; WIDTH columns in whole vectors.
+// The same product for any number of rows, in blocks of ROWS, ROWS / 2, ..., 1 rows.
 template <int ROWS, int W, int COLUMNS, Start START, bool RELU>
 INLINE void multiply_rows(Index rows, Index terms, const real* a, Index row, Index step, const real* b, Index b_stride,
                           real* c, Index c_stride, const real* start) {

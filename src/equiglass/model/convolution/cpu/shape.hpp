@@ -1,12 +1,13 @@
-// The sizes of one layer. They are fixed when the layer is compiled; a header that is written for each shape defines
+// The sizes of one layer, which are fixed at compile time. build.py writes a header for each shape, which defines
 //   REAL           float or double
 //   L_MAX          highest degree
-//   FIELD          channels of the field h, 0 in the first layer
-//   INPUTS         channels of the node inputs of every degree
-//   CHANNELS_OUT   channels of the output
-//   HIDDEN, BASIS  hidden units and basis functions of the radial networks
+//   FIELD          number of channels of the field h, 0 in the first layer
+//   INPUTS         numbers of channels of the node inputs, by degree
+//   CHANNELS_OUT   number of channels of the output
+//   HIDDEN, BASIS  numbers of hidden units and basis functions of the radial MLP
 //   PATHS          {lI, lF, lO}, ... sorted by lI
-//   COUPLINGS      {path, mI, mF, mO, coefficient}, ... sorted by path
+//   COUPLINGS      {path, mI, mF, mO, coefficient}, ... sorted by path, then mO
+//   COUPLINGS_BACK {path, mI, mF, mO, coefficient}, ... sorted by path, then mF, then mI
 #pragma once
 
 #include "vectors.hpp"
@@ -19,7 +20,7 @@ constexpr int n_paths = sizeof(paths) / sizeof(paths[0]);
 constexpr int inputs[L_MAX + 1] = {INPUTS};
 constexpr int components = (L_MAX + 1) * (L_MAX + 1);
 
-// Where the inputs of a degree begin in the row of a node; those of degree l are (m, channel).
+// The place of the inputs of degree l in the row of a node. They have the layout (m, channel).
 constexpr int input_offset(int l) { return l == 0 ? 0 : input_offset(l - 1) + (2 * l - 1) * inputs[l - 1]; }
 constexpr int input_size = input_offset(L_MAX) + (2 * L_MAX + 1) * inputs[L_MAX];
 
@@ -29,7 +30,7 @@ constexpr int first_of(int l_in) {
     return p;
 }
 
-// The paths that share lI: they read the same rows of the neighbours and their phi are computed together.
+// The paths with the same lI. They read the same rows of the neighbours, and their phi are computed together.
 template <int LI>
 struct Group {
     static constexpr int first = first_of(LI), last = first_of(LI + 1);
@@ -44,10 +45,10 @@ struct Group {
     static constexpr int vectors = full + (tail > 0);
     static constexpr int used = full * lanes_max + tail;
     static constexpr int stride = round_up(lanes, lanes_max);
-    // The rows of the field are whole vectors as they lie in memory.
+    // Whether the rows of the field are whole vectors in memory, without padding.
     static constexpr bool plain = FIELD == width && lanes == used;
     static constexpr int columns = round_up((last - first) * width, lanes_max);
-    // Lanes of vector v.
+    // The number of lanes of vector v.
     static constexpr int lanes_of(int v) { return v < full ? lanes_max : tail; }
 };
 
@@ -59,7 +60,7 @@ constexpr int width_of(int p) { return padded(channels_of(p)); }
 constexpr int edge_components(int p) { return 2 * paths[p].l_edge + 1; }
 constexpr int out_components(int p) { return 2 * paths[p].l_out + 1; }
 
-// Where path p begins: in rows of W2, in the columns of the padded W2, in M.
+// The place of path p in the rows of W2, in M, and in the padded columns of W2.
 constexpr int weight_offset(int p) { return p == 0 ? 0 : weight_offset(p - 1) + channels_of(p - 1); }
 constexpr int message_offset(int p) {
     return p == 0 ? 0 : message_offset(p - 1) + out_components(p - 1) * width_of(p - 1);
@@ -72,7 +73,7 @@ constexpr int group_offset(int l_in) { return l_in == 0 ? 0 : group_offset(l_in 
 constexpr int column_of(int p) {
     return group_offset(paths[p].l_in) + (p - first_of(paths[p].l_in)) * width_of(p);
 }
-// The mixing matrices follow one another by lO; within one, rows are (path, channel).
+// The mixing matrices are sorted by lO. The rows of each are (path, channel).
 constexpr int mix_offset(int p) {
     int rows = 0;
     for (int q = 0; q < n_paths; ++q)
@@ -96,7 +97,7 @@ constexpr int stride_max() {
     return most;
 }
 
-// A, and in the backward pass dA, of one path of a group: [mF][mI, channel], one path after another.
+// The place of A, and of dA in the backward pass, of path p in its group. The layout is [path][mF][mI, channel].
 constexpr int coupled_offset(int p) {
     int rows = 0;
     for (int q = first_of(paths[p].l_in); q < p; ++q) rows += edge_components(q);
@@ -115,12 +116,12 @@ struct Coupling {
     int path, m_in, m_edge, m_out;
     double coefficient;
 };
-// By (path, mO) and by (path, mF, mI).
+// Sorted by (path, mO), and by (path, mF, mI).
 constexpr Coupling couplings[] = {COUPLINGS};
 constexpr Coupling couplings_back[] = {COUPLINGS_BACK};
 constexpr int n_couplings = sizeof(couplings) / sizeof(couplings[0]);
 
-// The first of those of (path, row) or after it.
+// The index of the first coupling of (path, mO), or of (path, row) with row = (mF, mI), or after it.
 constexpr int coupling_at(int path, int m_out) {
     int k = 0;
     while (k < n_couplings && (couplings[k].path < path || (couplings[k].path == path && couplings[k].m_out < m_out)))
@@ -137,7 +138,7 @@ constexpr int coupling_back_at(int path, int row) {
     return k;
 }
 
-// M[mO] = norm sum_{mI, mF} coefficient A[mF][mI] of path P; the sums are unrolled, the coefficients part of the code.
+// M[mO] = norm sum_{mI, mF} coefficient A[mF][mI] of path P. The sums are unrolled, so the coefficients are constants.
 template <int P>
 INLINE void couple(const real* a, real norm, real* message) {
     using G = GroupOf<P>;

@@ -1,4 +1,4 @@
-// Work on consecutive receivers, shared among threads.
+// The distribution of work among threads.
 #pragma once
 
 #include <algorithm>
@@ -7,8 +7,8 @@
 
 #include "vectors.hpp"
 
-// Calls work(thread, begin, end) for consecutive ranges of receivers with about equal numbers of edges. OpenMP, since
-// torch's own threads, which wait for work in a busy loop, are then the ones that do it.
+// Calls work(thread, begin, end) for consecutive ranges of receivers with about equal numbers of edges. With OpenMP,
+// the threads of torch do the work. Other threads would compete with them, since they wait for work in a busy loop.
 template <class Work>
 void in_threads(int threads, Index nodes, const Index* row_ptr, Work&& work) {
     std::vector<Index> bounds(threads + 1, nodes);
@@ -30,14 +30,14 @@ void in_threads(int threads, Index nodes, const Index* row_ptr, Work&& work) {
         if (failure) std::rethrow_exception(failure);
 }
 
-// Calls work(thread, begin, end) for parts of 0..size.
+// Calls work(thread, begin, end) for equal parts of 0..size.
 template <class Work>
 void in_parts(int threads, Index size, Work&& work) {
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
     for (int t = 0; t < threads; ++t) work(t, size * t / threads, size * (t + 1) / threads);
 }
 
-// Blocks of 0..size, shared among threads: work(thread, first, number).
+// Calls work(thread, first, number) for all blocks of 0..size.
 template <Index BLOCK, class Work>
 void in_blocks(int threads, Index size, Work&& work) {
     in_parts(threads, (size + BLOCK - 1) / BLOCK, [&](int t, Index begin, Index end) {

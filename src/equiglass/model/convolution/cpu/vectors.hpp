@@ -1,4 +1,4 @@
-// Vectors of lanes, as wide as the processor's registers, and memory aligned for them.
+// Vectors of lanes with the width of the registers of the processor, and memory with their alignment.
 #pragma once
 
 #include <algorithm>
@@ -30,10 +30,10 @@ template <int W>
 using Vector = typename VectorOf<W>::type;
 
 #define INLINE inline __attribute__((always_inline))
-// For the bodies of repeat, behind their parameters.
+// For the bodies of repeat; it stands after their parameters.
 #define FLAT __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
-// Loops of constant length over arrays of registers.
+// For loops of constant length over arrays of registers.
 #define UNROLL _Pragma("GCC unroll 64")
 
 template <int W>
@@ -48,7 +48,7 @@ INLINE void store(real* to, Vector<W> x) {
     std::memcpy(to, &x, sizeof x);
 }
 
-// GCC would rather load a row again for each of its uses, and loads are what limits the small products.
+// Otherwise GCC loads a row again for each of its uses, and loads limit the speed of the small products.
 template <int W>
 INLINE void keep_in_register([[maybe_unused]] Vector<W>& x) {
 #if defined(__AVX512F__) && !defined(__clang__)
@@ -56,7 +56,7 @@ INLINE void keep_in_register([[maybe_unused]] Vector<W>& x) {
 #endif
 }
 
-// body(constant 0), ..., body(constant N - 1): a loop whose index can size types and never survives into the code.
+// Calls body(constant 0), ..., body(constant N - 1): a loop whose index is a compile-time constant, even in types.
 template <class Body, int... I>
 INLINE void repeat(Body&& body, std::integer_sequence<int, I...>) {
     (body(std::integral_constant<int, I>{}), ...);
@@ -66,7 +66,7 @@ INLINE void repeat(Body&& body) {
     repeat(body, std::make_integer_sequence<int, N>{});
 }
 
-// Lanes number I of x.
+// The lanes with the indices I of x.
 template <int W, int... I>
 INLINE Vector<sizeof...(I)> pick(Vector<W> x) {
 #if __has_builtin(__builtin_shufflevector)
@@ -81,7 +81,7 @@ INLINE Vector<2 * W> twice(Vector<W> x, std::integer_sequence<int, I...>) {
     return pick<W, (I % W)...>(x);
 }
 
-// W lanes of a row of C numbers repeated without end, where C divides W or W divides C.
+// The first W lanes of a row of C numbers that is repeated without end. C divides W, or W divides C.
 template <int W, int C>
 INLINE Vector<W> load_tiled(const real* row) {
     if constexpr (C >= W)
@@ -97,7 +97,7 @@ INLINE Vector<W / 2> halves_added(Vector<W> x, std::integer_sequence<int, I...>)
     return pick<W, I...>(x) + pick<W, (W / 2 + I)...>(x);
 }
 
-// Sums lanes that belong to one channel: C numbers from W lanes.
+// The sums of the lanes of each channel: C numbers from W lanes.
 template <int W, int C>
 INLINE Vector<(C < W ? C : W)> fold(Vector<W> x) {
     if constexpr (C >= W)
@@ -114,7 +114,7 @@ constexpr int power_of_two(int n) {
     return p;
 }
 constexpr int round_up(int n, int step) { return (n + step - 1) / step * step; }
-// Channels are padded so that a row is one vector or several full ones.
+// Channels are padded such that a row is one vector, or several full vectors.
 constexpr int padded(int n) { return n <= lanes_max ? power_of_two(n) : round_up(n, lanes_max); }
 
 class Buffer {

@@ -1,6 +1,6 @@
-"""The equivariant convolution in Triton, for a CUDA GPU; the operation of :mod:`equiglass.model.convolution.operation`.
+"""The equivariant convolution of :mod:`equiglass.model.convolution.operation` in Triton, for a CUDA GPU.
 
-No GPU has run it so far: the kernels are checked under Triton's interpreter on a CPU (``TRITON_INTERPRET=1``).
+No GPU has run it so far. Tests check the kernels with the interpreter of Triton on a CPU (``TRITON_INTERPRET=1``).
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import torch
 
 
 def unavailable(device: str = "cuda") -> str | None:
-    """Why the Triton convolution cannot run on this kind of device, or None where it can.
+    """The reason why the Triton convolution cannot run on a device, or None if it can.
 
     Args:
-        device: "cuda" or "cpu"; on a CPU Triton's interpreter runs it, slowly, if TRITON_INTERPRET is 1.
+        device: kind of the device, "cuda" or "cpu". On a CPU, the slow interpreter of Triton runs it if
+            TRITON_INTERPRET is 1.
     """
     if not _installed():
         return "the package triton is not installed (pip install 'equiglass[gpu]')"
@@ -24,11 +25,11 @@ def unavailable(device: str = "cuda") -> str | None:
         return None if torch.cuda.is_available() else "torch finds no CUDA GPU"
     if os.environ.get("TRITON_INTERPRET") == "1":
         return None
-    return "Triton computes on CUDA GPUs alone, on a CPU only under TRITON_INTERPRET=1"
+    return "Triton computes only on CUDA GPUs, or on a CPU with TRITON_INTERPRET=1"
 
 
 def available(device: str = "cuda") -> bool:
-    """Whether the Triton convolution can run on this kind of device."""
+    """Whether the Triton convolution can run on a device, "cuda" or "cpu"."""
     return unavailable(device) is None
 
 

@@ -1,17 +1,19 @@
-"""The convolution on a GPU: value and gradients by Triton kernels, mixing by torch; no atomics, sums in a fixed order.
+"""The convolution on a GPU. Triton kernels compute value and gradients, and torch does the mixing.
 
-Beside arguments, result and gradients there are, for n receivers, N senders, E edges, H hidden units, W_l channels
-entering at degree l (C of them the field's), Q = n sum_p (2 l_out + 1) W_p numbers in all S_p, and R receivers a
-program (R times W_l, made up to a power of two, is 32, or R is 1):
+There are no atomic operations, so all sums have a fixed order.
 
-    kept for the gradient       S: Q,  the entering fields: N sum_l (2 l + 1) W_l
-    while the value is made     u: E H
-    while the gradient is made  dS: Q,  u and du: 2 E H,  dx: E (2 l_in + 1) C for one l_in at a time,
-                                partial sums: ceil(n / R) (H + 1) W_l for each path of one group at a time, of which
-                                there are at most max(1, REGISTERS / (2 H + 2))
+The table gives the size of the arrays in addition to arguments, result and gradients. There are n receivers, N senders,
+E edges and H hidden units. W_l channels enter at degree l, and C of them come from the field. All S_p have the size
+Q = n sum_p (2 l_out + 1) W_p. R receivers share a program: R times W_l, rounded up to a power of two, is 32, or R is 1.
 
-Nothing has edges times paths. The edges by sender, E + N + 1 whole numbers, are found once and kept as long as the
-tensor ``senders``.
+    stored for the gradient  S: Q,  the entering fields: N sum_l (2 l + 1) W_l
+    during the value         u: E H
+    during the gradient      dS: Q,  u and du: 2 E H,  dx: E (2 l_in + 1) C for one l_in at a time,
+                             partial sums: ceil(n / R) (H + 1) W_l per path, for one group of paths at a time;
+                             a group has at most max(1, REGISTERS / (2 H + 2)) paths
+
+No array grows with edges times paths. The edges by sender, E + N + 1 whole numbers, are computed once per tensor
+``senders`` and stored as long as it exists.
 """
 
 from __future__ import annotations
@@ -51,15 +53,16 @@ def convolve(
     paths: Paths,
     dropout: Dropout | None = None,
 ) -> Tensor:
-    """The convolution; arguments and result as in :func:`equiglass.model.convolution.operation.convolve_reference`.
+    """The convolution, with the arguments and the result of :func:`equiglass.model.convolution.reference.convolve`.
 
-    Differentiable in h, radial and mixing. Edges are taken as they are: senders and row_start come from a graph.
+    It is differentiable in h, radial and mixing. The values of senders and row_start are not checked, since they come
+    from a graph.
 
     Raises:
-        EquiglassError: shapes, types or devices that do not fit, or data that asks for a gradient.
+        EquiglassError: shapes, types or devices do not fit, or data require a gradient.
     """
     _check(h, inputs, edges, radial, mixing, paths)
-    # Looked up here, since it reads numbers back from the device the first time, which a recorded step must not.
+    # The first call reads numbers back from the device, which a recorded step must not do. So it comes here.
     sent = None
     if h is not None and h.requires_grad and torch.is_grad_enabled():
         sent = edges_by_sender(edges.senders, len(h))
@@ -68,11 +71,11 @@ def convolve(
 
 
 class TritonConvolution(torch.autograd.Function):
-    """The convolution and its gradient, as torch sees them. Call ``convolve``, which checks its input."""
+    """The torch function of the convolution in Triton. Call ``convolve``, which checks the input."""
 
     @staticmethod
     def forward(ctx: Any, h: Tensor | None, *arguments: Any) -> Tensor:
-        """See ``convolve``."""
+        """Compute the convolution; see ``convolve``."""
         *weights, inputs, edges, norm, paths, dropout, sent = arguments
         radial, mixing = Radial(*(w.contiguous() for w in weights[:6])), weights[6:]
         edges = Edges(*(x.contiguous() for x in edges))
@@ -91,7 +94,7 @@ class TritonConvolution(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients in the order of the arguments of ``forward``."""
+        """The gradients in the order of the arguments of ``forward``."""
         paths, dropout = ctx.paths, ctx.dropout
         saved, per_l = ctx.saved_tensors, paths.l_max + 1
         edges, radial, others = Edges(*saved[:4]), Radial(*saved[4:10]), saved[10:]
@@ -126,12 +129,12 @@ _sent: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
 
 def edges_by_sender(senders: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
-    """The edges in the order of their senders, (E,), and where each sender's begin, (nodes + 1,).
+    """The edges in the order of their senders, (E,), and the index of the first edge of each sender, (nodes + 1,).
 
-    Found once for a tensor of senders and kept as long as that lives.
+    The result is computed once per tensor of senders and stored as long as the tensor exists.
 
     Raises:
-        EquiglassError: a sender that is no node.
+        EquiglassError: a sender is no node.
     """
     known = _sent.get(senders)
     if known is None or len(known[1]) != nodes + 1:
@@ -144,7 +147,7 @@ def edges_by_sender(senders: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
 
 
 def receivers(paths: Paths, group: Group) -> int:
-    """Receivers of one program."""
+    """The number of receivers per program."""
     return max(1, LANES // lanes_of(paths, group))
 
 
@@ -161,7 +164,7 @@ def _hidden(edges: Edges, radial: Radial, dropout: Dropout | None) -> Tensor:
 
 
 def _hidden_gradient(edges: Edges, radial: Radial, dropout: Dropout | None, du: Tensor) -> tuple[Tensor, ...]:
-    """Of W1, b1, scale and shift."""
+    """The gradients of W1, b1, scale and shift."""
     size = edges.basis.shape[1]
     programs = triton.cdiv(len(du), EDGES)
     partial = du.new_empty(programs, size + 3, du.shape[1])
@@ -184,7 +187,7 @@ def _constants(edges: Edges, radial: Radial, dropout: Dropout | None) -> tuple[T
 
 
 def _sum_over_sent(dx: Tensor, sent: tuple[Tensor, Tensor], dh: Tensor) -> None:
-    """Writes dh of one degree, (N, 2 l_in + 1, C), contiguous in the last two."""
+    """Write dh of one degree, (N, 2 l_in + 1, C), which must be contiguous in the last two axes."""
     columns = dh.shape[1] * dh.shape[2]
     sizes = {"COLUMNS": columns, "STRIDE": dh.stride(0), "LANES": triton.next_power_of_2(columns)}
     _launch(kernels.sum_over_sent, (len(dh),), dx, *sent, dh, **sizes)
@@ -192,21 +195,21 @@ def _sum_over_sent(dx: Tensor, sent: tuple[Tensor, Tensor], dh: Tensor) -> None:
 
 def _launch_group(source: Source, paths: Paths, group: Group, n: int, *arguments: Any) -> None:
     R = receivers(paths, group)
-    # One warp a program up to 32 channels: what a lane needs of another one never leaves the warp.
+    # Up to 32 channels, a program has one warp, because lanes exchange numbers only within a warp.
     warps = max(1, R * lanes_of(paths, group) // 32)
     kernel = compiled(source, paths, group, arguments[2].shape[1])
     _launch(kernel, (triton.cdiv(n, R),), *arguments, n, R=R, num_warps=warps)
 
 
 def _launch(kernel: Any, grid: tuple[int], *arguments: Any, **constants: Any) -> None:
-    # A grid of nothing is an error to CUDA.
+    # CUDA refuses an empty grid.
     if grid[0]:
         kernel[grid](*arguments, **constants, enable_fp_fusion=True)
 
 
 @cache
 def compiled(source: Source, paths: Paths, group: Group, hidden: int) -> Any:
-    """The kernel of a generated source. Triton reads the source of a function again, by its file's name."""
+    """The kernel of a generated source. Triton reads the source of the function through linecache."""
     text = source(paths, group, hidden)
     file = f"<{source.__name__} {paths} {group} {hidden}>"
     linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
@@ -225,8 +228,8 @@ def _check(
 ) -> None:
     if (h is None) != (paths.field == 0):
         raise EquiglassError(
-            f"The convolution's field h is {'absent' if h is None else 'given'}; its paths have {paths.field} channels "
-            "of it. The first layer has no field, every other layer has one."
+            "The first layer has no field h and every other layer has one; "
+            f"here the paths have {paths.field} channels and h is {'absent' if h is None else 'given'}."
         )
     count, (units, size) = edges.senders.shape[0], radial.basis_weight.shape
     senders = len(inputs[0]) if h is None else len(h)
@@ -259,5 +262,5 @@ def _check(
         raise EquiglassError(f"The convolution computes in float32 or float64, not {real}.")
     if any(x.requires_grad for x in (*inputs, edges.harmonics, edges.basis)):
         raise EquiglassError(
-            "Node inputs, harmonics and basis are data; Triton's convolution has no gradient for them."
+            "Node inputs, harmonics and basis are data: the Triton convolution has no gradient for them."
         )

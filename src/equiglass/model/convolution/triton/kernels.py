@@ -1,5 +1,5 @@
 # mypy: disable-error-code="no-untyped-def, no-untyped-call"
-"""Triton kernels that no path table enters: hidden radial units, their gradient, and the sum over a sender's edges."""
+"""The Triton kernels that do not depend on paths: hidden radial units, their gradient, and the sum over sent edges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import triton.language as tl
 
 @triton.jit
 def _before_relu(basis, weight, bias, edge, unit, E, H: tl.constexpr, B: tl.constexpr):
-    """W1 B(r) + b1 for a block of edges by all units."""
+    """W1 B(r) + b1 for a block of edges and all units."""
     a = tl.load(bias + unit, unit < H, 0.0)[None, :] + tl.zeros((edge.shape[0], unit.shape[0]), basis.dtype.element_ty)
     for b in range(B):
         a += (
@@ -21,7 +21,7 @@ def _before_relu(basis, weight, bias, edge, unit, E, H: tl.constexpr, B: tl.cons
 
 @triton.jit
 def _kept(key, edge, unit, H: tl.constexpr, THRESHOLD: tl.constexpr):
-    """The hash of :class:`equiglass.model.convolution.operation.Dropout`, in 32 bits."""
+    """The variable ``kept`` of :class:`equiglass.model.convolution.operation.Dropout`, by the same hash in 32 bits."""
     bits = tl.load(key)
     x = (edge[:, None] * H + unit[None, :]).to(tl.uint32)
     x = (x ^ bits.to(tl.uint32)) * 0x9E3779B1
@@ -38,7 +38,7 @@ def hidden(
     H: tl.constexpr, B: tl.constexpr, FACTOR: tl.constexpr, THRESHOLD: tl.constexpr,
     EDGES: tl.constexpr, UNITS: tl.constexpr,
 ):  # fmt: skip
-    """The hidden units u of EDGES edges; FACTOR = 1 / (1 - rate), key None without dropout."""
+    """The hidden units u of EDGES edges. FACTOR is 1 / (1 - rate), and key is None without dropout."""
     edge = tl.program_id(0).to(tl.int64) * EDGES + tl.arange(0, EDGES)
     unit = tl.arange(0, UNITS)
     active = tl.maximum(_before_relu(basis, weight, bias, edge, unit, E, H, B), 0.0)
@@ -54,7 +54,7 @@ def hidden_gradient(
     H: tl.constexpr, B: tl.constexpr, FACTOR: tl.constexpr, THRESHOLD: tl.constexpr,
     EDGES: tl.constexpr, UNITS: tl.constexpr,
 ):  # fmt: skip
-    """The gradients of W1, b1, scale and shift summed over EDGES edges, partial (programs, B + 3, H)."""
+    """The gradients of W1, b1, scale and shift, summed over EDGES edges: partial, (programs, B + 3, H)."""
     program = tl.program_id(0).to(tl.int64)
     edge = program * EDGES + tl.arange(0, EDGES)
     unit = tl.arange(0, UNITS)
@@ -74,7 +74,7 @@ def hidden_gradient(
 
 @triton.jit
 def sum_over_sent(dx, order, begins, dh, COLUMNS: tl.constexpr, STRIDE: tl.constexpr, LANES: tl.constexpr):
-    """For one sender and degree dh, COLUMNS numbers: dx summed over the edges that it sends."""
+    """The gradient dh of one sender and degree, COLUMNS numbers: the sum of dx over the edges that it sends."""
     sender = tl.program_id(0).to(tl.int64)
     column = tl.arange(0, LANES)
     total = tl.zeros((LANES,), dx.dtype.element_ty)

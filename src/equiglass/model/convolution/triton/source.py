@@ -1,19 +1,22 @@
-"""Triton source of the neighbour sum and of its gradient, written out for one degree l_in of a path table.
+"""The Triton source of the neighbour sum and its gradient, for a group of paths with the same l_in.
 
-    A_p[m_in, m_edge, c] = sum_j phi_{p,c}(r_ij) x_{j,c}[m_in] Y_ij[m_edge]         S_p = CG A_p, once a receiver
-    q_p[m_in, c] = sum_{m_edge} D_p[m_in, m_edge, c] Y_ij[m_edge]                   D_p = CG dS_p, once a receiver
+    A_p[m_in, m_edge, c] = sum_j phi_{p,c}(r_ij) x_{j,c}[m_in] Y_ij[m_edge]         S_p = CG A_p, once per receiver
+    q_p[m_in, c] = sum_{m_edge} D_p[m_in, m_edge, c] Y_ij[m_edge]                   D_p = CG dS_p, once per receiver
     dphi_{p,c} = sum_{m_in} q_p[m_in, c] x_{j,c}[m_in]            dx_{ij,c}[m_in] = sum_p phi_{p,c}(r_ij) q_p[m_in, c]
 
-A lane is one channel of one receiver, a program a few receivers with all channels of one l_in. A lane goes through its
-neighbours with the A_p or D_p of a group of paths in registers; paths, components and hidden units are written out, so
-that nothing but the number of neighbours is known only at run time. Lanes that stand for no channel, no receiver or no
-neighbour compute zeros.
+A lane is one channel of one receiver. A program is a few receivers with all channels of one l_in. Every lane loops over
+its neighbours, with the A_p or D_p of all paths of the group in registers. The source has no loops over paths,
+components or hidden units; only the number of neighbours is unknown before run time. A lane without channel, receiver
+or neighbour computes zeros.
 
-Arguments of the kernels (n receivers, E edges, W channels entering at l_in, H hidden units, K harmonics):
-    begins (n + 1,), senders (E,), u (E, H), y (E, K), x (N, 2 l_in + 1, W), weight (n_comb, H), bias (n_comb,);
-    s0, s1, ...: S or dS by l_out, (n, 2 l_out + 1, n_comb to l_out);
-    du (E, H) is added to; dx (E, 2 l_in + 1, C) is written by the first group of an l_in and added to by the others;
-    partial (programs, rows of the group, H + 1) is written.
+There are n receivers, E edges, W channels that enter at l_in, H hidden units and K harmonics. The kernels have these
+arguments:
+
+    begins (n + 1,), senders (E,), u (E, H), y (E, K), x (N, 2 l_in + 1, W), weight (n_comb, H), bias (n_comb,)
+    s0, s1, ...   S or dS by l_out, (n, 2 l_out + 1, n_comb to l_out)
+    du            (E, H), to which the kernel adds
+    dx            (E, 2 l_in + 1, C), which the first group of an l_in writes and to which the others add
+    partial       (programs, rows of the group, H + 1), which the kernel writes
 """
 
 from __future__ import annotations
@@ -27,12 +30,15 @@ import numpy as np
 
 from equiglass.model.convolution.paths import Path, Paths, clebsch_gordan
 
-# A thread has 255 registers; addresses, the edge and the sums of one path take the rest.
 REGISTERS = 170
+"""The number of registers for the arrays of a group, out of 255 per thread.
+
+Addresses, the edge and the sums of one path need the others.
+"""
 
 
 class Member(NamedTuple):
-    """A path, its first row in weight and bias, and its first column in the S of its l_out."""
+    """A path with its first row in weight and bias, and its first column in the S of its l_out."""
 
     path: Path
     row: int
@@ -43,7 +49,7 @@ Group = tuple[Member, ...]
 
 
 def members(paths: Paths) -> list[Member]:
-    """All paths with their places."""
+    """All paths with their rows and columns."""
     found, row, columns = [], 0, [0] * (paths.l_max + 1)
     for path, width in zip(paths.triplets, paths.widths, strict=True):
         found.append(Member(path, row, columns[path.l_out]))
@@ -53,7 +59,7 @@ def members(paths: Paths) -> list[Member]:
 
 
 def groups(paths: Paths, hidden: int) -> list[Group]:
-    """The paths in groups of one l_in and one l_edge each, as many paths as a lane has registers for."""
+    """The paths in groups with the same l_in and l_edge, as large as the registers of a lane permit."""
     found: list[Group] = []
     for (l_in, l_edge), same in groupby(members(paths), lambda member: member.path[:2]):
         at_once = max(1, REGISTERS // ((2 * l_in + 1) * (2 * l_edge + 1) + 2 * (hidden + 1)))
@@ -63,12 +69,12 @@ def groups(paths: Paths, hidden: int) -> list[Group]:
 
 
 def lanes_of(paths: Paths, group: Group) -> int:
-    """Lanes of one receiver: its channels, made up to a power of two."""
+    """The number of lanes per receiver: the number of channels, rounded up to a power of two."""
     return 1 << (paths.entering(group[0].path.l_in) - 1).bit_length()
 
 
 def forward_source(paths: Paths, group: Group, hidden: int) -> str:
-    """The kernel ``forward``: S of a group of paths."""
+    """The source of the kernel ``forward``, which computes S of a group of paths."""
     degree = group[0].path.l_in
     before = [f"a{p}_{a}_{b} = zero" for p, a, b in _components(group)]
     loop = [*_edge(paths, group, hidden)]
@@ -86,7 +92,10 @@ def forward_source(paths: Paths, group: Group, hidden: int) -> str:
 
 
 def backward_source(paths: Paths, group: Group, hidden: int) -> str:
-    """The kernel ``backward``: from dS of a group of paths du, dx, and the gradients to weight and bias by program."""
+    """The source of the kernel ``backward``.
+
+    From dS of a group of paths, it computes du, dx, and the gradients of weight and bias by program.
+    """
     degree, field, lanes = group[0].path.l_in, paths.field, lanes_of(paths, group)
     size, width = 2 * degree + 1, paths.entering(degree)
     before = []
@@ -111,7 +120,7 @@ def backward_source(paths: Paths, group: Group, hidden: int) -> str:
         loop.append(f"sum_over_channels = tl.sum(tl.reshape({of_lane}, (R, {lanes})), 1)")
         loop.append("tl.store(at, tl.load(at, k < count_of_row, 0.0) + sum_over_channels, k < count_of_row)")
     for a in range(size if field else 0):
-        # Of the groups with one l_in the first, that of l_edge = 0, writes and the others add.
+        # The first group of an l_in has l_edge = 0 and writes; the others add.
         earlier = f"tl.load(at, here & (c < {field}), 0.0) + " if group[0].path.l_edge else ""
         loop.append(f"at = dx + (edge * {size} + {a}) * {field} + c")
         loop.append(f"tl.store(at, {earlier}dx{a}, here & (c < {field}))")
@@ -135,7 +144,7 @@ def _kernel(
     loop: list[str],
     after: list[str],
 ) -> str:
-    """The whole kernel from what is done before, for every neighbour, and after."""
+    """The whole kernel from the lines before the loop over neighbours, in the loop, and after it."""
     width, lanes = paths.entering(group[0].path.l_in), lanes_of(paths, group)
     by_order = ", ".join(f"s{l}" for l in range(paths.l_max + 1))
     body = f"""program = tl.program_id(0).to(tl.int64)
@@ -162,7 +171,7 @@ zero = tl.zeros((R * {lanes},), u.dtype.element_ty)
 
 
 def _edge(paths: Paths, group: Group, hidden: int) -> Iterator[str]:
-    """Neighbour number k: u, y and x of the edge, and the radial functions before their ReLU, z."""
+    """The lines that load u, y and x of neighbour k and compute z, the radial functions before their ReLU."""
     l_in, l_edge, _ = group[0].path
     yield from ("edge = begin + k", "here = k < count", "sender = tl.load(senders + edge, here, 0)")
     yield from (f"u{k} = tl.load(u + edge * {hidden} + {k}, here, 0.0)" for k in range(hidden))
@@ -186,6 +195,6 @@ def _place(paths: Paths, member: Member, m: int) -> str:
 
 
 def _combination(coefficients: np.ndarray, name: str) -> str:
-    """The sum of coefficient times variable over the coefficients that do not vanish."""
+    """The sum of coefficients times variables, over the coefficients that do not vanish."""
     terms = [f"{float(coefficients[at])!r} * {name.format(*at)}" for at in zip(*np.nonzero(coefficients), strict=True)]
     return " + ".join(terms) or "zero"

@@ -1,0 +1,152 @@
+"""Settings from YAML files and ``key=value`` words: reading, replacing values, validation."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from equiglass.errors import ConfigurationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Keys and values of a YAML file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, is not YAML, or does not hold keys and values.
+    """
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(settings, dict | None):
+        raise ConfigurationError(f"{path} must hold keys and values, like 'epochs: 40'.")
+    return settings or {}
+
+
+def parse_override(override: str) -> tuple[str, Any]:
+    """Key and value of ``key=value``; the value is YAML.
+
+    Raises:
+        ConfigurationError: there is no "=", or the value is not YAML.
+    """
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise ConfigurationError(f"--set takes key=value; got {override!r}.")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigurationError(f"--set {override}: the value is not valid YAML.") from None
+
+
+def changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with the values of some keys replaced; dots separate the keys of nested sections.
+
+    Raises:
+        ConfigurationError: a key names a section that is a value.
+    """
+    result = dict(settings)
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        inner = result
+        for section in sections:
+            below = inner.get(section, {})
+            if not isinstance(below, dict):
+                raise ConfigurationError(f"{key}={value}: {section!r} is a value, not a section.")
+            inner[section] = inner = dict(below)
+        inner[last] = value
+    return result
+
+
+def validate(model: type[Model], settings: Any, where: str) -> Model:
+    """An instance of a pydantic model from plain settings.
+
+    Args:
+        model: the class.
+        settings: keys and values.
+        where: the source of the settings for messages, for instance the path of the file.
+
+    Raises:
+        ConfigurationError: a key is unknown or a value is wrong. The message names the first problem, and the nearest
+            known key.
+    """
+    try:
+        return model.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = known_keys(model)
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.4) or difflib.get_close_matches(
+                key.rsplit(".", 1)[-1], known, n=1, cutoff=0.4
+            )
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
+            raise ConfigurationError(f"{where}: unknown key {key!r}. {hint}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        message = message[0].lower() + message[1:]
+        got = "" if isinstance(first["input"], dict) else f" (got {first['input']!r})"
+        raise ConfigurationError(f"{where}: {key + ': ' if key else ''}{message}{got}.") from None
+
+
+def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """All keys of a pydantic model; dots separate the keys of nested sections."""
+    keys: list[str] = []
+    for name, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            keys += known_keys(info.annotation, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys
+
+
+def moved(settings: Any, places: Mapping[str, str]) -> Any:
+    """The settings with the keys of older files at their present places, for a pydantic validator.
+
+    Args:
+        settings: what a validator is given; anything but keys and values is returned as it is.
+        places: present key by older key; dots separate the keys of nested sections.
+
+    Raises:
+        ValueError: both the older and the present key are given.
+    """
+    if not isinstance(settings, dict):
+        return settings
+    plain = {k: v.model_dump(exclude_unset=True) if isinstance(v, BaseModel) else v for k, v in settings.items()}
+    older = {place: old for old, place in places.items() if _has(plain, old)}
+    if not older:
+        return settings
+    for place, old in older.items():
+        if _has(plain, place):
+            raise ValueError(f"{old} is the older name of {place}; give one of them")
+    values = {place: _taken(plain, old) for place, old in older.items()}
+    return changed(plain, values)
+
+
+def _has(settings: Any, key: str) -> bool:
+    first, _, rest = key.partition(".")
+    return isinstance(settings, dict) and first in settings and (not rest or _has(settings[first], rest))
+
+
+def _taken(settings: dict[str, Any], key: str) -> Any:
+    """The value of a key, which is removed, with its section if nothing else is there."""
+    first, _, rest = key.partition(".")
+    if not rest:
+        return settings.pop(first)
+    settings[first] = section = dict(settings[first])
+    value = _taken(section, rest)
+    if not section:
+        del settings[first]
+    return value
+
+
+def from_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """Values by key from ``key=value`` words."""
+    return dict(map(parse_override, overrides))

@@ -1,0 +1,48 @@
+"""Target: the dynamic propensity, the mean over runs of the distance that a particle moves."""
+
+from __future__ import annotations
+
+import re
+
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import System
+from equiglass.liquid.targets import TARGETS, Target
+
+
+def times(system: System) -> dict[str, float]:
+    """The times by label; no time if the configuration has no propensity."""
+    return {} if system.propensity is None else dict(zip(system.time_labels, system.times.tolist(), strict=True))
+
+
+def measured(system: System, label: str) -> Float:
+    """The propensity at one time, (N,), LJ length."""
+    assert system.propensity is not None
+    return system.propensity[system.row(label)]
+
+
+def noise(system: System, label: str) -> Float | None:
+    """The variance of the mean over M runs, s_i^2 / M, (N,); None if the variance s_i^2 over runs is unknown."""
+    if system.replica_variance is None or system.runs is None or system.runs < 2:
+        return None
+    return system.replica_variance[system.row(label)] / system.runs
+
+
+def column(label: str) -> str:
+    """The name of the column of a time, such as "propensity_7" or "propensity_F_0.9"."""
+    return "propensity_" + re.sub(r"[^A-Za-z0-9.+-]", "_", label)
+
+
+TARGETS.add(
+    "propensity",
+    Target(
+        name="propensity",
+        title="propensity (Lennard-Jones length)",
+        unit="σ",
+        negative=False,
+        needs=frozenset(),
+        times=times,
+        measured=measured,
+        noise=noise,
+        column=column,
+    ),
+)

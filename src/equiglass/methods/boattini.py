@@ -1,0 +1,149 @@
+"""Method `boattini`: the linear regression of Boattini et al.; a cross-validation makes its free choices.
+
+The features of a particle are the descriptors of `describe`, for the inherent structure and for the thermal positions,
+and two scalars. The scalars are the energy in the inherent structure, and the distance to the inherent structure.
+Alkemade et al. introduced this distance, with the cage state instead of the inherent structure. The scalars are
+averaged over many generations, so that they contain information from a fair part of the box.
+
+The regression shrinks a feature of large emphasis less. The emphasis is 1 for the inherent structure and ``thermal``
+for the thermal positions. Every generation multiplies both by ``decay``. The scalars have the emphasis ``scalars``. A
+cross-validation over the training data chooses ``thermal``, ``decay`` and the penalty, per particle type and time.
+
+Model file: safetensors with the arrays of `Ridge`. Version 1 names the descriptors only; version 2 names all settings.
+
+Sources: E. Boattini, F. Smallenburg, L. Filion, Phys. Rev. Lett. 127, 088007 (2021), doi
+10.1103/PhysRevLett.127.088007; R. M. Alkemade, F. Smallenburg, L. Filion, J. Chem. Phys. 158, 134512 (2023), doi
+10.1063/5.0144822.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.energy import particle_energy
+from equiglass.liquid.inherent import inherent_distance
+from equiglass.liquid.needs import Need
+from equiglass.liquid.surroundings import averaging, neighbourhood_averages, sum_of_generations
+from equiglass.liquid.system import Structure, System
+from equiglass.methods import METHODS
+from equiglass.methods.linear.descriptors import Descriptors, describe, described_blocks
+from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor
+from equiglass.prediction.predictor import About
+
+
+class BoattiniConfiguration(LinearConfiguration):
+    """Settings of the method `boattini`."""
+
+    method: Literal["boattini"] = "boattini"
+    target: Literal["propensity"] = "propensity"
+    penalties: tuple[float, ...] = Field((0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0), description="penalties to choose from")
+    descriptors: Descriptors = Field(Descriptors(), description="descriptors of the structure")
+    generations: int = Field(24, ge=0, description="number of averages of the scalars")
+    thermal: tuple[float, ...] = Field((0.0, 0.3, 1.0), description="emphases of thermal positions to choose from")
+    decay: tuple[float, ...] = Field((0.5, 1.0), description="factors of the emphasis per generation to choose from")
+    scalars: float = Field(20.0, gt=0, description="emphasis of the scalars; large, because they are few")
+
+    @property
+    def input_needs(self) -> frozenset[Need]:
+        """The inherent structure and the potential."""
+        return frozenset({"potential", "inherent"})
+
+    @property
+    def choices(self) -> list[tuple[float, float]]:
+        """The pairs (thermal, decay) to choose from."""
+        return list(product(self.thermal, self.decay))
+
+
+class Boattini(LinearPredictor):
+    """The regression of Boattini et al. with chosen emphases and penalties."""
+
+    method = "boattini"
+    about = About(
+        "ridge regression on descriptors of Boattini et al., thermal and inherent, and on averaged scalars",
+        "doi 10.1103/PhysRevLett.127.088007, doi 10.1063/5.0144822",
+        "training: half a minute per configuration of 4096 particles; prediction: a few seconds",
+    )
+    file_format = "equiglass-boattini"
+    version = 2
+    configuration = BoattiniConfiguration
+
+    @classmethod
+    def features(cls, system: System, settings: Any, n_types: int) -> NDArray[np.floating]:
+        """Descriptors of inherent structure and thermal positions, then energy and distance per generation, (N, F)."""
+        descriptors: Descriptors = settings.descriptors
+        inherent = describe(system, descriptors, positions="inherent", n_types=n_types)
+        thermal = describe(system, descriptors, positions="thermal", n_types=n_types)
+        averages = neighbourhood_averages(system, _scalars(system), settings.generations, descriptors.averaging_radius)
+        return np.concatenate([inherent, thermal, averages], axis=1, dtype=np.float32)
+
+    @classmethod
+    def emphases(cls, settings: Any, n_types: int) -> Float:
+        """Emphasis of every feature, (choices, F)."""
+        descriptors = settings.descriptors
+        generation = np.repeat(np.arange(descriptors.generations + 1), descriptors.number(n_types))
+        scalars = np.full(2 * (settings.generations + 1), settings.scalars)
+        return np.stack([np.concatenate([g**generation, w * g**generation, scalars]) for w, g in settings.choices])
+
+    def values(self, system: System) -> Float:
+        """Propensity at every time of ``times``, LJ length, (T, N).
+
+        The averages are linear, so the products of features and weights are averaged instead of the features. The
+        features of all particles are therefore never in memory together.
+        """
+        descriptors: Descriptors = self.settings.descriptors
+        slopes, offset = self.ridge.affine()
+        columns = slopes.reshape(-1, slopes.shape[-1]).T
+        described = descriptors.number(self.n_types) * (descriptors.generations + 1)
+        inherent, thermal, scalars = np.split(columns, [described, 2 * described])
+        products = _described_products(system, self.n_types, descriptors, "inherent", inherent)
+        products += _described_products(system, self.n_types, descriptors, "thermal", thermal)
+        products += _scalar_products(system, descriptors, scalars)
+        products = products.reshape(-1, *offset.shape)
+        rows = (products[np.arange(system.n_particles), system.types] + offset[system.types]).T
+        return np.asarray(rows[[self.ridge.time_labels.index(label) for label in self.times]])
+
+    @classmethod
+    def settings_of(cls, description: Mapping[str, Any], version: int) -> Mapping[str, Any]:
+        """The settings; version 1 names the descriptors only."""
+        if version == 1:
+            return {"descriptors": description["descriptors"]}
+        return super().settings_of(description, version)
+
+    def choices(self, type_index: int, time: int) -> dict[str, float]:
+        """The chosen emphasis of the thermal positions, and the chosen factor per generation."""
+        thermal, decay = self.settings.choices[self.ridge.emphasis[type_index, time]]
+        return {"thermal": thermal, "decay": decay}
+
+
+METHODS.add("boattini", Boattini)
+
+
+def _scalars(system: System) -> Float:
+    """Energy in the inherent structure and distance to it, generation 0, LJ units, (N, 2)."""
+    return np.stack([particle_energy(system), inherent_distance(system)], axis=1)
+
+
+def _described_products(
+    system: System, n_types: int, descriptors: Descriptors, positions: Structure, weights: Float
+) -> Float:
+    """Products of the descriptors of all generations with weights (F, C); returns (N, C)."""
+    weights = weights.reshape(descriptors.generations + 1, -1, weights.shape[1])
+    terms = np.empty((len(weights), system.n_particles, weights.shape[2]))
+    for particles, features in described_blocks(system, descriptors, positions, n_types):
+        terms[:, particles] = features @ weights
+    average = averaging(system.positions_in(positions), system.box, descriptors.averaging_radius)
+    return sum_of_generations(terms[::-1], average)
+
+
+def _scalar_products(system: System, descriptors: Descriptors, weights: Float) -> Float:
+    """Products of the scalars of all generations with weights (F, C); returns (N, C)."""
+    scalars, weights = _scalars(system), weights.reshape(-1, 2, weights.shape[1])
+    average = averaging(system.positions_in("inherent"), system.box, descriptors.averaging_radius)
+    return sum_of_generations((scalars @ of_generation for of_generation in weights[::-1]), average)

@@ -1,0 +1,57 @@
+"""Method `ridge`: a ridge regression on the invariants that one equivariant convolution can compute.
+
+The features are the first-layer invariants (`equiglass.methods.linear.descriptors.first_layer_invariants`) of the
+thermal positions, and the scalars of the chosen node inputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from equiglass.liquid.needs import Need
+from equiglass.liquid.system import System
+from equiglass.methods import METHODS
+from equiglass.methods.linear.descriptors import first_layer_invariants
+from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor
+from equiglass.model.inputs import INPUTS
+from equiglass.prediction.predictor import About
+
+
+class FirstLayerConfiguration(LinearConfiguration):
+    """Settings of the method `ridge`."""
+
+    method: Literal["ridge"] = "ridge"
+    l_max: int = Field(3, ge=0, description="highest degree of the invariants")
+    nodes: tuple[str, ...] = Field(("energy_inherent",), description="node inputs whose scalars are features")
+
+    @property
+    def input_needs(self) -> frozenset[Need]:
+        """The needs of the chosen node inputs."""
+        return frozenset().union(*(INPUTS[name].needs for name in self.nodes))
+
+
+class FirstLayer(LinearPredictor):
+    """The regression on first-layer invariants."""
+
+    method = "ridge"
+    about = About(
+        "ridge regression on the invariants of one convolution",
+        "arXiv 2211.03226, Appendix C",
+        "seconds per configuration",
+    )
+    file_format = "equiglass-first-layer"
+    configuration = FirstLayerConfiguration
+
+    @classmethod
+    def features(cls, system: System, settings: Any, n_types: int) -> NDArray[np.floating]:
+        """Invariants per type, shell and degree, then the scalars of the node inputs, (N, F)."""
+        invariants = first_layer_invariants(system, l_max=settings.l_max, n_types=n_types)
+        scalars = [INPUTS[name].compute(system)[0] for name in settings.nodes if 0 in INPUTS[name].degrees]
+        return np.column_stack([invariants, *scalars])
+
+
+METHODS.add("ridge", FirstLayer)

@@ -1,0 +1,228 @@
+"""A ridge regression on the features of a particle, as a method. A subclass defines the features."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, fields
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal, Self
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from equiglass.errors import ConfigurationError, DataError
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.needs import Need
+from equiglass.liquid.splits import folds_of
+from equiglass.liquid.system import System, type_name
+from equiglass.liquid.targets import measured, times_to_learn
+from equiglass.methods.linear.ridge import PENALTIES, Example, Ridge, fit_ridge, fit_ridge_by_folds
+from equiglass.prediction.configuration import MethodConfiguration
+from equiglass.prediction.model_file import check_version, read_model, write_model
+from equiglass.prediction.predictor import SILENT, Card, Predictor, Watch, settings_frame
+from equiglass.prediction.run_folder import RunFolder
+from equiglass.prediction.training_data import TrainingData
+
+FOLDS = 4
+"""Number of folds of the training configurations on which the penalty is chosen."""
+
+_SHARED: ContextVar[WeakKeyDictionary[System, NDArray[np.floating]] | None] = ContextVar("features", default=None)
+
+
+class LinearConfiguration(MethodConfiguration):
+    """Settings of every regression."""
+
+    penalties: tuple[float, ...] = Field(
+        PENALTIES, description="penalties to choose from, in units of the variance of the standardised features"
+    )
+    choose_on: Literal["folds", "validation"] = Field(
+        "folds",
+        description="what the penalty is chosen on: folds of the training configurations, or the validation "
+        "configurations, which then are no test",
+    )
+
+    @property
+    def chooses_on_validation(self) -> bool:
+        """Whether the fit depends on the validation configurations."""
+        return self.choose_on == "validation"
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class LinearPredictor(Predictor):
+    """A trained regression with its settings, times and a summary of its training data.
+
+    Attributes:
+        ridge: the regression.
+        settings: settings of its training.
+        times: values of the times by label, in the order of the outputs; the first values in the training set.
+        data: summary of the training data.
+        name: name or path from which the model was loaded.
+    """
+
+    ridge: Ridge
+    settings: Any
+    times: Mapping[str, float]
+    data: TrainingData
+    name: str = "regression"
+
+    @classmethod
+    @abstractmethod
+    def features(cls, system: System, settings: Any, n_types: int) -> NDArray[np.floating]:
+        """Features of every particle, (N, F); the configuration must have what the settings need."""
+
+    @classmethod
+    def emphases(cls, settings: Any, n_types: int) -> Float | None:
+        """Emphases of every feature to choose from, (choices, F); None if all are 1."""
+        return None
+
+    @classmethod
+    @contextmanager
+    def sharing(cls) -> Iterator[None]:
+        """In this block the features of a configuration are computed only once."""
+        token = _SHARED.set(WeakKeyDictionary())
+        try:
+            yield
+        finally:
+            _SHARED.reset(token)
+
+    @classmethod
+    def _features(cls, system: System, settings: Any, n_types: int) -> NDArray[np.floating]:
+        shared = _SHARED.get()
+        if shared is None:
+            return cls.features(system, settings, n_types)
+        if system not in shared:
+            shared[system] = cls.features(system, settings, n_types)
+        return shared[system]
+
+    @property
+    def target(self) -> str:  # type: ignore[override]
+        """Name of the target."""
+        return str(self.settings.target)
+
+    @property
+    def needs(self) -> frozenset[Need]:  # type: ignore[override]
+        """What a configuration must have for a prediction."""
+        needs: frozenset[Need] = self.settings.input_needs
+        return needs
+
+    def values(self, system: System) -> Float:
+        """The target at every time of ``times``, LJ units, (T, N)."""
+        rows = self.ridge.predict(self.features(system, self.settings, self.n_types), system.types)
+        return rows[[self.ridge.time_labels.index(label) for label in self.times]]
+
+    @classmethod
+    def fit(
+        cls,
+        training: Sequence[System],
+        configuration: LinearConfiguration,
+        *,
+        validation: Sequence[System] = (),
+        folder: RunFolder | None = None,
+        watch: Watch = SILENT,
+    ) -> Self:
+        """Choose penalty and emphasis, then fit. See `Predictor.fit`.
+
+        Raises:
+            ConfigurationError: they are to be chosen on validation configurations, and there is none.
+        """
+        if configuration.chooses_on_validation and not validation:
+            raise ConfigurationError(
+                "choose_on: validation needs validation configurations; set fold to 1 or more, or choose_on: folds."
+            )
+        n_types = max(system.n_types for system in training)
+        times = times_to_learn(training, configuration.times, configuration.target)
+        scored = validation if configuration.chooses_on_validation else ()
+        total = len(training) + len(scored)
+
+        def example(number: int, system: System) -> Example:
+            features = cls._features(system, configuration, n_types)
+            targets = measured(system, list(times), configuration.target)
+            watch.step(number, total, float("nan"))
+            return Example(system.name, features, system.types, targets)
+
+        learned = [example(number, system) for number, system in enumerate(training, start=1)]
+        emphases = cls.emphases(configuration, n_types)
+        if scored:
+            held_out = [example(number, system) for number, system in enumerate(scored, start=len(training) + 1)]
+            ridge = fit_ridge(list(times), learned, held_out, configuration.penalties, emphases)
+        else:
+            folds = folds_of(learned, FOLDS)
+            ridge = fit_ridge_by_folds(list(times), folds, configuration.penalties, emphases)
+        return cls(ridge, configuration, times, TrainingData.of(training, n_types))
+
+    def save(self, path: Path) -> None:
+        """Write the model file, completely or not at all."""
+        import torch
+
+        arrays = {f.name: getattr(self.ridge, f.name) for f in fields(Ridge) if f.name != "time_labels"}
+        description = {
+            "format": self.file_format,
+            "version": self.version,
+            "settings": self.settings.model_dump(mode="json"),
+            "chosen": self.chosen(),
+            "time_labels": self.ridge.time_labels,
+            "times": dict(self.times),
+            "data": self.data.metadata(),
+        }
+        write_model(path, {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}, description)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a model file.
+
+        Raises:
+            DataError: the file is not a model file of this method, is damaged, or has a newer version.
+        """
+        tensors, description = read_model(path)
+        version = check_version(path, description, cls.file_format, cls.version)
+        arrays = {key: tensor.numpy() for key, tensor in tensors.items()}
+        try:
+            return cls(
+                Ridge(tuple(description["time_labels"]), **arrays),
+                cls.configuration(**cls.settings_of(description, version)),
+                description["times"],
+                TrainingData.from_metadata(description["data"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path} is damaged: its description does not fit ({error!r}).") from None
+
+    @classmethod
+    def settings_of(cls, description: Mapping[str, Any], version: int) -> Mapping[str, Any]:
+        """The settings in the description of a model file of the given version."""
+        settings: Mapping[str, Any] = description["settings"]
+        return settings
+
+    def choices(self, type_index: int, time: int) -> dict[str, float]:
+        """Further choices for a type and time besides the penalty, by name."""
+        return {}
+
+    def chosen(self) -> dict[str, dict[str, dict[str, float]]]:
+        """The choices, and the correlation that they reached in the cross-validation, by type and label."""
+        table: dict[str, dict[str, dict[str, float]]] = {}
+        for s, (t, label) in product(range(self.n_types), enumerate(self.ridge.time_labels)):
+            table.setdefault(type_name(s), {})[label] = {
+                **self.choices(s, t),
+                "penalty": float(self.ridge.penalties[s, t]),
+                "validation_rho": float(self.ridge.validation[s, t]),
+            }
+        return table
+
+    def card(self) -> list[Card]:
+        """The settings, and the choices per type and time."""
+        from pandas import DataFrame
+
+        chosen = [
+            {"type": kind, "label": label, **numbers}
+            for kind, by_label in self.chosen().items()
+            for label, numbers in by_label.items()
+        ]
+        return [
+            Card("Settings", settings_frame(self.settings)),
+            Card(f"Choices of the regression on {self.ridge.mean.shape[1]} features", DataFrame(chosen)),
+        ]

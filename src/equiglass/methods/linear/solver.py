@@ -1,0 +1,27 @@
+"""The ridge solver of all linear regressions of the package."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from equiglass.liquid.arrays import Float
+
+
+def solve_ridge(covariance: Float, cross: Float, damping: float | Float) -> Float:
+    """Solve a ridge regression for centred x and y.
+
+        min_w <(y - w . x)^2> + sum_f damping_f w_f^2,   solved by (<x x^T> + D) w = <x y>,  D = diag(damping)
+
+    Args:
+        covariance: <x x^T>, (F, F).
+        cross: <y x> of T targets, (T, F).
+        damping: one number, or one number per feature, (F,); it must be positive where the covariance is singular.
+
+    Returns:
+        Weights w, (T, F).
+    """
+    from scipy.linalg import cho_factor, cho_solve
+
+    damped = covariance.copy()
+    np.fill_diagonal(damped, covariance.diagonal() + damping)
+    return np.asarray(cho_solve(cho_factor(damped, overwrite_a=True), cross.T).T)

@@ -1,0 +1,35 @@
+"""The computation of the node inputs of a configuration, and their averages over neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.surroundings import neighbourhood_averages
+from equiglass.liquid.system import System
+from equiglass.model.inputs.choice import Inputs
+
+Computed = Mapping[str, Mapping[int, Float]]
+"""The node inputs of a configuration by name and degree, each (N, 2 l + 1), LJ units."""
+
+
+def compute(system: System, inputs: Inputs) -> Computed:
+    """The node inputs of a configuration that meets ``inputs.needs``.
+
+    Raises:
+        DataError: the potential is unknown, or there is no inherent structure.
+    """
+    return {x.name: x.compute(system) for x in inputs.chosen}
+
+
+def input_averages(system: System, inputs: Inputs, computed: Computed) -> Float:
+    """The scalar node inputs averaged over 0, 1, ... generations of neighbours, (N, G), G = ``inputs.n_averages``.
+
+    The positions that define the graph also define the neighbours; see `neighbourhood_averages`.
+    """
+    if not inputs.generations:
+        return np.empty((system.n_particles, 0))
+    scalars = np.column_stack([parts[0] for parts in computed.values() if 0 in parts])
+    return neighbourhood_averages(system, scalars, inputs.generations, structure=inputs.positions)

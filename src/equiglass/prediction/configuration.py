@@ -1,0 +1,62 @@
+"""The settings that every method has; a method adds its own."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from equiglass.liquid.needs import Need
+from equiglass.liquid.potential import MIXTURES
+from equiglass.liquid.targets import TARGETS
+
+
+class MethodConfiguration(BaseModel):
+    """Settings of a training. They and the configurations of the liquid determine the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: str = Field(description="name of the method; 'equiglass methods' lists them")
+    seed: int = Field(1, ge=0, description="seed of all random numbers")
+    target: str = Field("propensity", description="propensity, or energy (in the inherent structure)")
+    times: Literal["all"] | tuple[str, ...] = Field("all", description="labels of the times to learn")
+    potential: str = Field("kob-andersen", description="pair potential of configurations whose file names none")
+    folds: int = Field(5, ge=2, description="number of folds into which the configurations are divided")
+    fold: int = Field(1, ge=0, description="number of the validation fold; 0 trains on all configurations")
+
+    @field_validator("potential")
+    @classmethod
+    def _known_potential(cls, name: str) -> str:
+        if name not in MIXTURES:
+            raise ValueError(f"known potentials are {', '.join(MIXTURES)}")
+        return name
+
+    @field_validator("target")
+    @classmethod
+    def _known_target(cls, name: str) -> str:
+        if name not in TARGETS:
+            raise ValueError(f"known targets are {', '.join(TARGETS)}")
+        return name
+
+    @property
+    def input_needs(self) -> frozenset[Need]:
+        """Needs of the method: what a configuration must have for a prediction."""
+        return frozenset()
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """Needs of the method and of the target: what a training configuration must have."""
+        return self.input_needs | TARGETS[self.target].needs
+
+    @property
+    def chooses_on_validation(self) -> bool:
+        """Whether the fit depends on the validation configurations, which then must not be scored."""
+        return False
+
+    def check(self) -> None:
+        """Check, before any work, that this machine can carry out the training.
+
+        Raises:
+            SetupError: a device is missing.
+            ConfigurationError: the processes cannot share the work.
+        """

@@ -1,0 +1,74 @@
+"""The average of several predictors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from equiglass.errors import ConfigurationError
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.needs import Need
+from equiglass.liquid.system import System
+from equiglass.prediction.model import Model
+from equiglass.prediction.training_data import TrainingData
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Ensemble(Model):
+    """Predictors whose predictions are averaged.
+
+    The average is taken over the members of each method first, then over the methods. So every method has the same
+    weight.
+
+    Attributes:
+        name: name or path from which the model was loaded.
+        averaged: the predictors, trained on the same target, times and types.
+    """
+
+    method = "ensemble"
+
+    name: str
+    averaged: tuple[Model, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the members have the same target, times and types; raises ConfigurationError."""
+        first = self.averaged[0]
+        for other in self.averaged:
+            same = (other.target, list(other.times), other.n_types) == (first.target, list(first.times), first.n_types)
+            if not same:
+                raise ConfigurationError(
+                    f"{other.name} has another target, other times or types than {first.name}; they cannot be averaged."
+                )
+
+    @property
+    def members(self) -> tuple[Model, ...]:
+        """The predictors that are averaged."""
+        return self.averaged
+
+    @property
+    def target(self) -> str:  # type: ignore[override]
+        """Name of the target."""
+        return self.averaged[0].target
+
+    @property
+    def times(self) -> dict[str, float]:  # type: ignore[override]
+        """Values of the times by label."""
+        return dict(self.averaged[0].times)
+
+    @property
+    def data(self) -> TrainingData:  # type: ignore[override]
+        """Summary of the training data of the first member."""
+        return self.averaged[0].data
+
+    @property
+    def needs(self) -> frozenset[Need]:  # type: ignore[override]
+        """The needs of all members."""
+        return frozenset().union(*(member.needs for member in self.averaged))
+
+    def values(self, system: System) -> Float:
+        """Mean over the methods of the mean over the members of each, LJ units, (T, N)."""
+        methods: dict[str, list[Float]] = {}
+        for member in self.averaged:
+            methods.setdefault(member.method, []).append(member.values(system))
+        return np.asarray(np.mean([np.mean(of_method, axis=0) for of_method in methods.values()], axis=0))

@@ -1,0 +1,153 @@
+"""`Model`, which predicts a target for every particle of a configuration, and its `Prediction`."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.needs import Need, supplied
+from equiglass.liquid.system import System, type_name
+from equiglass.liquid.targets import TARGETS
+from equiglass.prediction.training_data import TrainingData
+
+
+@dataclass(frozen=True, repr=False)
+class Prediction:
+    """The prediction of a model for one configuration.
+
+    Attributes:
+        system: the configuration, with its inherent structure if the model needs it.
+        times: values of the times by label, LJ time, as in the training data.
+        values: propensities or energies, LJ units, (T, N), in the order of ``times``.
+        target: name of the target.
+    """
+
+    system: System
+    times: Mapping[str, float]
+    values: Float
+    target: str = "propensity"
+
+    def __repr__(self) -> str:
+        return f"Prediction({self.system.name!r}, {self.target}, times {', '.join(self.times)})"
+
+    @property
+    def propensity(self) -> Float:
+        """Propensities, LJ length, (T, N), in the order of ``times``.
+
+        Raises:
+            ConfigurationError: the model predicts another target.
+        """
+        if self.target != "propensity":
+            raise ConfigurationError(f"the model predicts the {self.target}, not propensities; see 'values'.")
+        return self.values
+
+    def at(self, label: str) -> Float:
+        """The prediction for one label, LJ units, (N,).
+
+        Raises:
+            ConfigurationError: the model was not trained for that label.
+        """
+        if label not in self.times:
+            raise ConfigurationError(f"the model predicts the times labelled {list(self.times)}, not {label!r}.")
+        return self.values[list(self.times).index(label)]
+
+
+class Model(ABC):
+    """A trained method, or the average of several. A subclass sets the attributes and computes `values`.
+
+    Attributes:
+        method: name of the method.
+        name: name or path from which the model was loaded, for messages.
+        target: name of the target.
+        times: values of the times by label, LJ time, in the order of the outputs.
+        data: summary of the training data.
+        needs: what a configuration must have for a prediction.
+    """
+
+    method: ClassVar[str]
+
+    name: str
+    target: str
+    times: Mapping[str, float]
+    data: TrainingData
+    needs: frozenset[Need]
+
+    @abstractmethod
+    def values(self, system: System) -> Float:
+        """The target of every particle, LJ units, (T, N); the configuration must have what the model needs."""
+
+    @property
+    def members(self) -> tuple[Model, ...]:
+        """The predictors that are averaged; the model itself if it is a single predictor."""
+        return (self,)
+
+    @property
+    def n_types(self) -> int:
+        """Number of particle types that the model knows."""
+        return len(self.data.composition)
+
+    def __repr__(self) -> str:
+        times = ", ".join(f"{label} (t = {time:g})" for label, time in self.times.items())
+        return f"{type(self).__name__}({self.name!r}, {self.target}, {self.n_types} types, times {times})"
+
+    def predict(self, system: System) -> Prediction:
+        """Predict the target of every particle.
+
+        If the model needs the inherent structure, the configuration is quenched first. A configuration without a pair
+        potential gets that of the training data.
+
+        Returns:
+            The prediction. A target that cannot be negative is at least 0.
+
+        Warns:
+            EquiglassWarning: the configuration is unlike the training data.
+
+        Raises:
+            DataError: the configuration has more particle types than the model.
+        """
+        system = self.prepared(system)
+        values = self.values(system)
+        if not TARGETS[self.target].negative:
+            # A mean distance cannot be negative. Far from its training data, a linear read-out can be.
+            values = np.maximum(values, 0.0)
+        return Prediction(system, dict(self.times), values, self.target)
+
+    def prepared(self, system: System) -> System:
+        """The configuration with everything that the model needs; raises and warns as `check` does."""
+        self.check(system)
+        return supplied(system, self.needs, self.data.potential)
+
+    def measurable(self, system: System) -> System:
+        """The configuration with everything from which its target is computed."""
+        return supplied(system, TARGETS[self.target].needs, self.data.potential)
+
+    def check(self, system: System) -> None:
+        """Check that the model knows the particle types and that the training data are similar.
+
+        Warns:
+            EquiglassWarning: the configuration is unlike the training data.
+
+        Raises:
+            DataError: the configuration has more particle types than the model.
+        """
+        if system.n_types > self.n_types:
+            known = ", ".join(type_name(kind) for kind in range(self.n_types))
+            raise DataError(
+                f"{system.name} has particle type {type_name(system.n_types - 1)}; the model {self.name} knows the "
+                f"types {known}. Train a model on such configurations."
+            )
+        unlike = self.data.differences(system)
+        if unlike:
+            warnings.warn(
+                f"{system.name} is unlike the training data of {self.name}: {'; '.join(unlike)}. "
+                "The prediction may mislead.",
+                EquiglassWarning,
+                stacklevel=4,
+            )

@@ -1,0 +1,63 @@
+"""Model files: safetensors. The metadata entry ``equiglass`` is JSON with format, version and description."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from equiglass.errors import DataError
+from equiglass.files import replacing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def write_model(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
+    """Write a model file, completely or not at all.
+
+    Args:
+        path: the file.
+        tensors: tensors by name.
+        description: plain values, among them "format" and "version".
+    """
+    from safetensors.torch import save
+
+    with replacing(path) as temporary:
+        # The library's own function to write a file raises no OSError when the disk is full.
+        temporary.write_bytes(save(dict(tensors), {"equiglass": json.dumps(description)}))
+
+
+def read_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and description of a model file of any format.
+
+    Raises:
+        DataError: the file is missing, damaged, or not a model file of equiglass.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = json.loads((file.metadata() or {})["equiglass"])
+            # The open file is not a mapping.
+            tensors = {key: file.get_tensor(key) for key in list(file.keys())}
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such model file.") from None
+    except (SafetensorError, OSError, KeyError, ValueError):
+        raise DataError(f"{path} is not a model file of equiglass, or is damaged.") from None
+    return tensors, description
+
+
+def check_version(path: Path, description: Mapping[str, Any], file_format: str, version: int) -> int:
+    """Check the format of a model file and return its version.
+
+    Raises:
+        DataError: the file has another format, or a version newer than ``version``.
+    """
+    if description.get("format") != file_format or description.get("version", 0) > version:
+        raise DataError(
+            f"{path} has format {description.get('format')} version {description.get('version')}; this equiglass "
+            f"reads {file_format} up to version {version}. Install a newer equiglass."
+        )
+    return int(description["version"])

@@ -1,0 +1,201 @@
+"""The folder of a trained model: the names of its files; reading and writing them.
+
+    configuration.yaml   settings of the training
+    split.yaml           names of the training and validation configurations
+    environment.yaml     versions, processor, threads, processes, the command
+    log.csv              learning rate, loss and validation rho per epoch
+    last.safetensors     the model; for a method with epochs, of the last epoch, with the optimiser's state
+    best.safetensors     the model of the epoch with the highest validation rho
+
+A model of several members is a folder of such folders. Every file is written under a temporary name and renamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from equiglass.errors import ConfigurationError, DataError
+from equiglass.files import reading, write_text
+from equiglass.files.settings import read_settings
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+CHECKPOINTS = ("last", "best")
+FORMER = "boattini.safetensors"
+"""Name of the model file of the regression in folders written before version 0.2."""
+
+
+class Split(NamedTuple):
+    """Names of the training configurations and of the validation configurations of a model."""
+
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+
+    @classmethod
+    def joined(cls, splits: Iterable[Split]) -> Split:
+        """The names of several members together. A training configuration of any member counts as training only."""
+        splits = list(splits)
+        training = tuple(dict.fromkeys(name for split in splits for name in split.training))
+        validation = dict.fromkeys(name for split in splits for name in split.validation if name not in training)
+        return cls(training, tuple(validation))
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One folder of a trained model.
+
+    Attributes:
+        path: path of the folder.
+    """
+
+    path: Path
+
+    @property
+    def configuration(self) -> Path:
+        """File with the settings of the training."""
+        return self.path / "configuration.yaml"
+
+    @property
+    def environment(self) -> Path:
+        """File with versions, machine and command."""
+        return self.path / "environment.yaml"
+
+    @property
+    def split(self) -> Path:
+        """File with the names of the training and validation configurations."""
+        return self.path / "split.yaml"
+
+    @property
+    def log(self) -> Path:
+        """File with loss and validation rho per epoch."""
+        return self.path / "log.csv"
+
+    @property
+    def card(self) -> Path:
+        """The model card, a text written by hand."""
+        return self.path / "README.md"
+
+    def checkpoint(self, name: str = "last") -> Path:
+        """Path of the model file of a checkpoint, "last" or "best".
+
+        Raises:
+            ConfigurationError: the checkpoint has another name.
+        """
+        if name not in CHECKPOINTS:
+            raise ConfigurationError(f"the checkpoint is 'last' or 'best', not {name!r}.")
+        return self.path / f"{name}.safetensors"
+
+    def model(self, checkpoint: str = "last") -> Path | None:
+        """The model file of a checkpoint, or None. A method without epochs has one file for both checkpoints."""
+        for path in (self.checkpoint(checkpoint), self.path / FORMER):
+            if path.is_file():
+                return path
+        last = self.checkpoint("last")
+        return last if last.is_file() and not self.log.exists() and checkpoint == "best" else None
+
+    def members(self, checkpoint: str = "last") -> list[RunFolder]:
+        """The folders with a model: this folder, or else the folders directly in it, in the order of their names.
+
+        A folder written before version 0.2 may contain a regression next to the folders of networks.
+        """
+        if self.checkpoint(checkpoint).is_file() or not self.path.is_dir():
+            return [self] if self.model(checkpoint) else []
+        inside = [RunFolder(path) for path in sorted(self.path.iterdir()) if path.is_dir()]
+        return [folder for folder in (*inside, self) if folder.model(checkpoint) is not None]
+
+    def read_split(self) -> Split | None:
+        """Names of the training and validation configurations; None if the folder does not name them.
+
+        A folder of members without a split of its own has the splits of its members together.
+
+        Raises:
+            DataError: split.yaml is damaged.
+        """
+        if not self.split.is_file():
+            inside = [RunFolder(path) for path in sorted(self.path.glob("*")) if (path / "split.yaml").is_file()]
+            splits = [split for folder in inside if (split := folder.read_split()) is not None]
+            return Split.joined(splits) if splits else None
+        try:
+            names = yaml.safe_load(self.split.read_text(encoding="utf-8"))
+            return Split(tuple(names["training"]), tuple(names["validation"]))
+        except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError):
+            raise DataError(
+                f"{self.split} does not hold the names of training and validation configurations."
+            ) from None
+
+    def write_split(self, training: Sequence[str], validation: Sequence[str]) -> None:
+        """Write the names of the training and validation configurations."""
+        names = {"training": list(training), "validation": list(validation)}
+        write_text(self.split, yaml.safe_dump(names, sort_keys=False))
+
+    def command(self) -> str | None:
+        """The command that trained the model; None if it is unknown."""
+        if not self.environment.is_file():
+            return None
+        command = read_settings(self.environment).get("command")
+        return command if isinstance(command, str) else None
+
+    def read_log(self) -> DataFrame | None:
+        """The log, one row per epoch; None if there is no log.
+
+        Returns:
+            Columns epoch, learning_rate, loss, and rho_TYPE_LABEL per type and time.
+
+        Raises:
+            DataError: the log is damaged or has no epoch.
+        """
+        from pandas import read_csv
+
+        if not self.log.is_file():
+            return None
+        with reading(self.log):
+            frame = read_csv(self.log)
+            if not {"epoch", "loss"} <= set(frame.columns) or frame.empty:
+                raise DataError("the log has no epoch yet.")
+        return frame
+
+    def begin(
+        self, configuration: Mapping[str, Any], split: Split, environment: Mapping[str, Any], resume: bool
+    ) -> None:
+        """Make the folder of a new training, or check that a stopped training has the same split.
+
+        Args:
+            configuration: plain settings of the training.
+            split: names of the training and validation configurations.
+            environment: versions, machine and command.
+            resume: continue the training in this folder.
+
+        Raises:
+            ConfigurationError: the folder is in use, there is nothing to resume, or the split differs.
+        """
+        if resume:
+            before = self.read_split() if self.configuration.is_file() else None
+            if before is None:
+                raise ConfigurationError(f"{self.path} holds no run to resume; start one without --resume.")
+            if before != split:
+                raise ConfigurationError(
+                    f"{self.path} was started with other data or another split; resume with the same, or choose "
+                    "another --out."
+                )
+            return
+        refuse_used(self.path, "choose another folder, or continue with --resume")
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_text(self.environment, yaml.safe_dump(dict(environment), sort_keys=False))
+        self.write_split(*split)
+        write_text(self.configuration, yaml.safe_dump(dict(configuration), sort_keys=False))
+
+
+def refuse_used(path: Path, what_to_do: str = "choose another folder") -> None:
+    """Check that a path is free: absent, or an empty folder.
+
+    Raises:
+        ConfigurationError: the path is a file or a folder that is not empty.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigurationError(f"{path} is not empty; {what_to_do}.")

@@ -1,0 +1,77 @@
+"""Summary of the training configurations of a predictor, to warn about configurations that are unlike them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from equiglass.liquid.potential import LennardJones
+from equiglass.liquid.system import System
+
+DENSITY_TOLERANCE = 0.02
+COMPOSITION_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Summary of the training configurations.
+
+    Attributes:
+        density: lowest and highest number density, LJ units.
+        composition: mean fraction of every type.
+        temperatures: the temperatures, LJ units, ascending.
+        configurations: number of configurations.
+        potential: the pair potential, or None if unknown.
+    """
+
+    density: tuple[float, float]
+    composition: tuple[float, ...]
+    temperatures: tuple[float, ...]
+    configurations: int
+    potential: LennardJones | None
+
+    @classmethod
+    def of(cls, systems: Sequence[System], n_types: int) -> TrainingData:
+        """Summarise training configurations with ``n_types`` types."""
+        densities = [s.density for s in systems]
+        shares = [np.bincount(s.types, minlength=n_types) / s.n_particles for s in systems]
+        return cls(
+            density=(min(densities), max(densities)),
+            composition=tuple(float(x) for x in np.mean(shares, axis=0)),
+            temperatures=tuple(sorted({s.temperature for s in systems if s.temperature is not None})),
+            configurations=len(systems),
+            potential=systems[0].potential,
+        )
+
+    @classmethod
+    def from_metadata(cls, described: Mapping[str, Any]) -> TrainingData:
+        """The summary from the values that `metadata` returned."""
+        potential = described["potential"]
+        return cls(
+            tuple(described["density"]),
+            tuple(described["composition"]),
+            tuple(described["temperatures"]),
+            described["configurations"],
+            LennardJones(**potential) if potential else None,
+        )
+
+    def metadata(self) -> dict[str, Any]:
+        """Plain values for the metadata of a model file."""
+        return asdict(self)
+
+    def differences(self, system: System) -> list[str]:
+        """The differences between a configuration and the training configurations, in words."""
+        unlike = []
+        low, high = self.density
+        if not low * (1 - DENSITY_TOLERANCE) <= system.density <= high * (1 + DENSITY_TOLERANCE):
+            unlike.append(f"density {system.density:.3f} (trained on {low:.3f} to {high:.3f})")
+        shares = np.bincount(system.types, minlength=len(self.composition)) / system.n_particles
+        if np.any(np.abs(shares - np.asarray(self.composition)) > COMPOSITION_TOLERANCE):
+            trained = ":".join(f"{x:.2f}" for x in self.composition)
+            unlike.append(f"composition {':'.join(f'{x:.2f}' for x in shares)} (trained on {trained})")
+        if system.potential and self.potential and system.potential != self.potential:
+            unlike.append(f"potential {system.potential} (trained on {self.potential})")
+        return unlike

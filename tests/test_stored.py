@@ -1,0 +1,276 @@
+"""Files that past versions of the package wrote: they load, and the numbers are those of the code that wrote them.
+
+The files stand in tests/stored, with what the old code made of them; tests/stored/make.py made them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+import equiglass
+from equiglass.errors import DataError, EquiglassWarning
+from equiglass.liquid.system import System
+from samples.command import run
+
+STORED = Path(__file__).parent / "stored"
+RUN = STORED / "run-44e3eb7"
+LIQUIDS = STORED / "liquids.xyz"
+MODELS = sorted(path.parent.name for path in STORED.glob("*/golden.npz"))
+DATA = [
+    "dataset-1-112f1e5.h5",
+    "dataset-2-20f6fef.h5",
+    "dataset-2-44e3eb7.h5",
+    "labelled-44e3eb7.npz",
+    "xyz-44e3eb7.xyz",
+]
+
+TOLERANCE = 1e-6
+"""LJ length or energy. Networks compute in single precision; the order of sums differs between convolutions."""
+
+TRAINED_AGAIN = 1e-4
+"""The same after a few optimiser steps, LJ length; the predictions of these models differ by 1e-2 between particles."""
+
+
+@pytest.fixture(autouse=True)
+def _plain_torch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is compiled for these small networks."""
+    if "shipped" not in request.node.name:
+        monkeypatch.setenv("EQUIGLASS_CONVOLUTION", "reference")
+
+
+def last_liquid() -> System:
+    """A configuration with its inherent structure, but without its potential, which the models know."""
+    with np.load(STORED / "liquids.npz") as arrays:
+        return System(
+            arrays["positions"][-1],
+            arrays["types"][-1],
+            arrays["box"],
+            temperature=0.5,
+            positions_inherent=arrays["positions_inherent"][-1],
+        )
+
+
+def golden(folder: Path) -> tuple[list[str], np.ndarray]:
+    with np.load(folder / "golden.npz") as arrays:
+        return arrays["labels"].tolist(), arrays["values"]
+
+
+def assert_predicts(model: Any, expected: Path, tolerance: float = TOLERANCE) -> None:
+    labels, values = golden(expected)
+    prediction = model.predict(last_liquid())
+    assert list(prediction.times) == labels
+    np.testing.assert_allclose(prediction.values, values, rtol=0, atol=tolerance)
+
+
+def rewritten(source: Path, target: Path, **changes: Any) -> Path:
+    """A copy of a model file with other entries in its description."""
+    with safe_open(source, framework="pt") as file:
+        description = json.loads(file.metadata()["equiglass"])
+        tensors = {key: file.get_tensor(key) for key in list(file.keys())}
+    target.parent.mkdir(exist_ok=True)
+    save_file(tensors, target, {"equiglass": json.dumps({**description, **changes})})
+    return target
+
+
+def model_file(folder: Path) -> Path:
+    (path,) = (path for path in folder.glob("*.safetensors") if path.stem != "best")
+    return path
+
+
+def stored_version(path: Path) -> int:
+    with safe_open(path, framework="pt") as file:
+        return json.loads(file.metadata()["equiglass"])["version"]
+
+
+def test_every_version_of_every_model_file_is_stored() -> None:
+    versions = {(name.split("-")[0], stored_version(model_file(STORED / name))) for name in MODELS}
+    assert versions == {("network", 1), ("network", 2), ("network", 3), ("network", 4), ("regression", 1), ("run", 4)}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_stored_model_predicts_what_its_own_code_predicted(name: str) -> None:
+    model = equiglass.load_model(STORED / name)
+    assert model.target == ("energy" if name == "network-3-704e6c2" else "propensity")
+    assert model.data.configurations == (3 if name.startswith("regression") else 2)
+    assert model.data.potential == equiglass.KOB_ANDERSEN
+    assert_predicts(model, STORED / name)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_stored_model_written_again_predicts_the_same(name: str, tmp_path: Path) -> None:
+    model = equiglass.load_model(STORED / name)
+    path = tmp_path / model_file(STORED / name).name
+    model.save(path)
+    assert_predicts(equiglass.load_model(tmp_path), STORED / name)
+
+
+@pytest.mark.parametrize("name", ["network-4-b0423ce", "regression-1-f1c6e7a"])
+def test_a_model_file_of_the_next_version_is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / model_file(STORED / name).name
+    equiglass.load_model(STORED / name).save(path)
+    newest = stored_version(path)
+    rewritten(path, path, version=newest + 1)
+    with pytest.raises(DataError, match=rf"version {newest + 1}\b.* up to version {newest}\b"):
+        equiglass.load_model(tmp_path)
+
+
+def test_an_input_that_is_no_longer_there_is_refused_by_its_name(tmp_path: Path) -> None:
+    """One commit had the distance to the inherent structure as a scalar and averages over neighbours as inputs."""
+    inputs = {"positions": "thermal", "energy": "inherent", "distance": True, "generations": 0}
+    rewritten(STORED / "network-3-d1c63e8" / "last.safetensors", tmp_path / "last.safetensors", inputs=inputs)
+    with pytest.raises(DataError, match="distance"):
+        equiglass.load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_stored_configurations_load_as_their_own_code_loaded_them(name: str) -> None:
+    path = STORED / name
+    with np.load(path.with_suffix(".golden.npz")) as arrays:
+        stored, rest = dict(arrays), json.loads(str(arrays["rest"]))
+    failed = next((one["provenance"]["failed"] for one in rest if "failed" in one["provenance"]), None)
+    if failed:
+        with pytest.warns(EquiglassWarning, match=re.escape(failed)):
+            systems = equiglass.load(path)
+    else:
+        systems = equiglass.load(path)
+    assert len(systems) == len(rest)
+    for k, (system, described) in enumerate(zip(systems, rest, strict=True)):
+        mine = {key.removeprefix(f"{k}."): values for key, values in stored.items() if key.startswith(f"{k}.")}
+        assert list(system.predictions) == described["predictions"]
+        for key, values in mine.items():
+            _, is_prediction, prediction = key.partition("prediction.")
+            found = system.predictions[prediction] if is_prediction else getattr(system, key)
+            np.testing.assert_array_equal(found, values, err_msg=key)
+        for key in ("name", "temperature", "runs"):
+            assert getattr(system, key) == described[key]
+        assert list(system.time_labels) == described["time_labels"]
+        assert_potential(system, described["potential"])
+        assert_provenance(system, described["provenance"])
+
+
+def assert_potential(system: System, expected: dict[str, Any] | None) -> None:
+    if expected is None:
+        assert system.potential is None
+        return
+    assert system.potential is not None
+    assert (system.potential.name, system.potential.cutoff) == (expected["name"], expected["cutoff"])
+    np.testing.assert_array_equal(system.potential.epsilon, expected["epsilon"])
+    np.testing.assert_array_equal(system.potential.sigma, expected["sigma"])
+    # Before version 2 of the data set every potential was shifted, and the file does not say so.
+    assert system.potential.truncation == expected.get("truncation", "shifted")
+
+
+def assert_provenance(system: System, expected: dict[str, str]) -> None:
+    """Two entries in words became fields: failed checks, and whether the trajectory was in equilibrium."""
+    expected = dict(expected)
+    failed, equilibration = expected.pop("failed", ""), expected.pop("equilibration", None)
+    assert expected.items() <= system.provenance.items()
+    assert " ".join(system.failures) == failed
+    assert system.equilibrated is (None if equilibration is None else "NOT in equilibrium" not in equilibration)
+
+
+def test_the_stored_data_sets_have_every_verdict() -> None:
+    """Nothing above would fail on translated fields if the files had none."""
+    with pytest.warns(EquiglassWarning, match="0\\.4712"):
+        newest, bare = equiglass.load(STORED / "dataset-2-44e3eb7.h5")
+    (steady, _) = equiglass.load(STORED / "dataset-1-112f1e5.h5")
+    assert [newest.equilibrated, bare.equilibrated, steady.equilibrated] == [False, None, True]
+    assert newest.failures
+    assert bare.failures
+    assert not steady.failures
+
+
+def test_a_data_set_of_the_next_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "next.h5"
+    equiglass.save(last_liquid(), path)
+    with h5py.File(path, "r+") as file:
+        newest = int(file.attrs["version"])
+        file.attrs["version"] = newest + 1
+    with pytest.raises(DataError, match=rf"version {newest + 1}\b.* up to (version )?{newest}\b"):
+        equiglass.load(path)
+
+
+def test_a_stored_representation_loads() -> None:
+    from equiglass.representation.file import read_representation
+
+    with np.load(STORED / "representation-1-205e5e7.golden.npz") as arrays:
+        stored, rest = dict(arrays), json.loads(str(arrays["rest"]))
+    described = read_representation(STORED / "representation-1-205e5e7.h5")
+    assert [{"name": one.name, "temperature": one.temperature} for one in described] == rest
+    for k, one in enumerate(described):
+        for key in ("types", "h", "coordinates", "structure"):
+            np.testing.assert_array_equal(getattr(one, key), stored[f"{k}.{key}"], err_msg=key)
+
+
+def test_a_representation_of_the_next_version_is_refused(tmp_path: Path) -> None:
+    from equiglass.representation.file import read_representation
+
+    path = shutil.copy(STORED / "representation-1-205e5e7.h5", tmp_path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["version"] = 2
+    with pytest.raises(DataError, match=r"version 2\b.* up to (version )?1\b"):
+        read_representation(path)
+
+
+@pytest.mark.parametrize("checkpoint", ["last", "best"])
+def test_both_checkpoints_of_a_stored_run_load(checkpoint: str) -> None:
+    """Its last epoch was its best."""
+    assert_predicts(equiglass.load_model(RUN, checkpoint), RUN)
+
+
+def test_a_stored_run_is_scored_as_before(tmp_path: Path) -> None:
+    scores = tmp_path / "scores.json"
+    assert run("evaluate", RUN, "--data", LIQUIDS, "--json", scores) == 0
+    found, expected = json.loads(scores.read_text()), json.loads((RUN / "golden.json").read_text())
+    assert found["configurations"] == expected["configurations"]
+    assert len(found["rho"]) == len(expected["rho"])
+    for row, before in zip(found["rho"], expected["rho"], strict=True):
+        assert row == pytest.approx(before, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["run-44e3eb7", "stopped-44e3eb7"])
+def test_a_stored_run_goes_on(name: str, tmp_path: Path) -> None:
+    """A finished run does not change; one stopped after an epoch of two ends where the other ended."""
+    shutil.copytree(STORED / name, tmp_path / "run")
+    assert run("train", "--data", LIQUIDS, "--out", tmp_path / "run", "--resume") == 0
+    tolerance = TOLERANCE if name == RUN.name else TRAINED_AGAIN
+    assert_predicts(equiglass.load_model(tmp_path / "run"), RUN, tolerance)
+    log, before = ((folder / "log.csv").read_text().splitlines() for folder in (tmp_path / "run", RUN))
+    assert log[0] == before[0]
+    numbers = [[float(cell) for line in lines[1:] for cell in line.split(",")] for lines in (log, before)]
+    assert numbers[0] == pytest.approx(numbers[1], abs=2e-3)
+
+
+def test_an_old_configuration_trains_the_same_network(tmp_path: Path) -> None:
+    """Its keys are those of the first layout: inputs.energy, inputs.displacement, architecture.decoder_gain, ..."""
+    words = ("--config", RUN / "configuration.yaml", "--data", LIQUIDS)
+    assert run("train", *words, "--out", tmp_path / "run") == 0
+    assert_predicts(equiglass.load_model(tmp_path / "run"), RUN, TRAINED_AGAIN)
+
+
+def test_an_old_run_folder_has_a_report(tmp_path: Path) -> None:
+    assert run("report", RUN, "--data", LIQUIDS, "--out", tmp_path / "report.html") == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "equiglass train --data liquids.xyz" in page
+
+
+def test_the_shipped_model_predicts_what_it_predicted() -> None:
+    from equiglass.formats import stream
+
+    system = next(stream(Path(str(files("equiglass").joinpath("experiments/data/kalj-T0.64.h5")))))
+    with np.load(STORED / "shipped-44e3eb7.npz") as arrays:
+        assert system.name == str(arrays["name"])
+        prediction = equiglass.load_model("kalj-T0.44").predict(system)
+        assert list(prediction.times) == arrays["labels"].tolist()
+        np.testing.assert_allclose(prediction.propensity, arrays["values"], rtol=0, atol=TOLERANCE)
