@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.files.settings import changed, from_overrides, read_settings, validate
@@ -58,8 +56,8 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     files = [path for member in members if (path := member.model(checkpoint)) is not None]
     loaded = [load_predictor(path) for path in files]
     if len(loaded) == 1:
-        return named(loaded[0], str(run))
-    averaged = (named(one, f"{run}/{member.path.name}") for one, member in zip(loaded, members, strict=True))
+        return loaded[0].named(str(run))
+    averaged = (one.named(f"{run}/{member.path.name}") for one, member in zip(loaded, members, strict=True))
     return Ensemble(str(run), tuple(averaged))
 
 
@@ -77,11 +75,6 @@ def load_predictor(path: Path) -> Predictor:
         f"{path} has the format {description.get('format')!r}, which no method of this equiglass reads. "
         "Install a newer equiglass."
     )
-
-
-def named(model: Any, name: str) -> Any:
-    """The same model under another name."""
-    return replace(model, name=name)
 
 
 def save_model(model: Model, folder: Path) -> None:

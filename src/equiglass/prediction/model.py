@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -96,6 +97,13 @@ class Model(ABC):
     def __repr__(self) -> str:
         times = ", ".join(f"{label} (t = {time:g})" for label, time in self.times.items())
         return f"{type(self).__name__}({self.name!r}, {self.target}, {self.n_types} types, times {times})"
+
+    def named(self, name: str) -> Self:
+        """The same model under another name."""
+        model = copy(self)
+        # A model may be frozen; this copy is not shared yet.
+        object.__setattr__(model, "name", name)
+        return model
 
     def predict(self, system: System) -> Prediction:
         """Predict the target of every particle.

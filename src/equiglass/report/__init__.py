@@ -17,7 +17,7 @@ from markupsafe import Markup
 from equiglass.errors import ConfigurationError
 from equiglass.files import write_text
 from equiglass.liquid.system import System
-from equiglass.methods.loading import folder_of, load_model, named, pretrained_names
+from equiglass.methods.loading import folder_of, load_model, pretrained_names
 from equiglass.report.card import card, learning_curves, roles_of, training_commands
 from equiglass.report.fields import view_data
 from equiglass.report.page import html, render
@@ -57,7 +57,7 @@ def write_report(
     sources = list(dict.fromkeys(sources))
     names = _short(sources)
     models = {
-        source: named(load_model(source, checkpoint), names[source])
+        source: load_model(source, checkpoint).named(names[source])
         for source in sources
         if folder_of(source).members(checkpoint)
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from equiglass.errors import ConfigurationError
@@ -83,7 +82,7 @@ def train(
     predictor = method.fit(training, configuration, validation=held_out, folder=folder, watch=watch)
     if processes.rank() == 0 and folder.model() is None:
         predictor.save(folder.checkpoint("last"))
-    return replace(predictor, name=str(out))  # type: ignore[type-var]
+    return predictor.named(str(out))
 
 
 def _begin(folder: RunFolder, configuration: MethodConfiguration, split: Split, command: str, resume: bool) -> None:
