@@ -23,7 +23,8 @@ from equiglass.liquid.potential import KOB_ANDERSEN, KOB_ANDERSEN_WCA, energy_an
 from equiglass.liquid.system import System
 from equiglass.observables import first_crossings
 from equiglass.simulate import Protocol, ScatteringTimes, load_protocol, presets, run_protocol
-from equiglass.simulate.lammps import State, constant_energy
+from equiglass.simulate.lammps import constant_energy
+from equiglass.simulate.state import State
 from equiglass.simulate.trajectory import LARGEST_DIFFERENCE, equilibrium
 from equiglass.simulate.velocities import maxwell_boltzmann
 from samples.protocols import TINY, assert_same, short_trajectories

@@ -16,7 +16,8 @@ from equiglass.formats import load, save
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.simulate import Ensemble, Protocol, load_ensemble, load_protocol, run_from, run_protocol
 from equiglass.simulate.joining import joined
-from equiglass.simulate.lammps import State, constant_energy
+from equiglass.simulate.lammps import constant_energy
+from equiglass.simulate.state import State
 from equiglass.simulate.velocities import maxwell_boltzmann
 from samples.command import run
 from samples.liquids import random_liquid

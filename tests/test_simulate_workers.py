@@ -20,7 +20,8 @@ from equiglass.errors import ConfigurationError, SetupError
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.liquid.system import System
-from equiglass.simulate.lammps import Run, State, constant_energy, find_lammps
+from equiglass.simulate.lammps import constant_energy, find_lammps
+from equiglass.simulate.state import Run, State
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers, working
 from samples.protocols import PARSL, TINY_SCATTERING, assert_same, short_trajectories

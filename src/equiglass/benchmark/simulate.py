@@ -18,8 +18,9 @@ import numpy as np
 
 from equiglass.liquid.system import System
 from equiglass.simulate.ensemble import run_ensembles
-from equiglass.simulate.lammps import State, prepare_constant_energy, run_lammps, steps_of
+from equiglass.simulate.lammps import prepare_constant_energy, run_lammps
 from equiglass.simulate.protocol import Ensemble
+from equiglass.simulate.state import State, steps_of
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import working
 

@@ -20,6 +20,7 @@ from equiglass.formats import load, save
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.system import System
 from equiglass.simulate.checks import check, collect, failures, measure, write_report
+from equiglass.simulate.engine import about, choose
 from equiglass.simulate.ensemble import run_ensembles
 from equiglass.simulate.joining import check_joinable, joined
 from equiglass.simulate.lammps import SCRATCH, about_lammps
@@ -65,6 +66,10 @@ def run_protocol(
         DataError: a quench failed.
     """
     about_lammps()
+    first = System(
+        np.zeros((protocol.n_particles, 3)), protocol.types, protocol.first_box, potential=protocol.potential
+    )
+    protocol = protocol.model_copy(update={"engine": choose(protocol.engine, [first])})
     out = Path(out).absolute()
     parts = _open_folder(protocol, out, resume)
     finished = _counter(progress, len(stages(protocol)) + _pieces(protocol, protocol.configurations))
@@ -122,7 +127,8 @@ def run_from(
             "These configurations differ in temperature, potential or number of types; label each state point "
             "separately."
         )
-    about_lammps()
+    liquids = [(start.box, start.potential) for start in starts if start.potential is not None]
+    ensemble = ensemble.model_copy(update={"engine": choose(ensemble.engine, liquids)})
     out = Path(out).absolute()
     parts = _open_folder(ensemble, out, resume)
     _check_same(starts, parts / "configurations.h5", out)
@@ -236,7 +242,7 @@ def _finish(
             system = replace(start, time_labels=tuple(times), times=values, runs=ensemble.runs, **labels)
             if merged is not None:
                 system = joined(merged[index - 1], system)
-            source = {"protocol": ensemble.to_yaml(), "engine": str(about_lammps())}
+            source = {"protocol": ensemble.to_yaml(), "engine": about(ensemble.engine)}
             yield replace(system, failures=tuple(failed), provenance={**system.provenance, **source})
 
     state = collect([measure(system) for system in labelled([])])

@@ -12,9 +12,10 @@ from equiglass.files import replacing
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.system import System
-from equiglass.simulate.lammps import State, constant_temperature
+from equiglass.simulate.lammps import constant_temperature
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Protocol
+from equiglass.simulate.state import State
 from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
 
