@@ -146,7 +146,9 @@ class Model(ABC):
         if not needs or trained is None or trained == system.potential:
             return supplied(system, needs)
         if system.potential and "inherent" in needs and system.positions_inherent is not None:
-            self._warn(system, [f"the inherent structure is of the potential {system.potential} (trained on {trained})"])
+            self._warn(
+                system, [f"the inherent structure is of the potential {system.potential} (trained on {trained})"]
+            )
         return supplied(replace(system, potential=trained), needs)
 
     def check(self, system: System) -> None:
