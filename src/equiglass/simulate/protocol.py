@@ -56,7 +56,7 @@ def _read_potential(value: Any) -> Any:
 
 
 def _write_potential(potential: LennardJones) -> Any:
-    return potential.name if potential in MIXTURES.values() else dataclasses.asdict(potential)
+    return potential.name if potential == MIXTURES.get(potential.name) else dataclasses.asdict(potential)
 
 
 def _read_times(value: Any) -> Any:

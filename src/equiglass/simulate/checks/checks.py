@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.potential import KOB_ANDERSEN, KOB_ANDERSEN_FORCE_SHIFTED, LennardJones
 from equiglass.liquid.state_points import (
     DENSITY,
     F_AT_TAU_ALPHA,
@@ -21,6 +21,7 @@ from equiglass.liquid.state_points import (
 )
 from equiglass.liquid.system import type_name
 from equiglass.observables import known_mean
+from equiglass.observables.configurational_temperature import PLACES
 from equiglass.simulate.checks.measurement import StatePoint, radii
 
 LARGEST_DRIFT = 0.01
@@ -30,7 +31,10 @@ LARGEST_MOMENTUM = 1e-7
 """The largest allowed momentum per particle in a run, in units of the square root of the temperature."""
 
 LARGEST_DEVIATION = 4.0
-"""The largest allowed deviation of the temperature of the runs, in standard deviations sqrt(2 / (3 N)) T."""
+"""The largest allowed deviation of a temperature from the stated one, in standard errors.
+
+Of the kinetic temperature of the runs this error is sqrt(2 / (3 N)) T.
+"""
 
 STEP_ERROR = 0.005
 """The further deviation of the temperature that the finite time step may cause, in units of the temperature."""
@@ -78,6 +82,7 @@ def check(state: StatePoint, against: StatePoint | None = None) -> list[Check]:
         _energy(state),
         _momentum(state),
         _temperature(state),
+        _potential(state),
         _equilibration(state),
         _ageing(state),
         _crystallisation(state),
@@ -138,6 +143,44 @@ def _temperature(state: StatePoint) -> Check:
         "failed",
         f"{statement}, more than {allowed:.2g} off: the configurations are not in equilibrium at this temperature.",
     )
+
+
+def _potential(state: StatePoint) -> Check:
+    """Whether the positions agree with the temperature and with the end of the potential."""
+    name, found = "potential", state.configurational_temperatures()
+    if not found:
+        return Check(name, "not computed", "The potential is unknown; name it with --potential.")
+    own, *others = found["cutoff"]
+    contact = found["contact"][own]
+    if np.isnan(contact.error) or np.isnan(found["cutoff"][own].error):
+        return Check(name, "not computed", "The configurational temperature needs more particles or configurations.")
+    known = state.temperature is not None
+    T = state.temperature if known else float(contact.value)
+    places = PLACES if known else ("cutoff",)
+
+    def deviation(potential: LennardJones) -> float:
+        """The largest deviation from T in standard errors; one as small as that of a time step counts as none."""
+        of_places = (found[near][potential] for near in places)
+        return max(abs(x.value - T) / x.error if abs(x.value - T) > STEP_ERROR * T else 0.0 for x in of_places)
+
+    words = []
+    for each in (own, *others):
+        value, error = found["cutoff"][each]
+        errors = deviation(each)
+        verdict = "consistent" if errors <= LARGEST_DEVIATION else "EXCLUDED"
+        words.append(f"{each.ending} {value:.4f} +- {error:.2g} ({verdict}, {errors:.1f} errors)")
+    statement = (
+        f"The positions show the temperature {contact.value:.4f} +- {contact.error:.2g} near contact"
+        f"{f' ({T:g} is stated)' if known else ''}, and near the cutoff, if the potential is {'; '.join(words)}."
+    )
+    excluded = deviation(own) > LARGEST_DEVIATION
+    if excluded and all(deviation(each) > LARGEST_DEVIATION for each in others):
+        statement += " No end of the potential fits: temperature, well depths or diameters are others."
+    elif excluded:
+        statement += f" The potential is NOT {own}."
+    elif any(deviation(each) <= LARGEST_DEVIATION for each in others):
+        statement += " More configurations, or the displacements of the runs, would decide between those consistent."
+    return Check(name, "failed" if excluded else "passed" if known else "reported", statement)
 
 
 def _equilibration(state: StatePoint) -> Check:
@@ -252,7 +295,7 @@ def _published(state: StatePoint) -> Check | None:
     shares = state.counts / state.counts.sum()
     is_known = (
         state.temperature in TAU_ALPHA_BY_TEMPERATURE
-        and state.potential == KOB_ANDERSEN
+        and state.potential in (KOB_ANDERSEN, KOB_ANDERSEN_FORCE_SHIFTED)
         and abs(state.density.mean() - DENSITY) < 0.005
         and abs(shares[0] - SHARE_OF_A) < 0.01
     )
