@@ -298,7 +298,7 @@ def test_what_is_there_is_not_overwritten(simulated: tuple[Path, list[System]]) 
 
 @pytest.mark.lammps
 def test_a_failure_of_lammps_is_reported(tmp_path: Path) -> None:
-    impossible = {**TINY, "density": 60.0}
+    impossible = {**TINY, "density": 60.0, "engine": "lammps"}
     with pytest.raises(SetupError, match=r"LAMMPS stopped.*ERROR"):
         run_protocol(Protocol(**impossible), tmp_path / "out")
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from equiglass.errors import ConfigurationError, DataError, EquiglassWarning, SetupError
 from equiglass.files import write_text
@@ -66,10 +67,8 @@ def run_protocol(
         DataError: a quench failed.
     """
     about_lammps()
-    first = System(
-        np.zeros((protocol.n_particles, 3)), protocol.types, protocol.first_box, potential=protocol.potential
-    )
-    protocol = protocol.model_copy(update={"engine": choose(protocol.engine, [first])})
+    engine = choose(protocol.engine, [(protocol.first_box, protocol.potential)])
+    protocol = protocol.model_copy(update={"engine": engine})
     out = Path(out).absolute()
     parts = _open_folder(protocol, out, resume)
     finished = _counter(progress, len(stages(protocol)) + _pieces(protocol, protocol.configurations))
@@ -185,7 +184,7 @@ def _open_folder(protocol: Ensemble, out: Path, resume: bool) -> Path:
     if text.exists() or parts.exists():
         if not resume:
             raise ConfigurationError(f"{out} already contains a simulation; resume it or choose another folder.")
-        if text.exists() and text.read_text(encoding="utf-8") != protocol.to_yaml():
+        if text.exists() and not _same(text.read_text(encoding="utf-8"), protocol):
             raise ConfigurationError(f"{out} contains a simulation of another protocol; choose another folder.")
     try:
         parts.mkdir(parents=True, exist_ok=True)
@@ -195,6 +194,12 @@ def _open_folder(protocol: Ensemble, out: Path, resume: bool) -> Path:
         shutil.rmtree(scratch, ignore_errors=True)
     write_text(text, protocol.to_yaml())
     return parts
+
+
+def _same(stored: str, protocol: Ensemble) -> bool:
+    # A protocol from before there was a choice has no engine: LAMMPS did the runs.
+    engine = "" if "\nengine:" in stored else "engine: lammps\n"
+    return yaml.safe_load(stored + engine) == yaml.safe_load(protocol.to_yaml())
 
 
 def _pieces(ensemble: Ensemble, configurations: int) -> int:

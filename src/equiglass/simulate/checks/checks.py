@@ -27,7 +27,7 @@ from equiglass.simulate.checks.measurement import StatePoint, radii
 LARGEST_DRIFT = 0.01
 """The largest allowed drift of the total energy per particle in a run, in units of the temperature."""
 
-LARGEST_MOMENTUM = 1e-7
+LARGEST_MOMENTUM = 1e-8
 """The largest allowed momentum per particle in a run, in units of the square root of the temperature."""
 
 LARGEST_DEVIATION = 4.0
