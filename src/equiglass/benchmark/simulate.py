@@ -10,7 +10,6 @@ from __future__ import annotations
 import resource
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
