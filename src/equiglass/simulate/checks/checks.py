@@ -156,12 +156,12 @@ def _potential(state: StatePoint) -> Check:
     known = state.temperature is not None
     T = float(contact.value) if state.temperature is None else state.temperature
 
-    def fits(found: Estimate) -> bool:
+    def fits(measured: Estimate) -> bool:
         """Whether chance, or the time step, explains the deviation from T."""
-        return bool(abs(found.value - T) <= max(STEP_ERROR * T, LARGEST_DEVIATION * found.error))
+        return abs(float(measured.value) - T) <= max(STEP_ERROR * T, LARGEST_DEVIATION * float(measured.error))
 
-    def errors(found: Estimate) -> str:
-        return f"{abs(found.value - T) / found.error:.1f} errors"
+    def errors(measured: Estimate) -> str:
+        return f"{abs(measured.value - T) / measured.error:.1f} errors"
 
     statement = f"The positions show the temperature {contact.value:.4f} +- {contact.error:.2g} near contact"
     statement += f", {errors(contact)} from {T:g}" if known else ""
