@@ -56,9 +56,10 @@ def test_the_potential_follows_from_the_positions() -> None:
     assert re.search(r"force-shifted at 2.5 sigma 0.6\d+ \+- \S+ \(EXCLUDED, \d\d\.. errors", right.statement)
     other = verdicts([configuration(k, virial=virial(rng, (0.67, 0.64, 0.65))[0]) for k in range(8)])["potential"]
     assert other.verdict == "failed"
-    hot = verdicts([configuration(k, virial=virial(rng, (0.7, 0.7, 0.7))[0]) for k in range(8)])["potential"]
+    assert "The potential does NOT end as stated." in other.statement
+    hot = verdicts([configuration(k, virial=virial(rng, (0.7, 0.7, 0.7), 0.7)[0]) for k in range(8)])["potential"]
     assert hot.verdict == "failed"
-    assert "No end of the potential fits" in hot.statement
+    assert "The temperature, the well depths or the diameters are NOT those stated." in hot.statement
     unknown = [configuration(k, temperature=None) for k in range(8)]
     assert verdicts(unknown)["potential"].verdict == "reported"
     alone = verdicts([configuration(0, virial=np.where(np.arange(8) > 0, np.nan, virial(rng, (0.64, 0.6, 0.6))[0]))])

@@ -64,7 +64,7 @@ def test_a_data_set_that_fails_is_marked(
     ensemble = Ensemble(runs=2, times=[0.05, 0.3], seed=1)
     with (
         pytest.warns(EquiglassWarning, match="not in equilibrium at this temperature"),
-        pytest.warns(EquiglassWarning, match=r"The positions show the temperature 0\.6.*No end of the potential fits"),
+        pytest.warns(EquiglassWarning, match=r"The positions show the temperature 0\.6.*are NOT those stated"),
     ):
         systems = run_from(hot, ensemble, tmp_path / "out", jobs=2)
     assert len(systems[0].failures) == 2

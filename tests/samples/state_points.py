@@ -57,10 +57,10 @@ def configuration(seed: int, **changes: Any) -> StatePoint:
     return replace(sound, **changes)
 
 
-def virial(rng: np.random.Generator, found: tuple[float, ...]) -> Float:
-    """Sums near the cutoff and near contact, where the temperature is that of the first potential, (1, 2, 4, 8)."""
+def virial(rng: np.random.Generator, found: tuple[float, ...], contact: float = 0.64) -> Float:
+    """Sums that show these temperatures near the cutoff, per potential, and one near contact, (1, 2, 4, 8)."""
     divergence = 1000 + rng.normal(size=(2, 1, 8))
-    near = np.array([found, (found[0],) * len(found)])[..., None]
+    near = np.array([found, (contact,) * len(found)])[..., None]
     return np.concatenate([divergence, near * divergence + rng.normal(size=(2, len(found), 8)) * 5], axis=1)[None]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.potential import KOB_ANDERSEN, KOB_ANDERSEN_FORCE_SHIFTED, LennardJones
+from equiglass.liquid.potential import KOB_ANDERSEN, KOB_ANDERSEN_FORCE_SHIFTED
 from equiglass.liquid.state_points import (
     DENSITY,
     F_AT_TAU_ALPHA,
@@ -20,8 +20,7 @@ from equiglass.liquid.state_points import (
     TAU_ALPHA_BY_TEMPERATURE,
 )
 from equiglass.liquid.system import type_name
-from equiglass.observables import known_mean
-from equiglass.observables.configurational_temperature import PLACES
+from equiglass.observables import Estimate, known_mean
 from equiglass.simulate.checks.measurement import StatePoint, radii
 
 LARGEST_DRIFT = 0.01
@@ -155,32 +154,32 @@ def _potential(state: StatePoint) -> Check:
     if np.isnan(contact.error) or np.isnan(found["cutoff"][own].error):
         return Check(name, "not computed", "The configurational temperature needs more particles or configurations.")
     known = state.temperature is not None
-    T = state.temperature if known else float(contact.value)
-    places = PLACES if known else ("cutoff",)
+    T = float(contact.value) if state.temperature is None else state.temperature
 
-    def deviation(potential: LennardJones) -> float:
-        """The largest deviation from T in standard errors; one as small as that of a time step counts as none."""
-        of_places = (found[near][potential] for near in places)
-        return max(abs(x.value - T) / x.error if abs(x.value - T) > STEP_ERROR * T else 0.0 for x in of_places)
+    def fits(measured: Estimate) -> bool:
+        """Whether chance, or the time step, explains the deviation from T."""
+        return abs(float(measured.value) - T) <= max(STEP_ERROR * T, LARGEST_DEVIATION * float(measured.error))
 
-    words = []
-    for each in (own, *others):
-        value, error = found["cutoff"][each]
-        errors = deviation(each)
-        verdict = "consistent" if errors <= LARGEST_DEVIATION else "EXCLUDED"
-        words.append(f"{each.ending} {value:.4f} +- {error:.2g} ({verdict}, {errors:.1f} errors)")
-    statement = (
-        f"The positions show the temperature {contact.value:.4f} +- {contact.error:.2g} near contact"
-        f"{f' ({T:g} is stated)' if known else ''}, and near the cutoff, if the potential is {'; '.join(words)}."
+    def errors(measured: Estimate) -> str:
+        return f"{abs(measured.value - T) / measured.error:.1f} errors"
+
+    statement = f"The positions show the temperature {contact.value:.4f} +- {contact.error:.2g} near contact"
+    statement += f", {errors(contact)} from {T:g}" if known else ""
+    near_cutoff = found["cutoff"]
+    ends = (
+        f"{each.ending} {of.value:.4f} +- {of.error:.2g} ({'consistent' if fits(of) else 'EXCLUDED'}, {errors(of)})"
+        for each, of in near_cutoff.items()
     )
-    excluded = deviation(own) > LARGEST_DEVIATION
-    if excluded and all(deviation(each) > LARGEST_DEVIATION for each in others):
-        statement += " No end of the potential fits: temperature, well depths or diameters are others."
-    elif excluded:
-        statement += f" The potential is NOT {own}."
-    elif any(deviation(each) <= LARGEST_DEVIATION for each in others):
+    statement += f"; near the cutoff, if the potential is {'; '.join(ends)}."
+    if not fits(contact):
+        statement += " The temperature, the well depths or the diameters are NOT those stated."
+    elif not fits(near_cutoff[own]):
+        statement += " The potential does NOT end as stated."
+    elif any(fits(near_cutoff[each]) for each in others):
         statement += " More configurations, or the displacements of the runs, would decide between those consistent."
-    return Check(name, "failed" if excluded else "passed" if known else "reported", statement)
+    if fits(contact) and fits(near_cutoff[own]):
+        return Check(name, "passed" if known else "reported", statement)
+    return Check(name, "failed", statement)
 
 
 def _equilibration(state: StatePoint) -> Check:
