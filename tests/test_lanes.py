@@ -8,18 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from equiglass.dynamics import lanes
+from equiglass.dynamics.state import Run, State
+from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import ConfigurationError, EquiglassWarning, SetupError
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN, WCA, LennardJones, energy_and_forces, potential_energy
 from equiglass.liquid.system import System
 from equiglass.machine.compiled import CompilerError
-from equiglass.simulate import lanes
 from equiglass.simulate.dataset import run_from
 from equiglass.simulate.engine import choose
-from equiglass.simulate.lanes import runs as lanes_runs
 from equiglass.simulate.protocol import Ensemble
-from equiglass.simulate.state import Run, State
-from equiglass.simulate.velocities import maxwell_boltzmann
 from samples.protocols import RUNS, short_trajectories
 
 THREE_TYPES = LennardJones(
@@ -110,7 +109,7 @@ def test_a_run_does_not_depend_on_its_group() -> None:
 def test_particles_that_change_places_keep_their_names() -> None:
     """In a hot liquid particles exchange slots; each still moves continuously, and the energy is conserved."""
     hot, exchanged = liquid(side=5, runs=4, temperature=4.0), np.zeros(4)
-    group = lanes_runs._Group(hot, KOB_ANDERSEN, 2, "single")
+    group = lanes._Group(hot, KOB_ANDERSEN, 2, "single")
     before = group.particles.copy()
     for _ in range(10):
         group.advance(60, 0.005)
@@ -130,7 +129,7 @@ def test_particles_that_change_places_keep_their_names() -> None:
 
 def test_stopped_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A resumed group gives the same numbers, bit by bit."""
-    monkeypatch.setattr(lanes_runs, "CHUNK", 120 * 40)
+    monkeypatch.setattr(lanes, "CHUNK", 120 * 40)
     state, times = liquid(side=4), np.array([0.3, 2.0, 3.0])
     whole = lanes.constant_energy(state, KOB_ANDERSEN, times, 0.005)
     file = tmp_path / "state.npz"
@@ -188,7 +187,7 @@ def test_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_compiler(*_: object, **__: object) -> None:
         raise CompilerError("no C++ compiler is on PATH.")
 
-    monkeypatch.setattr(lanes_runs, "library", no_compiler)
+    monkeypatch.setattr(lanes, "library", no_compiler)
     with pytest.warns(EquiglassWarning, match="no C\\+\\+ compiler"):
         assert choose(None, [(box, KOB_ANDERSEN)]) == "lammps"
 

@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 import yaml
 
+from equiglass.dynamics.state import State
+from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import ConfigurationError, SetupError
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN, KOB_ANDERSEN_WCA, energy_and_forces, potential_energy
@@ -24,9 +26,7 @@ from equiglass.liquid.system import System
 from equiglass.observables import first_crossings
 from equiglass.simulate import Protocol, ScatteringTimes, load_protocol, presets, run_protocol
 from equiglass.simulate.lammps import constant_energy
-from equiglass.simulate.state import State
 from equiglass.simulate.trajectory import LARGEST_DIFFERENCE, equilibrium
-from equiglass.simulate.velocities import maxwell_boltzmann
 from samples.protocols import TINY, assert_same, short_trajectories
 
 

@@ -10,21 +10,21 @@ from __future__ import annotations
 import resource
 import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from equiglass.dynamics import lanes
+from equiglass.dynamics.state import State, steps_of
+from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import SetupError
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN, LennardJones
 from equiglass.liquid.system import System
-from equiglass.simulate import lanes
 from equiglass.simulate.lammps import about_lammps, prepare_constant_energy, run_lammps
-from equiglass.simulate.state import State, steps_of
-from equiglass.simulate.velocities import maxwell_boltzmann
 
 TIMESTEP = 0.005
 
@@ -107,6 +107,23 @@ def cases(file: Path | None) -> tuple[Case, Case]:
     still = quench(relaxation.start, potential=KOB_ANDERSEN, tolerance=0.1).positions_inherent
     assert still is not None
     return Case(replace(relaxation.start, positions=still, positions_inherent=None), 0.88, 13.0), relaxation
+
+
+def table(numbers: Mapping[str, Any]) -> str:
+    """The numbers of `simulate` as a Markdown table."""
+    lines = [
+        f"Millions of particle-steps per second of one core; {numbers['lammps']}; {numbers['runs']} runs side by side.",
+        "",
+        "| | T | up to t | lanes | LAMMPS force-shifted | LAMMPS shifted | ratio to the faster |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in ("plateau", "relaxation"):
+        theirs = numbers[f"{name}_lammps_particle_steps_per_second"]
+        rates = [numbers[f"{name}_particle_steps_per_second"], *(theirs[style] for style in STYLES)]
+        cells = [f"{numbers[f'{name}_temperature']:g}", f"{numbers[f'{name}_duration']:g}"]
+        cells += [*(f"{rate / 1e6:.2f}" for rate in rates), f"{numbers[f'{name}_ratio']:.1f}"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _lanes(case: Case, runs: int, turn: int, profile: dict[str, float]) -> None:

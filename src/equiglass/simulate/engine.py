@@ -14,11 +14,12 @@ from typing import Literal
 
 import numpy as np
 
+from equiglass.dynamics import lanes
+from equiglass.dynamics.state import Run, State
 from equiglass.errors import ConfigurationError, EquiglassWarning
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones
-from equiglass.simulate import lammps, lanes
-from equiglass.simulate.state import Run, State
+from equiglass.simulate import lammps
 
 Engine = Literal["lanes", "lammps"]
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.dynamics.state import State
+from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import SetupError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
@@ -19,8 +21,6 @@ from equiglass.observables.propensity import Accumulation
 from equiglass.simulate.engine import Engine, constant_energy, group_sizes
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble
-from equiglass.simulate.state import State
-from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
 
 

@@ -25,10 +25,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.dynamics.state import Run, State, steps_of
 from equiglass.errors import SetupError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones
-from equiglass.simulate.state import Run, State, steps_of
 
 
 class Stretch(NamedTuple):

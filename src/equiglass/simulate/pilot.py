@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from equiglass.dynamics.state import State
+from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import ConfigurationError
 from equiglass.files import write_text
 from equiglass.liquid.arrays import Float
@@ -21,8 +23,6 @@ from equiglass.observables import first_crossings, self_scattering_of_displaceme
 from equiglass.simulate.engine import constant_energy
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble, ScatteringTimes
-from equiglass.simulate.state import State
-from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
 
 PER_OCTAVE = 8

@@ -23,12 +23,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.dynamics.state import Run, State, steps_of
 from equiglass.errors import SetupError
 from equiglass.files import replacing
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones
 from equiglass.machine.compiled import CompilerError, library
-from equiglass.simulate.state import Run, State, steps_of
 
 Precision = Literal["single", "double"]
 
