@@ -146,7 +146,7 @@ class _Group:
         self.types = np.ascontiguousarray(start.types[order], dtype=np.int32)
         self.centres = np.round(start.positions[order] * 4096) / 4096
         offsets = start.positions[order] - self.centres
-        self.offsets = np.repeat(offsets[:, :, None], self.lanes, axis=2).astype(scalar)
+        self.offsets: NDArray[Any] = np.repeat(offsets[:, :, None], self.lanes, axis=2).astype(scalar)
         self.velocities = np.ascontiguousarray(start.velocities[lanes][:, order].transpose(1, 2, 0), dtype=scalar)
         self.particles = np.repeat(order[:, None], self.lanes, axis=1).astype(np.int32)
         self.images = np.zeros((self.n_particles, 3, self.lanes), dtype=np.int32)
