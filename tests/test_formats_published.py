@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import h5py
@@ -13,7 +13,13 @@ import pytest
 from equiglass.errors import EquiglassWarning
 from equiglass.formats import load, save
 from equiglass.liquid.neighbors import minimum_image
-from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.potential import (
+    KOB_ANDERSEN,
+    KOB_ANDERSEN_BAPST,
+    KOB_ANDERSEN_FORCE_SHIFTED,
+    KOB_ANDERSEN_WCA,
+    LennardJones,
+)
 from equiglass.liquid.system import System
 from samples.complete import MIXTURE, assert_same, full_system
 from samples.damaged import (
@@ -38,7 +44,7 @@ def test_shiba_files_of_one_configuration_become_one_system(tmp_path: Path) -> N
     assert (first.name, first.time_labels, first.times.tolist()) == ("T0.44_1", ("2", "10"), [1.3, 130000.0])
     assert (second.name, second.time_labels, second.times.tolist()) == ("T0.44_12", ("7",), [4120.0])
     assert first.temperature == 0.44
-    assert first.potential == KOB_ANDERSEN
+    assert first.potential == KOB_ANDERSEN_FORCE_SHIFTED
     assert first.runs == 4
     np.testing.assert_allclose(first.box, (60 / 1.2) ** (1 / 3))
     np.testing.assert_array_equal(first.types, LIQUID.types)
@@ -140,7 +146,7 @@ def test_bapst_times_are_sorted_and_labelled_by_the_scattering_function(tmp_path
     (system,) = load(tmp_path)
     assert system.time_labels == ("F=0.9", "F=1/e", "F=0.3")
     assert system.times.tolist() == [0.1, 10.0, 100.0]
-    assert (system.temperature, system.runs, system.potential) == (0.44, 4, KOB_ANDERSEN)
+    assert (system.temperature, system.runs, system.potential) == (0.44, 4, KOB_ANDERSEN_BAPST)
     assert system.provenance["pressure"] == "2.93"
     for row, source in enumerate((0, 2, 1)):
         runs = np.array(data["trajectory_target_positions"][source])
@@ -270,6 +276,30 @@ def test_the_ending_of_a_potential_known_by_name(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", **labelled_arrays(), potential="kob-andersen", truncation="cut", cutoff=3.0)
     (system,) = load(tmp_path)
     assert system.potential == replace(KOB_ANDERSEN, truncation="cut", cutoff=3.0)
+
+
+@pytest.mark.parametrize("potential", [KOB_ANDERSEN_BAPST, replace(MIXTURE, cutoff=[[2.5, 2.0], [2.0, 2.2]])])
+def test_a_table_of_cutoffs_survives_every_format(tmp_path: Path, potential: LennardJones) -> None:
+    system = replace(full_system(), potential=potential)
+    for name in ("a.h5", "a.xyz"):
+        save(system, tmp_path / name)
+        (loaded,) = load(tmp_path / name)
+        assert (loaded.potential, loaded.potential.name) == (potential, potential.name)
+    np.savez(tmp_path / "a.npz", **labelled_arrays(), **{**asdict(potential), "name": "a", "potential": potential.name})
+    (loaded,) = load(tmp_path / "a.npz")
+    assert loaded.potential == potential
+
+
+def test_a_given_potential_replaces_that_of_a_public_set_but_none_that_a_file_states(tmp_path: Path) -> None:
+    np.savez(tmp_path / SHIBA_NAME, **shiba_arrays())
+    (tmp_path / "a.pickle").write_bytes(pickle.dumps(bapst_data()))
+    np.savez(tmp_path / "silent.npz", **labelled_arrays())
+    np.savez(tmp_path / "stating.npz", **labelled_arrays(), potential="kob-andersen")
+    for name in (SHIBA_NAME, "a.pickle", "silent.npz"):
+        assert load(tmp_path / name, potential=KOB_ANDERSEN_WCA)[0].potential == KOB_ANDERSEN_WCA
+    with pytest.warns(EquiglassWarning, match=r"stating.npz: states the potential kob-andersen, shifted"):
+        (system,) = load(tmp_path / "stating.npz", potential=KOB_ANDERSEN_WCA)
+    assert system.potential == KOB_ANDERSEN
 
 
 def test_a_data_set_of_version_1_has_shifted_potentials(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.simulate.checks import check, collect, failures, measure
 from samples.liquids import random_liquid
-from samples.state_points import TIMES, configuration, verdicts
+from samples.state_points import TIMES, configuration, verdicts, virial
 
 
 def test_a_healthy_data_set_passes() -> None:
     checks = verdicts([configuration(k) for k in range(8)], [configuration(k) for k in range(20, 26)])
     assert {name: each.verdict for name, each in checks.items()} == {
-        **dict.fromkeys(("energy", "momentum", "temperature", "equilibration", "ageing", "crystallisation"), "passed"),
+        **dict.fromkeys(("energy", "momentum", "temperature", "potential"), "passed"),
+        **dict.fromkeys(("equilibration", "ageing", "crystallisation"), "passed"),
         **dict.fromkeys(("g(r)", "relaxation"), "reported"),
         **dict.fromkeys(("published tau_alpha", "agreement"), "passed"),
     }
@@ -43,6 +45,25 @@ def test_what_is_wrong_is_found(name: str, change: dict[str, Any], statement: st
     checks = verdicts([configuration(k, **(change if everywhere or k == 3 else {})) for k in range(8)])
     assert [each.name for each in checks.values() if each.verdict == "failed"] == [name]
     assert statement in checks[name].statement
+
+
+def test_the_potential_follows_from_the_positions() -> None:
+    """The stated potential shows 0.64, force-shifted 0.67, and that of Bapst 0.65; of each set the first is stated."""
+    rng = np.random.default_rng(1)
+    right = verdicts([configuration(k) for k in range(8)])["potential"]
+    assert right.verdict == "passed"
+    assert re.search(r"shifted at 2.5 sigma 0.6\d+ \+- \S+ \(consistent", right.statement)
+    assert re.search(r"force-shifted at 2.5 sigma 0.6\d+ \+- \S+ \(EXCLUDED, \d\d\.. errors", right.statement)
+    other = verdicts([configuration(k, virial=virial(rng, (0.67, 0.64, 0.65))[0]) for k in range(8)])["potential"]
+    assert other.verdict == "failed"
+    assert "The potential does NOT end as stated." in other.statement
+    hot = verdicts([configuration(k, virial=virial(rng, (0.7, 0.7, 0.7), 0.7)[0]) for k in range(8)])["potential"]
+    assert hot.verdict == "failed"
+    assert "The temperature, the well depths or the diameters are NOT those stated." in hot.statement
+    unknown = [configuration(k, temperature=None) for k in range(8)]
+    assert verdicts(unknown)["potential"].verdict == "reported"
+    alone = verdicts([configuration(0, virial=np.where(np.arange(8) > 0, np.nan, virial(rng, (0.64, 0.6, 0.6))[0]))])
+    assert alone["potential"].verdict == "not computed"
 
 
 def test_a_verdict_does_not_depend_on_words() -> None:
@@ -116,6 +137,7 @@ def test_a_bare_configuration_has_few_verdicts() -> None:
         "energy": "not computed",
         "momentum": "not computed",
         "temperature": "not computed",
+        "potential": "not computed",
         "equilibration": "not computed",
         "ageing": "not computed",
         "crystallisation": "passed",

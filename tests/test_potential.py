@@ -13,6 +13,8 @@ from equiglass.errors import EquiglassError
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.potential import (
     KOB_ANDERSEN,
+    KOB_ANDERSEN_BAPST,
+    KOB_ANDERSEN_FORCE_SHIFTED,
     KOB_ANDERSEN_WCA,
     TRUNCATIONS,
     WCA,
@@ -110,8 +112,52 @@ def test_wca_only_repels() -> None:
     assert not forces.any()
 
 
+ONES = ((1.0, 1.1, 1.2), (1.1, 1.3, 1.4), (1.2, 1.4, 1.5))
+"""Distances of the pairs of three types."""
+
+
+@pytest.mark.parametrize("truncation", TRUNCATIONS)
+def test_a_table_of_cutoffs_holds_distances(truncation: str, liquid: System) -> None:
+    """2.5 sigma_ab as a number and as a table are the same; every pair ends at its own distance."""
+    number = replace(KOB_ANDERSEN, truncation=truncation)
+    table = replace(number, cutoff=(2.5 * np.asarray(number.sigma)).tolist())
+    first, second = (energy_and_forces(liquid.positions, liquid.types, liquid.box, each) for each in (number, table))
+    np.testing.assert_array_equal(first[0], second[0])
+    np.testing.assert_array_equal(first[1], second[1])
+    np.testing.assert_array_equal(replace(TERNARY, cutoff=ONES).tables[2], ONES)
+    for a, b in ((0, 1), (1, 2)):
+        for r, zero in ((ONES[a][b] - 1e-6, False), (ONES[a][b] + 1e-6, True)):
+            positions = np.array([[1.0, 1.0, 1.0], [1.0 + r, 1.0, 1.0]])
+            one = replace(TERNARY, truncation="cut", cutoff=ONES)
+            assert (potential_energy(positions, np.array([a, b]), np.full(3, 9.0), one) == 0).all() == zero
+
+
+def test_the_potential_of_bapst_ends_at_one_distance() -> None:
+    """Cut and not shifted: an A and a B at 2.3 still attract each other, and the energy jumps at 2.5."""
+    types, box = np.array([0, 1]), np.full(3, 9.0)
+    for r in (2.3, 2.4999):
+        positions = np.array([[1.0, 1.0, 1.0], [1.0 + r, 1.0, 1.0]])
+        full = 4 * 1.5 * ((0.8 / r) ** 12 - (0.8 / r) ** 6)
+        np.testing.assert_allclose(potential_energy(positions, types, box, KOB_ANDERSEN_BAPST), full, rtol=1e-12)
+        assert not potential_energy(positions, types, box, KOB_ANDERSEN).any()
+    assert str(KOB_ANDERSEN_BAPST) == "kob-andersen-bapst, cut at 2.5"
+    assert replace(TERNARY, cutoff=ONES).ending == "shifted at 1 to 1.5"
+
+
+def test_the_name_does_not_distinguish_potentials() -> None:
+    assert replace(KOB_ANDERSEN, truncation="force-shifted") == KOB_ANDERSEN_FORCE_SHIFTED != KOB_ANDERSEN
+
+
 @pytest.mark.parametrize(
-    ("change", "said"), [({"truncation": "smooth"}, "force-shifted"), ({"cutoff": -1.0}, "cutoff")]
+    ("change", "said"),
+    [
+        ({"truncation": "smooth"}, "force-shifted"),
+        ({"cutoff": -1.0}, "cutoff"),
+        ({"cutoff": np.full((2, 2), 2.5)}, "cutoffs has another number of types"),
+        ({"cutoff": [[1, 1, 2], [1, 1, 1], [1, 1, 1]]}, "cutoff must be a symmetric"),
+        ({"cutoff": [[1, 1], [1]]}, "cutoff must be a symmetric"),
+        ({"cutoff": np.zeros((3, 3))}, "every cutoff must be positive"),
+    ],
 )
 def test_a_wrong_ending_is_refused(change: dict[str, Any], said: str) -> None:
     with pytest.raises(EquiglassError, match=said):
@@ -119,8 +165,8 @@ def test_a_wrong_ending_is_refused(change: dict[str, Any], said: str) -> None:
 
 
 @pytest.mark.lammps
-@pytest.mark.parametrize(("truncation", "cutoff"), ENDINGS)
-def test_energies_and_forces_of_lammps(truncation: str, cutoff: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("truncation", "cutoff"), [*ENDINGS, ("cut", ONES)])
+def test_energies_and_forces_of_lammps(truncation: str, cutoff: Any, tmp_path: Path) -> None:
     potential = replace(TERNARY, truncation=truncation, cutoff=cutoff)
     system = random_liquid(n=200, n_types=3)
     assert system.n_types == 3

@@ -17,15 +17,16 @@ import numpy as np
 import pytest
 import yaml
 
+from equiglass.dynamics.state import State
+from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import ConfigurationError, SetupError
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN, KOB_ANDERSEN_WCA, energy_and_forces, potential_energy
 from equiglass.liquid.system import System
 from equiglass.observables import first_crossings
 from equiglass.simulate import Protocol, ScatteringTimes, load_protocol, presets, run_protocol
-from equiglass.simulate.lammps import State, constant_energy
+from equiglass.simulate.lammps import constant_energy
 from equiglass.simulate.trajectory import LARGEST_DIFFERENCE, equilibrium
-from equiglass.simulate.velocities import maxwell_boltzmann
 from samples.protocols import TINY, assert_same, short_trajectories
 
 
@@ -297,7 +298,7 @@ def test_what_is_there_is_not_overwritten(simulated: tuple[Path, list[System]]) 
 
 @pytest.mark.lammps
 def test_a_failure_of_lammps_is_reported(tmp_path: Path) -> None:
-    impossible = {**TINY, "density": 60.0}
+    impossible = {**TINY, "density": 60.0, "engine": "lammps"}
     with pytest.raises(SetupError, match=r"LAMMPS stopped.*ERROR"):
         run_protocol(Protocol(**impossible), tmp_path / "out")
 

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import yaml
 
+from equiglass.dynamics.state import State
+from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import EquiglassError
 from equiglass.formats import load, save
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.simulate import Ensemble, Protocol, load_ensemble, load_protocol, run_from, run_protocol
 from equiglass.simulate.joining import joined
-from equiglass.simulate.lammps import State, constant_energy
-from equiglass.simulate.velocities import maxwell_boltzmann
+from equiglass.simulate.lammps import constant_energy
 from samples.command import run
 from samples.liquids import random_liquid
 from samples.protocols import RUNS, TINY_START, assert_same, short_trajectories

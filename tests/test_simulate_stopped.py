@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import yaml
 
+from equiglass.dynamics.state import State
+from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import EquiglassError
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.simulate import lammps as lammps_module
 from equiglass.simulate import load_protocol, run_protocol
-from equiglass.simulate.lammps import State, constant_temperature, find_lammps
-from equiglass.simulate.velocities import maxwell_boltzmann
+from equiglass.simulate.lammps import constant_temperature, find_lammps
 from samples.liquids import random_liquid
 from samples.protocols import PARSL, TINY_LONG, short_trajectories
 

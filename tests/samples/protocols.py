@@ -39,8 +39,8 @@ TINY_SCATTERING: dict[str, Any] = {
 }
 """Times where F_s has given values."""
 
-TINY_LONG: dict[str, Any] = {**TINY_SCATTERING, "times": {"1": 0.05, "2": 10.0}}
-"""Runs that last long enough to be killed."""
+TINY_LONG: dict[str, Any] = {**TINY_SCATTERING, "times": {"1": 0.05, "2": 10.0}, "engine": "lammps"}
+"""Runs of LAMMPS that last long enough to be killed."""
 
 PARSL = """
 from parsl import Config

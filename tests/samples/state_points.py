@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import equiglass
+from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.liquid.system import System
 from equiglass.simulate.checks import Check, StatePoint, check, collect
@@ -18,7 +19,7 @@ PACKAGE = Path(equiglass.__file__).parent / "experiments" / "data" / "kalj-T0.64
 
 PER_CONFIGURATION = (
     *("density", "energy", "inherent_energy", "crystal", "radial", "propensity", "squared_displacement", "scattering"),
-    *("run_temperature", "energy_drift", "momentum"),
+    *("run_temperature", "energy_drift", "momentum", "virial"),
 )
 """Arrays of a `StatePoint` with a first axis over configurations."""
 
@@ -48,11 +49,19 @@ def configuration(seed: int, **changes: Any) -> StatePoint:
         run_temperature=np.array([0.64 * (1 + 0.01 * rng.normal(size=4))]),
         energy_drift=np.array([np.full(4, 1e-4)]),
         momentum=np.array([np.full(4, 1e-16)]),
+        virial=virial(rng, (0.64, 0.67, 0.65)),
         equilibrated=True,
         equilibration=("The energy is steady: no sign of ageing.",),
     )
     changes = {key: np.asarray(value)[None] if key in PER_CONFIGURATION else value for key, value in changes.items()}
     return replace(sound, **changes)
+
+
+def virial(rng: np.random.Generator, found: tuple[float, ...], contact: float = 0.64) -> Float:
+    """Sums that show these temperatures near the cutoff, per potential, and one near contact, (1, 2, 4, 8)."""
+    divergence = 1000 + rng.normal(size=(2, 1, 8))
+    near = np.array([found, (contact,) * len(found)])[..., None]
+    return np.concatenate([divergence, near * divergence + rng.normal(size=(2, len(found), 8)) * 5], axis=1)[None]
 
 
 def verdicts(measured: list[StatePoint], against: list[StatePoint] | None = None) -> dict[str, Check]:

@@ -1,74 +1,152 @@
-"""The iso-configurational runs of a configuration; the reference is LAMMPS without equiglass.
+"""The iso-configurational runs of a configuration: the engine lanes against the fastest styles of LAMMPS.
 
-Our side is everything from the configuration to its averages: start of LAMMPS per run, velocities, writing and reading
-of files, propensity, other averages. The reference runs the same LAMMPS with the same scripts and start files,
-made in advance, as a shell script would. Both sides run alternately, one run at a time.
+Both sides run by turns, on one core each, from the same positions, up to the same time. The seconds are those of the
+processor, and include the start of LAMMPS, its neighbour lists and its output. Of LAMMPS, each potential of `STYLES`
+runs, and the fastest counts.
 """
 
 from __future__ import annotations
 
+import resource
 import statistics
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from equiglass.dynamics import lanes
+from equiglass.dynamics.state import State, steps_of
+from equiglass.dynamics.velocities import maxwell_boltzmann
+from equiglass.errors import SetupError
+from equiglass.formats import load
+from equiglass.liquid.potential import KOB_ANDERSEN, LennardJones
 from equiglass.liquid.system import System
-from equiglass.simulate.ensemble import run_ensembles
-from equiglass.simulate.lammps import State, prepare_constant_energy, run_lammps, steps_of
-from equiglass.simulate.protocol import Ensemble
-from equiglass.simulate.velocities import maxwell_boltzmann
-from equiglass.simulate.workers import working
+from equiglass.simulate.lammps import about_lammps, prepare_constant_energy, run_lammps
 
-TIMES = (0.13, 1.3, 13.0)
-TEMPERATURE = 0.44
+TIMESTEP = 0.005
+
+STYLES = ("force-shifted", "shifted")
+"""The truncations: lj/smooth/linear, and lj/cut in its fastest variant (OPT, INTEL)."""
 
 
-def simulate(system: System, runs: int = 2, repeats: int = 3, times: Sequence[float] = TIMES) -> dict[str, Any]:
-    """Seconds and particle-steps per second of both sides.
+class Case(NamedTuple):
+    """A configuration, the temperature of its runs, and their duration, LJ units."""
+
+    start: System
+    temperature: float
+    duration: float
+
+
+def simulate(plateau: Case, relaxation: Case, runs: int = 16, repeats: int = 3) -> dict[str, Any]:
+    """Particle-steps per second of both sides.
 
     Args:
-        system: start of the runs, with its potential; the temperature is 0.44 if the system has none.
-        runs: number of runs per side and turn; at least two.
+        plateau: runs in the plateau, where the particles stay in their cages.
+        relaxation: runs up to the relaxation time.
+        runs: number of runs of the engine lanes; LAMMPS does one per turn and potential.
         repeats: number of turns.
-        times: times at which the runs are measured, LJ time.
 
     Returns:
         Numbers by name, for a JSON file.
+
+    Raises:
+        SetupError: LAMMPS is not installed, or the engine lanes cannot be compiled.
     """
-    temperature = system.temperature or TEMPERATURE
-    start = System(system.positions, system.types, system.box, temperature=temperature, potential=system.potential)
-    assert start.potential is not None
-    ensemble = Ensemble(runs=runs, times={str(time): time for time in times}, seed=0)
-    ends = np.array(times)
-    seconds: dict[str, list[float]] = {"ours": [], "reference": []}
-    for _ in range(repeats):
-        with tempfile.TemporaryDirectory() as name, working(jobs=1) as workers:
-            began = time.perf_counter()
-            run_ensembles(ensemble, ends, [start], Path(name), workers, lambda what: None)
-            seconds["ours"].append(time.perf_counter() - began)
-        with tempfile.TemporaryDirectory() as name:
-            folders = [Path(name) / str(run) for run in range(runs)]
-            for run, folder in enumerate(folders, start=1):
-                folder.mkdir()
-                velocities = maxwell_boltzmann(ensemble.rng(2, 1, run), start.n_particles, temperature)
-                state = State(start.positions, start.types, start.box, velocities)
-                script = prepare_constant_energy(state, start.potential, ends, ensemble.timestep, folder)
-            began = time.perf_counter()
-            for folder in folders:
-                run_lammps(script, folder)
-            seconds["reference"].append(time.perf_counter() - began)
-    ours, reference = (statistics.median(of_side) for of_side in seconds.values())
-    steps = sum(steps_of(float(t), ensemble.timestep)[0] for t in np.diff([0.0, *times])) * runs * start.n_particles
-    return {
-        "benchmark": "simulate",
-        "ours_s": ours,
-        "reference_s": reference,
-        "simulate_ratio": reference / ours,
-        "cost": ours / reference - 1,
-        "ours_particle_steps_per_s": steps / ours,
-        "reference_particle_steps_per_s": steps / reference,
-    }
+    reason = lanes.can_serve(plateau.start.box, KOB_ANDERSEN)
+    if reason is not None:
+        raise SetupError(f"The engine lanes cannot run here: {reason}.")
+    numbers: dict[str, Any] = {"benchmark": "simulate", "lammps": str(about_lammps()), "runs": runs, "repeats": repeats}
+    for name, case in (("plateau", plateau), ("relaxation", relaxation)):
+        steps, _ = steps_of(case.duration, TIMESTEP)
+        rates: dict[str, list[float]] = {"lanes": [], **{style: [] for style in STYLES}}
+        profile: dict[str, float] = {}
+        for turn in range(repeats):
+            taken = _seconds(lambda: _lanes(case, runs, turn, profile), resource.RUSAGE_SELF)  # noqa: B023
+            rates["lanes"].append(runs * steps * case.start.n_particles / taken)
+            for style in STYLES:
+                with tempfile.TemporaryDirectory() as folder:
+                    script = _script(case, style, turn, Path(folder))
+                    taken = _seconds(lambda: run_lammps(script, Path(folder)), resource.RUSAGE_CHILDREN)  # noqa: B023
+                rates[style].append(steps * case.start.n_particles / taken)
+        medians = {side: statistics.median(values) for side, values in rates.items()}
+        fastest = max(STYLES, key=medians.__getitem__)
+        numbers |= {
+            f"{name}_ratio": medians["lanes"] / medians[fastest],
+            f"{name}_particle_steps_per_second": medians["lanes"],
+            f"{name}_lammps_particle_steps_per_second": {style: medians[style] for style in STYLES},
+            f"{name}_temperature": case.temperature,
+            f"{name}_duration": case.duration,
+            f"{name}_lists": profile,
+        }
+    return {**numbers, "particle_steps_per_second": numbers["plateau_particle_steps_per_second"]}
+
+
+def cases(file: Path | None) -> tuple[Case, Case]:
+    """The plateau up to t = 13 at T = 0.44, and the relaxation up to tau_alpha = 16.5 at T = 0.64, of 4096 particles.
+
+    The liquid at T = 0.64 is that of the package, repeated and relaxed. Without a file of an equilibrium configuration
+    at T = 0.44, the plateau is that of the inherent structure of this liquid, with twice the kinetic energy.
+    """
+    from equiglass.benchmark.liquid import copies, repeated
+    from equiglass.experiments.demo import DATASET
+
+    small = load(DATASET)[0]
+    whole = repeated(small, copies(small, 4096))
+    velocities = maxwell_boltzmann(np.random.default_rng(0), whole.n_particles, 0.64)
+    state = State(whole.positions, whole.types, whole.box, velocities[None])
+    (run,) = lanes.constant_energy(state, KOB_ANDERSEN, np.array([5.0]), TIMESTEP)
+    relaxation = Case(replace(whole, positions=run.positions[-1]), 0.64, 16.5)
+    if file is not None:
+        start = load(file)[0]
+        return Case(start, start.temperature or 0.44, 13.0), relaxation
+    from equiglass.liquid.inherent import quench
+
+    still = quench(relaxation.start, potential=KOB_ANDERSEN, tolerance=0.1).positions_inherent
+    assert still is not None
+    return Case(replace(relaxation.start, positions=still, positions_inherent=None), 0.88, 13.0), relaxation
+
+
+def table(numbers: Mapping[str, Any]) -> str:
+    """The numbers of `simulate` as a Markdown table."""
+    lines = [
+        f"Millions of particle-steps per second of one core; {numbers['lammps']}; {numbers['runs']} runs side by side.",
+        "",
+        "| | T | up to t | lanes | LAMMPS force-shifted | LAMMPS shifted | ratio to the faster |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in ("plateau", "relaxation"):
+        theirs = numbers[f"{name}_lammps_particle_steps_per_second"]
+        rates = [numbers[f"{name}_particle_steps_per_second"], *(theirs[style] for style in STYLES)]
+        cells = [f"{numbers[f'{name}_temperature']:g}", f"{numbers[f'{name}_duration']:g}"]
+        cells += [*(f"{rate / 1e6:.2f}" for rate in rates), f"{numbers[f'{name}_ratio']:.1f}"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _lanes(case: Case, runs: int, turn: int, profile: dict[str, float]) -> None:
+    velocities = np.stack([_velocities(case, turn, run) for run in range(runs)])
+    state = State(case.start.positions, case.start.types, case.start.box, velocities)
+    lanes.constant_energy(state, _potential(STYLES[0]), np.array([case.duration]), TIMESTEP, profile=profile)
+
+
+def _script(case: Case, style: str, turn: int, folder: Path) -> str:
+    state = State(case.start.positions, case.start.types, case.start.box, _velocities(case, turn, 0))
+    return prepare_constant_energy(state, _potential(style), np.array([case.duration]), TIMESTEP, folder)
+
+
+def _velocities(case: Case, turn: int, run: int) -> np.ndarray:
+    return maxwell_boltzmann(np.random.default_rng([turn, run]), case.start.n_particles, case.temperature)
+
+
+def _potential(truncation: str) -> LennardJones:
+    return replace(KOB_ANDERSEN, truncation=truncation)
+
+
+def _seconds(work: Callable[[], object], of: int) -> float:
+    before = resource.getrusage(of)
+    work()
+    after = resource.getrusage(of)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime

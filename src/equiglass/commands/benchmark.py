@@ -51,7 +51,7 @@ def benchmark(
         ),
     ] = None,
 ) -> None:
-    """Compare the package with e3nn (graph: scipy; simulate: LAMMPS alone); both sides run alternately."""
+    """Compare the package with e3nn (graph: scipy; simulate: LAMMPS); both sides run alternately."""
     import torch
     from rich.console import Console
 
@@ -66,16 +66,15 @@ def benchmark(
     threads = threads or torch.get_num_threads()
     use_threads(threads)
     with Console().status(f"{which}: this takes minutes"):
-        system = configuration(file, None if which == Benchmark.INFERENCE else particles)
         if which == Benchmark.SIMULATE:
             from equiglass.benchmark import simulate
 
-            numbers = simulate.simulate(system, repeats=repeats)
-            steps = f"{numbers['ours_particle_steps_per_s']:.3g} particle-steps/s"
-            typer.echo(f"simulate: {steps}, {numbers['cost']:.1%} more time than LAMMPS alone")
+            numbers = simulate.simulate(*simulate.cases(file), repeats=repeats)
+            typer.echo(simulate.table(numbers))
             if json_file is not None:
                 write_text(json_file, json.dumps(numbers, indent=2) + "\n")
             return
+        system = configuration(file, None if which == Benchmark.INFERENCE else particles)
         setting = Setting(system, threads, repeats, device.value)
         if which == Benchmark.INFERENCE:
             result = inference.benchmark(setting, particles or inference.PARTICLES)

@@ -25,8 +25,6 @@ def check(
     types: TypesOption = None,
 ) -> None:
     """Check the physics of a data set; the exit status is 1 if a check fails."""
-    from dataclasses import replace
-
     from rich.console import Console
     from rich.table import Table
 
@@ -37,8 +35,7 @@ def check(
     mixture = mixture_named(potential) if potential is not None else None
 
     def systems(paths: list[Path]) -> Iterator[System]:
-        for system in stream(paths, types=types.split(",") if types else None):
-            yield replace(system, potential=system.potential or mixture)
+        return stream(paths, types=types.split(",") if types else None, potential=mixture)
 
     state, other = (collect([measure(s) for s in systems(paths)]) if paths else None for paths in (files, against))
     assert state is not None

@@ -11,7 +11,7 @@ def info() -> None:
 
     from equiglass.machine.environment import environment
     from equiglass.methods import METHODS
-    from equiglass.methods.loading import pretrained_names
+    from equiglass.methods.loading import load_model, pretrained_names
     from equiglass.model.convolution import triton
     from equiglass.model.convolution.backend import implementation
 
@@ -26,3 +26,5 @@ def info() -> None:
     typer.echo(f"convolution on a GPU: {triton.unavailable() or 'triton'}")
     typer.echo(f"methods: {', '.join(METHODS)}")
     typer.echo(f"models: {', '.join(pretrained_names()) or 'none'}")
+    for name in pretrained_names():
+        typer.echo(f"  {name}: trained with the potential {load_model(name).data.potential or 'unknown'}")

@@ -12,24 +12,27 @@ from equiglass.commands.predict import TypesOption
 if TYPE_CHECKING:
     from equiglass.liquid.potential import LennardJones
 
-POTENTIAL = typer.Option("--potential", help="Pair potential of configurations whose file names none.")
+POTENTIAL = typer.Option(
+    "--potential", help="Pair potential of configurations whose file states none; also instead of that of a public set."
+)
 
 
 def quench(
     files: Annotated[list[Path], typer.Argument(help="Files or folders of configurations.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Data set (.h5) or extended XYZ (.xyz) to write.")],
-    potential: Annotated[str, POTENTIAL] = "kob-andersen",
+    potential: Annotated[str | None, POTENTIAL] = None,
     types: TypesOption = None,
 ) -> None:
-    """Quench configurations to their inherent structures and save them."""
+    """Quench configurations to their inherent structures; the potential is kob-andersen where none is known."""
     from rich.progress import track
 
     from equiglass.formats import load, save
     from equiglass.liquid.inherent import quench as quench_one
+    from equiglass.liquid.potential import KOB_ANDERSEN
 
-    mixture = mixture_named(potential)
-    systems = load(files, types=types.split(",") if types else None)
-    quenched = [quench_one(s, potential=mixture) for s in track(systems, "quenching")]
+    mixture = None if potential is None else mixture_named(potential)
+    systems = load(files, types=types.split(",") if types else None, potential=mixture)
+    quenched = [quench_one(s, potential=KOB_ANDERSEN) for s in track(systems, "quenching")]
     save(quenched, out)
 
 

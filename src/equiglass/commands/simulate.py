@@ -57,7 +57,7 @@ def simulate(
 
         if from_:
             ensemble = load_ensemble(protocol)
-            given = load(from_, types=types.split(",") if types else None, replicas=merge)
+            given = load(from_, types=types.split(",") if types else None, replicas=merge, potential=ensemble.potential)
             systems = run_from(
                 given, ensemble, out, merge=merge, resume=resume, progress=progress, jobs=jobs, parsl=parsl
             )

@@ -62,8 +62,8 @@ def transfer(
         but = f", not {label!r}" if label else ""
         raise ConfigurationError(f"models and data share the times labelled {known}{but}.")
     needing = max(models, key=lambda model: len(model.needs))
-    if needing.needs:
-        # One quench serves all models.
+    if needing.needs and len({model.data.potential for model in models}) == 1:
+        # One quench serves all models of one potential.
         systems = [needing.prepared(system) for system in track(systems, "quenching", transient=True)]
     parts = {temperature: halves(group, seen) for temperature, group in by_temperature(systems).items()}
     found: list[DataFrame] = []

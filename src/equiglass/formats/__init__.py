@@ -27,6 +27,7 @@ from equiglass.files import reading
 from equiglass.files.registry import Registry
 from equiglass.formats.checks import checked
 from equiglass.formats.npz import keys_of
+from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
 
 Paths = str | Path | Iterable[str | Path]
@@ -70,6 +71,7 @@ class Format:
         write: function that writes configurations to a file; None if the format is only read.
         group: function from a file name to the key that all files of one configuration share; None for a single file.
         general: whether `load` tries the format after all others.
+        states_potential: whether a potential comes from the file. Otherwise it is that of the public set.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Format:
     write: Callable[[Iterable[System], Path], None] | None = None
     group: Callable[[str], Hashable | None] = lambda name: None
     general: bool = False
+    states_potential: bool = True
 
     def __str__(self) -> str:
         return f"{self.title} ({', '.join(self.suffixes)})"
@@ -88,7 +91,13 @@ class Format:
 FORMATS: Registry[Format] = Registry("format", __name__)
 
 
-def load(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True) -> list[System]:
+def load(
+    paths: Paths,
+    *,
+    types: Sequence[str] | None = None,
+    replicas: bool = True,
+    potential: LennardJones | None = None,
+) -> list[System]:
     """All configurations in files and folders, without sub-folders.
 
     The files of a folder are read in the natural order of their names ("2" before "10"). Files with other extensions
@@ -99,6 +108,8 @@ def load(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = T
         types: species names of types 0, 1, 2, ..., for species that the species rule does not cover.
         replicas: whether to return the displacements of every run, which are large. Their statistics are always
             returned.
+        potential: pair potential of configurations whose file states none. It replaces the potential of a public set,
+            which its format assumes.
 
     Returns:
         The configurations, in the order of the files.
@@ -107,20 +118,33 @@ def load(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = T
         DataError: there is no readable file, or a file is damaged, unphysical or ambiguous; the message names it.
         ConfigurationError: ``types`` is not a list of different names.
     """
-    return list(stream(paths, types=types, replicas=replicas))
+    return list(stream(paths, types=types, replicas=replicas, potential=potential))
 
 
-def stream(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True) -> Iterator[System]:
+def stream(
+    paths: Paths,
+    *,
+    types: Sequence[str] | None = None,
+    replicas: bool = True,
+    potential: LennardJones | None = None,
+) -> Iterator[System]:
     """The configurations of `load`, one at a time, for data that do not fit into memory."""
     if isinstance(types, str) or (types is not None and len(set(types)) != len(types)):
         raise ConfigurationError(f"types must be a list of different species names; got {types!r}.")
     for files in _grouped(_files(paths)):
         warned: set[tuple[str, ...]] = set()
         with reading(files[0]):
-            for system in format_of(files[0]).read(files, types):
+            its_format = format_of(files[0])
+            for system in its_format.read(files, types):
                 if system.failures and system.failures not in warned:
                     warned.add(system.failures)
                     said = f"{files[0]}: FAILED its physics checks. {' '.join(system.failures)}"
+                    warnings.warn(said, EquiglassWarning, stacklevel=2)
+                if potential is not None and not (system.potential and its_format.states_potential):
+                    system = replace(system, potential=potential)
+                elif potential not in (None, system.potential) and (str(system.potential),) not in warned:
+                    warned.add((str(system.potential),))
+                    said = f"{files[0]}: states the potential {system.potential}, which replaces {potential}."
                     warnings.warn(said, EquiglassWarning, stacklevel=2)
                 yield checked(system if replicas else replace(system, replica_displacements=None))
 

@@ -13,6 +13,9 @@ configuration, with a dict:
     targets                       (10, N), the propensity, in some files instead of the positions
     metadata                      a dict
 
+The file does not contain the potential. It is cut, not shifted, at the distance 2.5 for all pairs of types, as in
+github.com/GerhardJung/StructDynGlass.
+
 A pickle can run any code. The unpickler of this module admits only numpy arrays and builtin containers.
 """
 
@@ -30,7 +33,7 @@ from equiglass.files import decoding
 from equiglass.formats import FORMATS, Format
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.labels import numbers
-from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.potential import KOB_ANDERSEN_BAPST
 from equiglass.liquid.system import System
 from equiglass.observables.propensity import labels_from_runs
 
@@ -118,7 +121,7 @@ def read_bapst(path: Path) -> System:
         box,
         name=path.stem,
         temperature=float(numbers("temperature", temperature).item()) if temperature is not None else None,
-        potential=KOB_ANDERSEN if fluid.lower().startswith("kob") else None,
+        potential=KOB_ANDERSEN_BAPST if fluid.lower().startswith("kob") else None,
         time_labels=labels if fields else (),
         times=times if fields else np.empty(0),
         provenance={
@@ -175,5 +178,6 @@ FORMATS.add(
         suffixes=(".pickle", ".pkl"),
         recognise=lambda content: content.start.startswith(b"\x80"),
         read=lambda paths, species: [read_bapst(path) for path in paths],
+        states_potential=False,
     ),
 )

@@ -18,6 +18,7 @@ provenance, from which they are translated.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ _POTENTIAL: dict[str, Callable[[Any], Any]] = {
     "name": str,
     "epsilon": np.asarray,
     "sigma": np.asarray,
-    "cutoff": float,
+    "cutoff": partial(np.asarray, dtype=np.float64),
     "truncation": str,
 }
 

@@ -9,7 +9,8 @@ There is one npz per configuration, ``T{T}/{train,test}/N4096T{T}_{i}.npz``:
     other names, in test files   (10, N), the published predictions of other methods
 
 The files do not contain the box, L = (N / 1.2)^(1/3), nor the times. The ten times are the published ones
-(`liquid.state_points`), with labels "1" to "10".
+(`liquid.state_points`), with labels "1" to "10". The files do not contain the potential, which is force-shifted at 2.5
+sigma_ab in this set.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.npz import read_npz, require
-from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.potential import KOB_ANDERSEN_FORCE_SHIFTED
 from equiglass.liquid.state_points import DENSITY, published_times
 from equiglass.liquid.system import System
 
@@ -78,7 +79,7 @@ def read_glassbench(path: Path) -> System:
         cubic_box(types.size),
         name=f"T{temperature}_{match[2]}" if match else path.stem,
         temperature=float(temperature) if temperature else None,
-        potential=KOB_ANDERSEN,
+        potential=KOB_ANDERSEN_FORCE_SHIFTED,
         positions_inherent=arrays.get("initial_positions_inherent"),
         time_labels=tuple(str(k + 1) for k in range(len(times))),
         times=np.array(times, dtype=np.float64),
@@ -105,5 +106,6 @@ FORMATS.add(
         suffixes=(".npz",),
         recognise=lambda content: "initial_positions" in content.keys and "positions" not in content.keys,
         read=lambda paths, species: [read_glassbench(path) for path in paths],
+        states_potential=False,
     ),
 )

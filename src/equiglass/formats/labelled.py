@@ -7,7 +7,8 @@ optional and have the same meaning as in System:
 - ``time_labels`` (T,): strings, by default "1", "2", ...;
 - ``potential``: the name of the mixture;
 - ``epsilon``, ``sigma`` (types, types): tables of a mixture that the package does not know;
-- ``cutoff``, ``truncation``: the cutoff of the potential, in units of sigma_ab, and its treatment;
+- ``cutoff``, ``truncation``: the cutoff of the potential, one number in units of sigma_ab or a table of distances, and
+  its treatment;
 - ``prediction_NAME`` (T, N): the prediction called NAME.
 
 Further keys are ignored.
@@ -24,6 +25,7 @@ from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.mixture import potential_named
 from equiglass.formats.npz import Arrays, read_npz, require
+from equiglass.liquid.labels import numbers
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import LABELS, System
 
@@ -69,7 +71,7 @@ def _potential(arrays: Arrays) -> LennardJones | None:
     if "potential" not in arrays and epsilon is None and sigma is None:
         return None
     name = str(arrays.get("potential", "lennard-jones"))
-    cutoff = _number(arrays, "cutoff")
+    cutoff = numbers("key 'cutoff'", arrays["cutoff"]) if "cutoff" in arrays else None
     truncation = str(arrays["truncation"]) if "truncation" in arrays else None
     return potential_named(name, epsilon, sigma, cutoff, truncation)
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import DataError, EquiglassWarning
+from equiglass.liquid.labels import numbers
 from equiglass.liquid.potential import MIXTURES, LennardJones
 from equiglass.liquid.system import type_name
 
@@ -59,7 +60,7 @@ def potential_named(
     name: str,
     epsilon: ArrayLike | None = None,
     sigma: ArrayLike | None = None,
-    cutoff: float | None = None,
+    cutoff: ArrayLike | None = None,
     truncation: str | None = None,
 ) -> LennardJones | None:
     """The potential of that name, or the Lennard-Jones mixture of these tables.
@@ -68,7 +69,8 @@ def potential_named(
         name: name of the potential, for instance "kob-andersen".
         epsilon: well depths, (n_types, n_types) or flat, LJ energy; None if the name determines them.
         sigma: diameters, the same shape, LJ length.
-        cutoff: cutoff in units of sigma_ab; None for that of the known potential, or 2.5.
+        cutoff: one number in units of sigma_ab, or a table of distances, (n_types, n_types) or flat; None for that of
+            the known potential, or 2.5.
         truncation: treatment of the cutoff; None for that of the known potential, or "shifted".
 
     Returns:
@@ -79,8 +81,9 @@ def potential_named(
     """
     if (epsilon is None) != (sigma is None):
         raise DataError(f"potential {name!r}: only one of epsilon and sigma is given; give both tables.")
-    ending = {"cutoff": cutoff, "truncation": truncation}
-    given: dict[str, Any] = {key: value for key, value in ending.items() if value is not None}
+    given: dict[str, Any] = {} if truncation is None else {"truncation": truncation}
+    if cutoff is not None:
+        given["cutoff"] = float(np.asarray(cutoff).item()) if np.size(cutoff) == 1 else _table(cutoff)
     if epsilon is not None and sigma is not None:
         return LennardJones(name, _table(epsilon), _table(sigma), **given)
     if name not in MIXTURES:
@@ -95,7 +98,7 @@ def potential_named(
 
 
 def _table(values: ArrayLike) -> tuple[tuple[float, ...], ...]:
-    flat = np.asarray(values, dtype=np.float64).ravel()
+    flat = numbers("a table of a potential", values).ravel()
     side = round(np.sqrt(flat.size))
     if side * side != flat.size:
         raise DataError(f"a table of a potential must be square; got {flat.size} numbers.")

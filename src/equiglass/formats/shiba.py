@@ -7,7 +7,8 @@ There is one npz per configuration and time:
     positions           (runs, N, 3), unwrapped positions of all iso-configurational runs at this time
 
 The file name contains the temperature, the configuration and the index of the time:
-``isoconfig_N4096T0.44_{configuration}_tc{index}.npz``. The files do not contain the box, L = (N / 1.2)^(1/3).
+``isoconfig_N4096T0.44_{configuration}_tc{index}.npz``. The files do not contain the box, L = (N / 1.2)^(1/3), nor the
+potential. It is force-shifted at 2.5 sigma_ab, as the configurations show (`observables.configurational_temperature`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from equiglass.files import reading
 from equiglass.formats import FORMATS, Content, Format
 from equiglass.formats.glassbench import cubic_box
 from equiglass.formats.npz import Arrays, read_npz, require
-from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.potential import KOB_ANDERSEN_FORCE_SHIFTED
 from equiglass.liquid.state_points import published_times
 from equiglass.liquid.system import System
 from equiglass.observables.propensity import labels_from_runs
@@ -88,7 +89,7 @@ def read_shiba(paths: Sequence[Path]) -> System:
             box,
             name=f"T{temperature}_{configuration}",
             temperature=float(temperature),
-            potential=KOB_ANDERSEN,
+            potential=KOB_ANDERSEN_FORCE_SHIFTED,
             time_labels=tuple(str(index) for index in indices),
             times=np.array([times[index - 1] for index in indices]),
             provenance={
@@ -118,7 +119,7 @@ def _unlabelled(path: Path, arrays: Arrays) -> System:
         arrays["types"],
         cubic_box(arrays["types"].size),
         name=path.stem,
-        potential=KOB_ANDERSEN,
+        potential=KOB_ANDERSEN_FORCE_SHIFTED,
         provenance={"format": "Shiba", "source": path.name},
     )
 
@@ -137,5 +138,6 @@ FORMATS.add(
         recognise=_recognise,
         read=lambda paths, species: [read_shiba(paths)],
         group=configuration_in,
+        states_potential=False,
     ),
 )

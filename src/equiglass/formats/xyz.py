@@ -11,7 +11,8 @@ The box must be orthorhombic and periodic. The columns ``species`` (or ``type``)
 - ``times``, ``time_labels``: values and labels of the times of the propensity columns;
 - ``potential``: the name of the mixture;
 - ``epsilon``, ``sigma``: tables of a mixture that the package does not know;
-- ``cutoff``, ``truncation``: the cutoff of the potential, in units of sigma_ab, and its treatment;
+- ``cutoff``, ``truncation``: the cutoff of the potential, one number in units of sigma_ab or a table of distances, and
+  its treatment;
 - ``failed``: the failures of the physics checks, in one text;
 - ``equilibrated``: T or F.
 
@@ -33,7 +34,7 @@ from equiglass.errors import DataError, EquiglassWarning
 from equiglass.files import replacing
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.mixture import potential_named, types_of_species
-from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.potential import MIXTURES
 from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets.propensity import column
 
@@ -73,8 +74,9 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
     potential = None
     if "potential" in comment:
         tables = _values(comment, "epsilon"), _values(comment, "sigma")
-        cutoff = float(comment["cutoff"]) if "cutoff" in comment else None
-        potential = potential_named(comment["potential"], *tables, cutoff, comment.get("truncation"))
+        potential = potential_named(
+            comment["potential"], *tables, _values(comment, "cutoff"), comment.get("truncation")
+        )
     return System(
         columns["pos"],
         types,
@@ -243,10 +245,10 @@ def _physics(system: System) -> dict[str, str]:
         physics["temperature"] = repr(float(system.temperature))
     if system.potential is not None:
         physics["potential"] = system.potential.name
-        if system.potential != KOB_ANDERSEN:
+        if system.potential != MIXTURES.get(system.potential.name):
             physics["epsilon"] = _joined(np.ravel(system.potential.epsilon))
             physics["sigma"] = _joined(np.ravel(system.potential.sigma))
-            physics["cutoff"] = repr(system.potential.cutoff)
+            physics["cutoff"] = _joined(np.ravel(system.potential.cutoff))
             physics["truncation"] = system.potential.truncation
     return physics
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Literal
 
 from equiglass.errors import DataError
 from equiglass.liquid.inherent import quench
-from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
 
 Need = Literal["potential", "inherent"]
@@ -21,13 +19,12 @@ def lacks(system: System, needs: Collection[Need]) -> list[Need]:
     return [need for need in needs if not has[need]]
 
 
-def supplied(system: System, needs: Collection[Need], potential: LennardJones | None = None) -> System:
+def supplied(system: System, needs: Collection[Need]) -> System:
     """The configuration with everything that is needed. It is quenched if the inherent structure is missing.
 
     Args:
         system: any configuration.
         needs: the needs of the method.
-        potential: the pair potential if the configuration has none of its own.
 
     Raises:
         DataError: the potential is needed and unknown.
@@ -35,11 +32,9 @@ def supplied(system: System, needs: Collection[Need], potential: LennardJones | 
     missing = lacks(system, needs)
     if not missing:
         return system
-    known = system.potential or potential
-    if known is None:
+    if system.potential is None:
         raise DataError(
             f"{system.name}: the pair potential is needed, but the file names none. Store the potential with the "
             "configuration, or name it."
         )
-    system = replace(system, potential=known)
     return quench(system) if "inherent" in missing else system

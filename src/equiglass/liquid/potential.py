@@ -6,13 +6,13 @@
     shifted         V(r) = U(r) - U(r_cut)
     force-shifted   V(r) = U(r) - U(r_cut) - (r - r_cut) U'(r_cut)
 
-for r < r_cut, which is a multiple of sigma_ab, and zero beyond. The shifted energy is continuous at the cutoff. The
-force-shifted potential also has a continuous force. All masses are 1.
+for r < r_cut, and zero beyond. r_cut is a multiple of sigma_ab, or a distance per pair of types. The shifted energy is
+continuous at the cutoff. The force-shifted potential also has a continuous force. All masses are 1.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +32,10 @@ Source: Weeks, Chandler and Andersen, J. Chem. Phys. 54, 5237 (1971), doi 10.106
 """
 
 
+Table = tuple[tuple[float, ...], ...]
+"""A number per pair of types, (n_types, n_types)."""
+
+
 class PairParameters(NamedTuple):
     """The parameters of E pairs: V(r) = 4 epsilon [(sigma / r)^12 - (sigma / r)^6] - constant - slope r; each (E,)."""
 
@@ -47,48 +51,70 @@ class LennardJones:
     """The parameters of a Lennard-Jones mixture of any number of types.
 
     Attributes:
-        name: name of the mixture, for instance "kob-andersen".
+        name: name of the mixture, for instance "kob-andersen". Two potentials that differ only in the name are equal.
         epsilon: well depths, a symmetric nested tuple (n_types, n_types), LJ energy.
         sigma: diameters, the same shape, LJ length.
-        cutoff: distance beyond which the potential is zero, in units of sigma_ab. ``WCA`` removes the attraction.
+        cutoff: distance beyond which the potential is zero: one number in units of sigma_ab, or a symmetric table of
+            distances, (n_types, n_types), LJ length. The number ``WCA`` removes the attraction.
         truncation: treatment of the cutoff: "cut", "shifted" or "force-shifted".
     """
 
-    name: str
-    epsilon: tuple[tuple[float, ...], ...]
-    sigma: tuple[tuple[float, ...], ...]
-    cutoff: float = 2.5
+    name: str = field(compare=False)
+    epsilon: Table
+    sigma: Table
+    cutoff: float | Table = 2.5
     truncation: str = "shifted"
 
     def __post_init__(self) -> None:
         """Check the tables, which must be square, symmetric and positive, the cutoff and the truncation."""
         for key in ("epsilon", "sigma"):
-            table = np.asarray(getattr(self, key), dtype=np.float64)
-            if table.ndim != 2 or table.shape[0] != table.shape[1] or not np.allclose(table, table.T):
-                raise DataError(f"potential {self.name!r}: {key} must be a symmetric square table.")
-            if not np.all(np.isfinite(table)) or np.any(table <= 0):
-                raise DataError(f"potential {self.name!r}: every {key} must be positive.")
-            object.__setattr__(self, key, tuple(tuple(float(x) for x in row) for row in table))
+            object.__setattr__(self, key, self._checked(key))
         if len(self.epsilon) != len(self.sigma):
             raise DataError(f"potential {self.name!r}: epsilon and sigma have different numbers of types.")
-        if not (np.isfinite(self.cutoff) and self.cutoff > 0):
+        if isinstance(self.cutoff, list | tuple) or np.ndim(self.cutoff):
+            table = self._checked("cutoff")
+            if len(table) != self.n_types:
+                raise DataError(f"potential {self.name!r}: the table of cutoffs has another number of types.")
+            object.__setattr__(self, "cutoff", table)
+        elif np.isfinite(self.cutoff) and self.cutoff > 0:
+            object.__setattr__(self, "cutoff", float(self.cutoff))
+        else:
             raise DataError(f"potential {self.name!r}: the cutoff must be positive; got {self.cutoff}.")
-        object.__setattr__(self, "cutoff", float(self.cutoff))
         if self.truncation not in TRUNCATIONS:
             raise DataError(
                 f"potential {self.name!r}: the truncation must be one of {', '.join(TRUNCATIONS)}; "
                 f"got {self.truncation!r}."
             )
 
+    def _checked(self, key: str) -> Table:
+        """The table of this attribute as nested tuples."""
+        try:
+            table = np.asarray(getattr(self, key), dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"potential {self.name!r}: {key} must be a symmetric square table.") from None
+        if table.ndim != 2 or table.shape[0] != table.shape[1] or not np.allclose(table, table.T):
+            raise DataError(f"potential {self.name!r}: {key} must be a symmetric square table.")
+        if not np.all(np.isfinite(table)) or np.any(table <= 0):
+            raise DataError(f"potential {self.name!r}: every {key} must be positive.")
+        return tuple(tuple(float(x) for x in row) for row in table)
+
     def __repr__(self) -> str:
-        return f"LennardJones({self.name!r}, {self.n_types} types, {self.truncation} at {self.cutoff:.4g} sigma)"
+        return f"LennardJones({self.name!r}, {self.n_types} types, {self.ending})"
 
     def parameters(self) -> str:
         """All parameters as one text. The names of some folders contain its digest, so this text must never change."""
         return "LennardJones(" + ", ".join(f"{each.name}={getattr(self, each.name)!r}" for each in fields(self)) + ")"
 
     def __str__(self) -> str:
-        return f"{self.name}, {self.truncation} at {self.cutoff:.4g} sigma"
+        return f"{self.name}, {self.ending}"
+
+    @property
+    def ending(self) -> str:
+        """Truncation and cutoff in words: "shifted at 2.5 sigma", "cut at 2.5", "cut at 2 to 2.5"."""
+        if isinstance(self.cutoff, float):
+            return f"{self.truncation} at {self.cutoff:.4g} sigma"
+        ends = dict.fromkeys(f"{end:.4g}" for end in (np.min(self.cutoff), np.max(self.cutoff)))
+        return f"{self.truncation} at {' to '.join(ends)}"
 
     @property
     def n_types(self) -> int:
@@ -99,7 +125,8 @@ class LennardJones:
     def tables(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """The tables of epsilon, sigma and the cutoff distance, each (n_types, n_types), LJ units."""
         sigma = np.asarray(self.sigma)
-        return np.asarray(self.epsilon), sigma, self.cutoff * sigma
+        cutoff = self.cutoff * sigma if isinstance(self.cutoff, float) else np.asarray(self.cutoff)
+        return np.asarray(self.epsilon), sigma, cutoff
 
     def of_pairs(self, first: NDArray[np.integer], second: NDArray[np.integer]) -> PairParameters:
         """The parameters of the pairs of particles with these types, each (E,)."""
@@ -122,13 +149,26 @@ KOB_ANDERSEN = LennardJones(
 )
 """The mixture of Kob and Andersen, Phys. Rev. E 51, 4626 (1995), doi 10.1103/PhysRevE.51.4626."""
 
+KOB_ANDERSEN_FORCE_SHIFTED = replace(KOB_ANDERSEN, name="kob-andersen-force-shifted", truncation="force-shifted")
+"""The Kob-Andersen mixture of GlassBench (arXiv 2311.14752) and of Shiba et al. (doi 10.1063/5.0129791).
+
+The configurations of Shiba et al. decide it (`observables.configurational_temperature`): with these forces the field
+near the cutoff gives their temperature, with those of `KOB_ANDERSEN` it does not.
+"""
+
+KOB_ANDERSEN_BAPST = replace(KOB_ANDERSEN, name="kob-andersen-bapst", cutoff=((2.5, 2.5), (2.5, 2.5)), truncation="cut")
+"""The Kob-Andersen mixture of Bapst et al., doi 10.1038/s41567-020-0842-8: cut at the distance 2.5 for all pairs."""
+
 KOB_ANDERSEN_WCA = replace(KOB_ANDERSEN, name="kob-andersen-wca", cutoff=WCA)
 """The Kob-Andersen mixture without attraction.
 
 Source: Berthier and Tarjus, Phys. Rev. Lett. 103, 170601 (2009), doi 10.1103/PhysRevLett.103.170601.
 """
 
-MIXTURES = {mixture.name: mixture for mixture in (KOB_ANDERSEN, KOB_ANDERSEN_WCA)}
+MIXTURES = {
+    mixture.name: mixture
+    for mixture in (KOB_ANDERSEN, KOB_ANDERSEN_FORCE_SHIFTED, KOB_ANDERSEN_BAPST, KOB_ANDERSEN_WCA)
+}
 """The mixtures of the package, by name."""
 
 

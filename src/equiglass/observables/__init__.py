@@ -6,6 +6,7 @@ and wave numbers are in LJ units. Averages over configurations have a value and 
 """
 
 from equiglass.observables.ceiling import ceiling_of_halves, ceilings_of_noise, noise_ceiling, noise_ceiling_of_halves
+from equiglass.observables.configurational_temperature import configurational_temperature
 from equiglass.observables.correlation import Score, correlation, correlation_error, pearson
 from equiglass.observables.crystal import crystal_like, crystal_like_of_positions
 from equiglass.observables.dynamics import (
@@ -66,6 +67,7 @@ __all__ = [
     "chi4_of_displacements",
     "chi4_of_fields",
     "chi4_of_runs",
+    "configurational_temperature",
     "correlation",
     "correlation_error",
     "correlation_length",

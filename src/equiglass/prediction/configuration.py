@@ -20,7 +20,7 @@ class MethodConfiguration(BaseModel):
     seed: int = Field(1, ge=0, description="seed of all random numbers")
     target: str = Field("propensity", description="propensity, or energy (in the inherent structure)")
     times: Literal["all"] | tuple[str, ...] = Field("all", description="labels of the times to learn")
-    potential: str = Field("kob-andersen", description="pair potential of configurations whose file names none")
+    potential: str = Field("kob-andersen", description="pair potential of configurations without one")
     folds: int = Field(5, ge=2, description="number of folds into which the configurations are divided")
     fold: int = Field(1, ge=0, description="number of the validation fold; 0 trains on all configurations")
 

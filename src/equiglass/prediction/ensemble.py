@@ -32,7 +32,7 @@ class Ensemble(Model):
     averaged: tuple[Model, ...]
 
     def __post_init__(self) -> None:
-        """Check that the members have the same target, times and types; raises ConfigurationError."""
+        """Check that the members have the same target, times, types and potential; raises ConfigurationError."""
         first = self.averaged[0]
         for other in self.averaged:
             same = (other.target, list(other.times), other.n_types) == (first.target, list(first.times), first.n_types)
@@ -40,6 +40,13 @@ class Ensemble(Model):
                 raise ConfigurationError(
                     f"{other.name} has another target, other times or types than {first.name}; they cannot be averaged."
                 )
+        potentials = {member.data.potential: member.name for member in self.averaged if member.needs}
+        if len(potentials) > 1:
+            described = "; ".join(f"{name}: {potential}" for potential, name in potentials.items())
+            raise ConfigurationError(
+                f"the models were trained with different pair potentials ({described}), so that one inherent structure "
+                "does not serve them all; predict with each of them."
+            )
 
     @property
     def members(self) -> tuple[Model, ...]:
@@ -58,8 +65,8 @@ class Ensemble(Model):
 
     @property
     def data(self) -> TrainingData:  # type: ignore[override]
-        """Summary of the training data of the first member."""
-        return self.averaged[0].data
+        """Summary of the training data of the first member that needs the potential, otherwise of the first."""
+        return next((member for member in self.averaged if member.needs), self.averaged[0]).data
 
     @property
     def needs(self) -> frozenset[Need]:  # type: ignore[override]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -108,8 +108,8 @@ class Model(ABC):
     def predict(self, system: System) -> Prediction:
         """Predict the target of every particle.
 
-        If the model needs the inherent structure, the configuration is quenched first. A configuration without a pair
-        potential gets that of the training data.
+        If the model needs the inherent structure, the configuration is quenched first. Energies and inherent structures
+        are those of the potential of the training data, because the model has learned them.
 
         Returns:
             The prediction. A target that cannot be negative is at least 0.
@@ -130,11 +130,26 @@ class Model(ABC):
     def prepared(self, system: System) -> System:
         """The configuration with everything that the model needs; raises and warns as `check` does."""
         self.check(system)
-        return supplied(system, self.needs, self.data.potential)
+        return self._supplied(system, self.needs)
 
     def measurable(self, system: System) -> System:
         """The configuration with everything from which its target is computed."""
-        return supplied(system, TARGETS[self.target].needs, self.data.potential)
+        return self._supplied(system, TARGETS[self.target].needs)
+
+    def _supplied(self, system: System, needs: frozenset[Need]) -> System:
+        """The configuration with these needs from the potential of the training data, if that is known.
+
+        Warns:
+            EquiglassWarning: the inherent structure comes with the configuration, but from another potential.
+        """
+        trained = self.data.potential
+        if not needs or trained is None or trained == system.potential:
+            return supplied(system, needs)
+        if system.potential and "inherent" in needs and system.positions_inherent is not None:
+            self._warn(
+                system, [f"the inherent structure is of the potential {system.potential} (trained on {trained})"]
+            )
+        return supplied(replace(system, potential=trained), needs)
 
     def check(self, system: System) -> None:
         """Check that the model knows the particle types and that the training data are similar.
@@ -153,9 +168,12 @@ class Model(ABC):
             )
         unlike = self.data.differences(system)
         if unlike:
-            warnings.warn(
-                f"{system.name} is unlike the training data of {self.name}: {'; '.join(unlike)}. "
-                "The prediction may mislead.",
-                EquiglassWarning,
-                stacklevel=4,
-            )
+            self._warn(system, unlike)
+
+    def _warn(self, system: System, unlike: Sequence[str]) -> None:
+        warnings.warn(
+            f"{system.name} is unlike the training data of {self.name}: {'; '.join(unlike)}. "
+            "The prediction may mislead.",
+            EquiglassWarning,
+            stacklevel=5,
+        )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from equiglass.errors import EquiglassWarning
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
 
@@ -24,7 +26,7 @@ class TrainingData:
         composition: mean fraction of every type.
         temperatures: the temperatures, LJ units, ascending.
         configurations: number of configurations.
-        potential: the pair potential, or None if unknown.
+        potential: the pair potential, or None if unknown. The model computes energies and inherent structures with it.
     """
 
     density: tuple[float, float]
@@ -35,7 +37,19 @@ class TrainingData:
 
     @classmethod
     def of(cls, systems: Sequence[System], n_types: int) -> TrainingData:
-        """Summarise training configurations with ``n_types`` types."""
+        """Summarise training configurations with ``n_types`` types.
+
+        Warns:
+            EquiglassWarning: the configurations have different pair potentials. The model gets the first.
+        """
+        potentials = list(dict.fromkeys(s.potential for s in systems))
+        if len(potentials) > 1:
+            warnings.warn(
+                f"the training configurations have different pair potentials ({'; '.join(map(str, potentials))}); the "
+                f"model will compute the energies and inherent structures of other configurations with the first.",
+                EquiglassWarning,
+                stacklevel=2,
+            )
         densities = [s.density for s in systems]
         shares = [np.bincount(s.types, minlength=n_types) / s.n_particles for s in systems]
         return cls(
@@ -43,7 +57,7 @@ class TrainingData:
             composition=tuple(float(x) for x in np.mean(shares, axis=0)),
             temperatures=tuple(sorted({s.temperature for s in systems if s.temperature is not None})),
             configurations=len(systems),
-            potential=systems[0].potential,
+            potential=potentials[0],
         )
 
     @classmethod
@@ -72,6 +86,12 @@ class TrainingData:
         if np.any(np.abs(shares - np.asarray(self.composition)) > COMPOSITION_TOLERANCE):
             trained = ":".join(f"{x:.2f}" for x in self.composition)
             unlike.append(f"composition {':'.join(f'{x:.2f}' for x in shares)} (trained on {trained})")
-        if system.potential and self.potential and system.potential != self.potential:
+        if system.potential and self.potential and not _same_mixture(system.potential, self.potential):
             unlike.append(f"potential {system.potential} (trained on {self.potential})")
         return unlike
+
+
+def _same_mixture(first: LennardJones, second: LennardJones) -> bool:
+    """Whether two potentials differ at most in the truncation of their attraction."""
+    alike = first.epsilon == second.epsilon and first.sigma == second.sigma
+    return alike and all(bool(np.all(cutoff > 2 * sigma)) for _, sigma, cutoff in (first.tables, second.tables))

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from equiglass.errors import ConfigurationError, DataError, EquiglassWarning, SetupError
 from equiglass.files import write_text
@@ -20,6 +21,7 @@ from equiglass.formats import load, save
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.system import System
 from equiglass.simulate.checks import check, collect, failures, measure, write_report
+from equiglass.simulate.engine import about, choose
 from equiglass.simulate.ensemble import run_ensembles
 from equiglass.simulate.joining import check_joinable, joined
 from equiglass.simulate.lammps import SCRATCH, about_lammps
@@ -65,6 +67,8 @@ def run_protocol(
         DataError: a quench failed.
     """
     about_lammps()
+    engine = choose(protocol.engine, [(protocol.first_box, protocol.potential)])
+    protocol = protocol.model_copy(update={"engine": engine})
     out = Path(out).absolute()
     parts = _open_folder(protocol, out, resume)
     finished = _counter(progress, len(stages(protocol)) + _pieces(protocol, protocol.configurations))
@@ -122,7 +126,8 @@ def run_from(
             "These configurations differ in temperature, potential or number of types; label each state point "
             "separately."
         )
-    about_lammps()
+    liquids = [(start.box, start.potential) for start in starts if start.potential is not None]
+    ensemble = ensemble.model_copy(update={"engine": choose(ensemble.engine, liquids)})
     out = Path(out).absolute()
     parts = _open_folder(ensemble, out, resume)
     _check_same(starts, parts / "configurations.h5", out)
@@ -179,7 +184,7 @@ def _open_folder(protocol: Ensemble, out: Path, resume: bool) -> Path:
     if text.exists() or parts.exists():
         if not resume:
             raise ConfigurationError(f"{out} already contains a simulation; resume it or choose another folder.")
-        if text.exists() and text.read_text(encoding="utf-8") != protocol.to_yaml():
+        if text.exists() and not _same(text.read_text(encoding="utf-8"), protocol):
             raise ConfigurationError(f"{out} contains a simulation of another protocol; choose another folder.")
     try:
         parts.mkdir(parents=True, exist_ok=True)
@@ -189,6 +194,12 @@ def _open_folder(protocol: Ensemble, out: Path, resume: bool) -> Path:
         shutil.rmtree(scratch, ignore_errors=True)
     write_text(text, protocol.to_yaml())
     return parts
+
+
+def _same(stored: str, protocol: Ensemble) -> bool:
+    # A protocol from before there was a choice has no engine: LAMMPS did the runs.
+    engine = "" if "\nengine:" in stored else "engine: lammps\n"
+    return yaml.safe_load(stored + engine) == yaml.safe_load(protocol.to_yaml())
 
 
 def _pieces(ensemble: Ensemble, configurations: int) -> int:
@@ -236,7 +247,7 @@ def _finish(
             system = replace(start, time_labels=tuple(times), times=values, runs=ensemble.runs, **labels)
             if merged is not None:
                 system = joined(merged[index - 1], system)
-            source = {"protocol": ensemble.to_yaml(), "engine": str(about_lammps())}
+            source = {"protocol": ensemble.to_yaml(), "engine": about(ensemble.engine)}
             yield replace(system, failures=tuple(failed), provenance={**system.provenance, **source})
 
     state = collect([measure(system) for system in labelled([])])

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.dynamics.state import State
+from equiglass.dynamics.velocities import maxwell_boltzmann
+from equiglass.errors import SetupError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
 from equiglass.observables import self_scattering_by_type
 from equiglass.observables.propensity import Accumulation
-from equiglass.simulate.lammps import State, constant_energy
+from equiglass.simulate.engine import Engine, constant_energy, group_sizes
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble
-from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
 
 
@@ -31,59 +35,86 @@ def run_ensembles(
     """Do all runs of all configurations, and write the averages of each configuration to configuration-NNNN.npz.
 
     Args:
-        ensemble: protocol of the runs.
+        ensemble: protocol of the runs, with its engine.
         times: times, ascending, (T,), LJ units.
         starts: configurations with their temperature and potential.
         parts: folder of the pieces of work.
         workers: workers that do the runs.
         finished: is called after every run, and after the averages of every configuration.
     """
+    assert ensemble.engine is not None
+    engine = ensemble.engine
+    firsts = np.cumsum([1, *group_sizes(engine, ensemble.runs)]).tolist()
+    groups = [range(first, end) for first, end in pairwise(firsts)]
 
     def files(index: int) -> tuple[Path, list[Path]]:
         folder = parts / f"runs-{index:04d}"
         runs = [folder / f"run-{run:04d}.npz" for run in range(1, ensemble.runs + 1)]
         return parts / f"configuration-{index:04d}.npz", runs
 
-    def work() -> Iterator[tuple[Ensemble, Float, System, np.random.Generator, Path, Path] | None]:
+    def work() -> Iterator[_Work | None]:
         for index, start in enumerate(starts, start=1):
             result, runs = files(index)
             if not result.exists():
                 runs[0].parent.mkdir(exist_ok=True)
-            for run, path in enumerate(runs, start=1):
-                done = result.exists() or path.exists()
-                yield None if done else (ensemble, times, start, ensemble.rng(2, index, run), parts, path)
+            for group in groups:
+                paths = [runs[run - 1] for run in group]
+                done = result.exists() or all(path.exists() for path in paths)
+                rngs = [ensemble.rng(2, index, run) for run in group]
+                yield None if done else (engine, ensemble, times, start, rngs, parts, paths, workers.stop)
 
-    done = workers.do(_run_replica, work())
+    done = workers.do(_run_group, work())
     for index, start in enumerate(starts, start=1):
         result, runs = files(index)
-        for run in range(1, ensemble.runs + 1):
+        for group in groups:
             next(done)
-            finished(f"configuration {index}, run {run}")
+            for run in group:
+                finished(f"configuration {index}, run {run}")
         if not result.exists():
-            write_arrays(result, **_averages(times, start.types, runs, ensemble.keep_displacements))
+            write_arrays(result, **_averages(times, start.types, runs, ensemble.kept_times))
         shutil.rmtree(runs[0].parent, ignore_errors=True)
         finished(f"configuration {index}")
 
 
-def _run_replica(
-    ensemble: Ensemble, times: Float, start: System, rng: np.random.Generator, parts: Path, result: Path
-) -> None:
-    """Do an NVE run from new Maxwell-Boltzmann velocities.
+_Work = tuple[Engine, Ensemble, Float, System, list[np.random.Generator], Path, list[Path], Any]
 
-    The file contains displacements (T, N, 3), energies and temperatures (T + 1,). The worker writes it, so that no
+
+def _run_group(
+    engine: Engine,
+    ensemble: Ensemble,
+    times: Float,
+    start: System,
+    rngs: list[np.random.Generator],
+    parts: Path,
+    results: list[Path],
+    stop: Callable[[], bool] | None,
+) -> None:
+    """Do NVE runs from new Maxwell-Boltzmann velocities, one per random generator.
+
+    Every file contains displacements (T, N, 3), energies and temperatures (T + 1,). The worker writes it, so that no
     large array passes between processes.
     """
     assert start.potential is not None
     assert start.temperature is not None
-    velocities = maxwell_boltzmann(rng, start.n_particles, start.temperature)
+    velocities = np.stack([maxwell_boltzmann(rng, start.n_particles, start.temperature) for rng in rngs])
     state = State(start.positions, start.types, start.box, velocities)
-    run = constant_energy(state, start.potential, times, ensemble.timestep, parts)
-    displacements = run.positions - start.positions
-    write_arrays(result, displacements=displacements, energy=run.energy, temperature=run.temperature)
+    checkpoint = results[0].with_suffix(".checkpoint.npz")
+
+    def advanced(share: float) -> None:
+        if stop is not None and stop():
+            raise SetupError(f"The runs stopped at {share:.0%}; --resume continues from there.")
+
+    runs = constant_energy(
+        engine, state, start.potential, times, ensemble.timestep, parts, checkpoint=checkpoint, advanced=advanced
+    )
+    for run, result in zip(runs, results, strict=True):
+        displacements = run.positions - start.positions
+        write_arrays(result, displacements=displacements, energy=run.energy, temperature=run.temperature)
+    checkpoint.unlink(missing_ok=True)
 
 
 def _averages(
-    times: Float, types: NDArray[np.int64], runs: list[Path], keep_displacements: bool
+    times: Float, types: NDArray[np.int64], runs: list[Path], kept_times: tuple[bool, ...]
 ) -> dict[str, NDArray[np.floating]]:
     """The labels of a `System` by name, from the files of the runs. The centre of mass gives the momentum."""
     scattering, temperatures, drifts, momenta, kept = [], [], [], [], []
@@ -96,8 +127,10 @@ def _averages(
         temperatures.append(temperature[1:])
         drifts.append(np.abs(energy[1:] - energy[0]))
         momenta.append(np.linalg.norm(displacements.mean(1), axis=-1) / times)
-        if keep_displacements:
-            kept.append(displacements.astype(np.float32))
+        if any(kept_times):
+            # Missing values are NaN, as in all labels.
+            stored = np.where(np.array(kept_times)[:, None, None], displacements, np.nan)
+            kept.append(stored.astype(np.float32))
     averages: dict[str, NDArray[np.floating]] = {
         **{key: values for key, values in accumulation.result()._asdict().items() if values is not None},
         "self_scattering": np.mean(scattering, axis=0),
@@ -105,4 +138,4 @@ def _averages(
         "energy_drift": np.max(drifts, axis=0),
         "momentum": np.max(momenta, axis=0),
     }
-    return {**averages, "replica_displacements": np.stack(kept, axis=1)} if keep_displacements else averages
+    return {**averages, "replica_displacements": np.stack(kept, axis=1)} if kept else averages

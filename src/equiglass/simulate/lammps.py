@@ -7,7 +7,6 @@ at given times. ``constant_temperature`` advances an equilibrium trajectory.
 from __future__ import annotations
 
 import importlib.util
-import math
 import os
 import re
 import shlex
@@ -26,34 +25,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.dynamics.state import Run, State, steps_of
 from equiglass.errors import SetupError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones
-
-
-class State(NamedTuple):
-    """The variables of the equations of motion: positions (N, 3), types (N,), box (3,) and velocities (N, 3)."""
-
-    positions: Float
-    types: NDArray[np.int64]
-    box: Float
-    velocities: Float
-
-
-class Run(NamedTuple):
-    """The result of a run at constant energy.
-
-    Attributes:
-        positions: unwrapped positions at every time, (T, N, 3).
-        velocities: velocities at the last time, (N, 3).
-        energy: total energy per particle at the start and at every time, (T + 1,).
-        temperature: kinetic temperature at the same times, (T + 1,).
-    """
-
-    positions: Float
-    velocities: Float
-    energy: Float
-    temperature: Float
 
 
 class Stretch(NamedTuple):
@@ -314,12 +289,6 @@ def constant_temperature(
 def _scratch(folder: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as name:
         yield Path(name)
-
-
-def steps_of(duration: float, timestep: float) -> tuple[int, float]:
-    """The number and the length of the fewest equal steps of a duration that are not longer than ``timestep``."""
-    steps = max(1, math.ceil(duration / timestep - 1e-9))
-    return steps, duration / steps
 
 
 def header(start: str, potential: LennardJones) -> str:

@@ -13,15 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
+from equiglass.dynamics.state import State
+from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import ConfigurationError
 from equiglass.files import write_text
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
 from equiglass.observables import first_crossings, self_scattering_of_displacements
-from equiglass.simulate.lammps import State, constant_energy
+from equiglass.simulate.engine import constant_energy
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble, ScatteringTimes
-from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
 
 PER_OCTAVE = 8
@@ -87,8 +88,10 @@ def _advance(
         else:
             with np.load(folder / f"{number:04d}-{octave - 1:02d}.npz") as saved:
                 positions, velocities, since = saved["positions"], saved["velocities"], times[-PER_OCTAVE - 1]
-        state = State(positions, start.types, start.box, velocities)
-        run = constant_energy(state, start.potential, times[-PER_OCTAVE:] - since, ensemble.timestep, folder.parent)
+        state = State(positions, start.types, start.box, velocities[None])
+        assert ensemble.engine is not None
+        after = times[-PER_OCTAVE:] - since
+        (run,) = constant_energy(ensemble.engine, state, start.potential, after, ensemble.timestep, folder.parent)
         moved = (run.positions - start.positions)[:, None, start.types == 0]
         write_arrays(
             result,

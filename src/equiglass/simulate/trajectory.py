@@ -8,14 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from equiglass.dynamics.state import State
+from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.files import replacing
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.system import System
-from equiglass.simulate.lammps import State, constant_temperature
+from equiglass.simulate.lammps import constant_temperature
 from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Protocol
-from equiglass.simulate.velocities import maxwell_boltzmann
 from equiglass.simulate.workers import Workers
 
 LARGEST_DIFFERENCE = 3.36

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import runpy
 import sysconfig
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -18,10 +19,17 @@ from equiglass.errors import ConfigurationError, EquiglassError, SetupError
 
 @dataclass(frozen=True)
 class Workers:
-    """Workers, and the number of simultaneous pieces of work."""
+    """Workers, and the number of simultaneous pieces of work.
+
+    Attributes:
+        executor: executor of the pieces.
+        jobs: number of simultaneous pieces.
+        stop: whether the pieces under way must stop; None if they are in other processes, which end by themselves.
+    """
 
     executor: Executor
     jobs: int
+    stop: Callable[[], bool] | None = None
 
     def do(self, function: Callable[..., Any], work: Iterable[tuple[Any, ...] | None]) -> Iterator[Any]:
         """The results of a function, in the order of its arguments; None for a piece of work that is already done.
@@ -66,9 +74,11 @@ def working(jobs: int, parsl: Path | None = None) -> Iterator[Workers]:
         ConfigurationError: the file cannot be read or defines no configuration.
     """
     executor = ThreadPoolExecutor(jobs) if parsl is None else _parsl(parsl)
+    stopped = threading.Event()
     try:
-        yield Workers(executor, jobs)
+        yield Workers(executor, jobs, stopped.is_set if parsl is None else None)
     except BaseException:
+        stopped.set()
         # Parsl cannot cancel submitted work, so its workers end instead.
         executor.shutdown(**({"cancel_futures": True} if parsl is None else {"wait": False}))
         raise

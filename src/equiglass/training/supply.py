@@ -21,7 +21,7 @@ def supply(
 
     Args:
         systems: the configurations.
-        configuration: settings; they define the needs, and the potential of configurations whose file names none.
+        configuration: settings; they define the needs, and the potential of configurations without one.
         progress: called after every quench with (number done, total number, name of the configuration).
 
     Returns:

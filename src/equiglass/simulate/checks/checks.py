@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.potential import KOB_ANDERSEN
+from equiglass.liquid.potential import KOB_ANDERSEN, KOB_ANDERSEN_FORCE_SHIFTED
 from equiglass.liquid.state_points import (
     DENSITY,
     F_AT_TAU_ALPHA,
@@ -20,7 +20,7 @@ from equiglass.liquid.state_points import (
     TAU_ALPHA_BY_TEMPERATURE,
 )
 from equiglass.liquid.system import type_name
-from equiglass.observables import known_mean
+from equiglass.observables import Estimate, known_mean
 from equiglass.simulate.checks.measurement import StatePoint, radii
 
 LARGEST_DRIFT = 0.01
@@ -30,7 +30,10 @@ LARGEST_MOMENTUM = 1e-8
 """The largest allowed momentum per particle in a run, in units of the square root of the temperature."""
 
 LARGEST_DEVIATION = 4.0
-"""The largest allowed deviation of the temperature of the runs, in standard deviations sqrt(2 / (3 N)) T."""
+"""The largest allowed deviation of a temperature from the stated one, in standard errors.
+
+Of the kinetic temperature of the runs this error is sqrt(2 / (3 N)) T.
+"""
 
 STEP_ERROR = 0.005
 """The further deviation of the temperature that the finite time step may cause, in units of the temperature."""
@@ -78,6 +81,7 @@ def check(state: StatePoint, against: StatePoint | None = None) -> list[Check]:
         _energy(state),
         _momentum(state),
         _temperature(state),
+        _potential(state),
         _equilibration(state),
         _ageing(state),
         _crystallisation(state),
@@ -138,6 +142,44 @@ def _temperature(state: StatePoint) -> Check:
         "failed",
         f"{statement}, more than {allowed:.2g} off: the configurations are not in equilibrium at this temperature.",
     )
+
+
+def _potential(state: StatePoint) -> Check:
+    """Whether the positions agree with the temperature and with the end of the potential."""
+    name, found = "potential", state.configurational_temperatures()
+    if not found:
+        return Check(name, "not computed", "The potential is unknown; name it with --potential.")
+    own, *others = found["cutoff"]
+    contact = found["contact"][own]
+    if np.isnan(contact.error) or np.isnan(found["cutoff"][own].error):
+        return Check(name, "not computed", "The configurational temperature needs more particles or configurations.")
+    known = state.temperature is not None
+    T = float(contact.value) if state.temperature is None else state.temperature
+
+    def fits(measured: Estimate) -> bool:
+        """Whether chance, or the time step, explains the deviation from T."""
+        return abs(float(measured.value) - T) <= max(STEP_ERROR * T, LARGEST_DEVIATION * float(measured.error))
+
+    def errors(measured: Estimate) -> str:
+        return f"{abs(measured.value - T) / measured.error:.1f} errors"
+
+    statement = f"The positions show the temperature {contact.value:.4f} +- {contact.error:.2g} near contact"
+    statement += f", {errors(contact)} from {T:g}" if known else ""
+    near_cutoff = found["cutoff"]
+    ends = (
+        f"{each.ending} {of.value:.4f} +- {of.error:.2g} ({'consistent' if fits(of) else 'EXCLUDED'}, {errors(of)})"
+        for each, of in near_cutoff.items()
+    )
+    statement += f"; near the cutoff, if the potential is {'; '.join(ends)}."
+    if not fits(contact):
+        statement += " The temperature, the well depths or the diameters are NOT those stated."
+    elif not fits(near_cutoff[own]):
+        statement += " The potential does NOT end as stated."
+    elif any(fits(near_cutoff[each]) for each in others):
+        statement += " More configurations, or the displacements of the runs, would decide between those consistent."
+    if fits(contact) and fits(near_cutoff[own]):
+        return Check(name, "passed" if known else "reported", statement)
+    return Check(name, "failed", statement)
 
 
 def _equilibration(state: StatePoint) -> Check:
@@ -252,7 +294,7 @@ def _published(state: StatePoint) -> Check | None:
     shares = state.counts / state.counts.sum()
     is_known = (
         state.temperature in TAU_ALPHA_BY_TEMPERATURE
-        and state.potential == KOB_ANDERSEN
+        and state.potential in (KOB_ANDERSEN, KOB_ANDERSEN_FORCE_SHIFTED)
         and abs(state.density.mean() - DENSITY) < 0.005
         and abs(shares[0] - SHARE_OF_A) < 0.01
     )

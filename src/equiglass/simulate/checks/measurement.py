@@ -22,6 +22,7 @@ from equiglass.observables import (
     radial_distribution,
     self_scattering_by_type,
 )
+from equiglass.observables.configurational_temperature import PLACES, endings, temperatures, virial_sums
 
 BIN = 0.02
 """The width of the bins of g(r), LJ length."""
@@ -56,6 +57,7 @@ class StatePoint:
         run_temperature: kinetic temperature, (C, T).
         energy_drift: drift of the total energy per particle, the largest over runs, (C, T).
         momentum: momentum per particle, the largest over runs, (C, T).
+        virial: div G and grad U . G with the potentials of `endings`, from `virial_sums`, (C, 2, 1 + K, 8).
         equilibrated: whether the trajectory of the configurations is in equilibrium; None if this is unknown.
         equilibration: statements of the simulation on the equilibrium, one per trajectory.
     """
@@ -78,6 +80,7 @@ class StatePoint:
     run_temperature: Float
     energy_drift: Float
     momentum: Float
+    virial: Float
     equilibrated: bool | None = None
     equilibration: tuple[str, ...] = ()
 
@@ -89,6 +92,15 @@ class StatePoint:
                 values[f"propensity of {type_name(kind)} (time {label})"] = self.propensity[:, row, kind]
         return values
 
+    def configurational_temperatures(self) -> dict[str, dict[LennardJones, Estimate]]:
+        """The configurational temperature near "contact" and near the "cutoff" with every potential of `endings`."""
+        if self.potential is None:
+            return {}
+        found = temperatures(self.virial)
+        return {
+            near: dict(zip(endings(self.potential), row, strict=True)) for near, row in zip(PLACES, found, strict=True)
+        }
+
     def time_at(self, value: float) -> Estimate:
         """The first time when F_s(7.25, t) of A, the mean over configurations, falls to a value; linear in log t."""
         known = ~np.isnan(known_mean(self.scattering[:, :, 0]))
@@ -96,7 +108,7 @@ class StatePoint:
         return bootstrap(lambda chosen: first_crossings(times, known_mean(F[chosen]), [value])[0], len(F))
 
 
-_OF_CONFIGURATIONS = ("density", "energy", "inherent_energy", "crystal")
+_OF_CONFIGURATIONS = ("density", "energy", "inherent_energy", "crystal", "virial")
 _OF_TIMES = ("propensity", "squared_displacement", "scattering", "run_temperature", "energy_drift", "momentum")
 
 
@@ -144,6 +156,7 @@ def measure(system: System) -> StatePoint:
         run_temperature=known(system.run_temperature)[None],
         energy_drift=known(system.energy_drift)[None],
         momentum=known(system.momentum)[None],
+        virial=_virial(system)[None],
         equilibrated=system.equilibrated,
         equilibration=(statement,) if statement else (),
     )
@@ -212,6 +225,12 @@ def _crystal(system: System) -> float:
         return float(crystal_like(system, "thermal" if system.positions_inherent is None else "inherent").mean())
     except DataError:
         return float("nan")
+
+
+def _virial(system: System) -> Float:
+    if system.potential is None:
+        return np.full((len(PLACES), 1, 1), np.nan)
+    return virial_sums(system, system.potential, endings(system.potential))
 
 
 def _radial(system: System, counts: NDArray[np.int64]) -> Float:

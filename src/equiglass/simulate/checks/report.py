@@ -135,6 +135,10 @@ def _numbers(state: StatePoint) -> dict[str, Any]:
         "inherent_energy": state.inherent_energy,
         "crystal_like": state.crystal,
         "relaxation_time": {"value": relaxation.value, "error": relaxation.error},
+        "configurational_temperature": {
+            near: {each.ending: found._asdict() for each, found in row.items()}
+            for near, row in state.configurational_temperatures().items()
+        },
         "mean_propensity": _by_type(state, known_mean(state.propensity)),
         "mean_squared_displacement": _by_type(state, known_mean(state.squared_displacement)),
         "self_scattering": _by_type(state, known_mean(state.scattering)),
