@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from equiglass.errors import ConfigurationError, EquiglassError, SetupError
+from equiglass.machine import programs
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,13 @@ def working(jobs: int, parsl: Path | None = None) -> Iterator[Workers]:
     executor = ThreadPoolExecutor(jobs) if parsl is None else _parsl(parsl)
     try:
         yield Workers(executor, jobs)
-    except BaseException:
+    except BaseException as error:
+        if not isinstance(error, Exception):
+            # A signal, such as Ctrl-C. The threads wait for their programs.
+            programs.end()
         # Parsl cannot cancel submitted work, so its workers end instead.
         executor.shutdown(**({"cancel_futures": True} if parsl is None else {"wait": False}))
+        programs.allow()
         raise
     executor.shutdown()
 
