@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -33,12 +33,12 @@ class Progress:
         if self._bar is not None and self._task is not None:
             self._bar.reset(self._task, description=what, total=total, completed=done, visible=True, state="")
 
-    def update(self, done: int, total: int, state: str | None = None, *, line: bool = True) -> None:
+    def update(self, done: int, total: int | None, state: str | None = None, *, line: bool = True) -> None:
         """State that so many of all steps are done.
 
         Args:
             done: number of steps done.
-            total: number of all steps.
+            total: number of all steps; None if it is unknown.
             state: what was done last, in words; None leaves the words of a bar as they are.
             line: whether this step deserves a plain line.
         """
@@ -54,7 +54,9 @@ class Progress:
             if state is not None:
                 self._bar.update(self._task, state=state)
         elif line:
-            self.say(", ".join(filter(None, [f"{self._what}: {state or f'{done} of {total}'}", self._left(done, total)])))
+            self.say(
+                ", ".join(filter(None, [f"{self._what}: {state or f'{done} of {total}'}", self._left(done, total)]))
+            )
 
     def say(self, words: str) -> None:
         """Print a line, above a bar if there is one."""
@@ -65,8 +67,8 @@ class Progress:
         else:
             print(words, flush=True)
 
-    def _left(self, done: int, total: int) -> str:
-        if done <= self._first or done >= total:
+    def _left(self, done: int, total: int | None) -> str:
+        if total is None or done <= self._first or done >= total:
             return ""
         return f"{duration((time.monotonic() - self._begun) * (total - done) / (done - self._first))} left"
 
@@ -85,7 +87,8 @@ def progress(what: str, total: int | None = None, *, silent: bool = False) -> It
         shown.begin(what, total)
         yield shown
         return
-    from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     columns = (
         TextColumn("{task.description}"),
@@ -99,6 +102,20 @@ def progress(what: str, total: int | None = None, *, silent: bool = False) -> It
         shown = Progress(bar)
         shown.begin(what, total)
         yield shown
+
+
+@contextmanager
+def counted(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """Yield a function to call after every step."""
+    done = 0
+    with progress(what, total) as shown:
+
+        def count() -> None:
+            nonlocal done
+            done += 1
+            shown.update(done, total, f"{done} of {total}")
+
+        yield count
 
 
 def tracked(items: Sequence[T], what: str, names: Iterable[str] | None = None) -> Iterator[T]:

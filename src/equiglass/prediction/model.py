@@ -140,8 +140,8 @@ class Model(ABC):
             t = int(np.argmax(wrong.any(axis=1)))
             raise DataError(
                 f"{system.name}: the prediction of {self.name} is not a finite number for {wrong[t].sum()} of "
-                f"{system.n_particles} particles at the time labelled {list(self.times)[t]!r}. The model is damaged, its "
-                "training has diverged, or the configuration is far from its training data."
+                f"{system.n_particles} particles at the time labelled {list(self.times)[t]!r}. The model is damaged, "
+                "its training has diverged, or the configuration is far from its training data."
             )
         if not finite.all():
             t, i = np.argwhere(~finite)[0]
