@@ -1,4 +1,4 @@
-"""Progress of a command: a bar on a terminal; elsewhere, as in the log of a batch job, plain lines with the time left."""
+"""Progress of a command: a bar on a terminal; elsewhere, as in the log of a batch job, plain lines with time left."""
 
 from __future__ import annotations
 

@@ -127,6 +127,8 @@ def watching() -> Iterator[tuple[Watch, Callable[[str], None]]]:
 
         def epoch(result: Any) -> None:
             rho = " ".join(f"{x:.3f}" for x in result.rho[0] if x == x)
-            shown.update(*steps, f"epoch {result.epoch}, loss {result.loss:.3f}" + (f", rho(A) {rho}" if rho else ""))
+            done, total = steps
+            which = f"epoch {result.epoch} of {result.epoch * total // max(done, 1)}"
+            shown.update(done, total, f"{which}, loss {result.loss:.3f}" + (f", rho(A) {rho}" if rho else ""))
 
         yield Watch(step, epoch), shown.begin

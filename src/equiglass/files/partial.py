@@ -76,7 +76,8 @@ class Partial:
 def partial(target: Path, names: Iterable[str], stopped: Callable[[BaseException, str], object]) -> Iterator[Partial]:
     """The folder TARGET.partial for the duration of the block, whose end removes it.
 
-    If the block raises, finished results remain, and ``stopped`` is called with the exception and a sentence about them.
+    If the block raises, finished results remain. ``stopped`` is then called with the exception and a sentence about
+    them.
     """
     results, names = Partial(target), list(names)
     try:

@@ -119,7 +119,7 @@ def _cached(folder: Path, name: str) -> ctypes.CDLL | None:
 
 
 def _store(content: bytes, folder: Path, name: str) -> None:
-    """Store a library in the cache, if that can be written. The file gets its name last, because others may store it."""
+    """Store a library in the cache, if that can be written. It gets its name last, because others may store it."""
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(suffix=".tmp", dir=folder)

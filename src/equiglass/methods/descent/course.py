@@ -71,11 +71,6 @@ class Course:
         log = Log(self.folder, self.labels, len(self.standardisation.mean), progress.step // len(training))
         writes = self.folder if processes.rank() == 0 else None
         total = configuration.epochs * len(training)
-        if progress.step > total:
-            raise ConfigurationError(
-                f"the training has done {progress.step / len(training):.3g} epochs; epochs={configuration.epochs} is "
-                "fewer."
-            )
 
         def epoch_done(result: EpochResult) -> None:
             if writes:
