@@ -53,7 +53,7 @@ class Partial:
         path = self.folder / f"{name}.npz"
         if not path.is_file():
             return None
-        with contextlib.suppress(DataError), reading(path), np.load(path) as stored:
+        with contextlib.suppress(DataError), reading(path), path.open("rb") as file, np.load(file) as stored:
             return {key: stored[key] for key in stored.files}
         return None
 

@@ -17,7 +17,9 @@ from equiglass.errors import SetupError
 PATIENCE = 5.0
 """Time that a program has after SIGTERM, in seconds. SIGKILL follows."""
 
-_running: set[subprocess.Popen[str]] = set()
+_running: dict[subprocess.Popen[str], bool] = {}
+"""Programs, and whether each has a process group of its own."""
+
 _ending = threading.Event()
 
 
@@ -65,24 +67,24 @@ def run(
         )
     except OSError as error:
         raise SetupError(f"{words[0]} cannot be started ({error.strerror}).") from None
-    _running.add(program)
+    _running[program] = own
     if _ending.is_set():
         # It was started while `end` looked.
-        _end([program])
+        _end({program: own})
     try:
         output, _ = program.communicate(text)
     except BaseException:
-        _end([program])
+        _end({program: own})
         raise
     finally:
-        _running.discard(program)
+        _running.pop(program, None)
     return Finished(program.returncode, output)
 
 
 def end() -> None:
     """End all programs that run for this process. Until `allow`, no other is started."""
     _ending.set()
-    _end(list(_running))
+    _end(dict(_running))
 
 
 def allow() -> None:
@@ -90,21 +92,20 @@ def allow() -> None:
     _ending.clear()
 
 
-def _end(programs: Sequence[subprocess.Popen[str]]) -> None:
-    for program in programs:
-        _send(program, signal.SIGTERM)
+def _end(ending: Mapping[subprocess.Popen[str], bool]) -> None:
+    for program, own in ending.items():
+        _send(program, own, signal.SIGTERM)
     deadline = time.monotonic() + PATIENCE
-    while any(program.poll() is None for program in programs) and time.monotonic() < deadline:
+    while any(program.poll() is None for program in ending) and time.monotonic() < deadline:
         time.sleep(0.02)
-    for program in programs:
-        _send(program, signal.SIGKILL)
+    for program, own in ending.items():
+        _send(program, own, signal.SIGKILL)
 
 
-def _send(program: subprocess.Popen[str], number: int) -> None:
+def _send(program: subprocess.Popen[str], own: bool, number: int) -> None:
     with contextlib.suppress(OSError):
-        if program.poll() is None:
-            group = os.getpgid(program.pid)
-            if group == program.pid:
-                os.killpg(group, number)
-            else:
-                program.send_signal(number)
+        if own:
+            # Also what the program has started, even if it has ended itself.
+            os.killpg(program.pid, number)
+        else:
+            program.send_signal(number)
