@@ -23,7 +23,7 @@ from equiglass.files.whole import reading, replacing
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Arrays = Mapping[str, "NDArray[np.generic]"]
+Arrays = Mapping[str, "NDArray[np.float64]"]
 
 
 def digest(*parts: object) -> str:
@@ -48,7 +48,7 @@ class Partial:
     def __init__(self, target: Path) -> None:
         self.folder = target.with_name(f"{target.name}.partial")
 
-    def get(self, name: str) -> dict[str, NDArray[np.generic]] | None:
+    def get(self, name: str) -> dict[str, NDArray[np.float64]] | None:
         """The arrays of a finished result; None if it is not finished or its file is damaged."""
         path = self.folder / f"{name}.npz"
         if not path.is_file():
