@@ -1,11 +1,15 @@
 """The command ``equiglass``. An error prints one sentence on the error stream and exits with status 2.
 
+A signal, such as Ctrl-C or the SIGTERM of a batch system, prints what is saved and exits with status 128 + its number.
+
 ``equiglass --debug COMMAND ...``, or EQUIGLASS_DEBUG=1 in the environment, shows the traceback too. Any exception other
 than an EquiglassError is a mistake in equiglass. It always shows its traceback and exits with status 1.
 """
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 import traceback
@@ -17,9 +21,35 @@ from equiglass.errors import EquiglassError, EquiglassWarning
 DEBUG = "--debug"
 
 
+WHAT_IS_SAVED = (
+    "finished work is saved, and no file is half written. Continue with the same command, with --resume where it has "
+    "this option."
+)
+
+PLAIN = "equiglass.plain"
+"""Name of the rule for characters that a terminal cannot show."""
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """ASCII in place of characters that an encoding lacks."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    instead = {"±": "+-", "ρ": "rho", "τ": "tau", "α": "alpha", "χ": "chi", "…": "...", "·": ".", "–": "-", "é": "e"}
+    lacking = error.object[error.start : error.end]
+    return "".join(instead.get(character, "?") for character in lacking), error.end
+
+
+codecs.register_error(PLAIN, _plain)
+
+
+def _notes(error: BaseException) -> list[str]:
+    return list(getattr(error, "__notes__", []))
+
+
 def main() -> None:
     """Run the command line."""
     from equiglass.commands import app
+    from equiglass.machine.signals import Interrupted, caught
 
     def show(
         message: Warning | str,
@@ -34,21 +64,29 @@ def main() -> None:
 
     words = sys.argv[1:]
     debug = words[:1] == [DEBUG] or os.environ.get("EQUIGLASS_DEBUG", "0") not in ("", "0")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=PLAIN)
     with warnings.catch_warnings():
         warnings.filterwarnings("always", category=EquiglassWarning)
         warnings.showwarning = show
         try:
-            app(words[1:] if words[:1] == [DEBUG] else words)
+            with caught():
+                app(words[1:] if words[:1] == [DEBUG] else words)
         except EquiglassError as error:
             if debug:
                 traceback.print_exc()
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {error}", *_notes(error), file=sys.stderr)
             sys.exit(2)
+        except Interrupted as stop:
+            said = _notes(stop) or [WHAT_IS_SAVED]
+            print(f"stopped ({stop.name}):", *said, file=sys.stderr)
+            sys.exit(stop.code)
         except (KeyboardInterrupt, SystemExit) as stop:
             # Typer turns Ctrl-C into exit status 130.
             if isinstance(stop, SystemExit) and stop.code != 130:
                 raise
-            print("stopped; finished work is saved. Continue with --resume, or with the same command.", file=sys.stderr)
+            print(f"stopped (Ctrl-C): {WHAT_IS_SAVED}", file=sys.stderr)
             sys.exit(130)
         except Exception:
             traceback.print_exc()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -41,7 +42,8 @@ def benchmark(setting: Setting, particles: int = PARTICLES) -> Result:
     require_memory(TRAINING.architecture, graph, setting.device)
     error = output_error(settled_network(setting), graph)
     peak = peak_bytes(reference, setting)
-    sizes = [in_fresh_process(at_size, setting, n) for n in sizes_up_to(setting.system, particles)]
+    alone = replace(setting, on_turn=None)
+    sizes = [in_fresh_process(at_size, alone, n) for n in sizes_up_to(setting.system, particles)]
     times = by_turns({"ours": ours(setting), "reference": reference(setting)}, setting)
     largest = sizes[-1]
     factor = largest["particles"] / graph.n_nodes

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,12 +44,14 @@ class Setting:
         threads: number of threads of both sides.
         repeats: number of timed runs per side.
         device: "cpu" or "cuda".
+        on_turn: called after every turn of both sides with (turns done, number of turns).
     """
 
     system: System
     threads: int
     repeats: int
     device: str
+    on_turn: Callable[[int, int], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def by_turns(runs: Mapping[str, Callable[[], Any]], setting: Setting) -> dict[st
     for run in runs.values():
         run()
     times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(setting.repeats):
+    for turn in range(1, setting.repeats + 1):
         for name, run in runs.items():
             start, count, elapsed = now(setting.device), 0, 0.0
             while elapsed < TURN_SECONDS:
@@ -153,12 +155,14 @@ def by_turns(runs: Mapping[str, Callable[[], Any]], setting: Setting) -> dict[st
                 count += 1
                 elapsed = now(setting.device) - start
             times[name].append(elapsed / count)
+        if setting.on_turn is not None:
+            setting.on_turn(turn, setting.repeats)
     return times
 
 
 def peak_bytes(prepare: Callable[[Setting], Callable[[], Any]], setting: Setting) -> int:
     """Peak memory, in bytes, of one run of the function that ``prepare`` returns, in a new process."""
-    return in_fresh_process(_peak, prepare, setting)
+    return in_fresh_process(_peak, prepare, replace(setting, on_turn=None))
 
 
 def in_fresh_process(function: Callable[..., R], *arguments: Any) -> R:

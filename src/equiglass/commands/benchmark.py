@@ -53,19 +53,22 @@ def benchmark(
 ) -> None:
     """Compare the package with e3nn (graph: scipy; simulate: LAMMPS); both sides run alternately."""
     import torch
-    from rich.console import Console
 
     from equiglass.benchmark import convolution, graph, inference, step
     from equiglass.benchmark.liquid import configuration
     from equiglass.benchmark.measure import Setting, use_threads
+    from equiglass.commands.progress import progress
+    from equiglass.commands.targets import check_json
     from equiglass.errors import SetupError
     from equiglass.files import write_text
 
     if device == Device.CUDA and not torch.cuda.is_available():
         raise SetupError("--device cuda: torch finds no GPU here.")
+    check_json(json_file)
     threads = threads or torch.get_num_threads()
     use_threads(threads)
-    with Console().status(f"{which}: this takes minutes"):
+    with progress(f"{which}") as shown:
+        shown.say(f"{which}: this takes minutes")
         if which == Benchmark.SIMULATE:
             from equiglass.benchmark import simulate
 
@@ -75,14 +78,20 @@ def benchmark(
                 write_text(json_file, json.dumps(numbers, indent=2) + "\n")
             return
         system = configuration(file, None if which == Benchmark.INFERENCE else particles)
-        setting = Setting(system, threads, repeats, device.value)
+        setting = Setting(
+            system,
+            threads,
+            repeats,
+            device.value,
+            on_turn=lambda done, total: shown.update(done, total, f"turn {done} of {total}"),
+        )
         if which == Benchmark.INFERENCE:
             result = inference.benchmark(setting, particles or inference.PARTICLES)
         else:
             result = {"convolution": convolution, "step": step, "graph": graph}[which].benchmark(setting)
-    print_result(result, setting)
     if json_file is not None:
         write_text(json_file, json.dumps(result.as_json(setting), indent=2) + "\n")
+    print_result(result, setting)
 
 
 def print_result(result: Result, setting: Setting) -> None:

@@ -13,6 +13,7 @@ from equiglass.commands.quench import POTENTIAL, mixture_named
 
 if TYPE_CHECKING:
     from equiglass.liquid.system import System
+    from equiglass.simulate.checks.measurement import StatePoint
 
 
 def check(
@@ -28,16 +29,27 @@ def check(
     from rich.console import Console
     from rich.table import Table
 
+    from equiglass.commands.progress import progress
+    from equiglass.files.target import check_folder
     from equiglass.formats import stream
     from equiglass.simulate.checks import check as check_state
     from equiglass.simulate.checks import collect, failures, measure, write_report
 
+    if out is not None:
+        check_folder(out)
     mixture = mixture_named(potential) if potential is not None else None
 
     def systems(paths: list[Path]) -> Iterator[System]:
         return stream(paths, types=types.split(",") if types else None, potential=mixture)
 
-    state, other = (collect([measure(s) for s in systems(paths)]) if paths else None for paths in (files, against))
+    with progress("checking") as shown:
+
+        def measured(paths: list[Path]) -> Iterator[StatePoint]:
+            for number, system in enumerate(systems(paths), start=1):
+                yield measure(system)
+                shown.update(number, None, f"{number} done, {system.name}")
+
+        state, other = (collect(list(measured(paths))) if paths else None for paths in (files, against))
     assert state is not None
     checks = check_state(state, other)
     table = Table()

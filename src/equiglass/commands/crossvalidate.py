@@ -22,14 +22,17 @@ def crossvalidate(
     figures: FiguresOption = None,
 ) -> None:
     """Score a method by cross-validation; the same command continues a stopped one."""
-    from equiglass.commands.evaluate import report
+    from equiglass.commands.evaluate import check_outputs, report
     from equiglass.commands.train import command_line, supply_with_progress, watching
+    from equiglass.files.target import check_folder
     from equiglass.formats import load
     from equiglass.machine import processes
     from equiglass.methods.loading import read_configuration
     from equiglass.training.crossvalidation import held_out_predictions
 
     with processes.joined():
+        check_folder(out)
+        check_outputs(json_file, figures)
         configuration = processes.same(lambda: read_configuration(config, set_ or [], method))
         systems = supply_with_progress(load(data), configuration)
         with watching() as (watch, describe):

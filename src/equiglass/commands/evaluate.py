@@ -29,14 +29,14 @@ def evaluate(
     checkpoint: CheckpointOption = "last",
 ) -> None:
     """Score a model on labelled configurations."""
-    from rich.progress import track
-
+    from equiglass.commands.progress import tracked
     from equiglass.formats import load
     from equiglass.methods.loading import load_model
 
+    check_outputs(json_file, figures)
     model = load_model(run, checkpoint)
     systems = load(data)
-    predictions = [model.predict(model.measurable(system)) for system in track(systems, "predicting", transient=True)]
+    predictions = [model.predict(model.measurable(system)) for system in tracked(systems, "predicting")]
     report(predictions, f"{run} on {len(systems)} configurations", json_file, figures)
 
 
@@ -48,13 +48,23 @@ def report(
     from equiglass.prediction.evaluation import evaluate as score
 
     scores = score([prediction.system for prediction in predictions], predictions)
-    print_scores(scores, title)
     if json_file is not None:
         write_text(json_file, json.dumps(scores.as_json(), indent=2) + "\n")
+    print_scores(scores, title)
     if figures is not None:
         from equiglass.figures import save_evaluation_figures
 
         save_evaluation_figures(figures, scores.frame(), predictions)
+
+
+def check_outputs(json_file: Path | None, figures: Path | None) -> None:
+    """Check, before any work, that the requested files can be written."""
+    from equiglass.commands.targets import check_json
+    from equiglass.files.target import check_folder
+
+    check_json(json_file)
+    if figures is not None:
+        check_folder(figures)
 
 
 def print_scores(scores: Scores, title: str) -> None:

@@ -33,13 +33,13 @@ def experiment(
     list_: Annotated[bool, typer.Option("--list", help="List the experiments of the package.")] = False,
 ) -> None:
     """Run an experiment of the paper or of your own; the same command continues a stopped one."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from equiglass.commands.progress import progress
     from equiglass.errors import ConfigurationError
     from equiglass.experiments.declaration import declared_names, read_declaration
     from equiglass.experiments.demo import DATASET
     from equiglass.experiments.experiment import carry_out
     from equiglass.files.settings import from_overrides
+    from equiglass.files.target import check_folder
     from equiglass.formats import load
 
     if list_:
@@ -47,28 +47,28 @@ def experiment(
     if name is None or out is None:
         names = ", ".join(declared_names())
         raise ConfigurationError(f"name an experiment ({names}, or a YAML file) and --out; --list describes them.")
+    check_folder(out)
     declaration = read_declaration(name)
     systems = {source: load(path, replicas=False) for source, path in sources(data or [DATASET]).items()}
-    text = TextColumn("{task.description}")
-    with Progress(text, BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn(), transient=True) as bar:
-        quench = bar.add_task("quenching", total=None, visible=False)
-        steps = bar.add_task("training", total=None, visible=False)
-        begun: dict[str, tuple[int, int]] = {}
+    with progress("quenching") as quenching, progress("training") as shown:
+        begun: dict[str, tuple[int, int, int]] = {}
 
         def on_quench(done: int, total: int, name: str) -> None:
-            bar.update(quench, completed=done, total=total, visible=done < total)
+            quenching.update(done, total, f"{done} of {total}, {name}")
 
         def on_plan(planned: Sequence[Training], missing: Sequence[Training]) -> None:
             different = len({training.key for training in planned})
-            bar.console.print(f"trainings: {different}, done before: {different - len(missing)}")
+            shown.say(f"trainings: {different}, done before: {different - len(missing)}")
+            total = sum(training.steps for training in missing)
             for number, training in enumerate(missing, start=1):
-                begun[training.key] = number, sum(before.steps for before in missing[: number - 1])
-            bar.update(steps, total=sum(training.steps for training in missing), visible=bool(missing))
+                begun[training.key] = number, sum(before.steps for before in missing[: number - 1]), total
+            shown.begin("training", total)
 
         def on_step(training: Training, step: int) -> None:
-            number, before = begun[training.key]
-            where = f"training {number}/{len(begun)}, {training}"
-            bar.update(steps, description=where, completed=before + step)
+            number, before, total = begun[training.key]
+            epoch, within = divmod(step, len(training.systems))
+            where = f"{number} of {len(begun)}, {training}, epoch {epoch} of {training.epochs}"
+            shown.update(before + step, total, where, line=not within)
 
         carry_out(
             Path(name).stem,

@@ -16,10 +16,10 @@ def export(
     checkpoint: CheckpointOption = "last",
 ) -> None:
     """Write a model without the state of its training; other commands take the folder as RUN."""
+    from equiglass.files.target import check_folder
     from equiglass.methods.loading import load_model, save_model
-    from equiglass.prediction.run_folder import refuse_used
 
+    check_folder(out, new=True)
     model = load_model(run, checkpoint)
-    refuse_used(out)
     save_model(model, out)
     typer.echo(f"{out}: {len(model.members)} member{'s' if len(model.members) > 1 else ''}")

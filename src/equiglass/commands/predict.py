@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +12,10 @@ import typer
 from equiglass.commands.evaluate import CheckpointOption, RunArgument
 
 if TYPE_CHECKING:
-    from equiglass.prediction.model import Prediction
+    from equiglass.files.partial import Partial
+    from equiglass.liquid.arrays import Float
+    from equiglass.liquid.system import System
+    from equiglass.prediction.model import Model, Prediction
 
 TypesOption = Annotated[str | None, typer.Option("--types", help="Species of types 0, 1, ..., e.g. Ni,P.")]
 
@@ -22,44 +27,93 @@ def predict(
     types: TypesOption = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
-    """Predict the target of every particle. The columns are propensity_LABEL per time label, or E_pot."""
-    from rich.progress import track
+    """Predict the target of every particle. The columns are propensity_LABEL per time label, or E_pot.
 
+    A stopped prediction continues with the same command: OUT.partial holds what is finished.
+    """
+    from equiglass.commands.progress import progress
+    from equiglass.commands.targets import XYZ, check_configurations, name_of, unfinished
     from equiglass.errors import ConfigurationError
+    from equiglass.files.target import check_folder
     from equiglass.formats import load
-    from equiglass.methods.loading import load_model
+    from equiglass.methods.loading import digest_of, load_model
 
-    model = load_model(run, checkpoint)
-    species = types.split(",") if types else None
-    loaded = [(file, load(file, types=species)) for file in files]
-    targets = [out] if len(files) == 1 else [out / f"{file.stem}.xyz" for file in files]
-    if len(files) == 1 and out.is_dir():
-        raise ConfigurationError(f"{out} is a folder; for one FILE name the extended XYZ file to write.")
-    if len(files) > 1 and out.exists() and not out.is_dir():
-        raise ConfigurationError(f"{out} is a file; for several FILEs name a folder.")
+    targets = [out] if len(files) == 1 else [out / f"{_stem(file)}.xyz" for file in files]
     if len(set(targets)) < len(targets):
         raise ConfigurationError("two FILEs have the same name; predict them one at a time.")
-    frames = [(target, system) for target, (_, systems) in zip(targets, loaded, strict=True) for system in systems]
-    predictions: dict[Path, list[Prediction]] = {}
-    for target, system in track(frames, "predicting", transient=True):
-        predictions.setdefault(target, []).append(model.predict(system))
     if len(files) > 1:
-        out.mkdir(parents=True, exist_ok=True)
-    for target, predicted in predictions.items():
-        write_predictions(target, predicted)
-        typer.echo(f"{target}: {len(predicted)} configuration{'s' if len(predicted) > 1 else ''}")
+        check_folder(out)
+    for target in targets:
+        if target.parent.is_dir() or len(files) == 1:
+            check_configurations(target, XYZ, files)
+    model = load_model(run, checkpoint)
+    species = types.split(",") if types else None
+    frames = {target: load(file, types=species) for target, file in zip(targets, files, strict=True)}
+    model_files = digest_of(run, checkpoint)
+    names = {target: [name_of(system, model_files) for system in systems] for target, systems in frames.items()}
+    every = [name for of_target in names.values() for name in of_target]
+    with unfinished(out, every) as results:
+        with progress("predicting", len(every)) as shown:
+            shown.begin("predicting", len(every), results.finished(every))
+            number = 0
+            for target, systems in frames.items():
+                for system, name in zip(systems, names[target], strict=True):
+                    number += 1
+                    if results.get(name) is None:
+                        prediction = model.predict(system)
+                        found = {"values": prediction.values}
+                        if prediction.system.positions_inherent is not None:
+                            found["positions_inherent"] = prediction.system.positions_inherent
+                        results.put(name, found)
+                        shown.update(number, len(every), f"{number} of {len(every)}, {system.name}")
+                    else:
+                        # The warnings are given again.
+                        model.check(system)
+        if len(files) > 1:
+            out.mkdir(parents=True, exist_ok=True)
+        for target, systems in frames.items():
+            write_predictions(target, _predictions(model, systems, names[target], results))
+            typer.echo(f"{target}: {len(systems)} configuration{'s' if len(systems) > 1 else ''}")
 
 
-def write_predictions(path: Path, predictions: list[Prediction]) -> None:
+def _predictions(
+    model: Model, systems: Sequence[System], names: Sequence[str], results: Partial
+) -> Iterator[Prediction]:
+    """The predictions, from their finished results."""
+    from equiglass.liquid.inherent import quenched
+    from equiglass.prediction.model import Prediction
+
+    for system, name in zip(systems, names, strict=True):
+        found = results.get(name)
+        if found is None:
+            yield model.predict(system)
+            continue
+        known = replace(system, potential=model.data.potential or system.potential) if model.needs else system
+        if system.positions_inherent is None and "positions_inherent" in found:
+            known = quenched(known, found["positions_inherent"])
+        yield Prediction(known, dict(model.times), found["values"], model.target)
+
+
+def _stem(file: Path) -> str:
+    """The name of a folder; the name of a file without its extension, and without that of a compressed file."""
+    if file.is_dir():
+        return file.resolve().name
+    inner = Path(file.stem)
+    return inner.stem if file.suffix.lower() in (".gz", ".zst", ".bz2", ".xz") and inner.suffix else file.stem
+
+
+def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
     """Write extended XYZ with one column per label of the target, and the inherent positions if there are any."""
     from equiglass.formats.xyz import write_xyz
+
+    write_xyz(path, ((prediction.system, _columns(prediction)) for prediction in predictions))
+
+
+def _columns(prediction: Prediction) -> dict[str, Float]:
     from equiglass.liquid.targets import TARGETS
 
-    frames = []
-    for prediction in predictions:
-        column = TARGETS[prediction.target].column
-        columns = {column(label): prediction.at(label) for label in prediction.times}
-        if prediction.system.positions_inherent is not None:
-            columns["pos_inherent"] = prediction.system.positions_inherent
-        frames.append((prediction.system, columns))
-    write_xyz(path, frames)
+    column = TARGETS[prediction.target].column
+    columns = {column(label): prediction.at(label) for label in prediction.times}
+    if prediction.system.positions_inherent is not None:
+        columns["pos_inherent"] = prediction.system.positions_inherent
+    return columns

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,7 @@ from equiglass.commands.predict import TypesOption
 
 if TYPE_CHECKING:
     from equiglass.liquid.potential import LennardJones
+    from equiglass.liquid.system import System
 
 POTENTIAL = typer.Option(
     "--potential", help="Pair potential of configurations whose file states none; also instead of that of a public set."
@@ -23,17 +26,43 @@ def quench(
     potential: Annotated[str | None, POTENTIAL] = None,
     types: TypesOption = None,
 ) -> None:
-    """Quench configurations to their inherent structures; the potential is kob-andersen where none is known."""
-    from rich.progress import track
+    """Quench configurations to their inherent structures; the potential is kob-andersen where none is known.
 
-    from equiglass.formats import load, save
+
+    A stopped quench continues with the same command: OUT.partial holds what is finished.
+    """
+    from equiglass.commands.progress import progress
+    from equiglass.commands.targets import check_configurations, name_of, unfinished
+    from equiglass.formats import FORMATS, load, save
     from equiglass.liquid.inherent import quench as quench_one
+    from equiglass.liquid.inherent import quenched
     from equiglass.liquid.potential import KOB_ANDERSEN
 
+    suffixes = [suffix for each in FORMATS.values() if each.write is not None for suffix in each.suffixes]
+    check_configurations(out, suffixes, files)
     mixture = None if potential is None else mixture_named(potential)
-    systems = load(files, types=types.split(",") if types else None, potential=mixture)
-    quenched = [quench_one(s, potential=KOB_ANDERSEN) for s in track(systems, "quenching")]
-    save(quenched, out)
+    systems = [
+        replace(system, potential=system.potential or KOB_ANDERSEN)
+        for system in load(files, types=types.split(",") if types else None, potential=mixture)
+    ]
+    names = [name_of(system, "quench") for system in systems]
+    with unfinished(out, names) as results:
+        with progress("quenching", len(systems)) as shown:
+            shown.begin("quenching", len(systems), results.finished(names))
+            for number, (system, name) in enumerate(zip(systems, names, strict=True), start=1):
+                if results.get(name) is None:
+                    inherent = quench_one(system).positions_inherent
+                    assert inherent is not None
+                    results.put(name, {"positions_inherent": inherent})
+                    shown.update(number, len(systems), f"{number} of {len(systems)}, {system.name}")
+
+        def finished() -> Iterator[System]:
+            for system, name in zip(systems, names, strict=True):
+                found = results.get(name)
+                yield quench_one(system) if found is None else quenched(system, found["positions_inherent"])
+
+        save(finished(), out)
+    typer.echo(f"{out}: {len(systems)} configuration{'s' if len(systems) > 1 else ''}")
 
 
 def mixture_named(name: str) -> LennardJones:

@@ -27,17 +27,15 @@ def report(
     checkpoint: CheckpointOption = "last",
 ) -> None:
     """Write a self-contained HTML report: model card, scores, learning curves, fields in 3D, results."""
-    from rich.progress import Progress
-
+    from equiglass.commands.progress import counted
+    from equiglass.commands.targets import check_html
     from equiglass.formats import load
     from equiglass.methods.loading import folder_of
     from equiglass.report import write_report
 
+    check_html(out)
     systems = load(data) if data else []
     models = sum(bool(folder_of(source).members(checkpoint)) for source in dict.fromkeys(sources))
-    with Progress(transient=True) as bar:
-        task = bar.add_task("predicting", total=models * len(systems))
-        write_report(
-            out, sources, systems, checkpoint=checkpoint, command=command_line(), on_done=lambda: bar.advance(task)
-        )
+    with counted("predicting", models * len(systems)) as count:
+        write_report(out, sources, systems, checkpoint=checkpoint, command=command_line(), on_done=count)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

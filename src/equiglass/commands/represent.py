@@ -27,25 +27,24 @@ def represent(
 ) -> None:
     """Write the representation of configurations and find locally favoured structures in it."""
     from rich.console import Console
-    from rich.progress import Progress
 
+    from equiglass.commands.progress import counted
     from equiglass.errors import ConfigurationError
     from equiglass.figures.temperature import save_order_parameter_figures
+    from equiglass.files.target import check_folder
     from equiglass.formats import load
     from equiglass.liquid.state_points import tau_alpha
     from equiglass.methods.loading import load_model
-    from equiglass.prediction.run_folder import refuse_used
     from equiglass.representation.order_parameter import order_parameter, save
 
-    refuse_used(out)
+    check_folder(out, new=True)
     model = load_model(run, checkpoint)
     shown = label or tau_alpha(list(model.times))
     if shown not in model.times:
         raise ConfigurationError(f"the model predicts the times labelled {list(model.times)}, not {shown!r}.")
     systems = load(data, replicas=False)
-    with Progress(transient=True) as bar:
-        task = bar.add_task("representing", total=len(systems))
-        found = order_parameter(model, systems, lambda _: bar.advance(task))
+    with counted("representing", len(systems)) as count:
+        found = order_parameter(model, systems, lambda _: count())
     out.mkdir(parents=True, exist_ok=True)
     save(found, out)
     save_order_parameter_figures(out, found.particles(), found.populations, found.weights, shown)

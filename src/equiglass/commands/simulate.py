@@ -40,28 +40,27 @@ def simulate(
     ] = False,
 ) -> None:
     """Equilibrate a liquid, take configurations, and run their iso-configurational ensembles."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from equiglass.commands.progress import progress
     from equiglass.errors import ConfigurationError
+    from equiglass.files.target import check_folder
     from equiglass.formats import load
     from equiglass.simulate import load_ensemble, load_protocol, run_from, run_protocol
 
     if not from_ and (merge or types):
         raise ConfigurationError("--merge and --types need the configurations of --from.")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as bar:
-        task = bar.add_task("simulate", total=None)
+    check_folder(out)
+    with progress("simulating") as shown:
 
-        def progress(done: int, total: int, what: str) -> None:
-            bar.update(task, completed=done, total=total, description=what)
+        def finished(done: int, total: int, what: str) -> None:
+            shown.update(done, total, f"{done} of {total}, {what}")
 
         if from_:
             ensemble = load_ensemble(protocol)
             given = load(from_, types=types.split(",") if types else None, replicas=merge, potential=ensemble.potential)
             systems = run_from(
-                given, ensemble, out, merge=merge, resume=resume, progress=progress, jobs=jobs, parsl=parsl
+                given, ensemble, out, merge=merge, resume=resume, progress=finished, jobs=jobs, parsl=parsl
             )
         else:
             whole = load_protocol(protocol)
-            systems = run_protocol(whole, out, resume=resume, progress=progress, jobs=jobs, parsl=parsl)
+            systems = run_protocol(whole, out, resume=resume, progress=finished, jobs=jobs, parsl=parsl)
     typer.echo(f"{out / 'dataset.h5'}: {len(systems)} configurations; the checks are in {out / 'report.md'}")

@@ -44,13 +44,20 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Continue the training in --out.")] = False,
 ) -> None:
     """Train a model on labelled configurations."""
+    from equiglass.files.target import check_folder
     from equiglass.formats import load
     from equiglass.machine import processes
     from equiglass.methods.loading import read_configuration
+    from equiglass.prediction.run_folder import RunFolder, refuse_used
 
+    check_folder(out)
+    if not resume and members == 1:
+        refuse_used(out, "choose another folder, or continue with --resume")
     with processes.joined():
-        if resume and config is None and not set_ and (out / "configuration.yaml").is_file():
-            config = out / "configuration.yaml"
+        own = [RunFolder(out), RunFolder(out / "member-1")]
+        if resume and config is None:
+            # A resumed training has its own settings; --set changes some of them.
+            config = next((folder.configuration for folder in own if folder.configuration.is_file()), None)
         configuration = processes.same(lambda: read_configuration(config, set_ or [], method))
         systems = supply_with_progress(load(data), configuration)
         held_out = supply_with_progress(load(validation), configuration) if validation else None
@@ -66,19 +73,16 @@ def command_line() -> str:
 
 def supply_with_progress(systems: Sequence[System], configuration: MethodConfiguration) -> list[System]:
     """The configurations with everything that training needs; a progress bar shows the quenches."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
+    from equiglass.commands.progress import progress
     from equiglass.machine import processes
     from equiglass.training.supply import supply
 
-    columns = (TextColumn("quenching"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, transient=True, disable=processes.rank() > 0) as bar:
-        task = bar.add_task("quenching", total=None, visible=False)
-
-        def progress(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, visible=True)
-
-        return supply(systems, configuration, progress)
+    with progress("quenching", silent=processes.rank() > 0) as shown:
+        return supply(
+            systems,
+            configuration,
+            lambda done, total, name: shown.update(done, total, f"{done} of {total}, {name}"),
+        )
 
 
 def train_with_progress(
@@ -107,31 +111,24 @@ def train_with_progress(
 
 @contextmanager
 def watching() -> Iterator[tuple[Watch, Callable[[str], None]]]:
-    """Show a progress bar with loss and validation rho; yield its `Watch` and a function that sets its text."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
+    """Show steps, loss and validation rho; yield the `Watch`, and a function that sets the name of the training."""
+    from equiglass.commands.progress import progress
     from equiglass.machine import processes
     from equiglass.prediction.predictor import Watch
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, disable=processes.rank() > 0) as bar:
-        task = bar.add_task("training", total=None, state="")
+    with progress("training", silent=processes.rank() > 0) as shown:
+        steps = (0, 0)
 
         def step(done: int, total: int, loss: float) -> None:
-            bar.update(task, completed=done, total=total)
+            nonlocal steps
+            steps = done, total
+            # A regression sees every configuration once and has no loss.
+            shown.update(done, total, f"{done} of {total} configurations" if loss != loss else None, line=loss != loss)
 
         def epoch(result: Any) -> None:
             rho = " ".join(f"{x:.3f}" for x in result.rho[0] if x == x)
-            state = f"epoch {result.epoch}, loss {result.loss:.3f}" + (f", rho(A) {rho}" if rho else "")
-            bar.update(task, state=state)
+            done, total = steps
+            which = f"epoch {result.epoch} of {result.epoch * total // max(done, 1)}"
+            shown.update(done, total, f"{which}, loss {result.loss:.3f}" + (f", rho(A) {rho}" if rho else ""))
 
-        def describe(words: str) -> None:
-            bar.reset(task, description=words)
-
-        yield Watch(step, epoch), describe
+        yield Watch(step, epoch), shown.begin

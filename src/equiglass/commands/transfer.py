@@ -32,22 +32,22 @@ def transfer(
     """Score every RUN at every temperature in --data, unchanged and with a refitted read-out."""
     from pandas import concat
     from rich.console import Console
-    from rich.progress import Progress, track
 
+    from equiglass.commands.progress import counted, tracked
     from equiglass.errors import ConfigurationError
     from equiglass.figures.style import stem
     from equiglass.figures.temperature import save_transfer_figures
     from equiglass.files import write_text
+    from equiglass.files.target import check_folder
     from equiglass.formats import load
     from equiglass.liquid.splits import by_temperature, halves
     from equiglass.liquid.state_points import tau_alpha
     from equiglass.methods.loading import load_model
-    from equiglass.prediction.run_folder import refuse_used
     from equiglass.representation.decoders import decoders_of
     from equiglass.representation.transfer import ALL_TIMES, as_csv, as_json, trained_on
     from equiglass.representation.transfer import transfer as transferred
 
-    refuse_used(out)
+    check_folder(out, new=True)
     models = [load_model(name, checkpoint) for name in run]
     for model in models:
         # Raises, before any work, for a model without a read-out of the propensity.
@@ -64,14 +64,13 @@ def transfer(
     needing = max(models, key=lambda model: len(model.needs))
     if needing.needs and len({model.data.potential for model in models}) == 1:
         # One quench serves all models of one potential.
-        systems = [needing.prepared(system) for system in track(systems, "quenching", transient=True)]
+        systems = [needing.prepared(system) for system in tracked(systems, "quenching")]
     parts = {temperature: halves(group, seen) for temperature, group in by_temperature(systems).items()}
     found: list[DataFrame] = []
     refitted: dict[Path, tuple[Model, Halves]] = {}
-    with Progress(transient=True) as bar:
-        task = bar.add_task("representing", total=len(models) * len(systems))
+    with counted("representing", len(models) * len(systems)) as count:
         for model in models:
-            more, changed = transferred(model, parts, trained[model.name], lambda _: bar.update(task, advance=1))
+            more, changed = transferred(model, parts, trained[model.name], lambda _: count())
             found.append(more)
             name = stem(model.name.strip("./"))
             refitted |= {out / "models" / f"{name}-at-T{t:g}": (m, parts[t]) for t, m in changed.items()}

@@ -3,6 +3,8 @@
 whole      reading with one sentence per failure, writing by renaming a temporary file
 settings   settings from YAML files and ``key=value`` words, validated
 tables     data frames of results: medians over seeds, CSV, JSON, Markdown
+target     whether a file or folder can be written, checked before any work
+partial    results of finished configurations until all are finished
 registry   the modules of a folder by name: methods, node inputs, targets, formats
 """
 

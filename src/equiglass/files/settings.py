@@ -107,6 +107,14 @@ def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     return keys
 
 
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by key; dots separate the keys of nested sections."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return found
+
+
 def moved(settings: Any, places: Mapping[str, str]) -> Any:
     """The settings with the keys of older files at their present places, for a pydantic validator.
 

@@ -80,12 +80,12 @@ def quench(
     """
     if isinstance(systems, System):
         return quench([systems], potential=potential, tolerance=tolerance, max_steps=max_steps, progress=progress)[0]
-    quenched = []
+    results = []
     for system in systems:
-        quenched.append(_quench(system, system.potential or potential, tolerance, max_steps))
+        results.append(_quench(system, system.potential or potential, tolerance, max_steps))
         if progress is not None:
-            progress(len(quenched), len(systems), system.name)
-    return quenched
+            progress(len(results), len(systems), system.name)
+    return results
 
 
 def _quench(system: System, potential: LennardJones | None, tolerance: float, max_steps: int) -> System:
@@ -98,9 +98,13 @@ def _quench(system: System, potential: LennardJones | None, tolerance: float, ma
         energy = potential_energy(system.positions, system.types, system.box, potential)
     if not np.all(energy < HIGHEST_ENERGY):
         raise DataError(f"{system.name}: particles overlap, so that the potential energy is practically infinite.")
-    inherent = _fire(known, potential, tolerance, max_steps)
-    how = {"inherent structure": f"FIRE, largest force {tolerance:g}, potential {potential}"}
-    return replace(known, positions_inherent=inherent, provenance={**system.provenance, **how})
+    return quenched(known, _fire(known, potential, tolerance, max_steps), tolerance)
+
+
+def quenched(system: System, positions: Float, tolerance: float = 1e-5) -> System:
+    """The configuration with the positions of its inherent structure, (N, 3), as `quench` returns it."""
+    how = {"inherent structure": f"FIRE, largest force {tolerance:g}, potential {system.potential}"}
+    return replace(system, positions_inherent=positions, provenance={**system.provenance, **how})
 
 
 def _fire(system: System, potential: LennardJones, tolerance: float, max_steps: int) -> Float:

@@ -1,10 +1,12 @@
 """Compiles the C++ of the package with the compiler of the system, once per machine, and loads it.
 
-The compiled libraries are cached in ``$XDG_CACHE_HOME/equiglass``, by default ``~/.cache/equiglass``.
+The compiled libraries are cached in ``$XDG_CACHE_HOME/equiglass``, by default ``~/.cache/equiglass``. The name of each
+holds the check sum of its content. A library that was damaged or cut short is compiled again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -13,12 +15,13 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from equiglass.errors import SetupError
+from equiglass.machine import programs
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-pthread")
 
@@ -40,7 +43,7 @@ def compiler() -> Compiler | str:
     named = os.environ.get("CXX")
     for command in [tuple(shlex.split(named))] if named else [("c++",), ("g++",), ("clang++",)]:
         if command and shutil.which(command[0]):
-            answer = subprocess.run([*command, "--version"], capture_output=True, text=True)
+            answer = subprocess.run([*command, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
             if answer.returncode == 0:
                 return Compiler(command, answer.stdout)
     return f"CXX={named} does not run" if named else "no C++ compiler (c++, g++, clang++) is on PATH"
@@ -55,7 +58,7 @@ def library(source: Path, header: str = "", wished: tuple[str, ...] = ()) -> cty
         wished: flags that are left out if the compiler does not accept them, for instance "-fopenmp".
 
     Raises:
-        CompilerError: there is no compiler, it fails, or no cache folder is writable.
+        CompilerError: there is no compiler, or it fails.
     """
     built = attempt(source, header, wished)
     if isinstance(built, CompilerError):
@@ -71,50 +74,85 @@ def attempt(source: Path, header: str, wished: tuple[str, ...]) -> ctypes.CDLL |
         return CompilerError(f"{source.name} cannot be compiled: {found}. Install a C++ compiler, or name one in CXX.")
     texts = [file.read_text() for file in (source, *sorted(source.parent.glob("*.hpp")))]
     parts = (*texts, header, *FLAGS, *wished, *found.command, found.version, _processor())
-    name = f"{source.stem}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}.so"
-    for folder in _cache_folders():
-        path = folder / name
+    name = f"{source.stem}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"
+    folder = _cache_folder()
+    if folder is not None and (cached := _cached(folder, name)) is not None:
+        return cached
+    try:
+        # Another user could have put a library under a fixed name. A loaded library outlives its file.
+        with tempfile.TemporaryDirectory(prefix="equiglass-") as temporary:
+            built = Path(temporary) / "built.so"
+            _compile(found, source, header, (wished, ()), built)
+            loaded = ctypes.CDLL(str(built))
+            if folder is not None:
+                _store(built.read_bytes(), folder, name)
+            return loaded
+    except CompilerError as error:
+        return error
+    except SetupError as error:
+        return CompilerError(str(error))
+    except OSError as error:
+        return CompilerError(f"{source.name}: the compiled library cannot be made or loaded here ({error}).")
+
+
+@cache
+def defect() -> str | None:
+    """The reason why C++ cannot be compiled and loaded on this machine, or None if it can."""
+    found = compiler()
+    if isinstance(found, str):
+        return found
+    built = attempt(Path(__file__).with_name("trial.cpp"), "", ())
+    return str(built).removesuffix(".") if isinstance(built, CompilerError) else None
+
+
+def _cached(folder: Path, name: str) -> ctypes.CDLL | None:
+    """The library NAME-SUM.so of the cache, SUM being the check sum of its content. A damaged one is removed."""
+    try:
+        for path in sorted(folder.glob(f"{name}-*.so")):
+            if path.stem.endswith(_sum(path.read_bytes())):
+                return ctypes.CDLL(str(path))
+            path.unlink(missing_ok=True)
+    except OSError:
+        # For instance a folder from which no library may be loaded.
+        return None
+    return None
+
+
+def _store(content: bytes, folder: Path, name: str) -> None:
+    """Store a library in the cache, if that can be written. It gets its name last, because others may store it."""
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(suffix=".tmp", dir=folder)
         try:
-            if not path.exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                _compile(found, source, header, (wished, ()), path)
-            return ctypes.CDLL(str(path))
-        except OSError:
-            continue
-        except CompilerError as error:
-            return error
-    return CompilerError(
-        f"{source.name} cannot be compiled: no cache folder is writable. Set XDG_CACHE_HOME to a writable folder."
-    )
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.chmod(temporary, 0o755)
+            os.replace(temporary, folder / f"{name}-{_sum(content)}.so")
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def _compile(found: Compiler, source: Path, header: str, attempts: Iterable[tuple[str, ...]], path: Path) -> None:
-    # The file gets its name last, because another process may compile the same source.
-    handle, temporary = tempfile.mkstemp(suffix=".so", dir=path.parent)
-    os.close(handle)
-    try:
-        for flags in attempts:
-            command = [*found.command, *FLAGS, *flags, "-x", "c++", "-", "-o", temporary]
-            text = f'{header}#include "{source}"\n'
-            answer = subprocess.run(command, input=text, capture_output=True, text=True)
-            if answer.returncode == 0:
-                break
-        else:
-            first = next((line for line in answer.stderr.splitlines() if "error" in line), answer.stderr[:200])
-            raise CompilerError(f"{found.command[0]} could not compile {source.name}: {first.strip()}")
-        os.chmod(temporary, 0o755)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    for flags in attempts:
+        command = [*found.command, *FLAGS, *flags, "-x", "c++", "-", "-o", str(path)]
+        answer = programs.run(command, text=f'{header}#include "{source}"\n')
+        if answer.status == 0:
+            break
+    else:
+        lines = [line.strip() for line in answer.output.splitlines() if line.strip()]
+        said = next((line for line in lines if "error" in line), lines[0] if lines else f"exit status {answer.status}")
+        raise CompilerError(f"{found.command[0]} could not compile {source.name}: {said[:200]}")
+    if not path.is_file():
+        raise CompilerError(f"{found.command[0]} could not compile {source.name}: it wrote no library")
 
 
-def _cache_folders() -> Iterator[Path]:
+def _cache_folder() -> Path | None:
     root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    if os.path.isabs(root):
-        yield Path(root) / "equiglass"
-    # Another user could have put a library under a fixed name. A loaded library outlives its file.
-    with tempfile.TemporaryDirectory(prefix="equiglass-") as folder:
-        yield Path(folder)
+    return Path(root) / "equiglass" if os.path.isabs(root) else None
 
 
 @cache

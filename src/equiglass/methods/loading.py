@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from equiglass.errors import ConfigurationError, DataError
+from equiglass.files.partial import digest
 from equiglass.files.settings import changed, from_overrides, read_settings, validate
 from equiglass.methods import METHODS
 from equiglass.prediction.configuration import MethodConfiguration
@@ -59,6 +61,12 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
         return loaded[0].named(str(run))
     averaged = (one.named(f"{run}/{member.path.name}") for one, member in zip(loaded, members, strict=True))
     return Ensemble(str(run), tuple(averaged))
+
+
+def digest_of(run: Path | str, checkpoint: str = "last") -> str:
+    """A digest of the model files that `load_model` reads."""
+    files = (member.model(checkpoint) for member in folder_of(run).members(checkpoint))
+    return digest(*(hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path is not None))
 
 
 def load_predictor(path: Path) -> Predictor:

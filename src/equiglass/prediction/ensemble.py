@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equiglass.errors import ConfigurationError
 from equiglass.liquid.arrays import Float
@@ -72,6 +73,10 @@ class Ensemble(Model):
     def needs(self) -> frozenset[Need]:  # type: ignore[override]
         """The needs of all members."""
         return frozenset().union(*(member.needs for member in self.averaged))
+
+    def learned(self) -> NDArray[np.bool_]:
+        """Whether all members have learned a particle type at a time, (n_types, T)."""
+        return np.all([member.learned() for member in self.averaged], axis=0)
 
     def values(self, system: System) -> Float:
         """Mean over the methods of the mean over the members of each, LJ units, (T, N)."""

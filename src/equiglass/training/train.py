@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from equiglass.errors import ConfigurationError
+import yaml
+
+from equiglass.errors import ConfigurationError, EquiglassWarning
+from equiglass.files import write_text
+from equiglass.files.settings import flat
 from equiglass.liquid.splits import validation_fold
 from equiglass.liquid.system import System
 from equiglass.machine import processes
@@ -18,6 +23,9 @@ from equiglass.prediction.model import Model
 from equiglass.prediction.predictor import SILENT, Watch
 from equiglass.prediction.run_folder import RunFolder, Split
 from equiglass.training.supply import supply
+
+CHANGEABLE = ("epochs", "device")
+"""Settings that may change when a training is resumed."""
 
 
 def train(
@@ -39,7 +47,7 @@ def train(
         configuration: settings of a method; the defaults of the paper's network if None.
         validation: configurations for validation; they replace the fold.
         members: number of models with successive seeds. Several models have sub-folders of ``out`` and are averaged.
-        resume: continue the training in ``out``.
+        resume: continue the training in ``out``. The number of epochs and the device may differ from before.
         command: command that starts the training, for environment.yaml.
         watch: functions to call during the training.
 
@@ -86,9 +94,39 @@ def train(
 
 
 def _begin(folder: RunFolder, configuration: MethodConfiguration, split: Split, command: str, resume: bool) -> None:
-    if resume and folder.configuration.is_file() and read_configuration(folder.configuration) != configuration:
-        raise ConfigurationError(
-            f"{folder.path} was started with another configuration; resume with the same, or choose another --out."
-        )
     said = {"command": command} if command else {}
+    if resume and folder.configuration.is_file():
+        before = read_configuration(folder.configuration)
+        _check_changes(folder, before, configuration)
+        folder.begin(configuration.model_dump(mode="json"), split, said | environment(), resume)
+        if before != configuration:
+            write_text(folder.configuration, yaml.safe_dump(configuration.model_dump(mode="json"), sort_keys=False))
+        return
     folder.begin(configuration.model_dump(mode="json"), split, said | environment(), resume)
+
+
+def _check_changes(folder: RunFolder, before: MethodConfiguration, now: MethodConfiguration) -> None:
+    """Check that a resumed training changes no more than it may, and say what another number of epochs means.
+
+    Raises:
+        ConfigurationError: another key differs; the message names it.
+    """
+    old, new = flat(before.model_dump(mode="json")), flat(now.model_dump(mode="json"))
+    differing = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    refused = [f"{key} is {new.get(key)!r}, was {old.get(key)!r}" for key in differing if key not in CHANGEABLE]
+    if refused:
+        raise ConfigurationError(
+            f"{folder.path} was started with other settings: {'; '.join(refused[:5])}. A resumed training may change "
+            f"only {' and '.join(CHANGEABLE)}; remove the change, or choose another --out."
+        )
+    log = folder.read_log() if "epochs" in differing and folder.log.is_file() else None
+    if log is not None and new["epochs"] < len(log):
+        raise ConfigurationError(f"{folder.path} has done {len(log)} epochs; epochs={new['epochs']} is fewer.")
+    if "epochs" in differing and new.get("schedule") != "constant":
+        warnings.warn(
+            f"{folder.path}: epochs is {new['epochs']}, was {old['epochs']}. From here on the learning rate follows "
+            f"the {new['schedule']} schedule over {new['epochs']} epochs. The epochs before followed the old one, so "
+            "the weights differ from those of an uninterrupted training. With schedule: constant they would not.",
+            EquiglassWarning,
+            stacklevel=5,
+        )

@@ -5,7 +5,8 @@ If there are several processes, only the first one reads and writes files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from equiglass.errors import ConfigurationError
 from equiglass.files import write_text
 from equiglass.liquid.system import type_name
-from equiglass.machine import processes
+from equiglass.machine import processes, signals
 from equiglass.machine.memory import keep_freed_memory
 from equiglass.methods.descent.calibration import calibrate
 from equiglass.methods.descent.configuration import DescentConfiguration
@@ -86,19 +88,43 @@ class Course:
             watch.step(now.step, total, loss)
 
         keep_freed_memory()
-        fit(
-            network,
-            optimizer,
-            configuration,
-            training,
-            validation,
-            self.standardisation,
-            progress,
-            checkpoint,
-            epoch_done,
-            step_done,
-        )
+        with self._naming(), signals.saying(lambda: self._saved(progress, len(training))):
+            fit(
+                network,
+                optimizer,
+                configuration,
+                training,
+                validation,
+                self.standardisation,
+                progress,
+                checkpoint,
+                epoch_done,
+                step_done,
+            )
         return processes.same(lambda: self._calibrated(training, optimizer, progress))
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Add to the error of a training that diverges where it happened and what remains."""
+        try:
+            yield
+        except ConfigurationError as error:
+            if self.folder is None:
+                raise
+            last = self.folder.checkpoint("last")
+            left = f"{last} is the last good checkpoint" if last.is_file() else "there is no checkpoint yet"
+            raise ConfigurationError(f"{self.folder.path}: the training has stopped: {error} ({left}.)") from None
+
+    def _saved(self, progress: Progress, n: int) -> str:
+        """What a stopped training leaves, in words."""
+        if self.folder is None:
+            return "the training wrote no checkpoint, because it has no folder."
+        epoch, seen = divmod(progress.step, n)
+        within = f" and {seen} of {n} configurations" if seen else ""
+        return (
+            f"{self.folder.checkpoint('last')} holds the training after {epoch} of {self.configuration.epochs} epochs"
+            f"{within}. Continue with --resume."
+        )
 
     def _calibrated(
         self, training: Sequence[Sample], optimizer: torch.optim.Optimizer, progress: Progress

@@ -8,6 +8,7 @@ was stopped and resumed therefore ends with the same weights, on the same proces
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from equiglass.machine import processes
+from equiglass.errors import ConfigurationError
+from equiglass.machine import processes, signals
 from equiglass.methods.descent.averages import RunningAverages
 from equiglass.methods.descent.configuration import DescentConfiguration
 from equiglass.methods.descent.gradient import Gradient, recorder
@@ -91,6 +93,8 @@ def fit(
 ) -> None:
     """Train from the state in ``progress`` to the end.
 
+    A signal such as SIGTERM takes effect after the current step, when the checkpoint is written.
+
     Args:
         network: the network; its weights change in place.
         optimizer: the optimiser with its state.
@@ -102,7 +106,44 @@ def fit(
         checkpoint: called at the end of every epoch and once a minute, always between optimiser steps.
         epoch_done: called with the result of every epoch, before its checkpoint.
         step_done: called after every optimiser step with the mean loss of its configurations.
+
+    Raises:
+        ConfigurationError: the loss, its gradient, a weight or a prediction is not finite. The checkpoint before is the
+            last good one.
     """
+    with signals.deferred() as stopping:
+        _steps(
+            network,
+            optimizer,
+            configuration,
+            training,
+            validation,
+            standardisation,
+            progress,
+            checkpoint,
+            epoch_done,
+            step_done,
+            stopping,
+        )
+        if progress.step < configuration.epochs * len(training) and not stopping():
+            # The signal has come to another process.
+            raise signals.Interrupted(signal.SIGTERM)
+
+
+def _steps(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    configuration: DescentConfiguration,
+    training: Sequence[Sample],
+    validation: Sequence[Sample],
+    standardisation: TargetStandardisation,
+    progress: Progress,
+    checkpoint: Callable[[Progress], None],
+    epoch_done: Callable[[EpochResult], None],
+    step_done: Callable[[Progress, float], None],
+    stopping: Callable[[], bool],
+) -> None:
+    """The steps of `fit`, until the end or until ``stopping()``."""
     n = len(training)
     total = configuration.epochs * n
     saved = time.monotonic()
@@ -126,24 +167,49 @@ def fit(
             mirrored = configuration.mirror and random % 2 == 1
             with averages.of_configuration():
                 losses += gradient.add(training[index], mirrored, len(group), random)
-        processes.add([*gradients(network), *averages.sums, losses])
+        # All processes stop after the same step.
+        stop = torch.tensor(float(stopping()), dtype=torch.float64)
+        processes.add([*gradients(network), *averages.sums, losses, stop])
         averages.join(len(group))
-        torch.nn.utils.clip_grad_norm_(network.parameters(), configuration.advanced.clip)
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), configuration.advanced.clip)
+        loss_sum = losses.item()
+        where = f"epoch {epoch + 1}, {', '.join(training[int(k)].name for k in group[:3])}, learning rate {rate:.3g}"
+        _refuse(np.isfinite(loss_sum), "the loss", where)
+        _refuse(np.isfinite(norm.item()), "the gradient of the loss", where)
         optimizer.step()
         progress.step += len(group)
-        loss_sum = losses.item()
         progress.loss_sum += loss_sum
         step_done(progress, loss_sum / len(group))
-        if progress.step % n == 0:
-            rho = score(network, validation, standardisation)
+        at_end, stopped = progress.step % n == 0, stop.item() > 0
+        timely = at_end or stopped or time.monotonic() - saved > CHECKPOINT_SECONDS
+        if timely:
+            _refuse(_finite(network), "a weight", where)
+        if at_end:
+            rho = score(network, validation or training[:1], standardisation)
+            if not validation:
+                rho = np.full_like(rho, np.nan)
             mean = float(np.nanmean(rho)) if np.isfinite(rho).any() else -1.0
             best = mean > progress.best
             progress.best = max(mean, progress.best)
             epoch_done(EpochResult(epoch + 1, rate, progress.loss_sum / n, rho, best))
             progress.loss_sum = 0.0
-        if progress.step % n == 0 or time.monotonic() - saved > CHECKPOINT_SECONDS:
+        if timely:
             checkpoint(progress)
             saved = time.monotonic()
+        if stopped:
+            return
+
+
+def _refuse(good: bool | np.bool_, what: str, where: str) -> None:
+    if not good:
+        raise ConfigurationError(
+            f"{what} is not a finite number ({where}). Lower learning_rate or advanced.clip, or check the labels of "
+            "these configurations."
+        )
+
+
+def _finite(network: nn.Module) -> bool:
+    return all(bool(torch.isfinite(x).all()) for x in network.state_dict().values() if x.is_floating_point())
 
 
 def gradients(network: nn.Module) -> list[Tensor]:
@@ -155,7 +221,11 @@ def gradients(network: nn.Module) -> list[Tensor]:
 
 
 def score(network: nn.Module, samples: Sequence[Sample], standardisation: TargetStandardisation) -> np.ndarray:
-    """Pearson rho averaged over the configurations, (n_types, T); NaN where it is undefined."""
+    """Pearson rho averaged over the configurations, (n_types, T); NaN where it is undefined.
+
+    Raises:
+        ConfigurationError: a prediction is not finite.
+    """
     n_types, n_times = standardisation.mean.shape
     network.eval()
 
@@ -164,6 +234,7 @@ def score(network: nn.Module, samples: Sequence[Sample], standardisation: Target
         with torch.no_grad():
             outputs = network(sample.graph).double().cpu().numpy().T
             prediction = standardisation.restored(outputs, sample.types, sample.averages)
+        _refuse(np.all(np.isfinite(outputs)), "a prediction", sample.name)
         for kind in range(n_types):
             chosen = sample.types == kind
             for t in range(n_times):

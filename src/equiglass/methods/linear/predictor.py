@@ -100,6 +100,10 @@ class LinearPredictor(Predictor):
             shared[system] = cls.features(system, settings, n_types)
         return shared[system]
 
+    def learned(self) -> NDArray[np.bool_]:
+        """Whether there were training data of a particle type at a time, (n_types, T)."""
+        return ~np.isnan(self.ridge.offset)
+
     @property
     def target(self) -> str:  # type: ignore[override]
         """Name of the target."""

@@ -172,7 +172,7 @@ def _fit(
 ) -> Ridge:
     """Choose on the scored groups, each predicted from the other fitted groups; then fit to all fitted groups."""
     _check(groups)
-    if not len(penalties) or min(penalties) <= 0:
+    if not len(penalties) or not all(0 < penalty < np.inf for penalty in penalties):
         raise ConfigurationError(f"The penalties of a ridge regression must be positive; got {list(penalties)}.")
     train = [example for g in fitted for example in groups[g]]
     n_types = max(int(example.types.max()) + 1 for example in train)
@@ -206,6 +206,11 @@ def _fit(
                 mean_rho = np.nan_to_num(scores).mean(axis=0)
                 e, k = divmod(int(mean_rho.argmax()), len(penalties))
                 slopes, offsets = every.ridge(emphases[e], [penalties[k]])
+                if not (np.all(np.isfinite(slopes)) and np.all(np.isfinite(offsets))):
+                    raise ConfigurationError(
+                        f"The ridge regression has no finite weights for type {type_name(s)} at the time labelled "
+                        f"{labels[time]!r}; choose larger penalties, or check the labels."
+                    )
                 weights[s, time], offset[s, time] = slopes[0, row], offsets[0, row]
                 emphasis[s, time], chosen[s, time], reached[s, time] = e, penalties[k], mean_rho[e, k]
     return Ridge(tuple(labels), mean, scale, weights, offset, chosen, emphasis, reached)
@@ -232,6 +237,8 @@ def _check(groups: Sequence[Sequence[Example]]) -> None:
             raise DataError(f"{example.name}: features of shape {example.features.shape}, not {shape}.")
         if not np.all(np.isfinite(example.features)):
             raise DataError(f"{example.name}: some features are not finite numbers.")
+        if np.any(np.isinf(example.targets)):
+            raise DataError(f"{example.name}: some labels are infinite.")
 
 
 def _standard(train: Sequence[Example], s: int) -> tuple[Float, Float]:

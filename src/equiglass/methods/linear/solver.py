@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from equiglass.errors import ConfigurationError
 from equiglass.liquid.arrays import Float
 
 
@@ -19,9 +20,17 @@ def solve_ridge(covariance: Float, cross: Float, damping: float | Float) -> Floa
 
     Returns:
         Weights w, (T, F).
+
+    Raises:
+        ConfigurationError: the matrix is singular within the precision of numbers, or an entry is not finite.
     """
-    from scipy.linalg import cho_factor, cho_solve
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
     damped = covariance.copy()
     np.fill_diagonal(damped, covariance.diagonal() + damping)
-    return np.asarray(cho_solve(cho_factor(damped, overwrite_a=True), cross.T).T)
+    try:
+        return np.asarray(cho_solve(cho_factor(damped, overwrite_a=True), cross.T).T)
+    except (LinAlgError, ValueError) as error:
+        raise ConfigurationError(
+            f"a ridge regression has no solution ({error}); choose larger penalties, or check features and labels."
+        ) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from equiglass.machine.compiled import compiler
+from equiglass.machine.compiled import defect
 from equiglass.model.convolution.paths import Paths
 
 CHANNELS = (1, 2, 4, 8, 16, 32)
@@ -14,12 +14,11 @@ L_MAX = 4
 
 def unavailable() -> str | None:
     """The reason why the compiled convolution cannot run on this machine, or None if it can."""
-    found = compiler()
-    return found if isinstance(found, str) else None
+    return defect()
 
 
 def available() -> bool:
-    """Whether this machine has a C++ compiler."""
+    """Whether the C++ compiler of this machine works."""
     return unavailable() is None
 
 
