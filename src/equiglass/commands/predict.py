@@ -51,8 +51,12 @@ def predict(
 
 
 def write_predictions(path: Path, predictions: list[Prediction]) -> None:
-    """Write extended XYZ with one column per label of the target, and the inherent positions if there are any."""
-    from equiglass.formats.xyz import write_xyz
+    """Write predictions of one model as extended XYZ.
+
+    There is one column per label of the target, the ids of the file, and the inherent positions if there are any. The
+    comment line names the times, the model, and the version of equiglass.
+    """
+    from equiglass.formats.xyz import origin_of_predictions, write_xyz
     from equiglass.liquid.targets import TARGETS
 
     frames = []
@@ -62,4 +66,4 @@ def write_predictions(path: Path, predictions: list[Prediction]) -> None:
         if prediction.system.positions_inherent is not None:
             columns["pos_inherent"] = prediction.system.positions_inherent
         frames.append((prediction.system, columns))
-    write_xyz(path, frames)
+    write_xyz(path, frames, origin_of_predictions(predictions[0].model, predictions[0].times))

@@ -1,8 +1,8 @@
 """The data set of this package: one HDF5 file with any number of configurations, "equiglass-dataset" version 3.
 
     /                              attributes: format, version; failed: the failures of all configurations
-    /configurations/000000         attributes: name, temperature, runs, time_labels, prediction_names, failures,
-                                   equilibrated
+    /configurations/000000         attributes: name, temperature, runs, timestep, time_labels, prediction_names,
+                                   failures, equilibrated
         KEY                        every array of `liquid.system.QUANTITIES`, with the type in that table
         predictions                (P, T, N)          float32
         provenance                 (K, 2)             text: key, value
@@ -38,7 +38,13 @@ _LARGEST_HALF = 1000.0
 _AGEING = "NOT in equilibrium."
 """The end of the statement on a trajectory with signs of ageing, in versions 1 and 2."""
 
-_ATTRIBUTES: dict[str, Callable[[Any], Any]] = {"name": str, "temperature": float, "runs": int, "equilibrated": bool}
+_ATTRIBUTES: dict[str, Callable[[Any], Any]] = {
+    "name": str,
+    "temperature": float,
+    "runs": int,
+    "timestep": int,
+    "equilibrated": bool,
+}
 _TEXTS = ("time_labels", "failures")
 _POTENTIAL: dict[str, Callable[[Any], Any]] = {
     "name": str,
@@ -102,6 +108,8 @@ def _write(group: Any, system: System) -> None:
         group.attrs["temperature"] = float(system.temperature)
     if system.runs is not None:
         group.attrs["runs"] = int(system.runs)
+    if system.timestep is not None:
+        group.attrs["timestep"] = int(system.timestep)
     if system.equilibrated is not None:
         group.attrs["equilibrated"] = system.equilibrated
     for key in _TEXTS:

@@ -24,7 +24,7 @@ def keys_of(path: Path) -> frozenset[str]:
     """
     _check_archive(path)
     with decoding(), zipfile.ZipFile(path) as archive:
-        return frozenset(name.removesuffix(".npy") for name in archive.namelist())
+        return frozenset(name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy"))
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
