@@ -226,11 +226,12 @@ def _in_folder(folder: Path) -> list[Path]:
     entries = sorted((p for p in folder.iterdir() if p.name[0] != "."), key=lambda path: _natural_order(path.name))
     files = [path for path in entries if path.is_file()]
     chosen = [path for path in files if is_archive(path) or _readable(source(path))]
-    folders = [f"{path.name}/" for path in entries if path.is_dir() and any(path.iterdir())]
+    folders = [path for path in entries if path.is_dir()]
     if not chosen:
-        hint = f" Sub-folders are not searched; there are {', '.join(folders[:5])}." if folders else ""
+        hint = f" Sub-folders are not searched; there are {', '.join(p.name for p in folders[:5])}." if folders else ""
         raise DataError(f"there is no configuration in this folder. Readable formats are {_formats()}.{hint}")
-    _say_passed_over(folder, [path.name for path in files if path not in chosen and not _is_prose(path)] + folders)
+    left = [path.name for path in files if path not in chosen and not _is_prose(path)]
+    _say_passed_over(folder, left + [f"{path.name}/" for path in folders if any(path.iterdir())])
     return chosen
 
 

@@ -86,8 +86,7 @@ def _frames(lines: Lines, prefer_element: bool) -> Iterator[_Frame]:
             if not words:
                 continue
             if words[0] != "ITEM:":
-                if not lines.ended and whole:
-                    raise _Cut
+                _check_end(lines, header)
                 raise DataError(f"line {lines.number}: expected 'ITEM: ...', found {header[:40]!r}.")
             if section == "TIMESTEP":
                 timestep, n, bounds = int(_one(lines, "the time step")), 0, None
@@ -114,8 +113,7 @@ def _frames(lines: Lines, prefer_element: bool) -> Iterator[_Frame]:
             elif section == "TIME":
                 _line(lines)
             else:
-                if not lines.ended and whole:
-                    raise _Cut
+                _check_end(lines, header)
                 raise DataError(f"line {lines.number}: the section {header[:40]!r} is not known.")
         if timestep is not None:
             raise _Cut
@@ -198,6 +196,12 @@ def _bounds(lines: Lines, words: list[str]) -> tuple[NDArray[np.float64], NDArra
     if np.any(np.abs(tilts) > STRAIGHT * np.abs(box).max()):
         raise DataError(f"line {lines.number}: the box is tilted (triclinic); only orthorhombic boxes are supported.")
     return low, box
+
+
+def _check_end(lines: Lines, header: str) -> None:
+    """Whether the file ends within the first line of a frame."""
+    if not lines.ended and "ITEM: TIMESTEP".startswith(header):
+        raise _Cut
 
 
 def _line(lines: Lines) -> str:

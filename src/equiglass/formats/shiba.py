@@ -7,7 +7,8 @@ There is one npz per configuration and time:
     positions           (runs, N, 3), unwrapped positions of all iso-configurational runs at this time
 
 The file name contains the temperature, the configuration and the index of the time:
-``isoconfig_N4096T0.44_{configuration}_tc{index}.npz``. The files do not contain the box, L = (N / 1.2)^(1/3).
+``isoconfig_N4096T0.44_{configuration}_tc{index}.npz``. The files do not contain the box,
+L = (N / 1.2)^(1/3). A box that is in the file has precedence.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from equiglass.errors import DataError, EquiglassWarning
 from equiglass.files import reading
 from equiglass.formats import FORMATS, Content, Format
-from equiglass.formats.glassbench import cubic_box
+from equiglass.formats.glassbench import stated_box
 from equiglass.formats.npz import Arrays, read_npz, require
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.liquid.state_points import published_times
@@ -78,7 +79,7 @@ def read_shiba(paths: Sequence[Path]) -> System:
             by_index[index], ends[index] = path, arrays["positions"]
 
     with reading(first):
-        box = cubic_box(n)
+        box = stated_box(start)
         indices = sorted(by_index)
         # Both positions are unwrapped here: System wraps the initial ones afterwards.
         displacements = (ends[index] - start["initial_positions"] for index in indices)
@@ -116,7 +117,7 @@ def _unlabelled(path: Path, arrays: Arrays) -> System:
     return System(
         arrays["initial_positions"],
         arrays["types"],
-        cubic_box(arrays["types"].size),
+        stated_box(arrays),
         name=path.stem,
         potential=KOB_ANDERSEN,
         provenance={"format": "Shiba", "source": path.name},

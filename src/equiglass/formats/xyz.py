@@ -156,8 +156,6 @@ def _frames(lines: Lines) -> Iterator[_Frame]:
         while (line := lines.next()) is not None:
             if not line.strip() or line.startswith("#"):
                 continue
-            if number and not lines.ended:
-                raise _Cut
             try:
                 n = int(whole_numbers([line.strip()], "count")[0])
             except DataError:
@@ -165,6 +163,8 @@ def _frames(lines: Lines) -> Iterator[_Frame]:
                     f"line {lines.number}: the number of particles of frame {number + 1} is expected, "
                     f"found {line[:40]!r}."
                 ) from None
+            if number and not lines.ended:
+                raise _Cut
             yield _frame(lines, n, number + 1)
             number += 1
     except _Cut:

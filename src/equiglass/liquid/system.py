@@ -133,11 +133,10 @@ class System:
                 # The displacements of every run are too large to be copied.
                 values = read_only(self._checked(key, sizes), getattr(self, key), large="runs" in each.axes)
                 self._set(key, values)
-        for key in ("ids", "origin"):
-            if getattr(self, key) is not None:
-                self._set(key, read_only(self._checked(key, sizes), getattr(self, key)))
-        if self.ids is not None and len(np.unique(self.ids)) < n:
-            raise DataError(f"{self.name}: a particle id occurs twice.")
+        if self.origin is not None:
+            self._set("origin", read_only(self._checked("origin", sizes), self.origin))
+        if self.ids is not None:
+            self._set("ids", read_only(self._checked_ids(sizes), self.ids))
         self._set("predictions", {key: self._prediction(key, sizes) for key in self.predictions})
         self._set("failures", tuple(self.failures))
         self._set("provenance", dict(self.provenance))
@@ -163,6 +162,14 @@ class System:
                 f"which has {self.potential.n_types} types (numbered from 0)."
             )
         return read_only(np.asarray(types, np.int64), given=self.types)
+
+    def _checked_ids(self, sizes: Mapping[str, int]) -> NDArray[np.int64]:
+        if not np.issubdtype(np.asarray(self.ids).dtype, np.integer):
+            raise DataError(f"{self.name}: particle ids must be whole numbers.")
+        ids = self._checked("ids", sizes)
+        if len(np.unique(ids)) < len(ids):
+            raise DataError(f"{self.name}: a particle id occurs twice.")
+        return ids
 
     def _checked_times(self) -> Float:
         times = numbers(f"{self.name}: times", self.times)
