@@ -133,7 +133,8 @@ def members(archive: Path, scratch: Path) -> list[Source]:
                         path = folder / PurePosixPath(member.name).as_posix().lstrip("/")
                         found.append(Source(path, name_inside(path), f"{archive}/{member.name}"))
         except (EOFError, tarfile.TarError) as error:
-            raise DataError(f"the archive is damaged or incomplete ({error}); fetch it again.") from None
+            said = str(error) or "it ends early"
+            raise DataError(f"the archive is damaged or incomplete ({said}); fetch it again.") from None
     return found
 
 
