@@ -48,6 +48,11 @@ class Content:
         return head(self.path, 4096)
 
     @cached_property
+    def text(self) -> bytes:
+        """The start of a text without byte-order mark, with the line end \\n."""
+        return self.start.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    @cached_property
     def keys(self) -> frozenset[str]:
         """The keys of the arrays of an npz archive; no key for any other file.
 

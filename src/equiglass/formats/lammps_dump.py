@@ -221,7 +221,7 @@ FORMATS.add(
         name="lammps",
         title="LAMMPS text dump",
         suffixes=(".dump", ".lammpstrj"),
-        recognise=lambda content: re.match(rb"(\xef\xbb\xbf)?\s*(#[^\n]*\n\s*)*ITEM:", content.start) is not None,
+        recognise=lambda content: re.match(rb"\s*(#[^\n]*\n\s*)*ITEM:", content.text) is not None,
         read=lambda paths, species: [system for path in paths for system in read_lammps_dump(path, species)],
     ),
 )

@@ -48,9 +48,9 @@ _PROPENSITY = "propensity_"
 _PREDICTED = "predicted_by"
 _IDS = ("id", "ids", "index")
 _NUMBERS = ("pos", "pos_inherent")
-_START = re.compile(
-    rb"(\xef\xbb\xbf)?(\s*#[^\r\n]*[\r\n])*\s*\d+[ \t]*\r?\n([^\n]*=|[^\n]*\n[ \t]*[A-Za-z0-9]+([ \t]+[-+.\deE]+){3})"
-)
+_START = re.compile(rb"(\s*#[^\n]*\n)*\s*\d+[ \t]*\n([^\n]*=|[^\n]*\n[ \t]*[A-Za-z0-9]+([ \t]+[-+.\deE]+){3})")
+"""A number of particles, then a comment line with a key or a first particle."""
+
 _UNITS = re.compile("(^|_)units?(_|$)", re.IGNORECASE)
 
 
@@ -375,7 +375,7 @@ FORMATS.add(
         name="xyz",
         title="extended XYZ",
         suffixes=(".xyz", ".extxyz"),
-        recognise=lambda content: _START.match(content.start) is not None,
+        recognise=lambda content: _START.match(content.text) is not None,
         read=lambda paths, species: [system for path in paths for system in read_xyz(path, species)],
         write=save_xyz,
     ),
