@@ -49,7 +49,7 @@ class Content:
 
     @cached_property
     def text(self) -> bytes:
-        """The start of a text without byte-order mark, with the line end \\n."""
+        """The start of a text without a byte-order mark, with the line ends of Unix."""
         return self.start.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     @cached_property
@@ -256,7 +256,7 @@ def _readable(each: Source) -> bool:
         return True
     try:
         content = Content(each.path)
-        return any(known.recognise(content) for known in FORMATS.values())
+        return not _is_prose(each.path) and any(known.recognise(content) for known in FORMATS.values())
     except DataError:
         return False
 
