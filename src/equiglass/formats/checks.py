@@ -26,6 +26,11 @@ BOX_EDGES = (0.3, 1e5)
 LENNARD_JONES = ("lj", "lennardjones", "reduced", "lennardjonesunits", "ljunits", "reducedunits", "reducedlj")
 """Names of Lennard-Jones units, in lower case and without punctuation."""
 
+FARTHEST, LONGEST = 1e6, 1e15
+"""The largest propensity and the longest time, LJ units. A file beyond them is taken for a damaged one."""
+
+_FAR = ("propensity", "propensity_halves", "mean_displacement")
+
 DENSEST = 50.0
 """The highest number density, LJ units. A file above it is taken for a damaged one, or one in other units."""
 
@@ -51,6 +56,11 @@ def checked(system: System) -> System:
             f"{system.name}: particle type {system.n_types - 1} occurs, but types are 0, 1, 2, ... "
             f"(fewer than {MOST_TYPES})."
         )
+    for key, values in {**{key: getattr(system, key) for key in _FAR}, **system.predictions}.items():
+        if values is not None and np.nanmax(np.abs(values), initial=0.0) > FARTHEST:
+            raise DataError(f"{system.name}: {key} reaches {np.nanmax(np.abs(values)):.3g}, which no particle moves.")
+    if np.any(np.abs(system.times) > LONGEST):
+        raise DataError(f"{system.name}: the times reach {np.abs(system.times).max():.3g}; they must be in LJ units.")
     closest = np.full((system.n_types, system.n_types), CLOSEST_UNKNOWN)
     if system.potential is not None:
         closest = CLOSEST * np.asarray(system.potential.sigma)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.checks import refuse_other_units
-from equiglass.formats.npz import Arrays, read_npz, require
+from equiglass.formats.npz import Arrays, read_npz, refuse_half, refuse_whole, require
 from equiglass.formats.text import STRAIGHT
 from equiglass.liquid.labels import numbers
 from equiglass.liquid.potential import KOB_ANDERSEN
@@ -80,6 +80,8 @@ def read_glassbench(path: Path) -> System:
     """
     arrays = read_npz(path)
     require(arrays, "types", "initial_positions")
+    refuse_half(arrays, "initial_positions", "initial_positions_inherent")
+    refuse_whole(arrays, "initial_positions", "initial_positions_inherent", "md_prop")
     types = arrays["types"]
     if not np.all(np.isin(types, (1, 2))):
         raise DataError(f"types must be 1 (A) and 2 (B) in GlassBench; got {np.unique(types)[:8]}.")

@@ -25,7 +25,7 @@ from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.checks import refuse_other_units
 from equiglass.formats.mixture import potential_named
-from equiglass.formats.npz import Arrays, read_npz, require
+from equiglass.formats.npz import Arrays, read_npz, refuse_half, refuse_whole, require
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import LABELS, System
 
@@ -42,6 +42,8 @@ def read_labelled(path: Path) -> System:
     if "box" not in arrays and "positions" in arrays:
         raise DataError("the box is missing; store the key 'box', three edge lengths.")
     require(arrays, "types", "positions", "box")
+    refuse_half(arrays, "positions", "positions_inherent", "box", "times")
+    refuse_whole(arrays, "positions_inherent", *LABELS)
     if "units" in arrays:
         refuse_other_units(str(arrays["units"]))
     predictions = {key.removeprefix(_PREDICTION): arrays[key] for key in arrays if key.startswith(_PREDICTION)}

@@ -25,7 +25,7 @@ from equiglass.errors import DataError, EquiglassWarning
 from equiglass.files import reading
 from equiglass.formats import FORMATS, Content, Format
 from equiglass.formats.glassbench import stated_box
-from equiglass.formats.npz import Arrays, read_npz, require
+from equiglass.formats.npz import Arrays, read_npz, refuse_half, refuse_whole, require
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.liquid.state_points import published_times
 from equiglass.liquid.system import System
@@ -104,6 +104,8 @@ def read_shiba(paths: Sequence[Path]) -> System:
 def _arrays(path: Path) -> Arrays:
     arrays = read_npz(path)
     require(arrays, "types", "initial_positions", "positions")
+    refuse_half(arrays, "initial_positions", "positions")
+    refuse_whole(arrays, "initial_positions", "positions")
     return arrays
 
 
