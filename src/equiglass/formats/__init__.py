@@ -24,7 +24,7 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from equiglass.errors import ConfigurationError, DataError, EquiglassError, EquiglassWarning
+from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.files import reading
 from equiglass.files.registry import Registry
 from equiglass.files.whole import FileError
@@ -133,7 +133,7 @@ def stream(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool =
         scratch = Path(name)
         for sources in _grouped(_sources(paths, scratch)):
             with unpacked(sources, scratch) as files:
-                for system in _renamed(_read(files, types), dict(zip(files, sources, strict=True))):
+                for system in _named(_read(files, types), dict(zip(files, sources, strict=True))):
                     yield system if replicas else replace(system, replica_displacements=None)
 
 
@@ -149,26 +149,28 @@ def _read(files: Sequence[Path], types: Sequence[str] | None) -> Iterator[System
             yield checked(system)
 
 
-def _renamed(systems: Iterator[System], sources: Mapping[Path, Source]) -> Iterator[System]:
-    """The systems; errors and warnings name the files that were given instead of unpacked copies of them."""
+def _named(systems: Iterator[System], sources: Mapping[Path, Source]) -> Iterator[System]:
+    """The systems; errors and warnings name the files that were given, not unpacked copies of them."""
     names = {str(path): each.shown for path, each in sources.items() if str(path) != each.shown}
+    first = next(iter(sources.values())).shown
 
-    def given(sentence: str) -> str:
-        return re.sub("|".join(map(re.escape, names)), lambda match: names[match[0]], sentence)
+    def shown(sentence: str) -> str:
+        if names:
+            sentence = re.sub("|".join(map(re.escape, names)), lambda match: names[match[0]], sentence)
+        return sentence if any(each.shown in sentence for each in sources.values()) else f"{first}: {sentence}"
 
-    while names:
+    while True:
         with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", EquiglassWarning)
+            warnings.simplefilter("always")
             try:
                 system = next(systems, None)
-            except EquiglassError as error:
-                raise FileError(given(str(error))) from error.__cause__
+            except FileError as error:
+                raise FileError(shown(str(error))) from error.__cause__
         for each in caught:
-            warnings.warn(given(str(each.message)), each.category, stacklevel=2)
+            warnings.warn(shown(str(each.message)), each.category, stacklevel=3)
         if system is None:
             return
         yield system
-    yield from systems
 
 
 def save(systems: System | Iterable[System], path: str | Path) -> None:

@@ -61,6 +61,8 @@ def checked(system: System) -> System:
             raise DataError(f"{system.name}: {key} reaches {np.nanmax(np.abs(values)):.3g}, which no particle moves.")
     if np.any(np.abs(system.times) > LONGEST):
         raise DataError(f"{system.name}: the times reach {np.abs(system.times).max():.3g}; they must be in LJ units.")
+    if system.origin is not None and np.any(np.abs(system.origin) > 1e6 * system.box):
+        raise DataError(f"{system.name}: the origin {system.origin} lies more than a million boxes away.")
     closest = np.full((system.n_types, system.n_types), CLOSEST_UNKNOWN)
     if system.potential is not None:
         closest = CLOSEST * np.asarray(system.potential.sigma)

@@ -26,6 +26,7 @@ import numpy as np
 from equiglass.errors import DataError
 from equiglass.files import decoding, replacing_hdf5, store
 from equiglass.formats import FORMATS, Format
+from equiglass.formats.npz import refuse_half
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import QUANTITIES, System
 
@@ -38,11 +39,18 @@ _LARGEST_HALF = 1000.0
 _AGEING = "NOT in equilibrium."
 """The end of the statement on a trajectory with signs of ageing, in versions 1 and 2."""
 
+
+def _whole(value: Any) -> int:
+    if not np.issubdtype(np.asarray(value).dtype, np.integer):
+        raise DataError(f"a whole number is expected; got {value!r}.")
+    return int(value)
+
+
 _ATTRIBUTES: dict[str, Callable[[Any], Any]] = {
     "name": str,
     "temperature": float,
-    "runs": int,
-    "timestep": int,
+    "runs": _whole,
+    "timestep": _whole,
     "equilibrated": bool,
 }
 _TEXTS = ("time_labels", "failures")
@@ -134,6 +142,11 @@ def _write(group: Any, system: System) -> None:
 def _read(group: Any) -> dict[str, Any]:
     """The fields of System by name. The potential is a dict of its parameters, empty if there is none."""
     stored: dict[str, Any] = {key: group[key][()] for key in QUANTITIES if key in group}
+    for key, values in stored.items():
+        kind = np.dtype(QUANTITIES[key].stored).kind
+        if values.dtype.kind != kind:
+            raise DataError(f"configuration {group.name}: the array {key!r} holds {values.dtype}, which it cannot.")
+    refuse_half(stored, "positions", "positions_inherent", "box", "times", "origin")
     for key in ("types", "positions", "box"):
         if key not in stored:
             raise DataError(f"configuration {group.name}: the array {key!r} is missing.")
@@ -145,6 +158,9 @@ def _read(group: Any) -> dict[str, Any]:
     if "potential" in group:
         given = group["potential"].attrs
         potential = {key: kind(given[key]) for key, kind in _POTENTIAL.items() if key in given}
+        missing = [key for key in ("name", "epsilon", "sigma") if key not in given]
+        if missing:
+            raise DataError(f"configuration {group.name}: the {missing[0]} of the potential is missing.")
     return {
         **stored,
         **attributes,
