@@ -27,12 +27,13 @@ def predict(
 
     from equiglass.errors import ConfigurationError
     from equiglass.formats import load
+    from equiglass.formats.text import name_of
     from equiglass.methods.loading import load_model
 
     model = load_model(run, checkpoint)
     species = types.split(",") if types else None
     loaded = [(file, load(file, types=species)) for file in files]
-    targets = [out] if len(files) == 1 else [out / f"{file.stem}.xyz" for file in files]
+    targets = [out] if len(files) == 1 else [out / f"{name_of(file)}.xyz" for file in files]
     if len(files) == 1 and out.is_dir():
         raise ConfigurationError(f"{out} is a folder; for one FILE name the extended XYZ file to write.")
     if len(files) > 1 and out.exists() and not out.is_dir():

@@ -55,9 +55,9 @@ def stated_box(arrays: Arrays) -> NDArray[np.float64]:
     Raises:
         DataError: the file states units other than lj, or a box that is not orthorhombic.
     """
-    for key in ("units", "unit"):
-        if key in arrays:
-            refuse_other_units(str(arrays[key]))
+    for stated in ("units", "unit"):
+        if stated in arrays:
+            refuse_other_units(str(arrays[stated]))
     key = next((key for key in ("box", "L", "cell") if key in arrays), None)
     if key is None:
         return cubic_box(arrays["types"].size)

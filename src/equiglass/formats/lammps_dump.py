@@ -152,8 +152,8 @@ def _frame(
         raise _Cut
     for k, row in enumerate(rows):
         if len(row) != len(columns):
-            at = lines.number - n + k + 1
-            raise DataError(f"{where}, line {at}: {len(columns)} columns, but the line is {' '.join(row)[:60]!r}.")
+            number = lines.number - n + k + 1
+            raise DataError(f"{where}, line {number}: {len(columns)} columns, but the line is {' '.join(row)[:60]!r}.")
     lines.warn_of_last_number(rows)
     at = {key: k for k, key in enumerate(columns)}
     chosen = at[species[-1] if prefer_element else species[0]]
