@@ -45,6 +45,13 @@ def test_liquids_pass_in_silence(n: int, seed: int) -> None:
         checked(random_liquid(n=n, seed=seed))
 
 
+@pytest.mark.parametrize("n", [9**3, 17**3])
+def test_a_lattice_with_a_layer_in_the_middle_passes_in_silence(n: int) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        checked(random_liquid(n=n))
+
+
 def test_crystals_and_unwrapped_positions_pass_in_silence() -> None:
     rng = np.random.default_rng(0)
     far = LIQUID.positions + LIQUID.box * rng.integers(-3, 4, (500, 3))
