@@ -213,3 +213,44 @@ def test_one_line_says_that_there_is_no_compiler() -> None:
     answer = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert answer.stdout.split() == ["reference"] * 3
     assert answer.stderr.count("runs in plain torch, many times slower: CXX=/nowhere/c++ does not run") == 1
+
+
+def test_a_prediction_is_joined_to_its_input(folder: Path) -> None:
+    """Ids, time step and origin of the dump, the times, the model and the version stand in what predict writes."""
+    liquid = labelled_liquid(14)
+    ids = np.random.default_rng(0).permutation(np.arange(7, 500, 3))[:64]
+    rows = [
+        f"{k} {kind + 1} {x!r} {y!r} {z!r}"
+        for k, kind, (x, y, z) in zip(ids, liquid.types, (liquid.positions - 2).tolist(), strict=True)
+    ]
+    bounds = [f"-2 {side - 2!r}" for side in liquid.box.tolist()]
+    head = ["ITEM: TIMESTEP", "7000", "ITEM: NUMBER OF ATOMS", "64", "ITEM: BOX BOUNDS pp pp pp", *bounds]
+    (folder / "run.dump").write_text("".join(f"{line}\n" for line in [*head, "ITEM: ATOMS id type x y z", *rows]))
+    assert run("predict", folder / "run", folder / "run.dump", "-o", folder / "joined.xyz") == 0
+    comment, *lines = (folder / "joined.xyz").read_text().splitlines()[1:]
+    for words in ('Origin="-2.0 -2.0 -2.0"', "Timestep=7000", 'times="0.1 16.5"', 'time_labels="1 7"'):
+        assert words in comment
+    assert f'predicted_by="{folder / "run"}"' in comment
+    assert f"equiglass={equiglass.__version__}" in comment
+    assert columns_of(folder / "joined.xyz")[:3] == ["species", "pos", "id"]
+    assert [int(line.split()[4]) for line in lines] == sorted(ids)
+    (again,) = equiglass.load(folder / "joined.xyz")
+    assert again.propensity is None
+    (source,) = equiglass.load(folder / "run.dump")
+    expected = equiglass.load_model(folder / "run").predict(source)
+    np.testing.assert_array_equal(again.ids, source.ids)
+    np.testing.assert_allclose(again.predictions[str(folder / "run")], expected.values, rtol=1e-6)
+
+
+def test_a_glob_after_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for k in range(2):
+        equiglass.save([labelled_liquid(20 + k), labelled_liquid(30 + k)], folder / f"part{k}.h5")
+    parts = sorted(folder.glob("part*.h5"))
+    for words in (["evaluate", folder / "run", "--data", *parts], ["evaluate", "--data", *parts, folder / "run"]):
+        assert run(*words, "--json", folder / "glob.json") == 0
+        assert json.loads((folder / "glob.json").read_text())["configurations"] == 4
+    assert run("evaluate", folder / "run", "--data", parts[0], "--data", parts[1]) == 0
+    out = folder / "globbed"
+    assert run("train", "--data", *parts, folder / "data.h5", "--out", out, *SETTINGS, "--set", "epochs=1") == 0
+    capsys.readouterr()
+    assert run("evaluate", folder / "run", folder / "run", "--data", parts[0]) == 2

@@ -30,7 +30,7 @@ from samples.damaged import (
 def with_species(*names: str) -> str:
     lines = xyz_lines()
     renamed = [names[0 if line.startswith("A") else 1] + line[1:] for line in lines[2:]]
-    return "\n".join([*lines[:2], *renamed])
+    return "\n".join([*lines[:2], *renamed, ""])
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,8 @@ def test_xyz_columns_in_any_order_and_two_frames(tmp_path: Path) -> None:
     assert (first.name, second.name) == ("two words", "movie_2")
     assert first.temperature == 0.7
     np.testing.assert_array_equal(first.types, LIQUID.types)
-    np.testing.assert_allclose(first.positions, LIQUID.positions, atol=1e-12)
+    np.testing.assert_allclose(minimum_image(first.positions - 1 - LIQUID.positions, LIQUID.box), 0, atol=1e-12)
+    np.testing.assert_array_equal(first.origin, -np.ones(3))
     np.testing.assert_allclose(first.positions_inherent, first.positions, atol=1e-12)
 
 
@@ -117,10 +118,10 @@ def test_xyz_header_is_what_ovito_and_ase_read(tmp_path: Path) -> None:
     assert lines[0] == "40"
     assert lines[1].startswith(
         f'Lattice="{side!r} 0.0 0.0 0.0 {side!r} 0.0 0.0 0.0 {side!r}" '
-        "Properties=species:S:1:pos:R:3:pos_inherent:R:3:"
+        "Properties=species:S:1:pos:R:3:id:I:1:pos_inherent:R:3:"
         'propensity_F_0.9:R:1:propensity_F_1_e:R:1:propensity_7:R:1 pbc="T T T" '
     )
-    assert all(len(line.split()) == 10 for line in lines[2:])
+    assert all(len(line.split()) == 11 for line in lines[2:])
 
 
 def test_chosen_columns_are_no_labels_when_read_again(tmp_path: Path) -> None:
@@ -151,13 +152,15 @@ def test_dump_coordinates_origin_and_order(tmp_path: Path, columns: str) -> None
     rows = [f"0.1 {k + 1} {LIQUID.types[k] + 1} {' '.join(map(repr, positions[k].tolist()))}" for k in order]
     bounds = [f"{low} {low + side}" for low in origin]
     head = ["ITEM: UNITS", "lj", "ITEM: TIMESTEP", "500", "ITEM: NUMBER OF ATOMS", "60"]
-    lines = [*head, "ITEM: BOX BOUNDS pp pp pp", *bounds, f"ITEM: ATOMS vx id type {columns}", *rows]
+    lines = [*head, "ITEM: BOX BOUNDS pp pp pp", *bounds, f"ITEM: ATOMS vx id type {columns}", *rows, ""]
     (tmp_path / "some.lammpstrj").write_text("\n".join(lines))
     (system,) = load(tmp_path)
     np.testing.assert_allclose(system.box, side)
     np.testing.assert_array_equal(system.types, LIQUID.types)
     np.testing.assert_allclose(minimum_image(system.positions - LIQUID.positions, system.box), 0, atol=1e-12)
-    assert system.provenance["timestep"] == "500"
+    assert system.timestep == 500
+    np.testing.assert_array_equal(system.ids, np.arange(1, 61))
+    np.testing.assert_allclose(system.origin, origin)
 
 
 def test_dump_of_two_frames_recognised_by_content(tmp_path: Path) -> None:
@@ -193,8 +196,8 @@ def test_dump_written_by_lammps(tmp_path: Path) -> None:
     write_dump all custom a.dump id type xs ys zs modify format float %.12g
     write_dump all custom b.lammpstrj id type x y z modify format float %.12g
     """
-    (tmp_path / "lattice.in").write_text(script)
-    command = [program, "-in", "lattice.in", "-log", "none", "-screen", "none"]
+    (tmp_path / "lattice.sh").write_text(script)
+    command = [program, "-in", "lattice.sh", "-log", "none", "-screen", "none"]
     subprocess.run(command, cwd=tmp_path, check=True, stdin=subprocess.DEVNULL)
     scaled, plain = load(tmp_path)
     constant = (4 / 1.2) ** (1 / 3)

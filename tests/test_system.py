@@ -26,7 +26,8 @@ DATA = Path(__file__).parents[1] / "docs" / "data.md"
 def test_every_array_is_in_the_table() -> None:
     arrays = {field.name for field in fields(System) if isinstance(getattr(full_system(), field.name), np.ndarray)}
     assert arrays == set(QUANTITIES)
-    assert set(QUANTITIES) - set(LABELS) == {"positions", "types", "box", "positions_inherent", "times"}
+    others = {"positions", "types", "box", "positions_inherent", "times", "ids", "origin"}
+    assert set(QUANTITIES) - set(LABELS) == others
 
 
 def test_the_documentation_shows_the_table() -> None:
@@ -60,6 +61,15 @@ def test_what_is_infinite_or_cannot_be_negative_is_refused(key: str) -> None:
     else:
         with pytest.raises(DataError, match=f"{key} cannot be negative; got -0.5"):
             replace(system, **{key: values})
+
+
+@pytest.mark.parametrize(
+    ("ids", "words"),
+    [(np.zeros(40, np.int64), "occurs twice"), (np.arange(40.0), "whole numbers"), (np.arange(39), "shape")],
+)
+def test_ids_are_different_whole_numbers(ids: np.ndarray, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        replace(full_system(), ids=ids)
 
 
 @pytest.mark.parametrize("key", LABELS)

@@ -72,7 +72,10 @@ def xyz_lines() -> list[str]:
     """A sound extended XYZ file."""
     side = LIQUID.box[0]
     comment = f'Lattice="{side} 0 0 0 {side} 0 0 0 {side}" Properties=species:S:1:pos:R:3 pbc="T T T"'
-    rows = [f"{'AB'[kind]} {x} {y} {z}" for kind, (x, y, z) in zip(LIQUID.types, LIQUID.positions, strict=True)]
+    rows = [
+        f"{'AB'[kind]} {x:.15f} {y:.15f} {z:.15f}"
+        for kind, (x, y, z) in zip(LIQUID.types, LIQUID.positions, strict=True)
+    ]
     return ["60", comment, *rows]
 
 
@@ -81,7 +84,7 @@ def dump_lines() -> list[str]:
     head = ["ITEM: TIMESTEP", "0", "ITEM: NUMBER OF ATOMS", "60", "ITEM: BOX BOUNDS pp pp pp"]
     box = [f"0 {side}" for side in LIQUID.box]
     atoms = zip(LIQUID.types, LIQUID.positions, strict=True)
-    rows = [f"{k + 1} {kind + 1} {x} {y} {z}" for k, (kind, (x, y, z)) in enumerate(atoms)]
+    rows = [f"{k + 1} {kind + 1} {x:.15f} {y:.15f} {z:.15f}" for k, (kind, (x, y, z)) in enumerate(atoms)]
     return [*head, *box, "ITEM: ATOMS id type x y z", *rows]
 
 
@@ -124,7 +127,7 @@ def damaged_files(folder: Path) -> dict[str, Path]:
 
     def text(what: str, suffix: str, lines: list[str], change: Callable[[list[str]], Any]) -> None:
         change(lines)
-        written(what, suffix, "\n".join(lines).encode())
+        written(what, suffix, "".join(f"{line}\n" for line in lines).encode())
 
     noise = np.random.default_rng(5).bytes(2000)
     for suffix in (".npz", ".pickle", ".h5", ".xyz", ".dump", ".unknown"):
@@ -244,7 +247,8 @@ def damaged_files(folder: Path) -> dict[str, Path]:
     dump("inverted box", lambda lines: lines.__setitem__(5, "4 0"))
     dump("without box", lambda lines: lines.__delitem__(slice(4, 8)))
     dump("word for a number", lambda lines: lines.__setitem__(12, "4 1 1.0 zero 1.0"))
-    dump("other ids in frame 2", lambda lines: lines.extend([*dump_lines()[:-1], "99 1 0.1 0.1 0.1"]))
+    dump("column twice", lambda lines: lines.__setitem__(8, "ITEM: ATOMS id type x y x"))
+    dump("other units", lambda lines: lines.__setitem__(slice(0, 0), ["ITEM: UNITS", "real"]))
 
     def dataset(what: str, change: Callable[[h5py.File], Any], system: System = LIQUID) -> Path:
         files[f"h5 {what}"] = folder / f"h5_{what.replace(' ', '_')}.h5"

@@ -20,6 +20,7 @@ from equiglass.commands.represent import represent
 from equiglass.commands.simulate import simulate
 from equiglass.commands.train import train
 from equiglass.commands.transfer import transfer
+from equiglass.commands.words import PathsCommand
 
 app = typer.Typer(
     name="equiglass",
@@ -48,4 +49,4 @@ COMMANDS = (
     info,
 )
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=PathsCommand)(command)

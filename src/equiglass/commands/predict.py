@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,22 +92,31 @@ def _predictions(
         known = replace(system, potential=model.data.potential or system.potential) if model.needs else system
         if system.positions_inherent is None and "positions_inherent" in found:
             known = quenched(known, found["positions_inherent"])
-        yield Prediction(known, dict(model.times), found["values"], model.target)
+        yield Prediction(known, dict(model.times), found["values"], model.target, model.name)
 
 
 def _stem(file: Path) -> str:
     """The name of a folder; the name of a file without its extension, and without that of a compressed file."""
+    from equiglass.formats.text import name_of
+
     if file.is_dir():
         return file.resolve().name
-    inner = Path(file.stem)
-    return inner.stem if file.suffix.lower() in (".gz", ".zst", ".bz2", ".xz") and inner.suffix else file.stem
+    inner = file.with_suffix("") if file.suffix.lower() in (".gz", ".zst", ".bz2", ".xz") else file
+    return name_of(inner)
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
-    """Write extended XYZ with one column per label of the target, and the inherent positions if there are any."""
-    from equiglass.formats.xyz import write_xyz
+    """Write predictions of one model as extended XYZ.
 
-    write_xyz(path, ((prediction.system, _columns(prediction)) for prediction in predictions))
+    There is one column per label of the target, the ids of the file, and the inherent positions if there are any. The
+    comment line names the times, the model, and the version of equiglass.
+    """
+    from equiglass.formats.xyz import origin_of_predictions, write_xyz
+
+    each = iter(predictions)
+    first = next(each)
+    frames = ((prediction.system, _columns(prediction)) for prediction in chain([first], each))
+    write_xyz(path, frames, origin_of_predictions(first.model, first.times))
 
 
 def _columns(prediction: Prediction) -> dict[str, Float]:

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from equiglass.files import write_text
 from equiglass.formats import load
-from equiglass.formats.xyz import write_xyz
+from equiglass.formats.xyz import origin_of_predictions, write_xyz
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import TARGETS, measured
 from equiglass.methods.first_layer import FirstLayerConfiguration
@@ -68,7 +68,8 @@ def report(out: Path, test: Sequence[System]) -> Scores:
     _print(scores["run"], scores["ridge"])
     plain = {"network": scores["run"].as_json(), "ridge": scores["ridge"].as_json()}
     write_text(out / "scores.json", json.dumps(plain, indent=2) + "\n")
-    write_xyz(out / "test.xyz", [(p.system, _columns(p)) for p in predictions["run"]])
+    comment = origin_of_predictions("network", predictions["run"][0].times)
+    write_xyz(out / "test.xyz", [(p.system, _columns(p)) for p in predictions["run"]], comment)
     _draw(out, scores["run"], scores["ridge"], predictions["run"][0])
     return scores["run"]
 

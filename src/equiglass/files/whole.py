@@ -107,12 +107,15 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_hdf5(path: Path) -> Iterator[Any]:
     """Yield a new `h5py.File`; it replaces ``path`` if the block succeeds.
 
+    The file has the format of HDF5 1.10, in which everything but text of variable length has check sums. In older
+    formats a damaged byte may give other numbers in silence, or crash the library.
+
     Raises:
         DataError: the folder is missing or not writable, or the disk is full.
     """
     import h5py
 
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with replacing(path) as temporary, h5py.File(temporary, "w", libver=("v110", "v110")) as file:
         try:
             yield file
             file.flush()

@@ -1,7 +1,8 @@
 """Configurations from files: the public data sets, plain files, and the data sets of this package.
 
-`load` recognises the format by extension and content. Every configuration that it returns has passed the checks of
-System and has no overlapping particles. A fault in a file raises a DataError that names the file.
+`load` recognises the format by extension and content, also of compressed files and in tar archives. Every configuration
+that it returns has passed the checks of System and those of `formats.checks`. A fault in a file raises a DataError that
+names the file.
 
 A format is one module of this folder, which adds a `Format` to `FORMATS`.
 
@@ -17,16 +18,19 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.files import reading
 from equiglass.files.registry import Registry
+from equiglass.files.whole import FileError
 from equiglass.formats.checks import checked
 from equiglass.formats.npz import keys_of
+from equiglass.formats.packed import Source, head, is_archive, members, source, unpacked
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
 
@@ -41,9 +45,13 @@ class Content:
 
     @cached_property
     def start(self) -> bytes:
-        """The first 64 bytes."""
-        with self.path.open("rb") as stream:
-            return stream.read(64)
+        """The first 4096 bytes, unpacked if the file is compressed."""
+        return head(self.path, 4096)
+
+    @cached_property
+    def text(self) -> bytes:
+        """The start of a text without a byte-order mark, with the line ends of Unix."""
+        return self.start.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     @cached_property
     def keys(self) -> frozenset[str]:
@@ -88,6 +96,9 @@ class Format:
         return f"{self.title} ({', '.join(self.suffixes)})"
 
 
+PROSE = (".md", ".rst", ".html", ".pdf", ".png", ".svg", ".yaml", ".yml", ".py", ".sh")
+"""Suffixes of files that stand in a folder of configurations and are passed over without a warning."""
+
 FORMATS: Registry[Format] = Registry("format", __name__)
 
 
@@ -100,8 +111,9 @@ def load(
 ) -> list[System]:
     """All configurations in files and folders, without sub-folders.
 
-    The files of a folder are read in the natural order of their names ("2" before "10"). Files with other extensions
-    are ignored. Files that belong to one configuration (data set of Shiba et al.) become one System.
+    The files of a folder are read in the natural order of their names ("2" before "10"). Files that are recognised
+    neither by extension nor by content are passed over with a warning. Files that belong to one configuration (data set
+    of Shiba et al.) become one System.
 
     Args:
         paths: a file, a folder, or several of them.
@@ -113,6 +125,9 @@ def load(
 
     Returns:
         The configurations, in the order of the files.
+
+    Warns:
+        EquiglassWarning: something was passed over or assumed; the message says what.
 
     Raises:
         DataError: there is no readable file, or a file is damaged, unphysical or ambiguous; the message names it.
@@ -131,22 +146,56 @@ def stream(
     """The configurations of `load`, one at a time, for data that do not fit into memory."""
     if isinstance(types, str) or (types is not None and len(set(types)) != len(types)):
         raise ConfigurationError(f"types must be a list of different species names; got {types!r}.")
-    for files in _grouped(_files(paths)):
-        warned: set[tuple[str, ...]] = set()
-        with reading(files[0]):
-            its_format = format_of(files[0])
-            for system in its_format.read(files, types):
-                if system.failures and system.failures not in warned:
-                    warned.add(system.failures)
-                    said = f"{files[0]}: FAILED its physics checks. {' '.join(system.failures)}"
-                    warnings.warn(said, EquiglassWarning, stacklevel=2)
-                if potential is not None and not (system.potential and its_format.states_potential):
-                    system = replace(system, potential=potential)
-                elif potential not in (None, system.potential) and (str(system.potential),) not in warned:
-                    warned.add((str(system.potential),))
-                    said = f"{files[0]}: states the potential {system.potential}, which replaces {potential}."
-                    warnings.warn(said, EquiglassWarning, stacklevel=2)
-                yield checked(system if replicas else replace(system, replica_displacements=None))
+    with TemporaryDirectory(prefix="equiglass-") as name:
+        scratch = Path(name)
+        for sources in _grouped(_sources(paths, scratch)):
+            with unpacked(sources, scratch) as files:
+                systems = _read(files, types, potential)
+                for system in _named(systems, dict(zip(files, sources, strict=True))):
+                    yield system if replicas else replace(system, replica_displacements=None)
+
+
+def _read(files: Sequence[Path], types: Sequence[str] | None, potential: LennardJones | None) -> Iterator[System]:
+    """The configurations of one group of files, checked."""
+    warned: set[tuple[str, ...]] = set()
+    with reading(files[0]):
+        its_format = format_of(files[0])
+        for system in its_format.read(files, types):
+            if system.failures and system.failures not in warned:
+                warned.add(system.failures)
+                said = f"{files[0]}: FAILED its physics checks. {' '.join(system.failures)}"
+                warnings.warn(said, EquiglassWarning, stacklevel=2)
+            if potential is not None and not (system.potential and its_format.states_potential):
+                system = replace(system, potential=potential)
+            elif potential not in (None, system.potential) and (str(system.potential),) not in warned:
+                warned.add((str(system.potential),))
+                said = f"{files[0]}: states the potential {system.potential}, which replaces {potential}."
+                warnings.warn(said, EquiglassWarning, stacklevel=2)
+            yield checked(system)
+
+
+def _named(systems: Iterator[System], sources: Mapping[Path, Source]) -> Iterator[System]:
+    """The systems; errors and warnings name the files that were given, not unpacked copies of them."""
+    names = {str(path): each.shown for path, each in sources.items() if str(path) != each.shown}
+    first = next(iter(sources.values())).shown
+
+    def shown(sentence: str) -> str:
+        if names:
+            sentence = re.sub("|".join(map(re.escape, names)), lambda match: names[match[0]], sentence)
+        return sentence if any(each.shown in sentence for each in sources.values()) else f"{first}: {sentence}"
+
+    while True:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                system = next(systems, None)
+            except FileError as error:
+                raise FileError(shown(str(error))) from error.__cause__
+        for each in caught:
+            warnings.warn(shown(str(each.message)), each.category, stacklevel=3)
+        if system is None:
+            return
+        yield system
 
 
 def save(systems: System | Iterable[System], path: str | Path) -> None:
@@ -186,44 +235,81 @@ def format_of(path: Path) -> Format:
     for each in of_suffix or formats:
         if each.recognise(content):
             return each
-    raise DataError(f"the format is not recognised. Readable formats are {_readable()}.")
+    raise DataError(f"the format is not recognised. Readable formats are {_formats()}.")
 
 
-def _readable() -> str:
+def _formats() -> str:
     return ", ".join(map(str, FORMATS.values()))
 
 
-def _files(paths: Paths) -> list[Path]:
+def _sources(paths: Paths, scratch: Path) -> list[Source]:
     given = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
     if not given:
         raise DataError("no file or folder is given to load.")
-    files = []
+    sources = []
     for path in given:
         with reading(path):
-            files += _in_folder(path) if path.is_dir() else [path]
-    return files
+            for file in _in_folder(path) if path.is_dir() else [path]:
+                sources += _in_archive(file, scratch) if file.is_file() and is_archive(file) else [source(file)]
+    return sources
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    suffixes = {suffix for each in FORMATS.values() for suffix in each.suffixes}
-    entries = sorted(folder.iterdir(), key=lambda path: _natural_order(path.name))
-    files = [p for p in entries if p.is_file() and p.suffix.lower() in suffixes and p.name[0] != "."]
-    if not files:
-        folders = [p.name for p in entries if p.is_dir()]
-        hint = f" Sub-folders are not searched; there are {', '.join(folders[:5])}." if folders else ""
-        raise DataError(f"there is no configuration in this folder. Readable formats are {_readable()}.{hint}")
-    return files
+    entries = sorted((p for p in folder.iterdir() if p.name[0] != "."), key=lambda path: _natural_order(path.name))
+    files = [path for path in entries if path.is_file()]
+    chosen = [path for path in files if is_archive(path) or _readable(source(path))]
+    folders = [path for path in entries if path.is_dir()]
+    if not chosen:
+        hint = f" Sub-folders are not searched; there are {', '.join(p.name for p in folders[:5])}." if folders else ""
+        raise DataError(f"there is no configuration in this folder. Readable formats are {_formats()}.{hint}")
+    left = [path.name for path in files if path not in chosen and not _is_prose(path)]
+    _say_passed_over(folder, left + [f"{path.name}/" for path in folders if any(path.iterdir())])
+    return chosen
+
+
+def _in_archive(archive: Path, scratch: Path) -> list[Source]:
+    found = sorted(members(archive, scratch), key=lambda each: _natural_order(each.shown))
+    chosen = [each for each in found if _readable(each)]
+    if not chosen:
+        raise DataError(f"there is no configuration in this archive. Readable formats are {_formats()}.")
+    left = [each.shown.removeprefix(f"{archive}/") for each in found if each not in chosen and not _is_prose(each.path)]
+    _say_passed_over(archive, left)
+    return chosen
+
+
+def _readable(each: Source) -> bool:
+    """Whether a file of a folder or an archive has the extension or the content of a format."""
+    if any(Path(each.name).suffix.lower() in known.suffixes for known in FORMATS.values()):
+        return True
+    try:
+        content = Content(each.path)
+        return not _is_prose(each.path) and any(known.recognise(content) for known in FORMATS.values())
+    except DataError:
+        return False
+
+
+def _is_prose(path: Path) -> bool:
+    """Whether a file is there for the reader of a folder, so that nobody misses it among the configurations."""
+    return path.suffix.lower() in PROSE or path.stem.upper() in ("README", "LICENSE", "LICENCE", "CITATION")
+
+
+def _say_passed_over(place: Path, names: Sequence[str]) -> None:
+    if names:
+        shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        folders = " Sub-folders are not searched." if any(name.endswith("/") for name in names) else ""
+        sentence = f"{place}: passed over {shown}, which no format recognises.{folders}"
+        warnings.warn(sentence, EquiglassWarning, stacklevel=4)
 
 
 def _natural_order(name: str) -> list[str | int]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
-def _grouped(files: list[Path]) -> list[list[Path]]:
+def _grouped(sources: Sequence[Source]) -> list[list[Source]]:
     """The files in groups, one group per configuration, at the place of its first file."""
-    groups: dict[object, list[Path]] = {}
-    for number, file in enumerate(files):
-        keys = ((each.name, each.group(file.name)) for each in FORMATS.values())
+    groups: dict[object, list[Source]] = {}
+    for number, each in enumerate(sources):
+        keys = ((known.name, known.group(each.name)) for known in FORMATS.values())
         key = next(((name, key) for name, key in keys if key is not None), number)
-        groups.setdefault(key, []).append(file)
+        groups.setdefault(key, []).append(each)
     return list(groups.values())

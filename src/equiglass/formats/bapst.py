@@ -31,6 +31,7 @@ from numpy._core import multiarray
 from equiglass.errors import DataError
 from equiglass.files import decoding
 from equiglass.formats import FORMATS, Format
+from equiglass.formats.npz import refuse_half, refuse_whole
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.labels import numbers
 from equiglass.liquid.potential import KOB_ANDERSEN_BAPST
@@ -62,6 +63,10 @@ for _core in ("numpy.core", "numpy._core"):
     _ADMITTED[f"{_core}.multiarray", "_reconstruct"] = multiarray._reconstruct
     _ADMITTED[f"{_core}.multiarray", "scalar"] = multiarray.scalar
     _ADMITTED[f"{_core}.numeric", "_frombuffer"] = _from_buffer
+
+
+_EXACT = ("positions", "trajectory_target_positions", "targets", "box", "time")
+"""The keys whose values need their digits."""
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -99,6 +104,9 @@ def read_bapst(path: Path) -> System:
     metadata = data.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise DataError(f"key 'metadata' holds a {type(metadata).__name__}, not a dict.")
+    exact = {key: np.asarray(value) for key, value in data.items() if key in _EXACT}
+    refuse_half(exact, *_EXACT)
+    refuse_whole(exact, "positions", "trajectory_target_positions", "targets")
     positions, box = _numbers(data, "positions"), _numbers(data, "box")
     labels, times, order = _times(data)
     fields: dict[str, Any] = {}
@@ -151,6 +159,8 @@ def _times(data: dict[str, Any]) -> tuple[tuple[str, ...], Float, list[int]]:
         raise DataError(
             f"there are {indices.size} time_indices but {scattering.size} is_values; there must be one F per time."
         )
+    if np.any((scattering <= 0) | (scattering > 1)):
+        raise DataError("key 'is_values' must hold values of F between 0 and 1.")
     if indices.size and (indices.min() < 0 or indices.max() >= time.size):
         raise DataError(f"time_indices reach {indices.max()}, but there are {time.size} times.")
     if np.any(np.diff(time) <= 0):

@@ -1,8 +1,8 @@
 """The data set of this package: one HDF5 file with any number of configurations, "equiglass-dataset" version 3.
 
     /                              attributes: format, version; failed: the failures of all configurations
-    /configurations/000000         attributes: name, temperature, runs, time_labels, prediction_names, failures,
-                                   equilibrated
+    /configurations/000000         attributes: name, temperature, runs, timestep, time_labels, prediction_names,
+                                   failures, equilibrated
         KEY                        every array of `liquid.system.QUANTITIES`, with the type in that table
         predictions                (P, T, N)          float32
         provenance                 (K, 2)             text: key, value
@@ -27,6 +27,7 @@ import numpy as np
 from equiglass.errors import DataError
 from equiglass.files import decoding, replacing_hdf5, store
 from equiglass.formats import FORMATS, Format
+from equiglass.formats.npz import refuse_half
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import QUANTITIES, System
 
@@ -39,7 +40,20 @@ _LARGEST_HALF = 1000.0
 _AGEING = "NOT in equilibrium."
 """The end of the statement on a trajectory with signs of ageing, in versions 1 and 2."""
 
-_ATTRIBUTES: dict[str, Callable[[Any], Any]] = {"name": str, "temperature": float, "runs": int, "equilibrated": bool}
+
+def _whole(value: Any) -> int:
+    if not np.issubdtype(np.asarray(value).dtype, np.integer):
+        raise DataError(f"a whole number is expected; got {value!r}.")
+    return int(value)
+
+
+_ATTRIBUTES: dict[str, Callable[[Any], Any]] = {
+    "name": str,
+    "temperature": float,
+    "runs": _whole,
+    "timestep": _whole,
+    "equilibrated": bool,
+}
 _TEXTS = ("time_labels", "failures")
 _POTENTIAL: dict[str, Callable[[Any], Any]] = {
     "name": str,
@@ -103,6 +117,8 @@ def _write(group: Any, system: System) -> None:
         group.attrs["temperature"] = float(system.temperature)
     if system.runs is not None:
         group.attrs["runs"] = int(system.runs)
+    if system.timestep is not None:
+        group.attrs["timestep"] = int(system.timestep)
     if system.equilibrated is not None:
         group.attrs["equilibrated"] = system.equilibrated
     for key in _TEXTS:
@@ -127,6 +143,11 @@ def _write(group: Any, system: System) -> None:
 def _read(group: Any) -> dict[str, Any]:
     """The fields of System by name. The potential is a dict of its parameters, empty if there is none."""
     stored: dict[str, Any] = {key: group[key][()] for key in QUANTITIES if key in group}
+    for key, values in stored.items():
+        kind = np.dtype(QUANTITIES[key].stored).kind
+        if values.dtype.kind != kind:
+            raise DataError(f"configuration {group.name}: the array {key!r} holds {values.dtype}, which it cannot.")
+    refuse_half(stored, "positions", "positions_inherent", "box", "times", "origin")
     for key in ("types", "positions", "box"):
         if key not in stored:
             raise DataError(f"configuration {group.name}: the array {key!r} is missing.")
@@ -138,6 +159,9 @@ def _read(group: Any) -> dict[str, Any]:
     if "potential" in group:
         given = group["potential"].attrs
         potential = {key: kind(given[key]) for key, kind in _POTENTIAL.items() if key in given}
+        missing = [key for key in ("name", "epsilon", "sigma") if key not in given]
+        if missing:
+            raise DataError(f"configuration {group.name}: the {missing[0]} of the potential is missing.")
     return {
         **stored,
         **attributes,

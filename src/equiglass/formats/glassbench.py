@@ -8,9 +8,9 @@ There is one npz per configuration, ``T{T}/{train,test}/N4096T{T}_{i}.npz``:
     md_prop                      (10, N), the propensity over 32 runs
     other names, in test files   (10, N), the published predictions of other methods
 
-The files do not contain the box, L = (N / 1.2)^(1/3), nor the times. The ten times are the published ones
-(`liquid.state_points`), with labels "1" to "10". The files do not contain the potential, which is force-shifted at 2.5
-sigma_ab in this set.
+The files do not contain the box, L = (N / 1.2)^(1/3), nor the times. A box that is in the file has precedence. The ten
+times are the published ones (`liquid.state_points`), with labels "1" to "10". The files do not contain the potential,
+which is force-shifted at 2.5 sigma_ab in this set.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from numpy.typing import NDArray
 
 from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
-from equiglass.formats.npz import read_npz, require
+from equiglass.formats.checks import refuse_other_units
+from equiglass.formats.npz import Arrays, read_npz, refuse_half, refuse_whole, require
+from equiglass.formats.text import STRAIGHT
+from equiglass.liquid.labels import numbers
 from equiglass.liquid.potential import KOB_ANDERSEN_FORCE_SHIFTED
 from equiglass.liquid.state_points import DENSITY, published_times
 from equiglass.liquid.system import System
@@ -45,6 +48,28 @@ def cubic_box(n: int) -> NDArray[np.float64]:
     return np.full(3, (n / DENSITY) ** (1 / 3))
 
 
+def stated_box(arrays: Arrays) -> NDArray[np.float64]:
+    """The edges of the box, (3,), LJ length: those in the file, or else those of the cubic box of the data set.
+
+    A file may state them under ``box``, ``L`` or ``cell``, as one edge, three edges or a diagonal matrix.
+
+    Raises:
+        DataError: the file states units other than lj, or a box that is not orthorhombic.
+    """
+    for stated in ("units", "unit"):
+        if stated in arrays:
+            refuse_other_units(str(arrays[stated]))
+    key = next((key for key in ("box", "L", "cell") if key in arrays), None)
+    if key is None:
+        return cubic_box(arrays["types"].size)
+    box = numbers(f"key {key!r}", arrays[key])
+    if box.shape == (3, 3):
+        if np.any(np.abs(box[~np.eye(3, dtype=bool)]) > STRAIGHT * np.abs(box).max()):
+            raise DataError(f"the box (key {key!r}) is tilted; only orthorhombic boxes are supported.")
+        return np.diag(box)
+    return np.full(3, box.item()) if box.size == 1 else box
+
+
 def read_glassbench(path: Path) -> System:
     """One configuration, with the published predictions if the file contains them.
 
@@ -56,6 +81,8 @@ def read_glassbench(path: Path) -> System:
     """
     arrays = read_npz(path)
     require(arrays, "types", "initial_positions")
+    refuse_half(arrays, "initial_positions", "initial_positions_inherent")
+    refuse_whole(arrays, "initial_positions", "initial_positions_inherent", "md_prop")
     types = arrays["types"]
     if not np.all(np.isin(types, (1, 2))):
         raise DataError(f"types must be 1 (A) and 2 (B) in GlassBench; got {np.unique(types)[:8]}.")
@@ -76,7 +103,7 @@ def read_glassbench(path: Path) -> System:
     return System(
         arrays["initial_positions"],
         types.astype(np.int64) - 1,
-        cubic_box(types.size),
+        stated_box(arrays),
         name=f"T{temperature}_{match[2]}" if match else path.stem,
         temperature=float(temperature) if temperature else None,
         potential=KOB_ANDERSEN_FORCE_SHIFTED,

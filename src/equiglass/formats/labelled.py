@@ -3,13 +3,14 @@
 The keys ``types`` (N,) 0 = A, 1 = B, ..., ``positions`` (N, 3) and ``box`` (3,) are required. The other keys are
 optional and have the same meaning as in System:
 
-- ``name``, ``temperature``, ``runs``, and every array of `liquid.system.QUANTITIES`;
+- ``name``, ``temperature``, ``runs``, ``timestep``, and every array of `liquid.system.QUANTITIES`;
 - ``time_labels`` (T,): strings, by default "1", "2", ...;
 - ``potential``: the name of the mixture;
 - ``epsilon``, ``sigma`` (types, types): tables of a mixture that the package does not know;
 - ``cutoff``, ``truncation``: the cutoff of the potential, one number in units of sigma_ab or a table of distances, and
   its treatment;
-- ``prediction_NAME`` (T, N): the prediction called NAME.
+- ``prediction_NAME`` (T, N): the prediction called NAME;
+- ``units``: refused unless they are lj.
 
 Further keys are ignored.
 """
@@ -23,8 +24,9 @@ import numpy as np
 
 from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
+from equiglass.formats.checks import refuse_other_units
 from equiglass.formats.mixture import potential_named
-from equiglass.formats.npz import Arrays, read_npz, require
+from equiglass.formats.npz import Arrays, read_npz, refuse_half, refuse_whole, require
 from equiglass.liquid.labels import numbers
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import LABELS, System
@@ -42,11 +44,15 @@ def read_labelled(path: Path) -> System:
     if "box" not in arrays and "positions" in arrays:
         raise DataError("the box is missing; store the key 'box', three edge lengths.")
     require(arrays, "types", "positions", "box")
+    refuse_half(arrays, "positions", "positions_inherent", "box", "times")
+    refuse_whole(arrays, "positions_inherent", *LABELS)
+    if "units" in arrays:
+        refuse_other_units(str(arrays["units"]))
     predictions = {key.removeprefix(_PREDICTION): arrays[key] for key in arrays if key.startswith(_PREDICTION)}
     times = np.atleast_1d(arrays.get("times", np.empty(0)))
     if times.size == 0 and (predictions or any(key in arrays for key in LABELS)):
         raise DataError("there are labels but no times; store the key 'times', ascending values.")
-    runs = _number(arrays, "runs")
+    runs, timestep = _number(arrays, "runs"), _number(arrays, "timestep")
     labels: dict[str, Any] = {key: arrays.get(key) for key in LABELS}
     default_labels = np.arange(1, len(times) + 1)
     return System(
@@ -60,6 +66,9 @@ def read_labelled(path: Path) -> System:
         time_labels=tuple(str(label) for label in np.atleast_1d(arrays.get("time_labels", default_labels))),
         times=times,
         runs=None if runs is None else int(runs),
+        ids=arrays.get("ids"),
+        origin=arrays.get("origin"),
+        timestep=None if timestep is None else int(timestep),
         predictions=predictions,
         provenance={"format": "labelled npz", "source": path.name},
         **labels,

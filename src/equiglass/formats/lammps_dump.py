@@ -1,12 +1,14 @@
 """LAMMPS text dumps (docs.lammps.org/dump.html) with any number of frames.
 
-A dump needs the column ``id``, a column ``type`` or ``element``, and the coordinates ``x y z``, ``xs ys zs``,
-``xu yu zu`` or ``xsu ysu zsu``. The box must be orthorhombic and periodic. Particles are sorted by id, and the origin
-of the box is subtracted.
+A dump needs a column ``type`` or ``element``, and the coordinates ``x y z``, ``xs ys zs``, ``xu yu zu`` or
+``xsu ysu zsu``. Particles are sorted by the column ``id``; without it they stay in the order of the file. The box must
+be orthorhombic and periodic, and its origin is subtracted. Every frame is a configuration of its own, with its own
+number of particles.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,18 +18,25 @@ from numpy.typing import NDArray
 
 from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
+from equiglass.formats.checks import refuse_other_units
 from equiglass.formats.mixture import types_of_species
+from equiglass.formats.text import STRAIGHT, Lines, name_of, numbers, opened, whole_numbers
 from equiglass.liquid.system import System
 
 _COORDINATES = (("xu", "yu", "zu"), ("x", "y", "z"), ("xsu", "ysu", "zsu"), ("xs", "ys", "zs"))
 
 
 class _Frame(NamedTuple):
-    timestep: str
-    bounds: NDArray[np.float64]
-    ids: NDArray[np.int64]
+    timestep: int
+    low: NDArray[np.float64]
+    box: NDArray[np.float64]
+    ids: NDArray[np.int64] | None
     species: list[str]
     positions: NDArray[np.float64]
+
+
+class _Cut(Exception):  # noqa: N818
+    """The file ends within a frame."""
 
 
 def read_lammps_dump(path: Path, order: Sequence[str] | None = None) -> list[System]:
@@ -38,121 +47,172 @@ def read_lammps_dump(path: Path, order: Sequence[str] | None = None) -> list[Sys
         order: species names of types 0, 1, 2, ..., or None. With an order, the column ``element`` has precedence over
             ``type``.
 
+    Warns:
+        EquiglassWarning: the last frame is cut off, or the box does not state that it is periodic.
+
     Raises:
-        DataError: the dump is damaged or incomplete, or the box is not orthorhombic and periodic.
+        DataError: the dump is damaged, holds no whole frame, states other units than lj, or its box is not
+            orthorhombic and periodic.
     """
-    frames = list(_frames(path.read_text(encoding="utf-8").splitlines(), prefer_element=order is not None))
+    with opened(path) as lines:
+        frames = list(_frames(lines, prefer_element=order is not None))
     if not frames:
         raise DataError("there is no frame in this dump.")
-    for frame in frames:
-        if not np.array_equal(frame.ids, frames[0].ids):
-            raise DataError(f"timestep {frame.timestep} holds other particle ids than timestep {frames[0].timestep}.")
     types = types_of_species([frame.species for frame in frames], order)
     return [
         System(
             frame.positions,
             types[k],
-            frame.bounds[:, 1] - frame.bounds[:, 0],
-            name=path.stem if len(frames) == 1 else f"{path.stem}_{frame.timestep}",
-            provenance={"format": "LAMMPS dump", "source": path.name, "timestep": frame.timestep},
+            frame.box,
+            name=name_of(path) if len(frames) == 1 else f"{name_of(path)}_{frame.timestep}",
+            ids=frame.ids,
+            timestep=frame.timestep,
+            origin=frame.low,
+            provenance={"format": "LAMMPS dump", "source": path.name},
         )
         for k, frame in enumerate(frames)
     ]
 
 
-def _frames(lines: Sequence[str], prefer_element: bool) -> Iterator[_Frame]:
+def _frames(lines: Lines, prefer_element: bool) -> Iterator[_Frame]:
     """The frames of a dump. Every section starts with a line ``ITEM: ...``, and the section ATOMS ends a frame."""
-    timestep, n, bounds, at = "", -1, None, 0
-    while at < len(lines):
-        header = lines[at].strip()
-        at += 1
-        if header == "ITEM: TIMESTEP":
-            timestep, n, bounds = _line(lines, at).strip(), -1, None
-            at += 1
-        elif header == "ITEM: NUMBER OF ATOMS":
-            n = int(_line(lines, at))
-            at += 1
-        elif header.startswith("ITEM: BOX BOUNDS"):
-            _check_box(header.split()[3:], timestep)
-            rows = [_line(lines, at + k).split() for k in range(3)]
-            bounds = _numbers(rows, timestep)
-            if bounds.shape != (3, 2):
-                raise DataError(f"timestep {timestep}: the box needs two bounds for each of x, y, z.")
-            at += 3
-        elif header.startswith("ITEM: ATOMS"):
-            if bounds is None:
-                raise DataError(f"timestep {timestep}: the box (ITEM: BOX BOUNDS) is missing.")
-            if n < 1 or at + n > len(lines):
-                raise DataError(
-                    f"timestep {timestep}: {max(n, 0)} particles are announced, but {len(lines) - at} lines follow."
-                )
-            rows = [line.split() for line in lines[at : at + n]]
-            yield _frame(timestep, bounds, header.split()[2:], rows, prefer_element)
-            at += n
-        elif header.startswith("ITEM: "):
-            # UNITS and TIME have one line each, which is not needed.
-            at += 1
-        elif header:
-            raise DataError(f"line {at}: expected 'ITEM: ...', found {header[:40]!r}.")
+    whole, silent = 0, True
+    timestep: int | None = None
+    n, bounds = 0, None
+    try:
+        while (header := lines.next()) is not None:
+            words = header.partition("#")[0].split()
+            section = " ".join(words[1:3])
+            if not words:
+                continue
+            if words[0] != "ITEM:":
+                _check_end(lines, header)
+                raise DataError(f"line {lines.number}: expected 'ITEM: ...', found {header[:40]!r}.")
+            if section == "TIMESTEP":
+                timestep, n, bounds = int(_one(lines, "the time step")), 0, None
+            elif section == "NUMBER OF":
+                n = int(_one(lines, "the number of atoms"))
+                if n < 1:
+                    raise DataError(f"timestep {timestep}: the number of atoms is {n}.")
+            elif section == "BOX BOUNDS":
+                bounds = _bounds(lines, words[3:])
+                if not any(word.startswith("p") for word in words[3:]) and silent:
+                    silent = False
+                    lines.warn(
+                        "the dump does not state whether the box is periodic (pp pp pp); it is read as periodic."
+                    )
+            elif words[1:2] == ["ATOMS"]:
+                if timestep is None or n == 0 or bounds is None:
+                    missing = "TIMESTEP" if timestep is None else "NUMBER OF ATOMS" if n == 0 else "BOX BOUNDS"
+                    box = ": the box is missing" if missing == "BOX BOUNDS" else ""
+                    raise DataError(f"timestep {timestep}: there is no line 'ITEM: {missing}' before the atoms{box}.")
+                yield _frame(lines, timestep, n, *bounds, words[2:], prefer_element)
+                whole, timestep, n, bounds = whole + 1, None, 0, None
+            elif section == "UNITS":
+                refuse_other_units(_line(lines).strip())
+            elif section == "TIME":
+                _line(lines)
+            else:
+                _check_end(lines, header)
+                raise DataError(f"line {lines.number}: the section {header[:40]!r} is not known.")
+        if timestep is not None:
+            raise _Cut
+    except _Cut:
+        if whole == 0:
+            raise DataError("the dump ends within its first frame; it is incomplete.") from None
+        lines.warn(f"the last frame is incomplete and is left out; {whole} whole frames are read.")
 
 
 def _frame(
-    timestep: str,
-    bounds: NDArray[np.float64],
+    lines: Lines,
+    timestep: int,
+    n: int,
+    low: NDArray[np.float64],
+    box: NDArray[np.float64],
     columns: list[str],
-    rows: list[list[str]],
     prefer_element: bool,
 ) -> _Frame:
+    where = f"timestep {timestep}"
     species = [key for key in ("type", "element") if key in columns]
     coordinates = next((keys for keys in _COORDINATES if all(key in columns for key in keys)), None)
-    if "id" not in columns or not species or coordinates is None:
+    if not lines.ended:
+        raise _Cut
+    if len(set(columns)) < len(columns):
+        twice = next(key for key in columns if columns.count(key) > 1)
+        raise DataError(f"{where}: the column {twice!r} occurs twice.")
+    if not species or coordinates is None:
+        flat = next((keys for keys in _COORDINATES if all(key in columns for key in keys[:2])), None)
+        two = " The positions are two-dimensional; only three dimensions are read." if flat else ""
         raise DataError(
-            f"timestep {timestep}: the columns are {' '.join(columns)!r}; id, type (or element) and x y z "
-            "(or xs ys zs, xu yu zu, xsu ysu zsu) are needed."
+            f"{where}: the columns are {' '.join(columns)!r}; id, type (or element) and x y z "
+            f"(or xs ys zs, xu yu zu, xsu ysu zsu) are needed.{two}"
         )
-    for row in rows:
+    rows = lines.rows(n, until="ITEM:")
+    if len(rows) < n or (not lines.ended and len(rows[-1]) < len(columns)):
+        raise _Cut
+    for k, row in enumerate(rows):
         if len(row) != len(columns):
-            raise DataError(f"timestep {timestep}: {len(columns)} columns, but a line is {' '.join(row)[:60]!r}.")
-    where = {key: k for k, key in enumerate(columns)}
-    chosen = where[species[-1] if prefer_element else species[0]]
-    try:
-        ids = np.array([int(row[where["id"]]) for row in rows], dtype=np.int64)
-    except ValueError as error:
-        raise DataError(f"timestep {timestep}: a particle id is not a whole number ({error}).") from None
-    order = np.argsort(ids, kind="stable")
-    ids = ids[order]
+            number = lines.number - n + k + 1
+            raise DataError(f"{where}, line {number}: {len(columns)} columns, but the line is {' '.join(row)[:60]!r}.")
+    lines.warn_of_last_number(rows)
+    at = {key: k for k, key in enumerate(columns)}
+    chosen = at[species[-1] if prefer_element else species[0]]
+    kinds = [row[chosen] for row in rows]
+    positions = numbers((row[at[key]] for row in rows for key in coordinates), where).reshape(n, 3)
+    positions = positions * box if coordinates[0].startswith("xs") else positions - low
+    if "id" not in at:
+        return _Frame(timestep, low, box, None, kinds, positions)
+    ids = whole_numbers((row[at["id"]] for row in rows), f"{where}: the particle ids")
+    sort = np.argsort(ids, kind="stable")
+    ids = ids[sort]
     if np.any(np.diff(ids) == 0):
-        raise DataError(f"timestep {timestep}: particle id {ids[:-1][np.diff(ids) == 0][0]} occurs twice.")
-    positions = _numbers([[row[where[key]] for key in coordinates] for row in rows], timestep)[order]
-    if coordinates[0].startswith("xs"):
-        positions = positions * (bounds[:, 1] - bounds[:, 0])
-    else:
-        positions = positions - bounds[:, 0]
-    return _Frame(timestep, bounds, ids, [rows[k][chosen] for k in order], positions)
+        raise DataError(f"{where}: particle id {ids[:-1][np.diff(ids) == 0][0]} occurs twice.")
+    return _Frame(timestep, low, box, ids, [kinds[k] for k in sort], positions[sort])
 
 
-def _check_box(words: list[str], timestep: str) -> None:
-    """Check the words after BOX BOUNDS: three boundaries, after 'xy xz yz' or 'abc origin' if the box is tilted."""
-    if words[-3:] != ["pp", "pp", "pp"]:
+def _bounds(lines: Lines, words: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The lower corner and the edges of the box, from its three lines and the words after BOX BOUNDS.
+
+    The words are the boundaries of x, y and z, after 'xy xz yz' in a restricted and 'abc origin' in a general
+    triclinic box.
+    """
+    general, tilted = words[:2] == ["abc", "origin"], words[:3] == ["xy", "xz", "yz"]
+    flags = words[2:] if general else words[3:] if tilted else words
+    if flags and (len(flags) != 3 or not all(re.fullmatch("p{1,2}", flag) for flag in flags)):
         raise DataError(
-            f"timestep {timestep}: the boundaries are {' '.join(words[-3:]) or 'not given'}; "
-            "only periodic boxes (pp pp pp) are read."
+            f"line {lines.number}: the boundaries are {' '.join(flags)!r}; only boxes that are periodic in all "
+            "directions (pp pp pp) are read."
         )
-    if len(words) > 3:
-        raise DataError(f"timestep {timestep}: the box is tilted (triclinic); only orthorhombic boxes are supported.")
+    width = 4 if general else 3 if tilted else 2
+    rows = [_line(lines).split() for _ in range(3)]
+    if any(len(row) != width for row in rows):
+        raise DataError(f"line {lines.number}: the box needs {width} numbers for each of x, y, z.")
+    table = numbers((word for row in rows for word in row), "the box").reshape(3, width)
+    if general:
+        cell, low = table[:, :3], table[:, 3]
+        box, tilts = np.diag(cell), cell[~np.eye(3, dtype=bool)]
+    else:
+        low, box, tilts = table[:, 0], table[:, 1] - table[:, 0], table[:, 2:]
+    if np.any(np.abs(tilts) > STRAIGHT * np.abs(box).max()):
+        raise DataError(f"line {lines.number}: the box is tilted (triclinic); only orthorhombic boxes are supported.")
+    return low, box
 
 
-def _line(lines: Sequence[str], at: int) -> str:
-    if at >= len(lines):
-        raise DataError("the dump ends within the header of a frame; it is incomplete.")
-    return lines[at]
+def _check_end(lines: Lines, header: str) -> None:
+    """Whether the file ends within the first line of a frame."""
+    if not lines.ended and "ITEM: TIMESTEP".startswith(header):
+        raise _Cut
 
 
-def _numbers(rows: list[list[str]], timestep: str) -> NDArray[np.float64]:
-    try:
-        return np.array(rows, dtype=np.float64)
-    except ValueError as error:
-        raise DataError(f"timestep {timestep}: a number is expected ({error}).") from None
+def _line(lines: Lines) -> str:
+    line = lines.next()
+    if line is None or not lines.ended:
+        raise _Cut
+    return line
+
+
+def _one(lines: Lines, what: str) -> np.int64:
+    return whole_numbers([_line(lines).strip()], f"line {lines.number}, {what}")[0]
 
 
 FORMATS.add(
@@ -161,7 +221,7 @@ FORMATS.add(
         name="lammps",
         title="LAMMPS text dump",
         suffixes=(".dump", ".lammpstrj"),
-        recognise=lambda content: content.start.startswith(b"ITEM:"),
+        recognise=lambda content: re.match(rb"\s*(#[^\n]*\n\s*)*ITEM:", content.text) is not None,
         read=lambda paths, species: [system for path in paths for system in read_lammps_dump(path, species)],
     ),
 )

@@ -24,7 +24,7 @@ def keys_of(path: Path) -> frozenset[str]:
     """
     _check_archive(path)
     with decoding(), zipfile.ZipFile(path) as archive:
-        return frozenset(name.removesuffix(".npy") for name in archive.namelist())
+        return frozenset(name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy"))
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
@@ -64,7 +64,29 @@ def require(arrays: Arrays, *keys: str) -> None:
     if missing:
         raise DataError(f"key {missing[0]!r} is missing; the keys are {', '.join(sorted(arrays)) or 'none'}.")
     for key in keys:
-        if arrays[key].dtype.kind not in "biuf":
+        if arrays[key].dtype.kind not in "iuf":
             raise DataError(f"key {key!r} holds {arrays[key].dtype}, not numbers.")
         if "positions" in key and arrays[key].shape[-1:] == (2,):
             raise DataError(f"{key!r} are two-dimensional; only configurations in three dimensions are read.")
+
+
+def refuse_whole(arrays: Arrays, *keys: str) -> None:
+    """Check that measured values are not whole numbers, which have lost their digits.
+
+    Raises:
+        DataError: an array with one of these keys has another type than floating point.
+    """
+    for key in keys:
+        if key in arrays and arrays[key].dtype.kind != "f":
+            raise DataError(f"key {key!r} holds {arrays[key].dtype}; its values must be floating point numbers.")
+
+
+def refuse_half(arrays: Arrays, *keys: str) -> None:
+    """Check that positions, boxes and times have more digits than half precision, whose error is 5e-4.
+
+    Raises:
+        DataError: an array with one of these keys has half precision.
+    """
+    for key in keys:
+        if key in arrays and arrays[key].dtype == np.float16:
+            raise DataError(f"key {key!r} has half precision (float16), which has too few digits; store float32.")

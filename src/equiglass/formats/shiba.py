@@ -8,7 +8,8 @@ There is one npz per configuration and time:
 
 The file name contains the temperature, the configuration and the index of the time:
 ``isoconfig_N4096T0.44_{configuration}_tc{index}.npz``. The files do not contain the box, L = (N / 1.2)^(1/3), nor the
-potential. It is force-shifted at 2.5 sigma_ab, as the configurations show (`observables.configurational_temperature`).
+potential. A box that is in the file has precedence. The potential is force-shifted at 2.5 sigma_ab, as the
+configurations show (`observables.configurational_temperature`).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from numpy.typing import NDArray
 from equiglass.errors import DataError, EquiglassWarning
 from equiglass.files import reading
 from equiglass.formats import FORMATS, Content, Format
-from equiglass.formats.glassbench import cubic_box
-from equiglass.formats.npz import Arrays, read_npz, require
+from equiglass.formats.glassbench import stated_box
+from equiglass.formats.npz import Arrays, read_npz, refuse_half, refuse_whole, require
 from equiglass.liquid.potential import KOB_ANDERSEN_FORCE_SHIFTED
 from equiglass.liquid.state_points import published_times
 from equiglass.liquid.system import System
@@ -79,7 +80,7 @@ def read_shiba(paths: Sequence[Path]) -> System:
             by_index[index], ends[index] = path, arrays["positions"]
 
     with reading(first):
-        box = cubic_box(n)
+        box = stated_box(start)
         indices = sorted(by_index)
         # Both positions are unwrapped here: System wraps the initial ones afterwards.
         displacements = (ends[index] - start["initial_positions"] for index in indices)
@@ -104,6 +105,8 @@ def read_shiba(paths: Sequence[Path]) -> System:
 def _arrays(path: Path) -> Arrays:
     arrays = read_npz(path)
     require(arrays, "types", "initial_positions", "positions")
+    refuse_half(arrays, "initial_positions", "positions")
+    refuse_whole(arrays, "initial_positions", "positions")
     return arrays
 
 
@@ -117,7 +120,7 @@ def _unlabelled(path: Path, arrays: Arrays) -> System:
     return System(
         arrays["initial_positions"],
         arrays["types"],
-        cubic_box(arrays["types"].size),
+        stated_box(arrays),
         name=path.stem,
         potential=KOB_ANDERSEN_FORCE_SHIFTED,
         provenance={"format": "Shiba", "source": path.name},

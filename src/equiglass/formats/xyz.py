@@ -5,7 +5,7 @@
     A 0.1 0.2 0.3 ...
 
 The box must be orthorhombic and periodic. The columns ``species`` (or ``type``), ``pos``, ``pos_inherent`` and
-``propensity_LABEL`` are read, and these keys of the comment line:
+``propensity_LABEL`` are read, the whole numbers ``id``, and these keys of the comment line:
 
 - ``name``, ``temperature``;
 - ``times``, ``time_labels``: values and labels of the times of the propensity columns;
@@ -14,9 +14,10 @@ The box must be orthorhombic and periodic. The columns ``species`` (or ``type``)
 - ``cutoff``, ``truncation``: the cutoff of the potential, one number in units of sigma_ab or a table of distances, and
   its treatment;
 - ``failed``: the failures of the physics checks, in one text;
-- ``equilibrated``: T or F.
-
-An ``Origin`` is ignored, since positions are wrapped.
+- ``equilibrated``: T or F;
+- ``Origin``: the lower corner of the box, which is subtracted; ``Timestep``: the time step of the frame;
+- ``predicted_by``: the model that predicted the propensity columns, which are then no measured ones;
+- ``units``: refused unless they are lj.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,71 +35,95 @@ from numpy.typing import NDArray
 from equiglass.errors import DataError, EquiglassWarning
 from equiglass.files import replacing
 from equiglass.formats import FORMATS, Format
+from equiglass.formats.checks import refuse_other_units
+from equiglass.formats.comment import Comment
 from equiglass.formats.mixture import potential_named, types_of_species
+from equiglass.formats.text import STRAIGHT, Lines, name_of, numbers, opened, whole_numbers
 from equiglass.liquid.potential import MIXTURES
 from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets.propensity import column
 
 Columns = Mapping[str, NDArray[np.floating]]
 
-_KEY_VALUE = re.compile(r"""([A-Za-z_]\w*)\s*=\s*(?:("[^"]*"|'[^']*')|(\S+))""")
 _PROPENSITY = "propensity_"
+_PREDICTED = "predicted_by"
+_IDS = ("id", "ids", "index")
+_NUMBERS = ("pos", "pos_inherent")
+_START = re.compile(rb"(\s*#[^\n]*\n)*\s*\d+[ \t]*\n([^\n]*=|[^\n]*\n[ \t]*[A-Za-z0-9]+([ \t]+[-+.\deE]+){3})")
+"""A number of particles, then a comment line with a key or a first particle."""
+
+_UNITS = re.compile("(^|_)units?(_|$)", re.IGNORECASE)
 
 
 class _Frame(NamedTuple):
-    comment: dict[str, str]
+    comment: Comment
     species: list[str]
     columns: dict[str, NDArray[np.float64]]
+    ids: NDArray[np.int64] | None
+
+
+class _Cut(Exception):  # noqa: N818
+    """The file ends within a frame."""
 
 
 def read_xyz(path: Path, order: Sequence[str] | None = None) -> list[System]:
-    """One configuration per frame.
+    """One configuration per frame, with the particles in the order of the file.
 
     Args:
         path: the file.
         order: species names of types 0, 1, 2, ..., or None.
 
+    Warns:
+        EquiglassWarning: the last frame is cut off, or the times of propensities are missing.
+
     Raises:
-        DataError: the file is damaged or incomplete, or the box is not orthorhombic and periodic.
+        DataError: the file is damaged, holds no whole frame, states other units than lj, or its box is not orthorhombic
+            and periodic.
     """
-    frames = list(_frames(path.read_text(encoding="utf-8").splitlines()))
+    with opened(path) as lines:
+        frames = list(_frames(lines))
     if not frames:
         raise DataError("there is no frame in this file.")
     types = types_of_species([frame.species for frame in frames], order)
-    default = [path.stem if len(frames) == 1 else f"{path.stem}_{k + 1}" for k in range(len(frames))]
+    default = [name_of(path) if len(frames) == 1 else f"{name_of(path)}_{k + 1}" for k in range(len(frames))]
     return [_system(path, *args) for args in zip(frames, types, default, strict=True)]
 
 
 def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> System:
     comment, columns = frame.comment, frame.columns
-    labels, times, propensity = _propensity(path, frame)
     potential = None
     if "potential" in comment:
-        tables = _values(comment, "epsilon"), _values(comment, "sigma")
-        potential = potential_named(
-            comment["potential"], *tables, _values(comment, "cutoff"), comment.get("truncation")
-        )
+        tables = comment.numbers("epsilon"), comment.numbers("sigma")
+        truncation = comment.text("truncation") if "truncation" in comment else None
+        potential = potential_named(comment.text("potential"), *tables, comment.numbers("cutoff"), truncation)
+    origin = comment.numbers("Origin")
+    if origin is not None and origin.shape != (3,):
+        raise DataError(f"Origin must hold three numbers; got {origin.size}.")
+    corner = np.zeros(3) if origin is None else origin
+    inherent = columns.get("pos_inherent")
     return System(
-        columns["pos"],
+        columns["pos"] - corner,
         types,
         _box(comment),
-        name=comment.get("name", name),
-        temperature=float(comment["temperature"]) if "temperature" in comment else None,
+        name=comment.text("name") if "name" in comment else name,
+        temperature=comment.number("temperature"),
         potential=potential,
-        positions_inherent=columns.get("pos_inherent"),
-        time_labels=labels,
-        times=times,
-        propensity=propensity,
-        failures=(comment["failed"],) if "failed" in comment else (),
-        equilibrated=_truth(comment["equilibrated"]) if "equilibrated" in comment else None,
+        positions_inherent=None if inherent is None else inherent - corner,
+        **_labels(path, frame),
+        failures=(comment.text("failed"),) if "failed" in comment else (),
+        equilibrated=_truth(comment, "equilibrated") if "equilibrated" in comment else None,
+        ids=frame.ids,
+        origin=origin,
+        timestep=_timestep(comment),
         provenance={"format": "extended XYZ", "source": path.name},
     )
 
 
-def _propensity(path: Path, frame: _Frame) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64] | None]:
-    """The labels, the values of the times and the propensity, (T, N). All are empty if the times are unknown."""
-    found = [key.removeprefix(_PROPENSITY) for key in frame.columns if key.startswith(_PROPENSITY)]
-    times = _values(frame.comment, "times")
+def _labels(path: Path, frame: _Frame) -> dict[str, Any]:
+    """The times with their propensity, measured or predicted; nothing if the times are unknown."""
+    comment, columns = frame.comment, frame.columns
+    found = [key.removeprefix(_PROPENSITY) for key in columns if key.startswith(_PROPENSITY)]
+    times = comment.numbers("times")
     if found and times is None:
         warnings.warn(
             f"{path}: the propensity columns are left out, because the comment line does not give their "
@@ -106,97 +132,153 @@ def _propensity(path: Path, frame: _Frame) -> tuple[tuple[str, ...], NDArray[np.
             stacklevel=4,
         )
     if not found or times is None:
-        return (), np.empty(0), None
-    labels = tuple(frame.comment.get("time_labels", " ".join(found)).split())
-    missing = [label for label in labels if column(label) not in frame.columns]
+        return {}
+    labels = tuple(comment.words("time_labels")) if "time_labels" in comment else tuple(found)
+    missing = [label for label in labels if column(label) not in columns]
     if missing:
         raise DataError(f"there is no column {column(missing[0])!r} for the time {missing[0]!r}.")
-    return labels, times, np.stack([frame.columns[column(label)] for label in labels])
+    left = set(found) - {column(label).removeprefix(_PROPENSITY) for label in labels}
+    if left or times.size != len(labels):
+        raise DataError(f"there are {len(found)} propensity columns, {len(labels)} labels and {times.size} times.")
+    values = np.stack([columns[column(label)] for label in labels])
+    held = {"time_labels": labels, "times": times}
+    if _PREDICTED in comment:
+        return {**held, "predictions": {comment.text(_PREDICTED): values}}
+    return {**held, "propensity": values}
 
 
-def _frames(lines: Sequence[str]) -> Iterator[_Frame]:
-    at, number = 0, 0
-    while at < len(lines):
-        if not lines[at].strip():
-            at += 1
-            continue
-        number += 1
-        try:
-            n = int(lines[at])
-        except ValueError:
+def _timestep(comment: Comment) -> int | None:
+    return int(whole_numbers([comment.text("Timestep").strip()], "Timestep")[0]) if "Timestep" in comment else None
+
+
+def _frames(lines: Lines) -> Iterator[_Frame]:
+    number = 0
+    try:
+        while (line := lines.next()) is not None:
+            if not line.strip() or line.startswith("#"):
+                continue
+            try:
+                n = int(whole_numbers([line.strip()], "count")[0])
+            except DataError:
+                raise DataError(
+                    f"line {lines.number}: the number of particles of frame {number + 1} is expected, "
+                    f"found {line[:40]!r}."
+                ) from None
+            if number and not lines.ended:
+                raise _Cut
+            yield _frame(lines, n, number + 1)
+            number += 1
+    except _Cut:
+        lines.warn(f"the last frame is incomplete and is left out; the whole frames before it ({number}) are read.")
+
+
+def _frame(lines: Lines, n: int, number: int) -> _Frame:
+    header = lines.next() or ""
+    rows = lines.rows(n)
+    if n < 1 or len(rows) < n:
+        if number > 1 and n > 0:
+            raise _Cut
+        raise DataError(f"frame {number} announces {n} particles, but {len(rows)} lines follow.")
+    comment = Comment(header)
+    for key in comment:
+        if _UNITS.search(key):
+            refuse_other_units(comment.text(key))
+    columns = _Properties(comment, number)
+    if number > 1 and not lines.ended and len(rows[-1]) < columns.width:
+        raise _Cut
+    for k, row in enumerate(rows):
+        if len(row) != columns.width:
+            at = lines.number - n + k + 1
             raise DataError(
-                f"line {at + 1}: the number of particles of frame {number} is expected, found {lines[at][:40]!r}."
-            ) from None
-        rows = [line.split() for line in lines[at + 2 : at + 2 + n]]
-        if n < 1 or len(rows) < n:
-            raise DataError(f"frame {number} announces {n} particles, but {len(rows)} lines follow.")
-        comment = {key: quoted[1:-1] or word for key, quoted, word in _KEY_VALUE.findall(lines[at + 1])}
-        yield _frame(comment, rows, number)
-        at += 2 + n
+                f"frame {number}, line {at}: {columns.width} columns, but the line is {' '.join(row)[:60]!r}."
+            )
+    lines.warn_of_last_number(rows)
+    table = {}
+    for key in columns.at:
+        if key in _NUMBERS or key.startswith(_PROPENSITY):
+            words = (word for row in rows for word in row[columns.at[key]])
+            values = numbers(words, f"frame {number}, column {key!r}", may_miss=key.startswith(_PROPENSITY))
+            table[key] = values.reshape(n, -1) if key in _NUMBERS else values
+            if table[key].shape != ((n, 3) if key in _NUMBERS else (n,)):
+                raise DataError(f"frame {number}: the column {key!r} has another width than expected.")
+    ids = None
+    known = next((key for key in _IDS if key in columns.at), None)
+    if known is not None:
+        first = columns.at[known].start
+        ids = whole_numbers((row[first] for row in rows), f"frame {number}, column {known!r}")
+    return _Frame(comment, [row[columns.species] for row in rows], table, ids)
 
 
-def _frame(comment: dict[str, str], rows: list[list[str]], number: int) -> _Frame:
-    properties = comment.get("Properties", "species:S:1:pos:R:3").split(":")
-    if len(properties) % 3 or not all(width.isdigit() for width in properties[2::3]):
-        raise DataError(f"frame {number}: Properties must be name:kind:width, ...; got {':'.join(properties)!r}.")
-    names, widths = properties[0::3], [int(width) for width in properties[2::3]]
-    starts = dict(zip(names, np.cumsum([0, *widths[:-1]]).tolist(), strict=True))
-    width_of = dict(zip(names, widths, strict=True))
-    species = next((key for key in ("species", "type") if key in starts), None)
-    if species is None or width_of[species] < 1 or width_of.get("pos") != 3:
-        raise DataError(f"frame {number}: Properties must hold species:S:1 and pos:R:3; got {':'.join(properties)}.")
-    for row in rows:
-        if len(row) != sum(widths):
-            raise DataError(f"frame {number}: {sum(widths)} columns, but a line is {' '.join(row)[:60]!r}.")
-    columns = {}
-    for key in names:
-        if key not in ("pos", "pos_inherent") and not key.startswith(_PROPENSITY):
-            continue
-        cells = [row[starts[key] : starts[key] + width_of[key]] for row in rows]
-        try:
-            columns[key] = np.array(cells, dtype=np.float64)
-        except ValueError as error:
-            raise DataError(f"frame {number}, column {key!r}: a number is expected ({error}).") from None
-        if width_of[key] == 1:
-            columns[key] = columns[key][:, 0]
-    return _Frame(comment, [row[starts[species]] for row in rows], columns)
+class _Properties:
+    """The columns: their places by name, that of the species, and their number."""
+
+    def __init__(self, comment: Comment, number: int) -> None:
+        text = comment.text("Properties") if "Properties" in comment else "species:S:1:pos:R:3"
+        words = text.split(":")
+        names, widths = words[0::3], words[2::3]
+        if len(words) % 3 or not all(re.fullmatch("[1-9][0-9]?", width) for width in widths):
+            raise DataError(f"frame {number}: Properties must be name:kind:width, ...; got {text!r}.")
+        if len(set(names)) < len(names):
+            raise DataError(f"frame {number}: a column occurs twice in Properties; got {text!r}.")
+        ends = np.cumsum([int(width) for width in widths]).tolist()
+        self.at = {name: slice(end - int(width), end) for name, width, end in zip(names, widths, ends, strict=True)}
+        self.width = ends[-1]
+        species = next((key for key in ("species", "type") if key in self.at), None)
+        pos = self.at.get("pos", slice(0, 0))
+        if pos.stop - pos.start == 2:
+            raise DataError(f"frame {number}: the positions are two-dimensional; only three dimensions are read.")
+        if species is None or pos.stop - pos.start != 3:
+            raise DataError(f"frame {number}: Properties must hold species:S:1 and pos:R:3; got {text}.")
+        self.species = self.at[species].start
 
 
-def _box(comment: dict[str, str]) -> NDArray[np.float64]:
-    lattice = _values(comment, "Lattice")
+def _box(comment: Comment) -> NDArray[np.float64]:
+    lattice = comment.numbers("Lattice")
     if lattice is None:
         raise DataError('the box is missing; the comment line must hold Lattice="Lx 0 0 0 Ly 0 0 0 Lz".')
     if lattice.shape != (9,):
         raise DataError(f"Lattice must hold nine numbers; got {lattice.size}.")
     cell = lattice.reshape(3, 3)
-    if np.any(cell[~np.eye(3, dtype=bool)] != 0):
+    if np.any(np.abs(cell[~np.eye(3, dtype=bool)]) > STRAIGHT * np.abs(cell).max()):
         raise DataError("the box (Lattice) is tilted; only orthorhombic boxes along x, y, z are supported.")
-    if not all(map(_truth, comment.get("pbc", "T T T").split())):
-        raise DataError(f"pbc is {comment['pbc']!r}; only boxes periodic in all directions are read.")
+    if "pbc" in comment:
+        periodic = comment.truths("pbc")
+        if len(periodic) not in (1, 3):
+            raise DataError(f"pbc must hold T or F for each of x, y, z; got {comment.text('pbc')!r}.")
+        if not all(periodic):
+            raise DataError(f"pbc is {comment.text('pbc')!r}; only boxes periodic in all directions are read.")
     return np.diag(cell)
 
 
-def _truth(word: str) -> bool:
-    return word.upper() in ("T", "TRUE", "1")
+def _truth(comment: Comment, key: str) -> bool:
+    (truth,) = comment.truths(key) or (None,)
+    if truth is None:
+        raise DataError(f"{key} in the comment line must be T or F; got {comment.text(key)!r}.")
+    return truth
 
 
-def _values(comment: dict[str, str], key: str) -> NDArray[np.float64] | None:
-    if key not in comment:
-        return None
-    try:
-        return np.array([float(word) for word in comment[key].split()])
-    except ValueError as error:
-        raise DataError(f"{key} in the comment line must hold numbers ({error}).") from None
-
-
-def write_xyz(path: Path, frames: Iterable[tuple[System, Columns]]) -> None:
-    """Write configurations with chosen columns. `read_xyz` finds no labels in them, because the file has no times.
+def write_xyz(path: Path, frames: Iterable[tuple[System, Columns]], comment: Mapping[str, str] | None = None) -> None:
+    """Write configurations with chosen columns. Without times in ``comment``, `read_xyz` finds no labels in them.
 
     Args:
         path: the file. It replaces an existing one after everything is written.
         frames: every system with its further columns, (N,) or (N, width), by name.
+        comment: further keys of every comment line, such as those of `origin_of_predictions`.
     """
-    _write(path, ((system, columns, {}) for system, columns in frames))
+    _write(path, ((system, columns, comment or {}) for system, columns in frames))
+
+
+def origin_of_predictions(model: str, times: Mapping[str, float]) -> dict[str, str]:
+    """The keys of the comment line of predictions: the model, the version of equiglass, the labels and the times.
+
+    `read_xyz` returns the propensity columns of such a file as `System.predictions`, never as measured ones.
+    """
+    return {
+        _PREDICTED: model,
+        "equiglass": version("equiglass"),
+        "time_labels": " ".join(times),
+        "times": _joined(np.array(list(times.values()))),
+    }
 
 
 def save_xyz(systems: Iterable[System], path: Path) -> None:
@@ -204,7 +286,7 @@ def save_xyz(systems: Iterable[System], path: Path) -> None:
     _write(path, (_labelled(system) for system in systems))
 
 
-def _labelled(system: System) -> tuple[System, Columns, dict[str, str]]:
+def _labelled(system: System) -> tuple[System, Columns, Mapping[str, str]]:
     columns: dict[str, NDArray[np.floating]] = {}
     comment = {}
     if system.positions_inherent is not None:
@@ -216,27 +298,45 @@ def _labelled(system: System) -> tuple[System, Columns, dict[str, str]]:
     return system, columns, comment
 
 
-def _write(path: Path, frames: Iterable[tuple[System, Columns, dict[str, str]]]) -> None:
+def _write(path: Path, frames: Iterable[tuple[System, Columns, Mapping[str, str]]]) -> None:
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         for system, columns, comment in frames:
-            blocks = {"pos": system.positions, **columns}
-            table = np.column_stack(list(blocks.values()))
-            kinds = ":".join(f"{key}:R:{np.size(block) // system.n_particles}" for key, block in blocks.items())
+            corner = np.zeros(3) if system.origin is None else system.origin
+            shifted = {key: block + corner if key in _NUMBERS else block for key, block in columns.items()}
+            blocks = {"pos": system.positions + corner, **shifted}
+            kinds = {key: f"{key}:R:{np.size(block) // system.n_particles}" for key, block in blocks.items()}
+            table = np.column_stack(list(blocks.values())).tolist()
+            ids: Sequence[str] = [""] * system.n_particles
+            if system.ids is not None:
+                kinds["pos"] += ":id:I:1"
+                ids = [f" {each}" for each in system.ids.tolist()]
             header = {
                 "Lattice": _joined(np.diag(system.box).ravel()),
-                "Properties": f"species:S:1:{kinds}",
+                "Properties": f"species:S:1:{':'.join(kinds.values())}",
                 "pbc": "T T T",
                 "name": system.name,
+                **_frame_of(system),
                 **_physics(system),
                 **comment,
                 **_verdicts(system),
             }
             words = (f"{key}={_quoted(value)}" for key, value in header.items())
             stream.write(f"{system.n_particles}\n{' '.join(words)}\n")
-            line = "%s" + " %.8f" * 3 + " %.10g" * (table.shape[1] - 3) + "\n"
+            line = "%s" + " %.8f" * 3 + "%s" + " %.10g" * (len(table[0]) - 3) + "\n"
             stream.writelines(
-                line % (type_name(kind), *row) for kind, row in zip(system.types, table.tolist(), strict=True)
+                line % (type_name(kind), *row[:3], each, *row[3:])
+                for kind, each, row in zip(system.types, ids, table, strict=True)
             )
+
+
+def _frame_of(system: System) -> dict[str, str]:
+    """The time step and the origin of the box in the file from which the configuration comes."""
+    frame = {}
+    if system.origin is not None and np.any(system.origin != 0):
+        frame["Origin"] = _joined(system.origin)
+    if system.timestep is not None:
+        frame["Timestep"] = str(system.timestep)
+    return frame
 
 
 def _physics(system: System) -> dict[str, str]:
@@ -266,7 +366,7 @@ def _joined(values: NDArray[np.floating]) -> str:
 
 def _quoted(value: str) -> str:
     """The text in one line, in double quotes unless it is one plain word."""
-    value = " ".join(value.replace('"', "'").split())
+    value = " ".join(value.replace('"', "'").replace("\\", "/").split())
     return value if re.fullmatch(r"[\w:.+-]+", value) else f'"{value}"'
 
 
@@ -276,7 +376,7 @@ FORMATS.add(
         name="xyz",
         title="extended XYZ",
         suffixes=(".xyz", ".extxyz"),
-        recognise=lambda content: re.match(rb"\s*\d+\s*\n", content.start) is not None,
+        recognise=lambda content: _START.match(content.text) is not None,
         read=lambda paths, species: [system for path in paths for system in read_xyz(path, species)],
         write=save_xyz,
     ),

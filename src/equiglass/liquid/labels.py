@@ -118,10 +118,14 @@ def numbers(what: str, value: ArrayLike, dtype: np.dtype[Any] | None = None) -> 
     """The value as an array of a type, by default float64.
 
     Raises:
-        DataError: the value contains anything but numbers.
+        DataError: the value contains anything but real numbers; texts, truth values and complex numbers are refused.
     """
     try:
-        return np.asarray(value, dtype=np.float64 if dtype is None else dtype)
+        array = np.asarray(value)
+        # An array of objects may hold numbers.
+        if array.dtype.kind not in "iufO":
+            raise TypeError
+        return array.astype(np.float64 if dtype is None else dtype, copy=False)
     except (TypeError, ValueError):
         raise DataError(f"{what} is not an array of numbers.") from None
 

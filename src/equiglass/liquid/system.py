@@ -44,6 +44,9 @@ class System:
         energy_drift: change of the total energy per particle since the start, the largest over runs, (T,).
         momentum: momentum per particle, the largest over runs, (T,).
         runs: number of iso-configurational runs behind the propensity.
+        ids: particle ids of the file, (N,), by which results are joined to it; None where it has none.
+        origin: lower corner of the box in the file, (3,); ``positions`` are relative to it.
+        timestep: time step of the frame in the file, or None.
         predictions: published or computed predictions, each (T, N), by name.
         failures: statements of the physics checks that the configuration or its data set failed.
         equilibrated: whether its trajectory shows no sign of ageing; None if that is unknown.
@@ -87,6 +90,11 @@ class System:
         Float | None, Label("T", "velocity", "f8", "largest momentum per particle of any run", negative=False)
     ] = None
     runs: int | None = None
+    ids: Annotated[
+        NDArray[np.int64] | None, Quantity("N", "", "i8", "particle ids of the source, all different", memory="i8")
+    ] = None
+    origin: Annotated[Float | None, Quantity("3", "length", "f8", "lower corner of the box in the source")] = None
+    timestep: int | None = None
     predictions: Mapping[str, Float] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
     equilibrated: bool | None = None
@@ -125,6 +133,10 @@ class System:
                 # The displacements of every run are too large to be copied.
                 values = read_only(self._checked(key, sizes), getattr(self, key), large="runs" in each.axes)
                 self._set(key, values)
+        if self.origin is not None:
+            self._set("origin", read_only(self._checked("origin", sizes), self.origin))
+        if self.ids is not None:
+            self._set("ids", read_only(self._checked_ids(sizes), self.ids))
         self._set("predictions", {key: self._prediction(key, sizes) for key in self.predictions})
         self._set("failures", tuple(self.failures))
         self._set("provenance", dict(self.provenance))
@@ -150,6 +162,14 @@ class System:
                 f"which has {self.potential.n_types} types (numbered from 0)."
             )
         return read_only(np.asarray(types, np.int64), given=self.types)
+
+    def _checked_ids(self, sizes: Mapping[str, int]) -> NDArray[np.int64]:
+        if not np.issubdtype(np.asarray(self.ids).dtype, np.integer):
+            raise DataError(f"{self.name}: particle ids must be whole numbers.")
+        ids = self._checked("ids", sizes)
+        if len(np.unique(ids)) < len(ids):
+            raise DataError(f"{self.name}: a particle id occurs twice.")
+        return ids
 
     def _checked_times(self) -> Float:
         times = numbers(f"{self.name}: times", self.times)

@@ -29,12 +29,14 @@ class Prediction:
         times: values of the times by label, LJ time, as in the training data.
         values: propensities or energies, LJ units, (T, N), in the order of ``times``.
         target: name of the target.
+        model: name of the model.
     """
 
     system: System
     times: Mapping[str, float]
     values: Float
     target: str = "propensity"
+    model: str = ""
 
     def __repr__(self) -> str:
         return f"Prediction({self.system.name!r}, {self.target}, times {', '.join(self.times)})"
@@ -127,7 +129,7 @@ class Model(ABC):
         if not TARGETS[self.target].negative:
             # A mean distance cannot be negative. Far from its training data, a linear read-out can be.
             values = np.maximum(values, 0.0)
-        return Prediction(system, dict(self.times), values, self.target)
+        return Prediction(system, dict(self.times), values, self.target, self.name)
 
     def learned(self) -> NDArray[np.bool_]:
         """Whether the model has learned a particle type at a time, (n_types, T). It predicts NaN where it has not."""
