@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from equiglass.commands.predict import TypesOption
+from equiglass.commands.predict import FramesOption, TypesOption
 
 if TYPE_CHECKING:
     from equiglass.liquid.potential import LennardJones
@@ -20,17 +20,19 @@ def quench(
     out: Annotated[Path, typer.Option("--out", "-o", help="Data set (.h5) or extended XYZ (.xyz) to write.")],
     potential: Annotated[str, POTENTIAL] = "kob-andersen",
     types: TypesOption = None,
+    frames: FramesOption = None,
 ) -> None:
     """Quench configurations to their inherent structures and save them."""
     from rich.progress import track
 
-    from equiglass.formats import load, save
+    from equiglass.formats import save, stream, writer_of
     from equiglass.liquid.inherent import quench as quench_one
 
     mixture = mixture_named(potential)
-    systems = load(files, types=types.split(",") if types else None)
-    quenched = [quench_one(s, potential=mixture) for s in track(systems, "quenching")]
-    save(quenched, out)
+    writer_of(out)
+    # One configuration at a time is in memory.
+    systems = stream(files, types=types.split(",") if types else None, frames=frames)
+    save((quench_one(s, potential=mixture) for s in track(systems, "quenching")), out)
 
 
 def mixture_named(name: str) -> LennardJones:

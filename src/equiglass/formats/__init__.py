@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -99,7 +100,9 @@ PROSE = (".md", ".rst", ".html", ".pdf", ".png", ".svg", ".yaml", ".yml", ".py",
 FORMATS: Registry[Format] = Registry("format", __name__)
 
 
-def load(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True) -> list[System]:
+def load(
+    paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True, frames: str | None = None
+) -> list[System]:
     """All configurations in files and folders, without sub-folders.
 
     The files of a folder are read in the natural order of their names ("2" before "10"). Files that are recognised
@@ -111,6 +114,8 @@ def load(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = T
         types: species names of types 0, 1, 2, ..., for species that the species rule does not cover.
         replicas: whether to return the displacements of every run, which are large. Their statistics are always
             returned.
+        frames: which configurations of every file are returned, "start:stop:step" as in Python, for instance
+            "0:1000:10"; None for all.
 
     Returns:
         The configurations, in the order of the files.
@@ -120,28 +125,46 @@ def load(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = T
 
     Raises:
         DataError: there is no readable file, or a file is damaged, unphysical or ambiguous; the message names it.
-        ConfigurationError: ``types`` is not a list of different names.
+        ConfigurationError: ``types`` is not a list of different names, or ``frames`` is not start:stop:step.
     """
-    return list(stream(paths, types=types, replicas=replicas))
+    return list(stream(paths, types=types, replicas=replicas, frames=frames))
 
 
-def stream(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True) -> Iterator[System]:
+def stream(
+    paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True, frames: str | None = None
+) -> Iterator[System]:
     """The configurations of `load`, one at a time, for data that do not fit into memory."""
+    chosen = frames_of(frames)
     if isinstance(types, str) or (types is not None and len(set(types)) != len(types)):
         raise ConfigurationError(f"types must be a list of different species names; got {types!r}.")
     with TemporaryDirectory(prefix="equiglass-") as name:
         scratch = Path(name)
         for sources in _grouped(_sources(paths, scratch)):
             with unpacked(sources, scratch) as files:
-                for system in _named(_read(files, types), dict(zip(files, sources, strict=True))):
+                for system in _named(_read(files, types, chosen), dict(zip(files, sources, strict=True))):
                     yield system if replicas else replace(system, replica_displacements=None)
 
 
-def _read(files: Sequence[Path], types: Sequence[str] | None) -> Iterator[System]:
-    """The configurations of one group of files, checked."""
+def frames_of(text: str | None) -> slice:
+    """The frames that "start:stop:step" names, each part optional; all frames for None.
+
+    Raises:
+        ConfigurationError: the text is not of this form, a number is negative, or the step is 0.
+    """
+    words = (text or ":").split(":")
+    if not 2 <= len(words) <= 3 or not all(re.fullmatch(r"\d*", word.strip()) for word in words):
+        raise ConfigurationError(f"frames are start:stop:step, for instance 0:1000:10; got {text!r}.")
+    chosen = slice(*(int(word) if word.strip() else None for word in words))
+    if chosen.step == 0:
+        raise ConfigurationError(f"the step of frames must be 1 or more; got {text!r}.")
+    return chosen
+
+
+def _read(files: Sequence[Path], types: Sequence[str] | None, frames: slice) -> Iterator[System]:
+    """The chosen configurations of one group of files, checked."""
     warned: set[tuple[str, ...]] = set()
     with reading(files[0]):
-        for system in format_of(files[0]).read(files, types):
+        for system in islice(format_of(files[0]).read(files, types), frames.start, frames.stop, frames.step):
             if system.failures and system.failures not in warned:
                 warned.add(system.failures)
                 said = f"{files[0]}: FAILED its physics checks. {' '.join(system.failures)}"
@@ -185,11 +208,21 @@ def save(systems: System | Iterable[System], path: str | Path) -> None:
         DataError: the file cannot be written.
     """
     path = Path(path)
-    systems = [systems] if isinstance(systems, System) else systems
+    writer_of(path)([systems] if isinstance(systems, System) else systems, path)
+
+
+def writer_of(path: Path) -> Callable[[Iterable[System], Path], None]:
+    """The function that writes configurations to a file of this name.
+
+    Raises:
+        ConfigurationError: no format with this extension can be written.
+        DataError: the folder of the file does not exist.
+    """
     for each in FORMATS.values():
         if each.write is not None and path.suffix.lower() in each.suffixes:
-            each.write(systems, path)
-            return
+            if not path.absolute().parent.is_dir():
+                raise DataError(f"{path}: cannot be written, because the folder {path.parent} does not exist.")
+            return each.write
     writeable = " or ".join(str(each) for each in FORMATS.values() if each.write is not None)
     raise ConfigurationError(f"{path}: configurations are saved as {writeable}.")
 
