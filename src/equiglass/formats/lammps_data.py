@@ -233,7 +233,7 @@ FORMATS.add(
         name="lammps-data",
         title="LAMMPS data file",
         suffixes=(".data", ".lmpdat"),
-        recognise=lambda content: _START.match(content.start) is not None,
+        recognise=lambda content: _START.match(content.text) is not None,
         read=lambda paths, species: (read_lammps_data(path, species) for path in paths),
     ),
 )

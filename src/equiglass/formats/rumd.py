@@ -23,7 +23,7 @@ from equiglass.formats.text import Lines, name_of, numbers, one_by_one, opened, 
 from equiglass.liquid.species import Species
 from equiglass.liquid.system import System
 
-_START = re.compile(rb"\s*\d+[ \t]*\r?\n[^\n]*\bioformat=")
+_START = re.compile(rb"\s*\d+[ \t]*\n[^\n]*\bioformat=")
 _COLUMNS = "type,x,y,z"
 _IMAGES = ["imx", "imy", "imz"]
 
@@ -112,7 +112,7 @@ FORMATS.add(
         name="rumd",
         title="RUMD",
         suffixes=(".xyz",),
-        recognise=lambda content: _START.match(content.start) is not None,
+        recognise=lambda content: _START.match(content.text) is not None,
         read=lambda paths, species: (system for path in paths for system in read_rumd(path, species)),
     ),
 )

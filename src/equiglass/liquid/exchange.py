@@ -140,7 +140,7 @@ def to_ase(
     except ImportError:
         from equiglass.errors import SetupError
 
-        raise SetupError("this needs ASE; install it with: pip install ase") from None
+        raise SetupError("this needs ASE; install it with: pip install 'equiglass[ase]'") from None
     if symbols is not None and len(symbols) <= types.max():
         raise DataError(f"there are {types.max() + 1} types, but {len(symbols)} symbols {list(symbols)}.")
     given = {"numbers": types + 1} if symbols is None else {"symbols": [symbols[k] for k in types]}

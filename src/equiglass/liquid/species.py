@@ -56,21 +56,21 @@ class Species:
         Raises:
             DataError: a name is not in the given order, or a number has no name.
         """
-        numbers = np.asarray(numbers, dtype=np.int64)
+        kinds: NDArray[np.int64] = np.asarray(numbers).astype(np.int64)
         if names is None:
             if self.order is None:
-                return numbers
-            names = [str(number) for number in range(int(numbers.max(initial=0)) + 1)]
-        if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(names):
-            raise DataError(f"there are species {np.unique(numbers)[:8]}, but {len(names)} names {list(names)[:8]}.")
+                return kinds
+            names = [str(number) for number in range(int(kinds.max(initial=0)) + 1)]
+        if kinds.size and not 0 <= kinds.min() <= kinds.max() < len(names):
+            raise DataError(f"there are species {np.unique(kinds)[:8]}, but {len(names)} names {list(names)[:8]}.")
         if self.order is None:
             try:
                 type_of = _types_of_names(names, None)
             except DataError:
-                return numbers
+                return kinds
         else:
-            type_of = _types_of_names([names[k] for k in np.unique(numbers)], self.order)
-        return np.array([type_of.get(name, -1) for name in names], dtype=np.int64)[numbers]
+            type_of = _types_of_names([names[k] for k in np.unique(kinds)], self.order)
+        return np.array([type_of.get(name, -1) for name in names], dtype=np.int64)[kinds]
 
 
 def _types_of_names(names: Iterable[str], order: Sequence[str] | None) -> dict[str, int]:

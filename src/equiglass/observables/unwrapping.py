@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.neighbors import minimum_image
 
 AMBIGUOUS = 1e-3
 """The share of components with an uncertain image up to which displacements are unwrapped."""
@@ -27,7 +26,10 @@ OUTSIDE = 0.02
 
 
 def unwrapped(
-    ends: NDArray[np.floating], start: Float, box: Float, previous: NDArray[np.floating] | float = 0.0
+    ends: NDArray[np.floating],
+    start: NDArray[np.floating],
+    box: NDArray[np.floating],
+    previous: NDArray[np.floating] | float = 0.0,
 ) -> tuple[Float, bool]:
     """The displacements since the start, and whether the positions were wrapped.
 
@@ -51,10 +53,10 @@ def unwrapped(
     # One verdict per run and axis, (runs, 1, 3).
     inside = np.ptp(ends, axis=1, keepdims=True) <= (1 + OUTSIDE) * box
     wrapped = inside & np.any(far, axis=1, keepdims=True)
-    nearest = minimum_image(steps, box)
+    nearest = steps - box * np.round(steps / box)
     short = np.abs(nearest) < box / 4
     rest = far & ~wrapped
-    if _jump(np.count_nonzero(rest & short), np.count_nonzero(rest & ~short), bool(np.all(short))):
+    if _jump(int(np.sum(rest & short)), int(np.sum(rest & ~short)), bool(np.all(short))):
         wrapped = wrapped | np.any(rest, axis=1, keepdims=True)
     if not np.any(wrapped):
         return moves, False
@@ -68,7 +70,7 @@ def unwrapped(
     return np.where(affected, moves - (steps - nearest), moves), True
 
 
-def check_not_folded(moves: NDArray[np.floating], box: Float) -> None:
+def check_not_folded(moves: NDArray[np.floating], box: NDArray[np.floating]) -> None:
     """Check that displacements were not replaced by those to the nearest images.
 
     Args:

@@ -222,7 +222,8 @@ def _same_moment(before: System, frame: System) -> bool:
 
 def _side_by_side(runs: Sequence[_Run], names: Sequence[str]) -> Iterator[tuple[float, Float, Float]]:
     """The time, the positions of all runs and those at their start, (M, N, 3), for every time that all runs have."""
-    iterators, times = [iter(run) for run in runs], []
+    iterators = [iter(run) for run in runs]
+    times: list[float] = []
     while True:
         found = [next(iterator, None) for iterator in iterators]
         ended = [name for name, each in zip(names, found, strict=True) if each is None]
