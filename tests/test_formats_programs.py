@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import random
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from equiglass.errors import ConfigurationError, DataError, SetupError
+from equiglass.errors import ConfigurationError, DataError, EquiglassError, EquiglassWarning, SetupError
 from equiglass.formats import load, save, stream
 from equiglass.liquid.neighbors import minimum_image
 from equiglass.liquid.system import System
@@ -260,6 +262,39 @@ def test_eqnet(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", **{**arrays, "times": np.array([13])})
     with pytest.raises(DataError, match="runs at 2 times, but 1 times"):
         load(tmp_path)
+
+
+def sound(kind: str, folder: Path) -> bytes:
+    """The content of a sound file of a program."""
+    if kind == "a.gsd":
+        return write_gsd(folder / "sound.gsd", gsd_frame(), gsd_frame(step=200)).read_bytes()
+    if kind == "a.data":
+        return data_file(" # full", "{id} 7 {type} -0.5 {x} {y} {z} 0 0 0").encode()
+    if kind == "a.xyz":
+        return gzip.decompress((STORED / "rumd3-gamdpy-0.8.3.xyz.gz").read_bytes())
+    return (STORED / f"gamdpy-0.8.3-{kind}").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["a.gsd", "a.data", "a.xyz", "configuration.h5", "trajectory.h5"])
+def test_any_damage_is_survived(tmp_path: Path, kind: str) -> None:
+    """Bytes overwritten at random, or the end cut off: either it still loads or it is an EquiglassError."""
+    content = sound(kind, tmp_path)
+    path, dice, sentences = tmp_path / kind, random.Random(0), []
+    for _ in range(40):
+        damaged = bytearray(content)
+        for _ in range(dice.choice([1, 5, 50])):
+            damaged[dice.randrange(len(content) if dice.random() < 0.5 else 1000)] = dice.randrange(256)
+        if dice.random() < 0.2:
+            del damaged[dice.randrange(len(damaged)) :]
+        path.write_bytes(damaged)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EquiglassWarning)
+            try:
+                load(path)
+            except EquiglassError as error:
+                sentences.append(str(error))
+    assert len(sentences) > 10
+    assert all(path.name in sentence for sentence in sentences)
 
 
 # --- objects ---

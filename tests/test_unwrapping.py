@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equiglass.errors import DataError, EquiglassWarning
+from equiglass.formats import load
 from equiglass.observables.propensity import labels_from_runs
+from samples.liquids import random_liquid
 
 SIDE = 6.0
 BOX = np.full(3, SIDE)
@@ -92,6 +95,24 @@ def test_runs_that_cannot_be_unwrapped_are_refused(step: float) -> None:
     nearest = ends - SIDE * np.round((ends - start) / SIDE)
     with pytest.raises(DataError, match="nearest images or wrapped positions"):
         propensity([nearest], start, warned=False)
+
+
+@pytest.mark.parametrize("step", [0.7, 3.0, 20.0])
+def test_stored_displacements_of_wrapped_positions_are_refused(tmp_path: Path, step: float) -> None:
+    start, ends = runs(step)
+    liquid = random_liquid(n=250)
+    arrays = {"types": liquid.types, "positions": liquid.positions, "box": BOX * liquid.box[0] / SIDE, "times": [1.0]}
+    scale = liquid.box[0] / SIDE
+    for moved, said in (
+        (ends % SIDE - start, "wrapped into the box"),
+        (ends - start, ""),
+    ):
+        np.savez(tmp_path / "a.npz", **arrays, replica_displacements=scale * moved[None])
+        if said:
+            with pytest.raises(DataError, match=said):
+                load(tmp_path / "a.npz")
+        else:
+            assert load(tmp_path / "a.npz")[0].replica_displacements.shape == (1, 4, 250, 3)
 
 
 def test_intermediate_times_make_the_image_certain() -> None:

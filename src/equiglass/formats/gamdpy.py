@@ -164,7 +164,8 @@ def _recognise(content: Content) -> bool:
                 return False
             known = {*_TRAJECTORY, "initial_configuration", "restarts"} & set(file)
             return bool(known) or {"r", "ptype"} <= set(file) or any("simbox_name" in g.attrs for g in file.values())
-    except OSError:
+    except Exception:
+        # The library raises any exception on damaged data.
         return False
 
 

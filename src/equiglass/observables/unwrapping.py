@@ -14,12 +14,16 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
 
 AMBIGUOUS = 1e-3
 """The share of components with an uncertain image up to which displacements are unwrapped."""
+
+BEYOND = 10.0
+"""The expected number of components beyond a limit above which it is no chance that there are none."""
 
 OUTSIDE = 0.02
 """How far wrapped positions may lie outside the box, in edges; LAMMPS wraps only when it renews its neighbour lists."""
@@ -71,20 +75,29 @@ def unwrapped(
 
 
 def check_not_folded(moves: NDArray[np.floating], box: NDArray[np.floating]) -> None:
-    """Check that displacements were not replaced by those to the nearest images.
+    """Check that displacements were not replaced by those to the nearest images, or between wrapped positions.
 
     Args:
         moves: r(t) - r(0), (..., 3), LJ length.
         box: edge lengths of the periodic box, (3,), LJ length.
 
     Raises:
-        DataError: the distribution of the components is cut off at half the box.
+        DataError: the distribution of the components is cut off at half the box, or at its edge.
     """
     components = np.abs(moves) / box
+    if components.max(initial=0) > 1 + OUTSIDE:
+        return
     # Rounding in single precision may put a component just beyond one half.
     if components.max(initial=0) > 0.5001:
+        # Differences of wrapped positions end at the edge. Of a Gaussian, some would be beyond.
+        half = ndtri(np.mean(components > 0.5) / 2)
+        if 2 * ndtr(2 * half) * components.size > BEYOND:
+            raise DataError(
+                "no displacement of the runs exceeds the edge of the box, although many exceed half of it: "
+                "the positions were wrapped into the box. Write unwrapped positions."
+            )
         return
-    if beyond_half(components) > max(10.0, AMBIGUOUS * components.size):
+    if beyond_half(components) > max(BEYOND, AMBIGUOUS * components.size):
         raise DataError(
             "no displacement of the runs exceeds half the box, although many come close: nearest images or wrapped "
             "positions were taken. The true displacements are larger and unknown. Write unwrapped positions."
