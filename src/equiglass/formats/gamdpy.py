@@ -1,8 +1,8 @@
 """Configurations and trajectories of gamdpy (pypi.org/project/gamdpy), HDF5.
 
-    initial_configuration       ptype (N,); attributes simbox_name, simbox_data
+    initial_configuration       ptype (N,); attribute simbox_data
     trajectory                  positions and images (blocks, frames, N, 3), steps (frames,); older: trajectory_saver
-    restarts/restart0000, ...   vectors (3, N, 3) with the attribute vector_columns, r_im, ptype; the same attributes
+    restarts/restart0000, ...   vectors (3, N, 3), which are r, v and f; r_im, ptype; the same attribute
     NAME                        single configurations like restarts, where ``Configuration.save`` wrote them
 
 The trajectory is read if there is one, otherwise the restarts, otherwise every configuration. Old files of a single
@@ -89,7 +89,7 @@ def _configurations(file: Any) -> dict[str, Any]:
     """The groups of single configurations by name; the file itself under "" in the old format."""
     if "restarts" in file and len(file["restarts"]):
         return {name: file["restarts"][name] for name in sorted(file["restarts"])}
-    found = {name: group for name, group in file.items() if "simbox_name" in group.attrs}
+    found = {name: group for name, group in file.items() if "simbox_data" in group.attrs}
     if "r" in file and "ptype" in file:
         found[""] = file
     if not found:
@@ -99,14 +99,13 @@ def _configurations(file: Any) -> dict[str, Any]:
 
 def _configuration(path: Path, name: str, group: Any, species: Species) -> System:
     with decoding():
-        if "vectors" in group:
-            columns = [str(key) for key in group["vectors"].attrs["vector_columns"]]
-            positions = group["vectors"][columns.index("r")].astype(np.float64)
-        else:
-            positions = group["r"][()].astype(np.float64)
+        # The positions are the first of the vectors. Their names are not read: HDF5 crashes on damaged texts.
+        positions = (group["vectors"][0] if "vectors" in group else group["r"][()]).astype(np.float64)
         images = group["r_im"][()].astype(np.int64) if "r_im" in group else None
         types = species.numbered(group["ptype"][()])
         box = _box(group)
+    if positions.ndim == 2 and box.shape == positions.shape[1:] and np.any(np.abs(positions) > 0.51 * box):
+        raise DataError(f"the positions of {name or 'the configuration'} are not in the box, which is centred at 0.")
     return _system(path, f"{path.stem}_{name}" if name else path.stem, positions, types, box, images, None, None)
 
 
@@ -136,13 +135,8 @@ def _system(
 
 
 def _box(group: Any) -> NDArray[np.float64]:
-    """The edges of the box from the attributes of a configuration."""
-    if "simbox" in group.attrs:
-        return np.asarray(group.attrs["simbox"], dtype=np.float64)
-    kind = str(group.attrs["simbox_name"])
-    if kind not in ("Orthorhombic", "LeesEdwards"):
-        raise DataError(f"the box is {kind}; only Orthorhombic is read.")
-    return _lengths(group.attrs["simbox_data"])
+    """The edges of the box from the attributes of a configuration; in old files the attribute is called simbox."""
+    return _lengths(group.attrs["simbox" if "simbox" in group.attrs else "simbox_data"])
 
 
 def _lengths(data: Any) -> NDArray[np.float64]:
@@ -163,7 +157,7 @@ def _recognise(content: Content) -> bool:
             if "format" in file.attrs:
                 return False
             known = {*_TRAJECTORY, "initial_configuration", "restarts"} & set(file)
-            return bool(known) or {"r", "ptype"} <= set(file) or any("simbox_name" in g.attrs for g in file.values())
+            return bool(known) or {"r", "ptype"} <= set(file) or any("simbox_data" in g.attrs for g in file.values())
     except Exception:
         # The library raises any exception on damaged data.
         return False
