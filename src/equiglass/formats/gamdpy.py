@@ -104,8 +104,6 @@ def _configuration(path: Path, name: str, group: Any, species: Species) -> Syste
         images = group["r_im"][()].astype(np.int64) if "r_im" in group else None
         types = species.numbered(group["ptype"][()])
         box = _box(group)
-    if positions.ndim == 2 and box.shape == positions.shape[1:] and np.any(np.abs(positions) > 0.51 * box):
-        raise DataError(f"the positions of {name or 'the configuration'} are not in the box, which is centred at 0.")
     return _system(path, f"{path.stem}_{name}" if name else path.stem, positions, types, box, images, None, None)
 
 
