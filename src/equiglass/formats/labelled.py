@@ -53,7 +53,7 @@ def read_labelled(path: Path) -> System:
     if times.size == 0 and (predictions or any(key in arrays for key in LABELS)):
         raise DataError("there are labels but no times; store the key 'times', ascending values.")
     if "replica_displacements" in arrays:
-        _check_unwrapped(arrays["replica_displacements"], np.ravel(arrays["box"]))
+        _check_unwrapped(arrays["replica_displacements"], arrays["positions"], np.ravel(arrays["box"]))
     runs, timestep = _number(arrays, "runs"), _number(arrays, "timestep")
     labels: dict[str, Any] = {key: arrays.get(key) for key in LABELS}
     default_labels = np.arange(1, len(times) + 1)
@@ -80,13 +80,13 @@ def read_labelled(path: Path) -> System:
     )
 
 
-def _check_unwrapped(displacements: NDArray[Any], box: NDArray[Any]) -> None:
+def _check_unwrapped(displacements: NDArray[Any], start: NDArray[Any], box: NDArray[Any]) -> None:
     """Refuse displacements of runs, (T, runs, N, 3), from wrapped positions."""
-    if displacements.ndim != 4 or displacements.dtype.kind != "f" or box.shape != (3,) or not np.all(box > 0):
+    if displacements.ndim != 4 or displacements.shape[2:] != start.shape or displacements.dtype.kind != "f" or box.shape != (3,) or not np.all(box > 0):
         return
     for moves in displacements.astype(np.float64):
         known = np.where(np.isfinite(moves), moves, 0.0)
-        if unwrapped(known, np.zeros(3), box)[1]:
+        if unwrapped(start + known, start, box)[1]:
             raise DataError(
                 "replica_displacements jump by a box edge, as those of positions wrapped into the box. Unwrap the "
                 "positions, and compute the propensity from them."
