@@ -243,6 +243,9 @@ def format_of(path: Path) -> Format:
     for each in of_suffix or formats:
         if each.recognise(content):
             return each
+    if of_suffix:
+        # The general format of this extension says what is wrong.
+        return of_suffix[-1]
     raise DataError(f"the format is not recognised. Readable formats are {_formats()}.")
 
 

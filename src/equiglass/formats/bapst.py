@@ -70,7 +70,7 @@ for _core in ("numpy.core", "numpy._core"):
     _ADMITTED[f"{_core}.numeric", "_frombuffer"] = _from_buffer
 
 
-_EXACT = ("positions", "trajectory_target_positions", "targets", "box", "time")
+_EXACT = ("positions", "targets", "box", "time")
 """The keys whose values need their digits."""
 
 
@@ -111,7 +111,7 @@ def read_bapst(path: Path) -> System:
         raise DataError(f"key 'metadata' holds a {type(metadata).__name__}, not a dict.")
     exact = {key: np.asarray(value) for key, value in data.items() if key in _EXACT}
     refuse_half(exact, *_EXACT)
-    refuse_whole(exact, "positions", "trajectory_target_positions", "targets")
+    refuse_whole(exact, "positions", "targets")
     positions, box = _numbers(data, "positions"), _numbers(data, "box")
     labels, times, order = _times(data)
     fields, known = _labels(data, positions, box, order)
@@ -214,6 +214,10 @@ def _entries(given: Any, start: Float, n_times: int) -> list[tuple[int | None, F
     for index, entry in enumerate(given):
         if entry is None or 0 in _shape(entry):
             continue
+        with decoding():
+            arrays = {what: np.asarray(entry)}
+        refuse_half(arrays, what)
+        refuse_whole(arrays, what)
         positions = numbers(what, entry)
         positions = positions[0] if positions.ndim == 4 and len(positions) == 1 else positions
         if positions.ndim != 3 or positions.shape[1:] != start.shape:

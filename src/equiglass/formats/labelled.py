@@ -82,7 +82,13 @@ def read_labelled(path: Path) -> System:
 
 def _check_unwrapped(displacements: NDArray[Any], start: NDArray[Any], box: NDArray[Any]) -> None:
     """Refuse displacements of runs, (T, runs, N, 3), from wrapped positions."""
-    if displacements.ndim != 4 or displacements.shape[2:] != start.shape or displacements.dtype.kind != "f" or box.shape != (3,) or not np.all(box > 0):
+    if (
+        displacements.ndim != 4
+        or displacements.shape[2:] != start.shape
+        or displacements.dtype.kind != "f"
+        or box.shape != (3,)
+        or not np.all(box > 0)
+    ):
         return
     for moves in displacements.astype(np.float64):
         known = np.where(np.isfinite(moves), moves, 0.0)

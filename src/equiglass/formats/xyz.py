@@ -396,5 +396,6 @@ FORMATS.add(
         recognise=lambda content: _START.match(content.text) is not None,
         read=lambda paths, species: (system for path in paths for system in read_xyz(path, species)),
         write=save_xyz,
+        general=True,
     ),
 )
