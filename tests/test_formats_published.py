@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from equiglass.errors import EquiglassWarning
+from equiglass.errors import DataError, EquiglassWarning
 from equiglass.formats import load, save
 from equiglass.liquid.neighbors import minimum_image
 from equiglass.liquid.potential import (
@@ -92,7 +92,7 @@ def test_shiba_file_of_another_name_gives_positions_and_a_warning(tmp_path: Path
     np.testing.assert_array_equal(system.types, LIQUID.types)
 
 
-def test_wrapped_runs_are_noticed_and_left_as_they_are(tmp_path: Path) -> None:
+def test_wrapped_runs_are_unwrapped_with_a_warning(tmp_path: Path) -> None:
     arrays = shiba_arrays()
     # Move a layer of particles onto the face of the box.
     moves = arrays["positions"] - arrays["initial_positions"]
@@ -101,8 +101,7 @@ def test_wrapped_runs_are_noticed_and_left_as_they_are(tmp_path: Path) -> None:
     np.savez(tmp_path / SHIBA_NAME, **arrays)
     with pytest.warns(EquiglassWarning, match="look wrapped"):
         (system,) = load(tmp_path)
-    expected = np.linalg.norm(arrays["positions"] - arrays["initial_positions"], axis=-1).mean(axis=0)
-    np.testing.assert_allclose(system.propensity[0], expected)
+    np.testing.assert_allclose(system.propensity[0], np.linalg.norm(moves, axis=-1).mean(axis=0))
 
 
 @pytest.mark.data
@@ -164,6 +163,55 @@ def test_bapst_targets_alone_are_the_propensity(tmp_path: Path) -> None:
     assert system.runs is None
 
 
+def bapst_targets() -> tuple[np.ndarray, np.ndarray]:
+    """The positions of all runs, (3, 4, 60, 3), and their propensity, (3, 60)."""
+    ends = np.array(bapst_data()["trajectory_target_positions"])
+    return ends, np.linalg.norm(ends - LIQUID.positions, axis=-1).mean(axis=1)
+
+
+@pytest.mark.parametrize("time", [0, 1, 2])
+@pytest.mark.parametrize(
+    "one",
+    [
+        lambda ends, time: ends[time],
+        lambda ends, time: ends[[time]],
+        lambda ends, time: list(ends[time]),
+        lambda ends, time: [list(ends[time])],
+        lambda ends, time: [list(ends[k]) if k == time else [] for k in range(3)],
+        lambda ends, time: [ends[k] if k == time else None for k in range(3)],
+        lambda ends, time: np.where(np.arange(3)[:, None, None, None] == time, ends, np.nan),
+    ],
+)
+def test_bapst_positions_at_one_time_and_targets_at_all(tmp_path: Path, one, time: int) -> None:  # type: ignore[no-untyped-def]
+    ends, targets = bapst_targets()
+    data = {**bapst_data(), "trajectory_target_positions": one(ends, time), "targets": targets.astype(np.float32)}
+    (tmp_path / "configuration.pickle").write_bytes(pickle.dumps(data))
+    (system,) = load(tmp_path)
+    assert system.time_labels == ("F=0.9", "F=1/e", "F=0.3")
+    np.testing.assert_allclose(system.propensity, targets[[0, 2, 1]], rtol=1e-6)
+    row = (0, 2, 1).index(time)
+    assert np.isfinite(system.replica_variance).all(axis=1).tolist() == [k == row for k in range(3)]
+    np.testing.assert_allclose(system.mean_displacement[row], (ends[time] - LIQUID.positions).mean(axis=0), atol=1e-12)
+    assert system.runs == 4
+
+
+def test_bapst_runs_at_a_time_that_no_targets_name_are_left_out(tmp_path: Path) -> None:
+    ends, targets = bapst_targets()
+    data = {**bapst_data(), "trajectory_target_positions": ends[1], "targets": 1.1 * targets}
+    (tmp_path / "configuration.pickle").write_bytes(pickle.dumps(data))
+    with pytest.warns(EquiglassWarning, match="agree with the targets of no time"):
+        (system,) = load(tmp_path)
+    np.testing.assert_array_equal(system.propensity, 1.1 * targets[[0, 2, 1]])
+    assert (system.runs, system.replica_variance) == (None, None)
+
+
+def test_bapst_runs_at_one_time_without_targets_are_refused(tmp_path: Path) -> None:
+    data = {**bapst_data(), "trajectory_target_positions": bapst_targets()[0][1]}
+    (tmp_path / "configuration.pickle").write_bytes(pickle.dumps(data))
+    with pytest.raises(DataError, match="targets at 1 times, but 3 time_indices"):
+        load(tmp_path)
+
+
 def test_bapst_two_values_in_one_frame_keep_their_order(tmp_path: Path) -> None:
     data = {**bapst_data(), "time_indices": [1, 3, 3]}
     (tmp_path / "configuration.pickle").write_bytes(pickle.dumps(data))
@@ -195,7 +243,7 @@ def test_glassbench(tmp_path: Path) -> None:
     arrays["BOTAN"] = np.where(np.arange(10)[:, None] == 9, np.nan, arrays["SE3"])
     extra = {
         "bb_prop": arrays["SE3"],
-        "initial_positions_cage": arrays["initial_positions"],
+        "initial_positions_cage": arrays["initial_positions"] + 0.05,
         "DEN": np.ones(60),
     }
     np.savez(tmp_path / "N60T0.56_401.npz", **arrays, **extra)
@@ -209,6 +257,7 @@ def test_glassbench(tmp_path: Path) -> None:
     assert np.isnan(system.predictions["BOTAN"][9]).all()
     shift = minimum_image(system.positions - arrays["initial_positions"], system.box)
     np.testing.assert_allclose(shift, 0, atol=1e-9)
+    np.testing.assert_allclose(system.positions_cage - system.positions, 0.05, atol=1e-9)
     moved = arrays["initial_positions_inherent"] - arrays["initial_positions"]
     np.testing.assert_allclose(system.positions_inherent - system.positions, moved, atol=1e-9)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equiglass.errors import DataError, EquiglassWarning
+from equiglass.errors import DataError
 from equiglass.observables.propensity import Accumulation, labels_from_runs, over_runs
 
 few = settings(deadline=None, max_examples=10)
@@ -50,7 +50,7 @@ def test_rotations_and_the_order_of_particles(seed: int) -> None:
 
 def test_the_labels_of_all_times_are_those_of_each_time() -> None:
     moves = np.random.default_rng(0).normal(size=(3, 5, 8, 3))
-    labels = labels_from_runs(iter(moves), np.full(3, 100.0))
+    labels = labels_from_runs(iter(moves), np.zeros((8, 3)), np.full(3, 100.0))
     together = over_runs(moves.swapaxes(0, 1))
     for key, values in together._asdict().items():
         np.testing.assert_array_equal(labels[key], values)
@@ -69,18 +69,11 @@ def test_one_run_has_neither_variance_nor_halves() -> None:
     ("runs", "said"),
     [
         ([np.zeros((2, 5, 3)), np.zeros((3, 5, 3))], "different times"),
-        ([np.zeros((5, 3))], "not \\(runs, N, 3\\)"),
-        ([np.zeros((0, 5, 3))], "not \\(runs, N, 3\\)"),
+        ([np.zeros((5, 3))], "not \\(runs, 5, 3\\)"),
+        ([np.zeros((0, 5, 3))], "not \\(runs, 5, 3\\)"),
         ([np.full((2, 5, 3), np.nan)], "not finite"),
     ],
 )
 def test_what_is_refused(runs: list[np.ndarray], said: str) -> None:
     with pytest.raises(DataError, match=said):
-        labels_from_runs(runs, np.ones(3))
-
-
-def test_wrapped_runs_are_noticed() -> None:
-    moves = np.zeros((2, 100, 3))
-    moves[:, :5] = 9.0
-    with pytest.warns(EquiglassWarning, match="5.0% of the displacements exceed half the box"):
-        labels_from_runs([moves], np.full(3, 10.0))
+        labels_from_runs(runs, np.zeros((5, 3)), np.ones(3))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from equiglass.methods.network.configuration import Configuration
     from equiglass.model.graph import build_graph
     from equiglass.prediction.evaluation import evaluate
+    from equiglass.simulate.runs import label
     from equiglass.training import crossvalidate, train
 
 __version__ = _version("equiglass")
@@ -42,6 +43,7 @@ _HOME = {
     "quench": "liquid.inherent",
     "build_graph": "model.graph",
     "Configuration": "methods.network.configuration",
+    "label": "simulate.runs",
     "train": "training",
     "crossvalidate": "training",
     "load_model": "methods.loading",
@@ -61,6 +63,7 @@ __all__ = [
     "build_graph",
     "crossvalidate",
     "evaluate",
+    "label",
     "load",
     "load_model",
     "observables",

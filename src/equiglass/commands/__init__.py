@@ -12,6 +12,7 @@ from equiglass.commands.evaluate import evaluate
 from equiglass.commands.experiment import experiment
 from equiglass.commands.export import export
 from equiglass.commands.info import info
+from equiglass.commands.label import label
 from equiglass.commands.methods import methods
 from equiglass.commands.predict import predict
 from equiglass.commands.quench import quench
@@ -42,6 +43,7 @@ COMMANDS = (
     report,
     quench,
     simulate,
+    label,
     check,
     export,
     benchmark,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -14,11 +14,14 @@ from equiglass.commands.evaluate import CheckpointOption, RunArgument
 
 if TYPE_CHECKING:
     from equiglass.files.partial import Partial
-    from equiglass.liquid.arrays import Float
+    from equiglass.formats.xyz import Columns
     from equiglass.liquid.system import System
     from equiglass.prediction.model import Model, Prediction
 
 TypesOption = Annotated[str | None, typer.Option("--types", help="Species of types 0, 1, ..., e.g. Ni,P.")]
+FramesOption = Annotated[
+    str | None, typer.Option("--frames", help="Frames of every FILE, start:stop:step, e.g. 0:1000:10.")
+]
 
 
 def predict(
@@ -26,6 +29,7 @@ def predict(
     files: Annotated[list[Path], typer.Argument(help="Configurations in any format that equiglass reads.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ file for one FILE; folder for several.")],
     types: TypesOption = None,
+    frames: FramesOption = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
     """Predict the target of every particle. The columns are propensity_LABEL per time label, or E_pot.
@@ -36,7 +40,7 @@ def predict(
     from equiglass.commands.targets import XYZ, check_configurations, name_of, unfinished
     from equiglass.errors import ConfigurationError
     from equiglass.files.target import check_folder
-    from equiglass.formats import load
+    from equiglass.formats import stream
     from equiglass.methods.loading import digest_of, load_model
 
     targets = [out] if len(files) == 1 else [out / f"{_stem(file)}.xyz" for file in files]
@@ -49,43 +53,49 @@ def predict(
             check_configurations(target, XYZ, files)
     model = load_model(run, checkpoint)
     species = types.split(",") if types else None
-    frames = {target: load(file, types=species) for target, file in zip(targets, files, strict=True)}
     model_files = digest_of(run, checkpoint)
-    names = {target: [name_of(system, model_files) for system in systems] for target, systems in frames.items()}
-    every = [name for of_target in names.values() for name in of_target]
+
+    def systems(file: Path) -> Iterator[System]:
+        """One configuration at a time is in memory."""
+        return stream(file, types=species, frames=frames)
+
+    def name(system: System) -> str:
+        return name_of(system, model_files)
+
+    every = [name(system) for file in files for system in systems(file)]
     with unfinished(out, every) as results:
         with progress("predicting", len(every)) as shown:
             shown.begin("predicting", len(every), results.finished(every))
             number = 0
-            for target, systems in frames.items():
-                for system, name in zip(systems, names[target], strict=True):
+            for file in files:
+                for system in systems(file):
                     number += 1
-                    if results.get(name) is None:
+                    if results.get(name(system)) is None:
                         prediction = model.predict(system)
                         found = {"values": prediction.values}
                         if prediction.system.positions_inherent is not None:
                             found["positions_inherent"] = prediction.system.positions_inherent
-                        results.put(name, found)
+                        results.put(name(system), found)
                         shown.update(number, len(every), f"{number} of {len(every)}, {system.name}")
                     else:
                         # The warnings are given again.
                         model.check(system)
         if len(files) > 1:
             out.mkdir(parents=True, exist_ok=True)
-        for target, systems in frames.items():
-            write_predictions(target, _predictions(model, systems, names[target], results))
-            typer.echo(f"{target}: {len(systems)} configuration{'s' if len(systems) > 1 else ''}")
+        for file, target in zip(files, targets, strict=True):
+            written = write_predictions(target, _predictions(model, systems(file), name, results))
+            typer.echo(f"{target}: {written} configuration{'s' if written > 1 else ''}")
 
 
 def _predictions(
-    model: Model, systems: Sequence[System], names: Sequence[str], results: Partial
+    model: Model, systems: Iterable[System], name: Callable[[System], str], results: Partial
 ) -> Iterator[Prediction]:
     """The predictions, from their finished results."""
     from equiglass.liquid.inherent import quenched
     from equiglass.prediction.model import Prediction
 
-    for system, name in zip(systems, names, strict=True):
-        found = results.get(name)
+    for system in systems:
+        found = results.get(name(system))
         if found is None:
             yield model.predict(system)
             continue
@@ -105,25 +115,29 @@ def _stem(file: Path) -> str:
     return name_of(inner)
 
 
-def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
-    """Write predictions of one model as extended XYZ.
+def write_predictions(path: Path, predictions: Iterator[Prediction]) -> int:
+    """Write predictions of one model as extended XYZ, one at a time, and return their number.
 
     There is one column per label of the target, the ids of the file, and the inherent positions if there are any. The
     comment line names the times, the model, and the version of equiglass.
     """
+    from equiglass.errors import DataError
     from equiglass.formats.xyz import origin_of_predictions, write_xyz
-
-    each = iter(predictions)
-    first = next(each)
-    frames = ((prediction.system, _columns(prediction)) for prediction in chain([first], each))
-    write_xyz(path, frames, origin_of_predictions(first.model, first.times))
-
-
-def _columns(prediction: Prediction) -> dict[str, Float]:
     from equiglass.liquid.targets import TARGETS
 
-    column = TARGETS[prediction.target].column
-    columns = {column(label): prediction.at(label) for label in prediction.times}
-    if prediction.system.positions_inherent is not None:
-        columns["pos_inherent"] = prediction.system.positions_inherent
-    return columns
+    first = next(predictions, None)
+    if first is None:
+        raise DataError("there is no configuration to predict; check --frames.")
+    column, written = TARGETS[first.target].column, 0
+
+    def frames() -> Iterator[tuple[System, Columns]]:
+        nonlocal written
+        for prediction in chain((first,), predictions):
+            columns = {column(label): prediction.at(label) for label in prediction.times}
+            if prediction.system.positions_inherent is not None:
+                columns["pos_inherent"] = prediction.system.positions_inherent
+            written += 1
+            yield prediction.system, columns
+
+    write_xyz(path, frames(), origin_of_predictions(first.model, first.times))
+    return written

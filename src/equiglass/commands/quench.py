@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from equiglass.commands.predict import TypesOption
+from equiglass.commands.predict import FramesOption, TypesOption
 
 if TYPE_CHECKING:
     from equiglass.liquid.potential import LennardJones
@@ -25,6 +25,7 @@ def quench(
     out: Annotated[Path, typer.Option("--out", "-o", help="Data set (.h5) or extended XYZ (.xyz) to write.")],
     potential: Annotated[str | None, POTENTIAL] = None,
     types: TypesOption = None,
+    frames: FramesOption = None,
 ) -> None:
     """Quench configurations to their inherent structures; the potential is kob-andersen where none is known.
 
@@ -33,7 +34,7 @@ def quench(
     """
     from equiglass.commands.progress import progress
     from equiglass.commands.targets import check_configurations, name_of, unfinished
-    from equiglass.formats import FORMATS, load, save
+    from equiglass.formats import FORMATS, save, stream
     from equiglass.liquid.inherent import quench as quench_one
     from equiglass.liquid.inherent import quenched
     from equiglass.liquid.potential import KOB_ANDERSEN
@@ -41,28 +42,30 @@ def quench(
     suffixes = [suffix for each in FORMATS.values() if each.write is not None for suffix in each.suffixes]
     check_configurations(out, suffixes, files)
     mixture = None if potential is None else mixture_named(potential)
-    systems = [
-        replace(system, potential=system.potential or KOB_ANDERSEN)
-        for system in load(files, types=types.split(",") if types else None, potential=mixture)
-    ]
-    names = [name_of(system, "quench") for system in systems]
+
+    def systems() -> Iterator[System]:
+        """One configuration at a time is in memory."""
+        for system in stream(files, types=types.split(",") if types else None, frames=frames, potential=mixture):
+            yield replace(system, potential=system.potential or KOB_ANDERSEN)
+
+    names = [name_of(system, "quench") for system in systems()]
     with unfinished(out, names) as results:
-        with progress("quenching", len(systems)) as shown:
-            shown.begin("quenching", len(systems), results.finished(names))
-            for number, (system, name) in enumerate(zip(systems, names, strict=True), start=1):
+        with progress("quenching", len(names)) as shown:
+            shown.begin("quenching", len(names), results.finished(names))
+            for number, (system, name) in enumerate(zip(systems(), names, strict=True), start=1):
                 if results.get(name) is None:
                     inherent = quench_one(system).positions_inherent
                     assert inherent is not None
                     results.put(name, {"positions_inherent": inherent})
-                    shown.update(number, len(systems), f"{number} of {len(systems)}, {system.name}")
+                    shown.update(number, len(names), f"{number} of {len(names)}, {system.name}")
 
         def finished() -> Iterator[System]:
-            for system, name in zip(systems, names, strict=True):
+            for system, name in zip(systems(), names, strict=True):
                 found = results.get(name)
                 yield quench_one(system) if found is None else quenched(system, found["positions_inherent"])
 
         save(finished(), out)
-    typer.echo(f"{out}: {len(systems)} configuration{'s' if len(systems) > 1 else ''}")
+    typer.echo(f"{out}: {len(names)} configuration{'s' if len(names) > 1 else ''}")
 
 
 def mixture_named(name: str) -> LennardJones:

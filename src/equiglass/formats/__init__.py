@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -107,6 +108,7 @@ def load(
     *,
     types: Sequence[str] | None = None,
     replicas: bool = True,
+    frames: str | None = None,
     potential: LennardJones | None = None,
 ) -> list[System]:
     """All configurations in files and folders, without sub-folders.
@@ -120,6 +122,8 @@ def load(
         types: species names of types 0, 1, 2, ..., for species that the species rule does not cover.
         replicas: whether to return the displacements of every run, which are large. Their statistics are always
             returned.
+        frames: which configurations of every file are returned, "start:stop:step" as in Python, for instance
+            "0:1000:10"; None for all.
         potential: pair potential of configurations whose file states none. It replaces the potential of a public set,
             which its format assumes.
 
@@ -131,9 +135,9 @@ def load(
 
     Raises:
         DataError: there is no readable file, or a file is damaged, unphysical or ambiguous; the message names it.
-        ConfigurationError: ``types`` is not a list of different names.
+        ConfigurationError: ``types`` is not a list of different names, or ``frames`` is not start:stop:step.
     """
-    return list(stream(paths, types=types, replicas=replicas, potential=potential))
+    return list(stream(paths, types=types, replicas=replicas, frames=frames, potential=potential))
 
 
 def stream(
@@ -141,26 +145,45 @@ def stream(
     *,
     types: Sequence[str] | None = None,
     replicas: bool = True,
+    frames: str | None = None,
     potential: LennardJones | None = None,
 ) -> Iterator[System]:
     """The configurations of `load`, one at a time, for data that do not fit into memory."""
+    chosen = frames_of(frames)
     if isinstance(types, str) or (types is not None and len(set(types)) != len(types)):
         raise ConfigurationError(f"types must be a list of different species names; got {types!r}.")
     with TemporaryDirectory(prefix="equiglass-") as name:
         scratch = Path(name)
         for sources in _grouped(_sources(paths, scratch)):
             with unpacked(sources, scratch) as files:
-                systems = _read(files, types, potential)
+                systems = _read(files, types, chosen, potential)
                 for system in _named(systems, dict(zip(files, sources, strict=True))):
                     yield system if replicas else replace(system, replica_displacements=None)
 
 
-def _read(files: Sequence[Path], types: Sequence[str] | None, potential: LennardJones | None) -> Iterator[System]:
-    """The configurations of one group of files, checked."""
+def frames_of(text: str | None) -> slice:
+    """The frames that "start:stop:step" names, each part optional; all frames for None.
+
+    Raises:
+        ConfigurationError: the text is not of this form, a number is negative, or the step is 0.
+    """
+    words = (text or ":").split(":")
+    if not 2 <= len(words) <= 3 or not all(re.fullmatch(r"\d*", word.strip()) for word in words):
+        raise ConfigurationError(f"frames are start:stop:step, for instance 0:1000:10; got {text!r}.")
+    chosen = slice(*(int(word) if word.strip() else None for word in words))
+    if chosen.step == 0:
+        raise ConfigurationError(f"the step of frames must be 1 or more; got {text!r}.")
+    return chosen
+
+
+def _read(
+    files: Sequence[Path], types: Sequence[str] | None, frames: slice, potential: LennardJones | None
+) -> Iterator[System]:
+    """The chosen configurations of one group of files, checked."""
     warned: set[tuple[str, ...]] = set()
     with reading(files[0]):
         its_format = format_of(files[0])
-        for system in its_format.read(files, types):
+        for system in islice(its_format.read(files, types), frames.start, frames.stop, frames.step):
             if system.failures and system.failures not in warned:
                 warned.add(system.failures)
                 said = f"{files[0]}: FAILED its physics checks. {' '.join(system.failures)}"
@@ -210,11 +233,21 @@ def save(systems: System | Iterable[System], path: str | Path) -> None:
         DataError: the file cannot be written.
     """
     path = Path(path)
-    systems = [systems] if isinstance(systems, System) else systems
+    writer_of(path)([systems] if isinstance(systems, System) else systems, path)
+
+
+def writer_of(path: Path) -> Callable[[Iterable[System], Path], None]:
+    """The function that writes configurations to a file of this name.
+
+    Raises:
+        ConfigurationError: no format with this extension can be written.
+        DataError: the folder of the file does not exist.
+    """
     for each in FORMATS.values():
         if each.write is not None and path.suffix.lower() in each.suffixes:
-            each.write(systems, path)
-            return
+            if not path.absolute().parent.is_dir():
+                raise DataError(f"{path}: cannot be written, because the folder {path.parent} does not exist.")
+            return each.write
     writeable = " or ".join(str(each) for each in FORMATS.values() if each.write is not None)
     raise ConfigurationError(f"{path}: configurations are saved as {writeable}.")
 
@@ -235,6 +268,9 @@ def format_of(path: Path) -> Format:
     for each in of_suffix or formats:
         if each.recognise(content):
             return each
+    if of_suffix:
+        # The general format of this extension says what is wrong.
+        return of_suffix[-1]
     raise DataError(f"the format is not recognised. Readable formats are {_formats()}.")
 
 

@@ -10,8 +10,11 @@ configuration, with a dict:
     time_indices                  (10,), indices of the selected times in ``time``
     is_values                     (10,), self-intermediate scattering function F at the selected times, 1/e last
     trajectory_target_positions   (10, 30, N, 3), unwrapped positions of 30 runs at the selected times
-    targets                       (10, N), the propensity, in some files instead of the positions
+    targets                       (10, N), the propensity, in some files
     metadata                      a dict
+
+Some files hold the positions at one time alone, as (30, N, 3) or (1, 30, N, 3) or with nothing at the other times. The
+time is then the one whose ``targets`` are the mean |r(t) - r(0)| of these runs.
 
 The file does not contain the potential. It is cut, not shifted, at the distance 2.5 for all pairs of types, as in
 github.com/GerhardJung/StructDynGlass.
@@ -22,21 +25,26 @@ A pickle can run any code. The unpickler of this module admits only numpy arrays
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy._core import multiarray
 
-from equiglass.errors import DataError
+from equiglass.errors import DataError, EquiglassWarning
 from equiglass.files import decoding
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.npz import refuse_half, refuse_whole
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.labels import numbers
 from equiglass.liquid.potential import KOB_ANDERSEN_BAPST
-from equiglass.liquid.system import System
-from equiglass.observables.propensity import labels_from_runs
+from equiglass.liquid.system import LABELS, System
+from equiglass.observables.propensity import labels_from_runs, over_runs
+from equiglass.observables.unwrapping import unwrapped
+
+SAME_TARGETS = 0.01
+"""The relative difference, root mean square over particles, up to which two propensities are those of one time."""
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
@@ -65,7 +73,7 @@ for _core in ("numpy.core", "numpy._core"):
     _ADMITTED[f"{_core}.numeric", "_frombuffer"] = _from_buffer
 
 
-_EXACT = ("positions", "trajectory_target_positions", "targets", "box", "time")
+_EXACT = ("positions", "targets", "box", "time")
 """The keys whose values need their digits."""
 
 
@@ -106,21 +114,10 @@ def read_bapst(path: Path) -> System:
         raise DataError(f"key 'metadata' holds a {type(metadata).__name__}, not a dict.")
     exact = {key: np.asarray(value) for key, value in data.items() if key in _EXACT}
     refuse_half(exact, *_EXACT)
-    refuse_whole(exact, "positions", "trajectory_target_positions", "targets")
+    refuse_whole(exact, "positions", "targets")
     positions, box = _numbers(data, "positions"), _numbers(data, "box")
     labels, times, order = _times(data)
-    fields: dict[str, Any] = {}
-    if "trajectory_target_positions" in data:
-        targets = data["trajectory_target_positions"]
-        if not isinstance(targets, list | tuple | np.ndarray):
-            raise DataError(f"key 'trajectory_target_positions' holds a {type(targets).__name__}, not a list.")
-        _check_count(len(targets), len(order))
-        what = "trajectory_target_positions"
-        fields = labels_from_runs((numbers(what, targets[k]) - positions for k in order), box) if order else {}
-    elif "targets" in data:
-        propensity = np.atleast_1d(_numbers(data, "targets"))
-        _check_count(len(propensity), len(order))
-        fields = {"propensity": propensity[order]}
+    fields, known = _labels(data, positions, box, order)
     fluid = str(metadata.get("fluid", "Kob Andersen"))
     temperature = metadata.get("temperature")
     return System(
@@ -130,8 +127,8 @@ def read_bapst(path: Path) -> System:
         name=path.stem,
         temperature=float(numbers("temperature", temperature).item()) if temperature is not None else None,
         potential=KOB_ANDERSEN_BAPST if fluid.lower().startswith("kob") else None,
-        time_labels=labels if fields else (),
-        times=times if fields else np.empty(0),
+        time_labels=tuple(labels[k] for k in known),
+        times=times[known],
         provenance={
             "format": "Bapst",
             "source": path.name,
@@ -173,6 +170,91 @@ def _times(data: dict[str, Any]) -> tuple[tuple[str, ...], Float, list[int]]:
         if times[k] <= times[k - 1]:
             times[k] = np.nextafter(times[k - 1], np.inf)
     return labels, times, order
+
+
+def _labels(data: dict[str, Any], start: Float, box: Float, order: list[int]) -> tuple[dict[str, Any], list[int]]:
+    """The labels of a System, and the rows of the times that have any."""
+    targets = np.atleast_2d(_numbers(data, "targets")) if "targets" in data else None
+    if targets is not None:
+        _check_count(len(targets), len(order))
+    ends: dict[int, Float] = {}
+    entries = _entries(data.get("trajectory_target_positions", ()), start, len(order))
+    for index, positions in entries:
+        if targets is None and index is None:
+            _check_count(len(entries), len(order))
+        time = index if targets is None else _time_of(positions, index, targets, start, box)
+        if time is not None:
+            ends[time] = positions
+    if len(ends) < len(entries):
+        warnings.warn(
+            f"the runs at {len(entries) - len(ends)} of {len(entries)} times are left out: their mean displacements "
+            "agree with the targets of no time. The propensity is that of the targets.",
+            EquiglassWarning,
+            stacklevel=3,
+        )
+    rows = [row for row, source in enumerate(order) if source in ends]
+    known = rows if targets is None else list(range(len(order)))
+    fields = labels_from_runs((ends[order[row]] for row in rows), start, box) if rows else {}
+    for key, label in LABELS.items():
+        if fields.get(key) is not None:
+            fields[key] = _spread(fields[key], [known.index(row) for row in rows], len(known), label.axis_of_times)
+    if targets is not None:
+        fields["propensity"] = targets[order]
+    return fields, known
+
+
+def _entries(given: Any, start: Float, n_times: int) -> list[tuple[int | None, Float]]:
+    """The positions of the runs, (runs, N, 3) per time, each with the index of its time, or None if that is open.
+
+    Entries without positions are left out.
+    """
+    what = "trajectory_target_positions"
+    if not isinstance(given, list | tuple | np.ndarray):
+        raise DataError(f"key {what!r} holds a {type(given).__name__}, not a list.")
+    if len(given) and all(_shape(entry) == start.shape for entry in given):
+        given = [given]
+    entries: list[tuple[int | None, Float]] = []
+    for index, entry in enumerate(given):
+        if entry is None or 0 in _shape(entry):
+            continue
+        with decoding():
+            arrays = {what: np.asarray(entry)}
+        refuse_half(arrays, what)
+        refuse_whole(arrays, what)
+        positions = numbers(what, entry)
+        positions = positions[0] if positions.ndim == 4 and len(positions) == 1 else positions
+        if positions.ndim != 3 or positions.shape[1:] != start.shape:
+            raise DataError(f"the positions of the runs have shape {positions.shape}, not (runs, {len(start)}, 3).")
+        if not np.all(np.isnan(positions)):
+            entries.append((index if len(given) == n_times else None, positions))
+    return entries
+
+
+def _shape(entry: Any) -> tuple[int, ...]:
+    with decoding():
+        return np.shape(entry)
+
+
+def _time_of(positions: Float, index: int | None, targets: Float, start: Float, box: Float) -> int | None:
+    """The index of the time whose targets are the mean |r(t) - r(0)| of the runs, ``index`` if possible; else None."""
+    mean = over_runs(unwrapped(positions, start, box)[0]).propensity
+    if targets.shape[1] != len(mean):
+        raise DataError(f"there are targets of {targets.shape[1]} particles, but {len(mean)} positions.")
+    with np.errstate(invalid="ignore"):
+        difference = np.sqrt(np.nanmean((targets - mean) ** 2, axis=1) / np.nanmean(targets**2, axis=1))
+    if index is not None and difference[index] < SAME_TARGETS:
+        return index
+    nearest = int(np.argmin(np.where(np.isfinite(difference), difference, np.inf)))
+    return nearest if difference[nearest] < SAME_TARGETS else None
+
+
+def _spread(values: np.ndarray, rows: list[int], n_times: int, axis: int) -> np.ndarray:
+    """The values at some of the times, with NaN at the others."""
+    shape = list(values.shape)
+    shape[axis] = n_times
+    spread = np.full(shape, np.nan, values.dtype)
+    np.moveaxis(spread, axis, 0)[rows] = np.moveaxis(values, axis, 0)
+    return spread
 
 
 def _check_count(targets: int, times: int) -> None:

@@ -1,7 +1,7 @@
 """The data set of this package: one HDF5 file with any number of configurations, "equiglass-dataset" version 3.
 
     /                              attributes: format, version; failed: the failures of all configurations
-    /configurations/000000         attributes: name, temperature, runs, timestep, time_labels, prediction_names,
+    /configurations/000000         attributes: name, temperature, runs, timestep, time, time_labels, prediction_names,
                                    failures, equilibrated
         KEY                        every array of `liquid.system.QUANTITIES`, with the type in that table
         predictions                (P, T, N)          float32
@@ -52,6 +52,7 @@ _ATTRIBUTES: dict[str, Callable[[Any], Any]] = {
     "temperature": float,
     "runs": _whole,
     "timestep": _whole,
+    "time": float,
     "equilibrated": bool,
 }
 _TEXTS = ("time_labels", "failures")
@@ -119,6 +120,8 @@ def _write(group: Any, system: System) -> None:
         group.attrs["runs"] = int(system.runs)
     if system.timestep is not None:
         group.attrs["timestep"] = int(system.timestep)
+    if system.time is not None:
+        group.attrs["time"] = float(system.time)
     if system.equilibrated is not None:
         group.attrs["equilibrated"] = system.equilibrated
     for key in _TEXTS:
@@ -201,5 +204,6 @@ FORMATS.add(
         recognise=lambda content: content.start.startswith(b"\x89HDF"),
         read=lambda paths, species: (system for path in paths for system in read_dataset(path)),
         write=write_dataset,
+        general=True,
     ),
 )

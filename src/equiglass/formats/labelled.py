@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
@@ -30,6 +31,7 @@ from equiglass.formats.npz import Arrays, read_npz, refuse_half, refuse_whole, r
 from equiglass.liquid.labels import numbers
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import LABELS, System
+from equiglass.observables.unwrapping import check_not_folded, unwrapped
 
 _PREDICTION = "prediction_"
 
@@ -52,6 +54,8 @@ def read_labelled(path: Path) -> System:
     times = np.atleast_1d(arrays.get("times", np.empty(0)))
     if times.size == 0 and (predictions or any(key in arrays for key in LABELS)):
         raise DataError("there are labels but no times; store the key 'times', ascending values.")
+    if "replica_displacements" in arrays:
+        _check_unwrapped(arrays["replica_displacements"], arrays["positions"], np.ravel(arrays["box"]))
     runs, timestep = _number(arrays, "runs"), _number(arrays, "timestep")
     labels: dict[str, Any] = {key: arrays.get(key) for key in LABELS}
     default_labels = np.arange(1, len(times) + 1)
@@ -63,6 +67,9 @@ def read_labelled(path: Path) -> System:
         temperature=_number(arrays, "temperature"),
         potential=_potential(arrays),
         positions_inherent=arrays.get("positions_inherent"),
+        positions_cage=arrays.get("positions_cage"),
+        images=arrays.get("images"),
+        time=_number(arrays, "time"),
         time_labels=tuple(str(label) for label in np.atleast_1d(arrays.get("time_labels", default_labels))),
         times=times,
         runs=None if runs is None else int(runs),
@@ -73,6 +80,26 @@ def read_labelled(path: Path) -> System:
         provenance={"format": "labelled npz", "source": path.name},
         **labels,
     )
+
+
+def _check_unwrapped(displacements: NDArray[Any], start: NDArray[Any], box: NDArray[Any]) -> None:
+    """Refuse displacements of runs, (T, runs, N, 3), from wrapped positions."""
+    if (
+        displacements.ndim != 4
+        or displacements.shape[2:] != start.shape
+        or displacements.dtype.kind != "f"
+        or box.shape != (3,)
+        or not np.all(box > 0)
+    ):
+        return
+    for moves in displacements.astype(np.float64):
+        known = np.where(np.isfinite(moves), moves, 0.0)
+        if unwrapped(start + known, start, box)[1]:
+            raise DataError(
+                "replica_displacements jump by a box edge, as those of positions wrapped into the box. Unwrap the "
+                "positions, and compute the propensity from them."
+            )
+        check_not_folded(known, box)
 
 
 def _potential(arrays: Arrays) -> LennardJones | None:

@@ -1,9 +1,9 @@
 """LAMMPS text dumps (docs.lammps.org/dump.html) with any number of frames.
 
 A dump needs a column ``type`` or ``element``, and the coordinates ``x y z``, ``xs ys zs``, ``xu yu zu`` or
-``xsu ysu zsu``. Particles are sorted by the column ``id``; without it they stay in the order of the file. The box must
-be orthorhombic and periodic, and its origin is subtracted. Every frame is a configuration of its own, with its own
-number of particles.
+``xsu ysu zsu``; image flags ``ix iy iz`` are read. Particles are sorted by the column ``id``; without it they stay in
+the order of the file. The box must be orthorhombic and periodic, and its origin is subtracted. Every frame is a
+configuration of its own, with its own number of particles.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.checks import refuse_other_units
-from equiglass.formats.mixture import types_of_species
-from equiglass.formats.text import STRAIGHT, Lines, name_of, numbers, opened, whole_numbers
+from equiglass.formats.text import STRAIGHT, Lines, name_of, numbers, one_by_one, opened, whole_numbers
+from equiglass.liquid.species import Species
 from equiglass.liquid.system import System
 
 _COORDINATES = (("xu", "yu", "zu"), ("x", "y", "z"), ("xsu", "ysu", "zsu"), ("xs", "ys", "zs"))
+_IMAGES = ("ix", "iy", "iz")
 
 
 class _Frame(NamedTuple):
@@ -33,14 +34,16 @@ class _Frame(NamedTuple):
     ids: NDArray[np.int64] | None
     species: list[str]
     positions: NDArray[np.float64]
+    images: NDArray[np.int64] | None
+    time: float | None
 
 
 class _Cut(Exception):  # noqa: N818
     """The file ends within a frame."""
 
 
-def read_lammps_dump(path: Path, order: Sequence[str] | None = None) -> list[System]:
-    """One configuration per frame.
+def read_lammps_dump(path: Path, order: Sequence[str] | None = None) -> Iterator[System]:
+    """One configuration per frame, one at a time.
 
     Args:
         path: the dump.
@@ -54,30 +57,31 @@ def read_lammps_dump(path: Path, order: Sequence[str] | None = None) -> list[Sys
         DataError: the dump is damaged, holds no whole frame, states other units than lj, or its box is not
             orthorhombic and periodic.
     """
+    species, whole = Species(order), 0
     with opened(path) as lines:
-        frames = list(_frames(lines, prefer_element=order is not None))
-    if not frames:
+        for frame, alone in one_by_one(_frames(lines, prefer_element=order is not None)):
+            whole += 1
+            yield System(
+                frame.positions,
+                species.types(frame.species),
+                frame.box,
+                name=name_of(path) if alone else f"{name_of(path)}_{frame.timestep}",
+                images=frame.images,
+                ids=frame.ids,
+                timestep=frame.timestep,
+                time=frame.time,
+                origin=frame.low,
+                provenance={"format": "LAMMPS dump", "source": path.name},
+            )
+    if not whole:
         raise DataError("there is no frame in this dump.")
-    types = types_of_species([frame.species for frame in frames], order)
-    return [
-        System(
-            frame.positions,
-            types[k],
-            frame.box,
-            name=name_of(path) if len(frames) == 1 else f"{name_of(path)}_{frame.timestep}",
-            ids=frame.ids,
-            timestep=frame.timestep,
-            origin=frame.low,
-            provenance={"format": "LAMMPS dump", "source": path.name},
-        )
-        for k, frame in enumerate(frames)
-    ]
 
 
 def _frames(lines: Lines, prefer_element: bool) -> Iterator[_Frame]:
     """The frames of a dump. Every section starts with a line ``ITEM: ...``, and the section ATOMS ends a frame."""
     whole, silent = 0, True
     timestep: int | None = None
+    time: float | None = None
     n, bounds = 0, None
     try:
         while (header := lines.next()) is not None:
@@ -106,12 +110,12 @@ def _frames(lines: Lines, prefer_element: bool) -> Iterator[_Frame]:
                     missing = "TIMESTEP" if timestep is None else "NUMBER OF ATOMS" if n == 0 else "BOX BOUNDS"
                     box = ": the box is missing" if missing == "BOX BOUNDS" else ""
                     raise DataError(f"timestep {timestep}: there is no line 'ITEM: {missing}' before the atoms{box}.")
-                yield _frame(lines, timestep, n, *bounds, words[2:], prefer_element)
-                whole, timestep, n, bounds = whole + 1, None, 0, None
+                yield _frame(lines, timestep, n, *bounds, words[2:], prefer_element)._replace(time=time)
+                whole, timestep, n, bounds, time = whole + 1, None, 0, None, None
             elif section == "UNITS":
                 refuse_other_units(_line(lines).strip())
             elif section == "TIME":
-                _line(lines)
+                time = float(numbers([_line(lines).strip()], f"line {lines.number}, the time")[0])
             else:
                 _check_end(lines, header)
                 raise DataError(f"line {lines.number}: the section {header[:40]!r} is not known.")
@@ -160,14 +164,19 @@ def _frame(
     kinds = [row[chosen] for row in rows]
     positions = numbers((row[at[key]] for row in rows for key in coordinates), where).reshape(n, 3)
     positions = positions * box if coordinates[0].startswith("xs") else positions - low
+    flags = None
+    if coordinates[0] in ("x", "xs") and all(key in at for key in _IMAGES):
+        flags = whole_numbers((row[at[key]] for row in rows for key in _IMAGES), f"{where}: the image flags")
+        flags = flags.reshape(n, 3)
     if "id" not in at:
-        return _Frame(timestep, low, box, None, kinds, positions)
+        return _Frame(timestep, low, box, None, kinds, positions, flags, None)
     ids = whole_numbers((row[at["id"]] for row in rows), f"{where}: the particle ids")
     sort = np.argsort(ids, kind="stable")
     ids = ids[sort]
     if np.any(np.diff(ids) == 0):
         raise DataError(f"{where}: particle id {ids[:-1][np.diff(ids) == 0][0]} occurs twice.")
-    return _Frame(timestep, low, box, ids, [kinds[k] for k in sort], positions[sort])
+    flags = None if flags is None else flags[sort]
+    return _Frame(timestep, low, box, ids, [kinds[k] for k in sort], positions[sort], flags, None)
 
 
 def _bounds(lines: Lines, words: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -222,6 +231,6 @@ FORMATS.add(
         title="LAMMPS text dump",
         suffixes=(".dump", ".lammpstrj"),
         recognise=lambda content: re.match(rb"\s*(#[^\n]*\n\s*)*ITEM:", content.text) is not None,
-        read=lambda paths, species: [system for path in paths for system in read_lammps_dump(path, species)],
+        read=lambda paths, species: (system for path in paths for system in read_lammps_dump(path, species)),
     ),
 )

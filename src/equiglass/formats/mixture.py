@@ -1,59 +1,17 @@
-"""The species and the potential of a file: from species names to types, from a name to a pair potential."""
+"""The potential of a file: from a name to a pair potential."""
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from equiglass.errors import DataError, EquiglassWarning
 from equiglass.liquid.labels import numbers
 from equiglass.liquid.potential import MIXTURES, LennardJones
-from equiglass.liquid.system import type_name
-
-
-def types_of_species(frames: Sequence[Sequence[str]], order: Sequence[str] | None) -> list[NDArray[np.int64]]:
-    """The particle types of all frames of a file, by the species rule of ``equiglass.formats``.
-
-    Args:
-        frames: the species names of N particles, per frame.
-        order: species names of types 0, 1, 2, ..., or None.
-
-    Returns:
-        Types, (N,) per frame.
-
-    Raises:
-        DataError: the species need an order and have none, or a name is not in ``order``.
-    """
-    type_of = _type_of(set().union(*frames), order)
-    return [np.array([type_of[name] for name in names], dtype=np.int64) for names in frames]
-
-
-def _type_of(names: Iterable[str], order: Sequence[str] | None) -> dict[str, int]:
-    names = sorted(names)
-    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    if order is not None:
-        unknown = [name for name in names if name not in order]
-        if unknown:
-            raise DataError(
-                f"species {unknown[0]!r} is not in the given order of types {list(order)}; the species are {shown}."
-            )
-        return {name: order.index(name) for name in names}
-    if all(re.fullmatch("[0-9]{1,9}", name) for name in names):
-        first = 0 if any(int(name) == 0 for name in names) else 1
-        return {name: int(name) - first for name in names}
-    letters = [type_name(index) for index in range(len(names))]
-    if set(names) == set(letters):
-        return {name: index for index, name in enumerate(letters)}
-    raise DataError(
-        f"the species {shown} have no natural order; name types 0, 1, ... in order with "
-        f'types=["{names[0]}", ...] or --types {names[0]},... (the majority species usually comes first).'
-    )
 
 
 def potential_named(

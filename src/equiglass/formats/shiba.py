@@ -82,8 +82,8 @@ def read_shiba(paths: Sequence[Path]) -> System:
     with reading(first):
         box = stated_box(start)
         indices = sorted(by_index)
-        # Both positions are unwrapped here: System wraps the initial ones afterwards.
-        displacements = (ends[index] - start["initial_positions"] for index in indices)
+        # System wraps the initial positions afterwards.
+        labels = labels_from_runs((ends[index] for index in indices), start["initial_positions"], box)
         return System(
             start["initial_positions"],
             start["types"],
@@ -98,7 +98,7 @@ def read_shiba(paths: Sequence[Path]) -> System:
                 "source": ", ".join(by_index[index].name for index in indices),
                 "doi": "10.1063/5.0129791",
             },
-            **labels_from_runs(displacements, box),
+            **labels,
         )
 
 

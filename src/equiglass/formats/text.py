@@ -11,12 +11,14 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.errors import DataError, EquiglassWarning
+
+T = TypeVar("T")
 
 STRAIGHT = 1e-9
 """The largest tilt of an orthorhombic box, in units of its longest edge. Rounding causes smaller ones."""
@@ -94,6 +96,18 @@ def _digits(word: str) -> int:
 def name_of(path: Path) -> str:
     """The name of a configuration from its file: without the extension, unless that is a number as in dump.1000."""
     return path.name if re.fullmatch(r"\.\d+", path.suffix) else path.stem
+
+
+def one_by_one(frames: Iterator[T]) -> Iterator[tuple[T, bool]]:
+    """The frames, each with whether it is the only one, with the memory of two."""
+    waiting = next(frames, None)
+    if waiting is None:
+        return
+    after = next(frames, None)
+    alone = after is None
+    while waiting is not None:
+        yield waiting, alone
+        waiting, after = after, None if after is None else next(frames, None)
 
 
 @contextmanager

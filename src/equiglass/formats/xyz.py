@@ -4,8 +4,8 @@
     Lattice="L 0 0 0 L 0 0 0 L" Properties=species:S:1:pos:R:3:... pbc="T T T" key=value ...
     A 0.1 0.2 0.3 ...
 
-The box must be orthorhombic and periodic. The columns ``species`` (or ``type``), ``pos``, ``pos_inherent`` and
-``propensity_LABEL`` are read, the whole numbers ``id``, and these keys of the comment line:
+The box must be orthorhombic and periodic. The columns ``species`` (or ``type``), ``pos``, ``pos_inherent``,
+``pos_cage`` and ``propensity_LABEL`` are read, the whole numbers ``id``, and these keys of the comment line:
 
 - ``name``, ``temperature``;
 - ``times``, ``time_labels``: values and labels of the times of the propensity columns;
@@ -37,18 +37,21 @@ from equiglass.files import replacing
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.checks import refuse_other_units
 from equiglass.formats.comment import Comment
-from equiglass.formats.mixture import potential_named, types_of_species
-from equiglass.formats.text import STRAIGHT, Lines, name_of, numbers, opened, whole_numbers
+from equiglass.formats.mixture import potential_named
+from equiglass.formats.text import STRAIGHT, Lines, name_of, numbers, one_by_one, opened, whole_numbers
 from equiglass.liquid.potential import MIXTURES
-from equiglass.liquid.system import System, type_name
+from equiglass.liquid.species import Species, type_name
+from equiglass.liquid.system import System
 from equiglass.liquid.targets.propensity import column
 
 Columns = Mapping[str, NDArray[np.floating]]
 
 _PROPENSITY = "propensity_"
 _PREDICTED = "predicted_by"
+_TIME = ("Time", "time")
+_PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _IDS = ("id", "ids", "index")
-_NUMBERS = ("pos", "pos_inherent")
+_NUMBERS = ("pos", "pos_inherent", "pos_cage")
 _START = re.compile(rb"(\s*#[^\n]*\n)*\s*\d+[ \t]*\n([^\n]*=|[^\n]*\n[ \t]*[A-Za-z0-9]+([ \t]+[-+.\deE]+){3})")
 """A number of particles, then a comment line with a key or a first particle."""
 
@@ -66,8 +69,8 @@ class _Cut(Exception):  # noqa: N818
     """The file ends within a frame."""
 
 
-def read_xyz(path: Path, order: Sequence[str] | None = None) -> list[System]:
-    """One configuration per frame, with the particles in the order of the file.
+def read_xyz(path: Path, order: Sequence[str] | None = None) -> Iterator[System]:
+    """One configuration per frame, one at a time, with the particles in the order of the file.
 
     Args:
         path: the file.
@@ -80,13 +83,14 @@ def read_xyz(path: Path, order: Sequence[str] | None = None) -> list[System]:
         DataError: the file is damaged, holds no whole frame, states other units than lj, or its box is not orthorhombic
             and periodic.
     """
+    species, number = Species(order), 0
     with opened(path) as lines:
-        frames = list(_frames(lines))
-    if not frames:
+        for frame, alone in one_by_one(_frames(lines)):
+            number += 1
+            name = name_of(path) if alone else f"{name_of(path)}_{number}"
+            yield _system(path, frame, species.types(frame.species), name)
+    if not number:
         raise DataError("there is no frame in this file.")
-    types = types_of_species([frame.species for frame in frames], order)
-    default = [name_of(path) if len(frames) == 1 else f"{name_of(path)}_{k + 1}" for k in range(len(frames))]
-    return [_system(path, *args) for args in zip(frames, types, default, strict=True)]
 
 
 def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> System:
@@ -100,7 +104,7 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
     if origin is not None and origin.shape != (3,):
         raise DataError(f"Origin must hold three numbers; got {origin.size}.")
     corner = np.zeros(3) if origin is None else origin
-    inherent = columns.get("pos_inherent")
+    inherent, cage = columns.get("pos_inherent"), columns.get("pos_cage")
     return System(
         columns["pos"] - corner,
         types,
@@ -109,12 +113,14 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
         temperature=comment.number("temperature"),
         potential=potential,
         positions_inherent=None if inherent is None else inherent - corner,
+        positions_cage=None if cage is None else cage - corner,
         **_labels(path, frame),
         failures=(comment.text("failed"),) if "failed" in comment else (),
         equilibrated=_truth(comment, "equilibrated") if "equilibrated" in comment else None,
         ids=frame.ids,
         origin=origin,
         timestep=_timestep(comment),
+        time=_time(comment),
         provenance={"format": "extended XYZ", "source": path.name},
     )
 
@@ -149,6 +155,14 @@ def _labels(path: Path, frame: _Frame) -> dict[str, Any]:
 
 def _timestep(comment: Comment) -> int | None:
     return int(whole_numbers([comment.text("Timestep").strip()], "Timestep")[0]) if "Timestep" in comment else None
+
+
+def _time(comment: Comment) -> float | None:
+    """The time of the frame, if it is one number without a unit."""
+    for key in _TIME:
+        if key in comment and _PLAIN_NUMBER.fullmatch(comment.text(key).strip()):
+            return comment.number(key)
+    return None
 
 
 def _frames(lines: Lines) -> Iterator[_Frame]:
@@ -291,6 +305,8 @@ def _labelled(system: System) -> tuple[System, Columns, Mapping[str, str]]:
     comment = {}
     if system.positions_inherent is not None:
         columns["pos_inherent"] = system.positions_inherent
+    if system.positions_cage is not None:
+        columns["pos_cage"] = system.positions_cage
     if system.propensity is not None:
         labels = zip(system.time_labels, system.propensity, strict=True)
         columns.update((column(label), values) for label, values in labels)
@@ -336,6 +352,8 @@ def _frame_of(system: System) -> dict[str, str]:
         frame["Origin"] = _joined(system.origin)
     if system.timestep is not None:
         frame["Timestep"] = str(system.timestep)
+    if system.time is not None:
+        frame["Time"] = repr(float(system.time))
     return frame
 
 
@@ -377,7 +395,8 @@ FORMATS.add(
         title="extended XYZ",
         suffixes=(".xyz", ".extxyz"),
         recognise=lambda content: _START.match(content.text) is not None,
-        read=lambda paths, species: [system for path in paths for system in read_xyz(path, species)],
+        read=lambda paths, species: (system for path in paths for system in read_xyz(path, species)),
         write=save_xyz,
+        general=True,
     ),
 )

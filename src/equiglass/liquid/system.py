@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.exchange import fields_of_ase, fields_of_gsd, fields_of_ovito, to_ase
 from equiglass.liquid.labels import Label, Quantity, checked, numbers, quantities, read_only
 from equiglass.liquid.neighbors import minimum_image, wrap
 from equiglass.liquid.potential import LennardJones
+from equiglass.liquid.species import type_name
 
-Structure = Literal["thermal", "inherent"]
+Structure = Literal["thermal", "inherent", "cage"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,6 +35,9 @@ class System:
         temperature: temperature, or None if it is unknown.
         potential: pair potential, or None if it is unknown.
         positions_inherent: positions of the inherent structure, (N, 3), as the images nearest to ``positions``.
+        positions_cage: positions averaged while no particle leaves its cage, (N, 3), as the images nearest to
+            ``positions``.
+        images: image flags, (N, 3): ``positions + images * box`` are the positions of the source. None if all are 0.
         time_labels: labels of the T times.
         times: values of the T times, ascending.
         propensity: mean over runs of |r(t) - r(0)|, (T, N); NaN where unknown.
@@ -47,6 +53,7 @@ class System:
         ids: particle ids of the file, (N,), by which results are joined to it; None where it has none.
         origin: lower corner of the box in the file, (3,); ``positions`` are relative to it.
         timestep: time step of the frame in the file, or None.
+        time: time of the frame in the file, LJ time, or None.
         predictions: published or computed predictions, each (T, N), by name.
         failures: statements of the physics checks that the configuration or its data set failed.
         equilibrated: whether its trajectory shows no sign of ageing; None if that is unknown.
@@ -60,6 +67,10 @@ class System:
     temperature: float | None = None
     potential: LennardJones | None = None
     positions_inherent: Annotated[Float | None, Quantity("N 3", "length", "f8", "inherent structure")] = None
+    positions_cage: Annotated[Float | None, Quantity("N 3", "length", "f8", "mean positions within the cages")] = None
+    images: Annotated[
+        NDArray[np.int64] | None, Quantity("N 3", "", "i8", "image flags, which unwrap the positions", memory="i8")
+    ] = None
     time_labels: tuple[str, ...] = ()
     times: Annotated[Float, Quantity("T", "time", "f8", "times, ascending")] = field(
         default_factory=lambda: np.empty(0)
@@ -95,6 +106,7 @@ class System:
     ] = None
     origin: Annotated[Float | None, Quantity("3", "length", "f8", "lower corner of the box in the source")] = None
     timestep: int | None = None
+    time: float | None = None
     predictions: Mapping[str, Float] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
     equilibrated: bool | None = None
@@ -124,10 +136,12 @@ class System:
         self._set("times", times)
         self._set("time_labels", tuple(self.time_labels))
         sizes = {"T": len(times), "N": n, "types": self.n_types}
-        if self.positions_inherent is not None:
-            inherent = self._checked("positions_inherent", sizes)
-            self._check_reach("positions_inherent", inherent, box)
-            self._set("positions_inherent", read_only(wrapped + minimum_image(inherent - wrapped, box)))
+        for key in ("positions_inherent", "positions_cage"):
+            if getattr(self, key) is not None:
+                given = self._checked(key, sizes)
+                self._check_reach(key, given, box)
+                self._set(key, read_only(wrapped + minimum_image(given - wrapped, box)))
+        self._set("images", self._unwrapping(np.rint((positions - wrapped) / box).astype(np.int64), sizes))
         for key, each in LABELS.items():
             if getattr(self, key) is not None:
                 # The displacements of every run are too large to be copied.
@@ -188,6 +202,13 @@ class System:
     def _checked(self, key: str, sizes: Mapping[str, int]) -> NDArray[Any]:
         return QUANTITIES[key].checked(self.name, getattr(self, key), sizes)
 
+    def _unwrapping(self, moved: NDArray[np.int64], sizes: Mapping[str, int]) -> NDArray[np.int64] | None:
+        """The image flags after wrapping moved the positions by whole edges; None if all are 0."""
+        images = moved if self.images is None else self._checked("images", sizes)
+        if self.images is not None and np.any(moved):
+            images = images + moved
+        return read_only(images, given=self.images) if np.any(images) else None
+
     def _prediction(self, key: str, sizes: Mapping[str, int]) -> Float:
         given, what = self.predictions[key], f"{self.name}: prediction {key}"
         values = checked(what, given, ("T", "N"), sizes, np.dtype("f8"), may_miss=True, negative=True)
@@ -217,6 +238,72 @@ class System:
             said.append(f"{len(self.times)} times from {first!r} to {last!r}" if first != last else f"time {first!r}")
         return f"System({self.name!r}: {', '.join(said)})"
 
+    @classmethod
+    def from_ase(cls, atoms: Any, types: Sequence[str] | None = None) -> System:
+        """A configuration from an ``ase.Atoms`` in LJ units.
+
+        Args:
+            atoms: any object with the attributes of ``ase.Atoms``. Its array ``type`` counts before the symbols.
+            types: chemical symbols of types 0, 1, 2, ..., such as ["Ni", "P"].
+
+        Raises:
+            DataError: the box is missing, tilted or not periodic, or the species need an order.
+        """
+        return cls(**fields_of_ase(atoms, types))
+
+    @classmethod
+    def from_gsd(cls, frame: Any, types: Sequence[str] | None = None) -> System:
+        """A configuration from a ``gsd.hoomd.Frame`` or a snapshot of HOOMD-blue, with its image flags.
+
+        Args:
+            frame: any object with the attributes of ``gsd.hoomd.Frame``.
+            types: names of types 0, 1, 2, ...; None for the species rule, or else the type numbers of the frame.
+
+        Raises:
+            DataError: the box is tilted or two-dimensional, or a name is not in ``types``.
+        """
+        return cls(**fields_of_gsd(frame, types))
+
+    @classmethod
+    def from_ovito(cls, data: Any, types: Sequence[str] | None = None) -> System:
+        """A configuration from a ``DataCollection`` of OVITO, with its image flags, ids and time step.
+
+        Args:
+            data: any object with the attributes of ``ovito.data.DataCollection``.
+            types: names of types 0, 1, 2, ...; None for the species rule, or else the type numbers of OVITO.
+
+        Raises:
+            DataError: there is no cell, or it is tilted, two-dimensional or not periodic.
+        """
+        return cls(**fields_of_ovito(data, types))
+
+    def to_ase(self, symbols: Sequence[str] | None = None) -> Any:
+        """An ``ase.Atoms`` with the positions of the source, the inherent and cage positions, and the propensity.
+
+        The array ``type`` holds 1, 2, ... for types 0, 1, ...; the columns have the names of extended XYZ.
+
+        Args:
+            symbols: chemical symbols of types 0, 1, ...; None for the elements 1, 2, ... of the periodic table.
+
+        Raises:
+            DataError: there are fewer symbols than types.
+            SetupError: ASE is not installed.
+        """
+        corner = np.zeros(3) if self.origin is None else self.origin
+        arrays: dict[str, Any] = {} if self.ids is None else {"id": self.ids}
+        for key, column in (("positions_inherent", "pos_inherent"), ("positions_cage", "pos_cage")):
+            if getattr(self, key) is not None:
+                arrays[column] = getattr(self, key) + corner
+        if self.propensity is not None:
+            labels = [re.sub(r"[^A-Za-z0-9.+-]", "_", label) for label in self.time_labels]
+            arrays |= {f"propensity_{label}": row for label, row in zip(labels, self.propensity, strict=True)}
+        atoms = to_ase(self.unwrapped + corner, self.types, self.box, symbols, arrays)
+        atoms.set_celldisp(corner)
+        atoms.info["name"] = self.name
+        if self.temperature is not None:
+            atoms.info["temperature"] = self.temperature
+        return atoms
+
     @property
     def n_particles(self) -> int:
         """The number of particles N."""
@@ -237,14 +324,23 @@ class System:
         """The share of every type, (n_types,)."""
         return np.bincount(self.types) / self.n_particles
 
+    @property
+    def unwrapped(self) -> Float:
+        """The positions of the source, with its image flags, relative to the corner of its box, (N, 3), LJ length."""
+        return self.positions if self.images is None else self.positions + self.images * self.box
+
     def positions_in(self, structure: Structure) -> Float:
-        """The thermal or inherent positions, (N, 3), LJ length.
+        """The thermal, inherent or cage positions, (N, 3), LJ length.
 
         Raises:
-            DataError: the configuration has no inherent structure.
+            DataError: the configuration has no inherent structure, or no cage positions.
         """
         if structure == "thermal":
             return self.positions
+        if structure == "cage":
+            if self.positions_cage is None:
+                raise DataError(f"{self.name} has no cage positions.")
+            return self.positions_cage
         if self.positions_inherent is None:
             raise DataError(f"{self.name} has no inherent structure; make it with equiglass.quench first.")
         return self.positions_inherent
@@ -265,8 +361,3 @@ QUANTITIES = quantities(System)
 
 LABELS = {name: each for name, each in QUANTITIES.items() if isinstance(each, Label)}
 """The arrays that result from the runs, by name. They have an axis of times."""
-
-
-def type_name(index: int) -> str:
-    """The name of a type: A, B, C, ... for types 0, 1, 2, ..."""
-    return chr(ord("A") + index) if index < 26 else f"T{index}"

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from equiglass.errors import DataError, EquiglassWarning
 from equiglass.liquid.arrays import Float
+from equiglass.observables.unwrapping import check_not_folded, unwrapped
 
 
 class OverRuns(NamedTuple):
@@ -79,37 +80,49 @@ def over_runs(displacements: Iterable[NDArray[np.floating]]) -> OverRuns:
     return accumulation.result()
 
 
-def labels_from_runs(displacements: Iterable[NDArray[np.floating]], box: NDArray[np.floating]) -> dict[str, Any]:
-    """The labels of a System from the displacements of all runs.
+def labels_from_runs(
+    ends: Iterable[NDArray[np.floating]], start: NDArray[np.floating], box: NDArray[np.floating]
+) -> dict[str, Any]:
+    """The labels of a System from the positions of all runs.
 
-    The displacements must be unwrapped. If they look wrapped, because many exceed half the box although most are small,
-    there is an EquiglassWarning.
+    Positions wrapped into the box are unwrapped where that is certain, with an EquiglassWarning (`unwrapping`).
 
     Args:
-        displacements: r(t) - r(0) of every run, (runs, N, 3) per time, LJ length.
+        ends: positions of every run, (runs, N, 3) per time, times ascending, LJ length.
+        start: positions from which the runs started, (N, 3), LJ length.
         box: (3,) edge lengths of the periodic box.
 
     Returns:
         Fields of System by name: those of `OverRuns`, ``replica_displacements`` and ``runs``.
 
     Raises:
-        DataError: the displacements have another shape, or are not finite.
+        DataError: the positions have another shape, are not finite, or are wrapped and cannot be unwrapped.
     """
     replicas: list[NDArray[np.float32]] = []
     each: list[OverRuns] = []
-    for vectors in displacements:
-        if replicas and vectors.shape != replicas[0].shape:
+    times_wrapped = 0
+    for positions in ends:
+        if replicas and positions.shape != replicas[0].shape:
             raise DataError(
-                f"the runs at different times have different shapes, {replicas[0].shape} and {vectors.shape}."
+                f"the runs at different times have different shapes, {replicas[0].shape} and {positions.shape}."
             )
-        if vectors.ndim != 3 or vectors.shape[2] != 3 or len(vectors) == 0:
-            raise DataError(f"the positions of the runs have shape {vectors.shape}, not (runs, N, 3).")
+        if positions.ndim != 3 or positions.shape[1:] != start.shape or len(positions) == 0:
+            raise DataError(f"the positions of the runs have shape {positions.shape}, not (runs, {len(start)}, 3).")
         # A damaged number may be finite and yet too large to square or to store.
-        if not np.all(np.abs(vectors) < np.finfo(np.float32).max):
+        if not np.all(np.abs(positions - start) < np.finfo(np.float32).max):
             raise DataError("the positions of the runs hold values that are not finite numbers.")
-        _warn_if_wrapped(vectors, box)
+        vectors, wrapped = unwrapped(positions, start, box, replicas[-1] if replicas else 0.0)
+        check_not_folded(vectors, box)
+        times_wrapped += wrapped
         replicas.append(vectors.astype(np.float32))
         each.append(over_runs(vectors))
+    if times_wrapped:
+        warnings.warn(
+            f"at {times_wrapped} of {len(each)} times the positions of the runs look wrapped into the box: "
+            "displacements jump by a box edge. The displacements to the nearest images are taken instead.",
+            EquiglassWarning,
+            stacklevel=3,
+        )
     variances = [one.replica_variance for one in each if one.replica_variance is not None]
     halves = [one.propensity_halves for one in each if one.propensity_halves is not None]
     return {
@@ -120,14 +133,3 @@ def labels_from_runs(displacements: Iterable[NDArray[np.floating]], box: NDArray
         "propensity_halves": np.stack(halves, axis=1) if halves else None,
         "runs": len(replicas[0]),
     }
-
-
-def _warn_if_wrapped(vectors: NDArray[np.floating], box: NDArray[np.floating]) -> None:
-    beyond = np.mean(np.any(np.abs(vectors) > box / 2, axis=-1))
-    if beyond > 0.001 and np.median(np.linalg.norm(vectors, axis=-1)) < 1:
-        warnings.warn(
-            f"{beyond:.1%} of the displacements exceed half the box although most are small: the positions of the "
-            "runs look wrapped into the box. Unwrap them, otherwise the propensity is wrong.",
-            EquiglassWarning,
-            stacklevel=3,
-        )
