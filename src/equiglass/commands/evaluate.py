@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,34 +28,49 @@ def evaluate(
     json_file: JsonOption = None,
     figures: FiguresOption = None,
     checkpoint: CheckpointOption = "last",
+    seen: Annotated[
+        bool, typer.Option("--seen", help="Score the configurations that trained the model too, in rows of their own.")
+    ] = False,
 ) -> None:
-    """Score a model on labelled configurations."""
+    """Score a model on labelled configurations that it has not seen."""
     from rich.progress import track
 
     from equiglass.formats import load
     from equiglass.methods.loading import load_model
+    from equiglass.prediction.evaluation import leave_out_seen
 
     model = load_model(run, checkpoint)
     systems = load(data)
+    # Before any work: the model may depend on all of them.
+    systems, left_out = (systems, ()) if seen else leave_out_seen(systems, [model.role(system) for system in systems])
     predictions = [model.predict(model.measurable(system)) for system in track(systems, "predicting", transient=True)]
-    report(predictions, f"{run} on {len(systems)} configurations", json_file, figures)
+    report(predictions, f"{run} on {len(systems)} configurations", json_file, figures, seen, left_out)
 
 
 def report(
-    predictions: Sequence[Prediction], title: str, json_file: Path | None = None, figures: Path | None = None
+    predictions: Sequence[Prediction],
+    title: str,
+    json_file: Path | None = None,
+    figures: Path | None = None,
+    seen: bool = False,
+    left_out: Sequence[str] = (),
 ) -> None:
     """Score predictions, print a table, and write the requested files."""
     from equiglass.files import write_text
     from equiglass.prediction.evaluation import evaluate as score
 
-    scores = score([prediction.system for prediction in predictions], predictions)
+    scores = score([prediction.system for prediction in predictions], predictions, seen=seen)
+    scores = replace(scores, left_out=tuple(left_out))
     print_scores(scores, title)
     if json_file is not None:
         write_text(json_file, json.dumps(scores.as_json(), indent=2) + "\n")
     if figures is not None:
         from equiglass.figures import save_evaluation_figures
 
-        save_evaluation_figures(figures, scores.frame(), predictions)
+        # Configurations of several roles are never drawn together; the first rows are the fairest.
+        role = next(iter(scores)).role
+        drawn = [prediction for prediction in predictions if prediction.role == role]
+        save_evaluation_figures(figures, scores.frame().query("role == @role"), drawn)
 
 
 def print_scores(scores: Scores, title: str) -> None:
@@ -65,7 +81,9 @@ def print_scores(scores: Scores, title: str) -> None:
     from equiglass.files.tables import number
 
     table = Table(title=title)
+    marked = any(row.role not in ("not seen", "unknown") for row in scores)
     for column in (
+        *(["in the training"] if marked else []),
         "type",
         "time",
         "label",
@@ -76,7 +94,7 @@ def print_scores(scores: Scores, title: str) -> None:
         "MSE",
         "configurations",
     ):
-        table.add_column(column, justify="left" if column == "type" else "right")
+        table.add_column(column, justify="left" if column in ("type", "in the training") else "right")
     for row in scores:
         cells = [
             number(row.per_configuration, row.per_configuration_error),
@@ -84,5 +102,6 @@ def print_scores(scores: Scores, title: str) -> None:
             number(row.ceiling_per_configuration),
             number(row.ceiling_pooled),
         ]
-        table.add_row(row.type, f"{row.time:g}", row.label, *cells, f"{row.mse:.3g}", str(row.configurations))
+        role = [row.role] if marked else []
+        table.add_row(*role, row.type, f"{row.time:g}", row.label, *cells, f"{row.mse:.3g}", str(row.configurations))
     Console().print(table)

@@ -56,7 +56,10 @@ def train(
         held_out = supply_with_progress(load(validation), configuration) if validation else None
         train_with_progress(systems, out, configuration, members, held_out, resume)
         if processes.rank() == 0:
-            typer.echo(f"{out}: trained; 'equiglass evaluate {out} --data DIR' scores it")
+            typer.echo(
+                f"{out}: trained; 'equiglass evaluate {out} --data NEW' scores it on configurations that it has not "
+                "seen, 'equiglass crossvalidate' its method on these"
+            )
 
 
 def command_line() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.fingerprint import Fingerprint
 from equiglass.liquid.labels import Label, Quantity, checked, numbers, quantities, read_only
 from equiglass.liquid.neighbors import minimum_image, wrap
 from equiglass.liquid.potential import LennardJones
@@ -47,6 +49,8 @@ class System:
         predictions: published or computed predictions, each (T, N), by name.
         failures: statements of the physics checks that the configuration or its data set failed.
         equilibrated: whether its trajectory shows no sign of ageing; None if that is unknown.
+        parent: fingerprint of the configuration from which this one was made, such as the start of the run whose end
+            it is; None if there is none. Both lie on the same side of every split.
         provenance: origin of the configuration, as text by key. No code depends on it.
     """
 
@@ -90,6 +94,7 @@ class System:
     predictions: Mapping[str, Float] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
     equilibrated: bool | None = None
+    parent: Fingerprint | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -216,6 +221,11 @@ class System:
     def composition(self) -> Float:
         """The share of every type, (n_types,)."""
         return np.bincount(self.types) / self.n_particles
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """The fingerprint of types, box and thermal positions, which recognises the configuration in other files."""
+        return Fingerprint.of(self.positions, self.types, self.box)
 
     def positions_in(self, structure: Structure) -> Float:
         """The thermal or inherent positions, (N, 3), LJ length.

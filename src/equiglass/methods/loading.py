@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from equiglass.errors import ConfigurationError, DataError
@@ -53,12 +54,24 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
         raise ConfigurationError(
             f"{run} is neither a run folder with {checkpoint}.safetensors nor a model of the package ({names})."
         )
-    files = [path for member in members if (path := member.model(checkpoint)) is not None]
-    loaded = [load_predictor(path) for path in files]
+    loaded = [_loaded(member, folder, checkpoint) for member in members]
     if len(loaded) == 1:
         return loaded[0].named(str(run))
     averaged = (one.named(f"{run}/{member.path.name}") for one, member in zip(loaded, members, strict=True))
     return Ensemble(str(run), tuple(averaged))
+
+
+def _loaded(member: RunFolder, folder: RunFolder, checkpoint: str) -> Predictor:
+    """The model of one folder with its split, which an older model file does not hold."""
+    path = member.model(checkpoint)
+    assert path is not None
+    predictor = load_predictor(path)
+    known = [member.read_split(), predictor.data.split, folder.read_split()]
+    splits = sorted((split for split in known if split is not None), key=lambda split: not split.has_fingerprints)
+    if not splits:
+        return predictor
+    selected = path == member.checkpoint("best") or any(split.selected for split in splits)
+    return predictor.with_data(replace(predictor.data, split=replace(splits[0], selected=selected)))
 
 
 def load_predictor(path: Path) -> Predictor:
