@@ -12,7 +12,6 @@ from equiglass.methods.boattini import Boattini
 from equiglass.methods.loading import PRETRAINED, pretrained_names, save_model
 from equiglass.methods.network.predictor import NetworkPredictor
 from equiglass.observables import pearson
-from equiglass.representation.transfer import trained_on
 from samples.liquids import random_liquid
 
 
@@ -38,7 +37,10 @@ def test_networks_and_regression_count_alike_and_survive_export(tmp_path: Path) 
 
 
 def test_it_tells_what_it_was_trained_on() -> None:
-    assert len(trained_on("kalj-T0.44") or ()) == 10
+    split = equiglass.load_model("kalj-T0.44").data.split
+    assert split is not None
+    assert len(split.training) == 10
+    assert split.has_fingerprints
 
 
 def test_every_shipped_model_has_a_card_and_no_training_state() -> None:

@@ -21,6 +21,13 @@ CheckpointOption = Annotated[str, typer.Option("--checkpoint", help="last, or be
 JsonOption = Annotated[Path | None, typer.Option("--json", help="JSON file for the scores.")]
 FiguresOption = Annotated[Path | None, typer.Option("--figures", help="Folder for scatter and rho(t) figures.")]
 
+ROLES = {
+    "training": "those that trained the model",
+    "selection": "those on which the model was chosen",
+    "validation": "those that validated the model",
+}
+"""What the title of a table says of configurations that the training has used."""
+
 
 def evaluate(
     run: RunArgument,
@@ -74,34 +81,34 @@ def report(
 
 
 def print_scores(scores: Scores, title: str) -> None:
-    """Print a table of scores."""
+    """Print a table of scores for each role of the configurations in the training."""
     from rich.console import Console
     from rich.table import Table
 
     from equiglass.files.tables import number
 
-    table = Table(title=title)
-    marked = any(row.role not in ("not seen", "unknown") for row in scores)
-    for column in (
-        *(["in the training"] if marked else []),
-        "type",
-        "time",
-        "label",
-        "rho",
-        "rho pooled",
-        "ceiling",
-        "ceiling pooled",
-        "MSE",
-        "configurations",
-    ):
-        table.add_column(column, justify="left" if column in ("type", "in the training") else "right")
-    for row in scores:
-        cells = [
-            number(row.per_configuration, row.per_configuration_error),
-            number(row.pooled, row.pooled_error),
-            number(row.ceiling_per_configuration),
-            number(row.ceiling_pooled),
-        ]
-        role = [row.role] if marked else []
-        table.add_row(*role, row.type, f"{row.time:g}", row.label, *cells, f"{row.mse:.3g}", str(row.configurations))
-    Console().print(table)
+    for role in dict.fromkeys(row.role for row in scores):
+        table = Table(title=title if role in ("not seen", "unknown") else f"{title}, {ROLES[role]}")
+        for column in (
+            "type",
+            "time",
+            "label",
+            "rho",
+            "rho pooled",
+            "ceiling",
+            "ceiling pooled",
+            "MSE",
+            "configurations",
+        ):
+            table.add_column(column, justify="left" if column == "type" else "right")
+        for row in scores:
+            cells = [
+                number(row.per_configuration, row.per_configuration_error),
+                number(row.pooled, row.pooled_error),
+                number(row.ceiling_per_configuration),
+                number(row.ceiling_pooled),
+            ]
+            if row.role == role:
+                where = (row.type, f"{row.time:g}", row.label)
+                table.add_row(*where, *cells, f"{row.mse:.3g}", str(row.configurations))
+        Console().print(table)

@@ -31,7 +31,7 @@ def predict(
 
     model = load_model(run, checkpoint)
     species = types.split(",") if types else None
-    loaded = [(file, load(file, types=species)) for file in files]
+    loaded = [(file, load(file, types=species, copies=True)) for file in files]
     targets = [out] if len(files) == 1 else [out / f"{file.stem}.xyz" for file in files]
     if len(files) == 1 and out.is_dir():
         raise ConfigurationError(f"{out} is a folder; for one FILE name the extended XYZ file to write.")

@@ -28,7 +28,7 @@ def quench(
     from equiglass.liquid.inherent import quench as quench_one
 
     mixture = mixture_named(potential)
-    systems = load(files, types=types.split(",") if types else None)
+    systems = load(files, types=types.split(",") if types else None, copies=True)
     quenched = [quench_one(s, potential=mixture) for s in track(systems, "quenching")]
     save(quenched, out)
 

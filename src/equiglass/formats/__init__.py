@@ -26,6 +26,7 @@ from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.files import reading
 from equiglass.files.registry import Registry
 from equiglass.formats.checks import checked
+from equiglass.formats.copies import Returned
 from equiglass.formats.npz import keys_of
 from equiglass.liquid.system import System
 
@@ -88,7 +89,9 @@ class Format:
 FORMATS: Registry[Format] = Registry("format", __name__)
 
 
-def load(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True) -> list[System]:
+def load(
+    paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True, copies: bool = False
+) -> list[System]:
     """All configurations in files and folders, without sub-folders.
 
     The files of a folder are read in the natural order of their names ("2" before "10"). Files with other extensions
@@ -99,30 +102,40 @@ def load(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = T
         types: species names of types 0, 1, 2, ..., for species that the species rule does not cover.
         replicas: whether to return the displacements of every run, which are large. Their statistics are always
             returned.
+        copies: whether to return copies of a configuration too. By default each configuration is returned once,
+            wherever it stands; `liquid.fingerprint` has the criterion.
 
     Returns:
         The configurations, in the order of the files.
 
+    Warns:
+        EquiglassWarning: copies are left out, or a configuration failed its physics checks.
+
     Raises:
-        DataError: there is no readable file, or a file is damaged, unphysical or ambiguous; the message names it.
+        DataError: there is no readable file, or a file is damaged, unphysical or ambiguous, or a copy of a
+            configuration has other labels; the message names it.
         ConfigurationError: ``types`` is not a list of different names.
     """
-    return list(stream(paths, types=types, replicas=replicas))
+    return list(stream(paths, types=types, replicas=replicas, copies=copies))
 
 
-def stream(paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True) -> Iterator[System]:
+def stream(
+    paths: Paths, *, types: Sequence[str] | None = None, replicas: bool = True, copies: bool = False
+) -> Iterator[System]:
     """The configurations of `load`, one at a time, for data that do not fit into memory."""
     if isinstance(types, str) or (types is not None and len(set(types)) != len(types)):
         raise ConfigurationError(f"types must be a list of different species names; got {types!r}.")
+    returned = Returned()
     for files in _grouped(_files(paths)):
         warned: set[tuple[str, ...]] = set()
-        with reading(files[0]):
+        with reading(files[0]), returned.from_file(files[0]):
             for system in format_of(files[0]).read(files, types):
                 if system.failures and system.failures not in warned:
                     warned.add(system.failures)
                     said = f"{files[0]}: FAILED its physics checks. {' '.join(system.failures)}"
                     warnings.warn(said, EquiglassWarning, stacklevel=2)
-                yield checked(system if replicas else replace(system, replica_displacements=None))
+                if copies or returned.is_new(system):
+                    yield checked(system if replicas else replace(system, replica_displacements=None))
 
 
 def save(systems: System | Iterable[System], path: str | Path) -> None:

@@ -8,6 +8,7 @@ optional and have the same meaning as in System:
 - ``potential``: the name of the mixture;
 - ``epsilon``, ``sigma`` (types, types): tables of a mixture that the package does not know;
 - ``cutoff``, ``truncation``: the cutoff of the potential, in units of sigma_ab, and its treatment;
+- ``parent``: the fingerprint of the configuration from which this one was made, as text;
 - ``prediction_NAME`` (T, N): the prediction called NAME.
 
 Further keys are ignored.
@@ -24,6 +25,7 @@ from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.mixture import potential_named
 from equiglass.formats.npz import Arrays, read_npz, require
+from equiglass.liquid.fingerprint import Fingerprint
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import LABELS, System
 
@@ -59,6 +61,7 @@ def read_labelled(path: Path) -> System:
         times=times,
         runs=None if runs is None else int(runs),
         predictions=predictions,
+        parent=Fingerprint.parse(str(arrays["parent"])) if "parent" in arrays else None,
         provenance={"format": "labelled npz", "source": path.name},
         **labels,
     )

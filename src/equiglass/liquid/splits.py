@@ -121,21 +121,17 @@ def by_temperature(systems: Iterable[System]) -> dict[float, list[System]]:
     """The configurations by temperature, ascending.
 
     Raises:
-        DataError: a configuration has no temperature or no propensity, or two of one temperature have the same name.
+        DataError: a configuration has no temperature or no propensity, or occurs twice.
     """
+    systems = list(systems)
+    refuse_copies(systems)
     groups: dict[float, list[System]] = {}
     for system in systems:
         if system.temperature is None:
             raise DataError(f"{system.name} has no temperature, but configurations are grouped by temperature here.")
         if system.propensity is None:
             raise DataError(f"{system.name} has no propensity to learn from and to score against.")
-        group = groups.setdefault(system.temperature, [])
-        if any(system.name == other.name for other in group):
-            raise DataError(
-                f"two configurations of temperature {system.temperature:g} are called {system.name}; give each "
-                "configuration once, so that none is both refitted on and scored."
-            )
-        group.append(system)
+        groups.setdefault(system.temperature, []).append(system)
     return dict(sorted(groups.items()))
 
 
@@ -171,14 +167,19 @@ def training_and_test(
     return order[:n], order[n:]
 
 
+def _order(system: System) -> tuple[bytes, str]:
+    """The key by which configurations are sorted; of two with the same name, the fingerprint decides."""
+    return by_hash(system), str(system.fingerprint)
+
+
 def _by_family(systems: Iterable[System], first: Callable[[System], bool]) -> list[System]:
     """The configurations in the order of `by_hash`, those of a family together, and families with a ``first`` first."""
     systems = list(systems)
     of_family: dict[int, list[System]] = {}
     for family, system in zip(families(systems), systems, strict=True):
         of_family.setdefault(family, []).append(system)
-    sorted_ = [sorted(family, key=by_hash) for family in of_family.values()]
-    sorted_.sort(key=lambda family: (not any(map(first, family)), by_hash(family[0])))
+    sorted_ = [sorted(family, key=_order) for family in of_family.values()]
+    sorted_.sort(key=lambda family: (not any(map(first, family)), _order(family[0])))
     return [system for family in sorted_ for system in family]
 
 

@@ -44,27 +44,6 @@ class Identity(NamedTuple):
         """The identity of a configuration."""
         return cls(system.name, system.fingerprint, system.parent)
 
-    @classmethod
-    def from_plain(cls, plain: str | Mapping[str, str]) -> Self:
-        """The identity from the value that `plain` returned, or from a name alone.
-
-        Raises:
-            DataError: the value is neither.
-        """
-        if isinstance(plain, str):
-            return cls(plain)
-        if not isinstance(plain, Mapping) or not isinstance(plain.get("name"), str):
-            raise DataError(f"{str(plain)[:60]!r} does not name a configuration.")
-        prints = {key: Fingerprint.parse(plain[key]) for key in ("fingerprint", "parent") if key in plain}
-        return cls(plain["name"], **prints)
-
-    def plain(self) -> str | dict[str, str]:
-        """A value for YAML and JSON: the name, or a mapping with name, fingerprint and parent."""
-        if self.fingerprint is None:
-            return self.name
-        parent = {} if self.parent is None else {"parent": str(self.parent)}
-        return {"name": self.name, "fingerprint": str(self.fingerprint)} | parent
-
     def is_same(self, other: Identity) -> bool:
         """Whether names and known fingerprints agree."""
         known = self.fingerprint is not None and other.fingerprint is not None
@@ -108,21 +87,28 @@ class Split:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
-        """The split from the value that `plain` returned, or from lists of names.
+        """The split from the value that `plain` returned; files of older versions hold the names alone.
 
         Raises:
             DataError: the value is damaged.
         """
         try:
-            training, validation = (tuple(map(Identity.from_plain, plain[key])) for key in ("training", "validation"))
-        except (KeyError, TypeError):
-            raise DataError("the names of training and validation configurations are missing.") from None
-        means = {str(label): float(mean) for label, mean in plain.get("means", {}).items()}
-        return cls(training, validation, bool(plain.get("selected", False)), means)
+            training, validation = (_identities(plain, role) for role in ("training", "validation"))
+            means = {str(label): float(mean) for label, mean in plain.get("means", {}).items()}
+            return cls(training, validation, bool(plain.get("selected", False)), means)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise DataError(
+                "the names or fingerprints of training and validation configurations are damaged."
+            ) from None
 
     def plain(self) -> dict[str, Any]:
-        """A value for YAML and JSON."""
-        plain = {key: [one.plain() for one in getattr(self, key)] for key in ("training", "validation")}
+        """A value for YAML and JSON: the names by role, then the fingerprints and parents in the same order."""
+        roles = {"training": self.training, "validation": self.validation}
+        plain: dict[str, Any] = {role: [one.name for one in own] for role, own in roles.items()}
+        for key in ("fingerprint", "parent"):
+            texts = {role: [str(getattr(one, key) or "") for one in own] for role, own in roles.items()}
+            if any(any(own) for own in texts.values()):
+                plain[f"{key}s"] = texts
         plain |= {"means": dict(self.means)} if self.means else {}
         return plain | ({"selected": True} if self.selected else {})
 
@@ -169,3 +155,14 @@ class Split:
 
         validation: Role = "selection" if self.selected else "validation"
         return known("training", self.training), known(validation, self.validation)
+
+
+def _identities(plain: Mapping[str, Any], role: str) -> tuple[Identity, ...]:
+    names = plain[role]
+    prints, parents = (
+        [Fingerprint.parse(text) if text else None for text in plain[key][role]]
+        if key in plain
+        else [None] * len(names)
+        for key in ("fingerprints", "parents")
+    )
+    return tuple(Identity(str(name), *known) for name, *known in zip(names, prints, parents, strict=True))

@@ -50,18 +50,22 @@ TARGETS: Registry[Target] = Registry("target", __name__)
 
 
 SAME_TIME = 1.1
-"""The largest ratio of two times that count as the same, such as two measurements of one relaxation time."""
+"""The largest ratio of two times of one label that count as the same."""
+
+SAME_STAGE = 2.0
+"""The same for a label such as "F=0.9". It names a value of F_s, and each data set measures the time anew."""
 
 
-def same_time(one: float, other: float) -> bool:
-    """Whether two values of a time, LJ units, count as the same."""
-    return one == other or (min(one, other) > 0 and max(one, other) <= SAME_TIME * min(one, other))
+def same_time(label: str, one: float, other: float) -> bool:
+    """Whether two values of the time of a label, LJ units, count as the same."""
+    ratio = SAME_STAGE if label.startswith("F=") else SAME_TIME
+    return one == other or (min(one, other) > 0 and max(one, other) <= ratio * min(one, other))
 
 
 def times_in_common(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[list[str], list[str]]:
     """The labels of both, in the order of the first: those whose times agree, and those whose times do not."""
     shared = [label for label in first if label in second]
-    agreeing = [label for label in shared if same_time(first[label], second[label])]
+    agreeing = [label for label in shared if same_time(label, first[label], second[label])]
     return agreeing, [label for label in shared if label not in agreeing]
 
 
@@ -104,7 +108,7 @@ def times_to_learn(
         for label, time in times_of(system, target).items():
             time_before, before = times.setdefault(label, time), first.setdefault(label, system)
             learned = wanted == "all" or label in wanted
-            if learned and not same_time(time, time_before) and (label, system.temperature) not in compared:
+            if learned and not same_time(label, time, time_before) and (label, system.temperature) not in compared:
                 compared.add((label, system.temperature))
                 _differ(label, before, time_before, system, time)
     if not times:
