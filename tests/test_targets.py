@@ -90,7 +90,7 @@ def test_a_network_learns_the_energy_of_configurations_that_it_has_not_seen(fold
 
 
 def test_evaluate_finds_the_inherent_structures_itself(folder: Path) -> None:
-    system = random_liquid()
+    system = replace(random_liquid(), temperature=0.64)
     model = equiglass.load_model(folder / "run")
     prediction = model.predict(model.measurable(replace(system, potential=None)))
     (row, _), done = evaluate([replace(system, potential=None)], [prediction]), prediction.system

@@ -207,7 +207,7 @@ def test_times_match_by_label_if_their_values_agree() -> None:
     np.testing.assert_array_equal(rows[1], b.propensity[1])
     with pytest.raises(EquiglassError, match="no configuration has times"):
         times_to_learn([a], ["9"])
-    with pytest.raises(EquiglassError, match="'7' is 16.5 in liquid-0 but 40 in liquid-1; give different times"):
+    with pytest.raises(EquiglassError, match=r"'7' is 16\.5 in liquid-0 but 40 in liquid-1; give different times"):
         times_to_learn([a, replace(b, times=np.array([0.1, 40.0]))], "all")
 
 

@@ -161,8 +161,8 @@ def training_and_test(
     n = _between_families(order, len(order) - max(least, len(order) // share))
     if n < 1:
         raise DataError(
-            f"none of {len(order)} configurations is left for training, since the test needs {least}, and those of one "
-            f"parent stay together; give {least + 1} configurations or more."
+            f"none of {len(order)} configurations is left for training, since those of one parent stay together and "
+            f"the test needs {least}; give {least + 1} configurations or more."
         )
     return order[:n], order[n:]
 
