@@ -29,6 +29,8 @@ from equiglass.training import train
 from samples.command import run
 from samples.labelled import labelled_liquid
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*unlike the training data. temperature 0.4 .trained on 0.5")
+
 TINY = ["architecture.l_max=1", "architecture.layers=2", "architecture.channels=4", "epochs=15", "folds=3"]
 
 

@@ -192,8 +192,8 @@ def leave_out_seen(systems: Sequence[System], roles: Sequence[Role]) -> tuple[li
     shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
     if names and not unseen:
         raise ConfigurationError(
-            f"the model was trained or chosen on all {len(names)} configurations ({shown}), so that their scores are "
-            "no test; give configurations that it has not seen, or ask for the scores with --seen (seen=True)."
+            f"the model was trained or chosen on every configuration here ({shown}), so that their scores are no test; "
+            "give configurations that it has not seen, or ask for the scores with --seen (seen=True)."
         )
     if names:
         warnings.warn(
