@@ -151,7 +151,8 @@ def test_a_relative_on_the_other_side_is_refused() -> None:
 def test_a_data_set_stores_fingerprint_and_parent(tmp_path: Path) -> None:
     import h5py
 
-    parent, end = family_of(labelled_liquid(0), 1)
+    parent = labelled_liquid(0)
+    end = replace(labelled_liquid(1), parent=parent.fingerprint)
     equiglass.save([parent, end], tmp_path / "data.h5")
     with h5py.File(tmp_path / "data.h5") as file:
         first, second = file["configurations"].values()

@@ -62,7 +62,7 @@ def test_evaluate_leaves_out_what_trained_the_model(
     assert run("evaluate", folder / name, *data, "--seen") == 0
     rows = json.loads(out.read_text())["rho"]
     assert {(row["role"], row["configurations"]) for row in rows} == {("validation", 2), ("training", 4)}
-    assert [row for row in rows if row["role"] == "validation"] == pytest.approx(held["rho"])
+    assert [row for row in rows if row["role"] == "validation"] == held["rho"]
 
 
 def test_the_same_names_are_not_the_same_configurations(folder: Path, tmp_path: Path) -> None:
@@ -222,6 +222,18 @@ def test_one_label_of_two_temperatures_is_learned_and_scored_at_both(tmp_path: P
         assert prediction.times == {"1": 0.1, "7": time}
         assert {row.label for row in equiglass.evaluate([new], [prediction])} == {"1", "7"}
     assert model.times["7"] == 16.5
+
+
+def test_no_average_joins_two_times_of_one_label() -> None:
+    from equiglass.simulate.checks import collect, measure
+
+    one, other = labelled_liquid(0), replace(labelled_liquid(1), times=np.array([0.1, 40.0]))
+    for average in (equiglass.observables.chi4, equiglass.observables.noise_ceiling):
+        average([one, other], label="1")
+        with pytest.raises(DataError, match=r"'7' is 16\.5 in liquid-0 but 40 in liquid-1; average over"):
+            average([one, other], label="7")
+    with pytest.raises(DataError, match=r"'7' is 16\.5 in liquid-0 but 40 in liquid-1; average over"):
+        collect([measure(one), measure(other)])
 
 
 def test_a_summary_of_training_data_survives_its_metadata() -> None:

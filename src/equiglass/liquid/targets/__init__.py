@@ -7,7 +7,7 @@ Every value of a target has a label. The label of a propensity is that of its ti
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +67,26 @@ def times_in_common(first: Mapping[str, float], second: Mapping[str, float]) -> 
     shared = [label for label in first if label in second]
     agreeing = [label for label in shared if same_time(label, first[label], second[label])]
     return agreeing, [label for label in shared if label not in agreeing]
+
+
+def refuse_other_times(label: str, times: Iterable[tuple[str, float]]) -> None:
+    """Check that a label has the same time in all configurations, before they are averaged.
+
+    Args:
+        label: the label.
+        times: name and time, LJ units, of every configuration.
+
+    Raises:
+        DataError: two times differ.
+    """
+    first: tuple[str, float] | None = None
+    for name, time in times:
+        first = first or (name, time)
+        if not same_time(label, time, first[1]):
+            raise DataError(
+                f"the time labelled {label!r} is {first[1]:g} in {first[0]} but {time:g} in {name}; average over "
+                "configurations of one state point and one time."
+            )
 
 
 def measured(system: System, labels: Sequence[str], target: str = "propensity") -> Float:
