@@ -15,7 +15,7 @@ from equiglass.liquid.fingerprint import Known
 from equiglass.liquid.system import System, type_name
 
 LABEL_TOLERANCE = 2e-3
-"""The largest relative difference of the mean labels of copies; the text formats have fewer digits than that needs."""
+"""The largest relative difference of the mean labels of copies, whose files may have few digits."""
 
 
 class _Original(NamedTuple):
@@ -72,9 +72,9 @@ class Returned:
 
 def _difference(copy: _Original, original: _Original) -> str | None:
     """What the original does not have as the copy has it, in words."""
-    temperatures = copy.temperature, original.temperature
-    if None not in temperatures and not np.isclose(*temperatures, rtol=LABEL_TOLERANCE):
-        return f"the temperature {copy.temperature:g}, not {original.temperature:g}"
+    mine, other = copy.temperature, original.temperature
+    if mine is not None and other is not None and not np.isclose(mine, other, rtol=LABEL_TOLERANCE):
+        return f"the temperature {mine:g}, not {other:g}"
     for what, value in copy.labels.items():
         if what not in original.labels:
             return f"a {what}, which is not there"

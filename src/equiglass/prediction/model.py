@@ -183,8 +183,8 @@ class Model(ABC):
                 f"{system.name} has particle type {type_name(system.n_types - 1)}; the model {self.name} knows the "
                 f"types {known}. Train a model on such configurations."
             )
-        known = replace(system, temperature=None) if any_temperature else system
-        unlike = dict.fromkeys(words for member in self.members for words in member.data.differences(known))
+        compared = replace(system, temperature=None) if any_temperature else system
+        unlike = dict.fromkeys(words for member in self.members for words in member.data.differences(compared))
         if unlike:
             warnings.warn(
                 f"{system.name} is unlike the training data: {'; '.join(unlike)}. The prediction of {self.name} may "

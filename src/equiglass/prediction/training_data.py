@@ -101,10 +101,11 @@ class TrainingData:
         if np.any(np.abs(shares - np.asarray(self.composition)) > COMPOSITION_TOLERANCE):
             trained = ":".join(f"{x:.2f}" for x in self.composition)
             unlike.append(f"composition {':'.join(f'{x:.2f}' for x in shares)} (trained on {trained})")
-        known = system.temperature is not None and bool(self.temperatures)
-        if known and not np.any(np.isclose(self.temperatures, system.temperature, rtol=TEMPERATURE_TOLERANCE, atol=0)):
-            trained = ", ".join(f"{t:g}" for t in self.temperatures)
-            unlike.append(f"temperature {system.temperature:g} (trained on {trained})")
+        if system.temperature is not None and self.temperatures:
+            same = np.isclose(self.temperatures, system.temperature, rtol=TEMPERATURE_TOLERANCE, atol=0)
+            if not np.any(same):
+                trained = ", ".join(f"{t:g}" for t in self.temperatures)
+                unlike.append(f"temperature {system.temperature:g} (trained on {trained})")
         if system.potential and self.potential and system.potential != self.potential:
             unlike.append(f"potential {system.potential} (trained on {self.potential})")
         return unlike
