@@ -45,15 +45,20 @@ def train(
 ) -> None:
     """Train a model on labelled configurations."""
     from equiglass.formats import load
+    from equiglass.liquid.splits import refuse_copies
     from equiglass.machine import processes
     from equiglass.methods.loading import read_configuration
+    from equiglass.training.train import VALIDATION_HOLDS
 
     with processes.joined():
         if resume and config is None and not set_ and (out / "configuration.yaml").is_file():
             config = out / "configuration.yaml"
         configuration = processes.same(lambda: read_configuration(config, set_ or [], method))
-        systems = supply_with_progress(load(data), configuration)
-        held_out = supply_with_progress(load(validation), configuration) if validation else None
+        systems, held_out = load(data), load(validation) if validation else None
+        # Before any quench.
+        refuse_copies(systems, held_out or (), VALIDATION_HOLDS)
+        systems = supply_with_progress(systems, configuration)
+        held_out = None if held_out is None else supply_with_progress(held_out, configuration)
         train_with_progress(systems, out, configuration, members, held_out, resume)
         if processes.rank() == 0:
             typer.echo(

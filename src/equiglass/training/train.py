@@ -23,6 +23,8 @@ from equiglass.prediction.run_folder import RunFolder
 from equiglass.prediction.split import Split
 from equiglass.training.supply import supply
 
+VALIDATION_HOLDS = "the validation holds training configurations"
+
 
 def train(
     systems: Sequence[System],
@@ -74,7 +76,7 @@ def train(
                 watch=watch,
             )
         return load_model(out)
-    refuse_copies(systems, validation or (), "the validation holds training configurations")
+    refuse_copies(systems, validation or (), VALIDATION_HOLDS)
     refuse_copies(validation or ())
     if validation is None:
         training, held_out = validation_fold(systems, configuration.folds, configuration.fold)
