@@ -16,7 +16,7 @@ from equiglass.errors import ConfigurationError, DataError
 from equiglass.experiments.declaration import Case, Declaration
 from equiglass.experiments.published import Scalar
 from equiglass.liquid.potential import MIXTURES
-from equiglass.liquid.splits import by_temperature, refuse_copies, training_and_test
+from equiglass.liquid.splits import by_temperature, training_and_test
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import times_to_learn
 from equiglass.prediction.configuration import MethodConfiguration
@@ -133,7 +133,6 @@ def groups_of(systems: Mapping[str, Sequence[System]], declaration: Declaration,
         DataError: a configuration without temperature or propensity, a configuration that occurs twice, or a group of
             fewer than three.
     """
-    refuse_copies(system for some in systems.values() for system in some)
     named: dict[str, list[System]] = {}
     if declaration.groups == "data":
         for source, some in systems.items():

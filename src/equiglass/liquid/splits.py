@@ -121,10 +121,8 @@ def by_temperature(systems: Iterable[System]) -> dict[float, list[System]]:
     """The configurations by temperature, ascending.
 
     Raises:
-        DataError: a configuration has no temperature or no propensity, or occurs twice.
+        DataError: a configuration has no temperature or no propensity, or occurs twice at one temperature.
     """
-    systems = list(systems)
-    refuse_copies(systems)
     groups: dict[float, list[System]] = {}
     for system in systems:
         if system.temperature is None:
@@ -132,6 +130,8 @@ def by_temperature(systems: Iterable[System]) -> dict[float, list[System]]:
         if system.propensity is None:
             raise DataError(f"{system.name} has no propensity to learn from and to score against.")
         groups.setdefault(system.temperature, []).append(system)
+    for group in groups.values():
+        refuse_copies(group)
     return dict(sorted(groups.items()))
 
 
