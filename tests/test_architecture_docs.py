@@ -76,7 +76,7 @@ def used(data: Path, out: Path, *words: str) -> tuple[equiglass.System, Any]:
     assert run("predict", out / "run", out / "one.h5", "-o", out / "one.xyz") == 0
     prediction = equiglass.load_model(out / "run").predict(system)
     assert np.isfinite(prediction.values).all()
-    (row, *_) = equiglass.evaluate([system], [prediction])
+    (row, *_) = equiglass.evaluate([system], [prediction], seen=True)
     assert np.isfinite(row.mse)
     return system, prediction
 
@@ -131,7 +131,7 @@ def test_a_target_is_one_file(module: ModuleType, data: Path, tmp_path: Path) ->
     system, prediction = used(data, tmp_path, *SETTINGS, "--set", "target=log_propensity")
     assert prediction.target == "log_propensity"
     assert prediction.at("1").min() < 0
-    (_, _, row, _) = equiglass.evaluate([system], [prediction])
+    (_, _, row, _) = equiglass.evaluate([system], [prediction], seen=True)
     truth = np.log(system.propensity[system.row(row.label)])
     of_type = system.types == 0
     assert row.type == "A"

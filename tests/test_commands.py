@@ -37,19 +37,22 @@ def columns_of(path: Path) -> list[str]:
 
 
 def test_evaluate_writes_both_conventions_and_ceilings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("evaluate", folder / "run", "--data", folder / "data.h5", "--json", folder / "scores.json") == 0
+    new = [labelled_liquid(seed) for seed in range(10, 16)]
+    equiglass.save(new, folder / "new.h5")
+    assert run("evaluate", folder / "run", "--data", folder / "new.h5", "--json", folder / "scores.json") == 0
     printed = capsys.readouterr().out
     assert "ceiling" in printed
     assert "±" in printed
     scores = json.loads((folder / "scores.json").read_text())
-    assert scores["configurations"] == 6
+    assert (scores["configurations"], scores["left_out"]) == (6, [])
+    assert {row["role"] for row in scores["rho"]} == {"not seen"}
     rows = {(row["type"], row["time_index"]): row for row in scores["rho"]}
     assert set(rows) == {("A", 1), ("A", 7), ("B", 1), ("B", 7)}
     row = rows["A", 7]
     assert row["time"] == 16.5
     model = equiglass.load_model(folder / "run")
     truth, predicted = [], []
-    for system in equiglass.load(folder / "data.h5"):
+    for system in new:
         of_a = system.types == 0
         truth.append(system.propensity[1, of_a])
         predicted.append(model.predict(system).at("7")[of_a])

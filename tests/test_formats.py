@@ -75,7 +75,7 @@ def test_folder_in_natural_order_and_several_paths(tmp_path: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
     for k in (10, 9, 100, 1):
-        np.savez(folder / f"c{k}.npz", **labelled_arrays())
+        np.savez(folder / f"c{k}.npz", **labelled_arrays() | {"positions": random_liquid(60, seed=k).positions})
     save(replace(LIQUID, name="last"), tmp_path / "last.h5")
     (folder / ".hidden.npz").write_bytes(b"")
     (folder / "README.md").write_text("read me")
@@ -123,7 +123,7 @@ def test_sound_files_load_without_a_warning(tmp_path: Path) -> None:
     (tmp_path / "a.dump").write_text("\n".join(dump_lines()))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(load(tmp_path)) == 3
+        assert len(load(tmp_path, copies=True)) == 3
 
 
 FAILURE = 'The mean temperature is 0.7, not T = 0.5: "not in equilibrium", 100 % wrong.'
@@ -132,7 +132,9 @@ FAILURE = 'The mean temperature is 0.7, not T = 0.5: "not in equilibrium", 100 %
 @pytest.mark.parametrize("extension", ["h5", "xyz"])
 def test_a_data_set_that_failed_its_checks_stays_marked(liquid: System, tmp_path: Path, extension: str) -> None:
     marked = replace(liquid, failures=(FAILURE,), equilibrated=False)
-    save([marked, replace(marked, name="second"), replace(liquid, name="good")], tmp_path / f"data.{extension}")
+    other, third = random_liquid(seed=1), random_liquid(seed=2)
+    second = replace(other, failures=(FAILURE,), equilibrated=False)
+    save([marked, second, replace(third, name="good")], tmp_path / f"data.{extension}")
     with pytest.warns(EquiglassWarning, match=rf"data\.{extension}: FAILED its physics checks. The mean") as warned:
         first, second, good = load(tmp_path / f"data.{extension}")
     assert len(warned) == 1
@@ -142,7 +144,7 @@ def test_a_data_set_that_failed_its_checks_stays_marked(liquid: System, tmp_path
 
 
 def test_several_failures_are_kept_apart_in_a_data_set(liquid: System, tmp_path: Path) -> None:
-    save([replace(liquid, failures=("It ages.", FAILURE)), liquid], tmp_path / "data.h5")
+    save([replace(liquid, failures=("It ages.", FAILURE)), random_liquid(seed=1)], tmp_path / "data.h5")
     with h5py.File(tmp_path / "data.h5") as file:
         assert list(file.attrs["failed"]) == ["It ages.", FAILURE]
     with pytest.warns(EquiglassWarning, match="It ages. The mean temperature"):
@@ -170,7 +172,9 @@ AGEING = "In the first and in the second half the temperature is 0.5 and 0.7: NO
 def test_older_data_sets_are_translated(liquid: System, tmp_path: Path, version: int) -> None:
     """They say in the provenance what the fields say now."""
     provenances = [{"equilibration": AGEING, "failed": FAILURE}, {"equilibration": STEADY}, {"source": "a test"}]
-    save([replace(liquid, provenance=provenance) for provenance in provenances], tmp_path / "old.h5")
+    liquids = [random_liquid(seed=seed) for seed in range(len(provenances))]
+    noted = [replace(each, provenance=own) for each, own in zip(liquids, provenances, strict=True)]
+    save(noted, tmp_path / "old.h5")
     with h5py.File(tmp_path / "old.h5", "r+") as file:
         file.attrs["version"] = version
     with pytest.warns(EquiglassWarning, match="FAILED its physics checks. The mean"):
@@ -210,8 +214,8 @@ def plain(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_further_format_is_one_object(liquid: System, plain: Path) -> None:
     save(liquid, plain / "a.json")
-    save(liquid, plain / "b.xyz")
-    assert [system.name for system in load(plain)] == ["a", "liquid-0"]
+    save(random_liquid(seed=1), plain / "b.xyz")
+    assert [system.name for system in load(plain)] == ["a", "liquid-1"]
     (plain / "a.json").rename(plain / "a")
     np.testing.assert_array_equal(load(plain / "a")[0].positions, liquid.positions)
     with pytest.raises(EquiglassError, match=r"plain JSON \(\.json\)"):

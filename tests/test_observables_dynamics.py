@@ -132,10 +132,10 @@ def test_stored_scattering_serves_at_its_own_wave_number() -> None:
 
 
 def test_times_that_some_configuration_lacks_are_left_out() -> None:
-    one, other = labelled(0), labelled(1, labels=("7", "9"))
+    one, other = labelled(0), replace(labelled(1, labels=("7", "9")), times=np.array([10.5, 20.0]))
     both = mean_squared_displacement([one, other])
     assert both.labels == ("7",)
-    assert both.times.tolist() == [5.5]
+    assert both.times.tolist() == [10.25]
     unknown = replace(one, propensity=np.where([[True], [False]], one.propensity, np.nan))
     assert mean_squared_displacement([unknown]).labels == ("1",)
     with pytest.raises(DataError, match="not known at any time that liquid-0 has in common"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,13 @@ from equiglass.methods.boattini import Boattini
 from equiglass.methods.loading import PRETRAINED, pretrained_names, save_model
 from equiglass.methods.network.predictor import NetworkPredictor
 from equiglass.observables import pearson
-from equiglass.representation.transfer import trained_on
 from samples.liquids import random_liquid
 
 
 def test_it_predicts_straight_after_installation() -> None:
     model = equiglass.load_model("kalj-T0.44")
     assert model.times == {"7": 4120.0}
-    prediction = model.predict(random_liquid(400, seed=3))
+    prediction = model.predict(replace(random_liquid(400, seed=3), temperature=0.44))
     assert prediction.propensity.shape == (1, 400)
     assert np.all(np.isfinite(prediction.propensity))
     assert prediction.system.positions_inherent is not None
@@ -28,7 +28,8 @@ def test_it_predicts_straight_after_installation() -> None:
 def test_networks_and_regression_count_alike_and_survive_export(tmp_path: Path) -> None:
     model = equiglass.load_model("kalj-T0.44")
     assert [type(member) for member in model.members] == [NetworkPredictor] * 5 + [Boattini]
-    system = equiglass.quench(random_liquid(400, seed=3), potential=model.data.potential)
+    cold = replace(random_liquid(400, seed=3), temperature=0.44)
+    system = equiglass.quench(cold, potential=model.data.potential)
     each = [member.values(system) for member in model.members]
     expected = (np.mean(each[:5], axis=0) + each[5]) / 2
     np.testing.assert_allclose(model.predict(system).propensity, np.maximum(expected, 0), rtol=1e-9)
@@ -38,7 +39,10 @@ def test_networks_and_regression_count_alike_and_survive_export(tmp_path: Path) 
 
 
 def test_it_tells_what_it_was_trained_on() -> None:
-    assert len(trained_on("kalj-T0.44") or ()) == 10
+    split = equiglass.load_model("kalj-T0.44").data.split
+    assert split is not None
+    assert len(split.training) == 10
+    assert split.has_fingerprints
 
 
 def test_every_shipped_model_has_a_card_and_no_training_state() -> None:

@@ -100,7 +100,7 @@ def test_scores_are_of_configurations_that_the_model_has_not_seen(page: Path, fo
 
 def test_view_holds_the_fields_to_single_precision(folder: Path) -> None:
     systems = systems_of_report()
-    scored = [score(equiglass.load_model(folder / f"run-{k}"), systems, {}) for k in (1, 2)]
+    scored = [score(equiglass.load_model(folder / f"run-{k}"), systems) for k in (1, 2)]
     data = view_data(scored, [3, 0])
     assert data["labels"] == ["1", "7"]
     assert [one["name"] for one in data["configurations"]] == [EVIL, "liquid-0"]
@@ -197,7 +197,7 @@ def test_json_becomes_tables() -> None:
 
 def test_models_named_like_columns_are_compared(folder: Path) -> None:
     models = [replace(equiglass.load_model(folder / f"run-{k}"), name=name) for k, name in ((1, "time"), (2, "ρ<b>"))]
-    part, _ = comparison([score(model, [labelled_liquid(6)], {}) for model in models])
+    part, _ = comparison([score(model, [labelled_liquid(6)]) for model in models])
     rows = re.split(r" (?=[AB] [\d.]+ [17] )", Outline(part).text)
     assert rows[0].endswith("type time label time ρ<b> noise ceiling")
     assert [re.sub(r"-?0\.\d{3}", "rho", row) for row in rows[1:]] == [

@@ -90,7 +90,7 @@ def test_a_network_learns_the_energy_of_configurations_that_it_has_not_seen(fold
 
 
 def test_evaluate_finds_the_inherent_structures_itself(folder: Path) -> None:
-    system = random_liquid()
+    system = replace(random_liquid(), temperature=0.64)
     model = equiglass.load_model(folder / "run")
     prediction = model.predict(model.measurable(replace(system, potential=None)))
     (row, _), done = evaluate([replace(system, potential=None)], [prediction]), prediction.system
@@ -107,7 +107,9 @@ def test_the_commands_work_with_it(positions: str, tmp_path: Path) -> None:
     options += ["--set", f"inputs.positions={positions}", "--set", "epochs=1", "--set", "folds=2"]
     data = ("--data", tmp_path / "bare.h5")
     assert run("crossvalidate", *data, "--out", tmp_path / "cv", "--json", tmp_path / "cv.json", *options) == 0
-    assert run("evaluate", tmp_path / "cv", *data, "--json", tmp_path / "scores.json", "--figures", tmp_path) == 0
+    scores = ("--json", tmp_path / "scores.json", "--figures", tmp_path)
+    assert run("evaluate", tmp_path / "cv", *data, *scores) == 2
+    assert run("evaluate", tmp_path / "cv", *data, *scores, "--seen") == 0
     for name in ("cv.json", "scores.json"):
         rows = json.loads((tmp_path / name).read_text())["rho"]
         assert [(row["type"], row["label"], row["configurations"]) for row in rows] == [

@@ -197,9 +197,9 @@ def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
         train([labelled_liquid(1)], tmp_path, Configuration(device="cuda", fold=0))
 
 
-def test_times_match_by_label_not_by_value() -> None:
+def test_times_match_by_label_if_their_values_agree() -> None:
     a, b = labelled_liquid(0), labelled_liquid(1)
-    later = replace(b, times=np.array([0.2, 20.0]))
+    later = replace(b, times=np.array([0.105, 17.0]))
     alone = replace(b, time_labels=("7",), times=np.array([18.0]), propensity=b.propensity[1:], replica_variance=None)
     assert times_to_learn([a, later], "all") == {"1": 0.1, "7": 16.5}
     rows = measured(alone, ["1", "7"])
@@ -207,6 +207,8 @@ def test_times_match_by_label_not_by_value() -> None:
     np.testing.assert_array_equal(rows[1], b.propensity[1])
     with pytest.raises(EquiglassError, match="no configuration has times"):
         times_to_learn([a], ["9"])
+    with pytest.raises(EquiglassError, match=r"'7' is 16\.5 in liquid-0 but 40 in liquid-1; give different times"):
+        times_to_learn([a, replace(b, times=np.array([0.1, 40.0]))], "all")
 
 
 def test_schedules() -> None:

@@ -196,6 +196,10 @@ def everything(out: Path) -> list[Any]:
         checks, failed = {"equilibration": STEADY}, {}
         for key in ("self_scattering", "run_temperature", "energy_drift", "momentum"):
             del labels[key]
+    if "failures" in {field.name for field in fields(System)}:
+        # The verdicts became fields.
+        labels |= {"failures": FAILED, "equilibrated": False}
+        checks, failed = {}, {}
     return [
         replace(
             first,
@@ -334,6 +338,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "dataset-1-112f1e5.h5": ("112f1e5", make_configurations),
     "dataset-2-20f6fef.h5": ("20f6fef", make_configurations),
     "dataset-2-44e3eb7.h5": (NEWEST, make_configurations),
+    "dataset-3-84335a0.h5": ("84335a0", make_configurations),
     "xyz-44e3eb7.xyz": (NEWEST, make_configurations),
     "labelled-44e3eb7.npz": (NEWEST, make_labelled),
     "representation-1-205e5e7.h5": ("205e5e7", make_representation),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,13 @@ CheckpointOption = Annotated[str, typer.Option("--checkpoint", help="last, or be
 JsonOption = Annotated[Path | None, typer.Option("--json", help="JSON file for the scores.")]
 FiguresOption = Annotated[Path | None, typer.Option("--figures", help="Folder for scatter and rho(t) figures.")]
 
+ROLES = {
+    "training": "those that trained the model",
+    "selection": "those on which the model was chosen",
+    "validation": "those that validated the model",
+}
+"""What the title of a table says of configurations that the training has used."""
+
 
 def evaluate(
     run: RunArgument,
@@ -27,34 +35,49 @@ def evaluate(
     json_file: JsonOption = None,
     figures: FiguresOption = None,
     checkpoint: CheckpointOption = "last",
+    seen: Annotated[
+        bool, typer.Option("--seen", help="Score the configurations that trained the model too, in rows of their own.")
+    ] = False,
 ) -> None:
-    """Score a model on labelled configurations."""
+    """Score a model on labelled configurations that it has not seen."""
     from equiglass.commands.progress import tracked
     from equiglass.formats import load
     from equiglass.methods.loading import load_model
+    from equiglass.prediction.evaluation import leave_out_seen
 
     check_outputs(json_file, figures)
     model = load_model(run, checkpoint)
     systems = load(data)
+    # Before any work: the model may depend on all of them.
+    systems, left_out = (systems, ()) if seen else leave_out_seen(systems, [model.role(system) for system in systems])
     predictions = [model.predict(model.measurable(system)) for system in tracked(systems, "predicting")]
-    report(predictions, f"{run} on {len(systems)} configurations", json_file, figures)
+    report(predictions, f"{run} on {len(systems)} configurations", json_file, figures, seen, left_out)
 
 
 def report(
-    predictions: Sequence[Prediction], title: str, json_file: Path | None = None, figures: Path | None = None
+    predictions: Sequence[Prediction],
+    title: str,
+    json_file: Path | None = None,
+    figures: Path | None = None,
+    seen: bool = False,
+    left_out: Sequence[str] = (),
 ) -> None:
     """Score predictions, print a table, and write the requested files."""
     from equiglass.files import write_text
     from equiglass.prediction.evaluation import evaluate as score
 
-    scores = score([prediction.system for prediction in predictions], predictions)
+    scores = score([prediction.system for prediction in predictions], predictions, seen=seen)
+    scores = replace(scores, left_out=tuple(left_out))
     if json_file is not None:
         write_text(json_file, json.dumps(scores.as_json(), indent=2) + "\n")
     print_scores(scores, title)
     if figures is not None:
         from equiglass.figures import save_evaluation_figures
 
-        save_evaluation_figures(figures, scores.frame(), predictions)
+        # Configurations of several roles are never drawn together; the first rows are the fairest.
+        role = next(iter(scores)).role
+        drawn = [prediction for prediction in predictions if prediction.role == role]
+        save_evaluation_figures(figures, scores.frame().query("role == @role"), drawn)
 
 
 def check_outputs(json_file: Path | None, figures: Path | None) -> None:
@@ -68,31 +91,34 @@ def check_outputs(json_file: Path | None, figures: Path | None) -> None:
 
 
 def print_scores(scores: Scores, title: str) -> None:
-    """Print a table of scores."""
+    """Print a table of scores for each role of the configurations in the training."""
     from rich.console import Console
     from rich.table import Table
 
     from equiglass.files.tables import number
 
-    table = Table(title=title)
-    for column in (
-        "type",
-        "time",
-        "label",
-        "rho",
-        "rho pooled",
-        "ceiling",
-        "ceiling pooled",
-        "MSE",
-        "configurations",
-    ):
-        table.add_column(column, justify="left" if column == "type" else "right")
-    for row in scores:
-        cells = [
-            number(row.per_configuration, row.per_configuration_error),
-            number(row.pooled, row.pooled_error),
-            number(row.ceiling_per_configuration),
-            number(row.ceiling_pooled),
-        ]
-        table.add_row(row.type, f"{row.time:g}", row.label, *cells, f"{row.mse:.3g}", str(row.configurations))
-    Console().print(table)
+    for role in dict.fromkeys(row.role for row in scores):
+        table = Table(title=title if role in ("not seen", "unknown") else f"{title}, {ROLES[role]}")
+        for column in (
+            "type",
+            "time",
+            "label",
+            "rho",
+            "rho pooled",
+            "ceiling",
+            "ceiling pooled",
+            "MSE",
+            "configurations",
+        ):
+            table.add_column(column, justify="left" if column == "type" else "right")
+        for row in scores:
+            cells = [
+                number(row.per_configuration, row.per_configuration_error),
+                number(row.pooled, row.pooled_error),
+                number(row.ceiling_per_configuration),
+                number(row.ceiling_pooled),
+            ]
+            if row.role == role:
+                where = (row.type, f"{row.time:g}", row.label)
+                table.add_row(*where, *cells, f"{row.mse:.3g}", str(row.configurations))
+        Console().print(table)

@@ -57,7 +57,7 @@ def predict(
 
     def systems(file: Path) -> Iterator[System]:
         """One configuration at a time is in memory."""
-        return stream(file, types=species, frames=frames)
+        return stream(file, types=species, frames=frames, copies=True)
 
     def name(system: System) -> str:
         return name_of(system, model_files)

@@ -45,7 +45,9 @@ def quench(
 
     def systems() -> Iterator[System]:
         """One configuration at a time is in memory."""
-        for system in stream(files, types=types.split(",") if types else None, frames=frames, potential=mixture):
+        for system in stream(
+            files, types=types.split(",") if types else None, frames=frames, potential=mixture, copies=True
+        ):
             yield replace(system, potential=system.potential or KOB_ANDERSEN)
 
     names = [name_of(system, "quench") for system in systems()]

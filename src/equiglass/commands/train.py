@@ -46,9 +46,11 @@ def train(
     """Train a model on labelled configurations."""
     from equiglass.files.target import check_folder
     from equiglass.formats import load
+    from equiglass.liquid.splits import refuse_copies
     from equiglass.machine import processes
     from equiglass.methods.loading import read_configuration
     from equiglass.prediction.run_folder import RunFolder, refuse_used
+    from equiglass.training.train import VALIDATION_HOLDS
 
     check_folder(out)
     if not resume and members == 1:
@@ -59,11 +61,17 @@ def train(
             # A resumed training has its own settings; --set changes some of them.
             config = next((folder.configuration for folder in own if folder.configuration.is_file()), None)
         configuration = processes.same(lambda: read_configuration(config, set_ or [], method))
-        systems = supply_with_progress(load(data), configuration)
-        held_out = supply_with_progress(load(validation), configuration) if validation else None
+        systems, held_out = load(data), load(validation) if validation else None
+        # Before any quench.
+        refuse_copies(systems, held_out or (), VALIDATION_HOLDS)
+        systems = supply_with_progress(systems, configuration)
+        held_out = None if held_out is None else supply_with_progress(held_out, configuration)
         train_with_progress(systems, out, configuration, members, held_out, resume)
         if processes.rank() == 0:
-            typer.echo(f"{out}: trained; 'equiglass evaluate {out} --data DIR' scores it")
+            typer.echo(
+                f"{out}: trained; 'equiglass evaluate {out} --data NEW' scores it on configurations that it has not "
+                "seen, 'equiglass crossvalidate' its method on these"
+            )
 
 
 def command_line() -> str:

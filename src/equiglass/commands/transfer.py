@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from equiglass.liquid.splits import Halves
+    from equiglass.liquid.system import System
     from equiglass.prediction.model import Model
 
 RunsArgument = Annotated[list[str], typer.Argument(help="Run folders or names of shipped models, one per temperature.")]
@@ -44,7 +45,7 @@ def transfer(
     from equiglass.liquid.state_points import tau_alpha
     from equiglass.methods.loading import load_model
     from equiglass.representation.decoders import decoders_of
-    from equiglass.representation.transfer import ALL_TIMES, as_csv, as_json, trained_on
+    from equiglass.representation.transfer import ALL_TIMES, as_csv, as_json, has_seen
     from equiglass.representation.transfer import transfer as transferred
 
     check_folder(out, new=True)
@@ -52,8 +53,6 @@ def transfer(
     for model in models:
         # Raises, before any work, for a model without a read-out of the propensity.
         decoders_of(model)
-    trained = {name: trained_on(name, checkpoint) for name in run}
-    seen = set().union(*(names for names in trained.values() if names))
     systems = load(data, replicas=False)
     labels = dict.fromkeys(name for model in models for name in model.times)
     known = [name for name in labels if any(name in system.time_labels for system in systems)]
@@ -64,13 +63,17 @@ def transfer(
     needing = max(models, key=lambda model: len(model.needs))
     if needing.needs and len({model.data.potential for model in models}) == 1:
         # One quench serves all models of one potential.
-        systems = [needing.prepared(system) for system in tracked(systems, "quenching")]
+        systems = [needing.prepared(system, any_temperature=True) for system in tracked(systems, "quenching")]
+
+    def seen(system: System) -> bool:
+        return any(has_seen(model, system) for model in models)
+
     parts = {temperature: halves(group, seen) for temperature, group in by_temperature(systems).items()}
     found: list[DataFrame] = []
     refitted: dict[Path, tuple[Model, Halves]] = {}
     with counted("representing", len(models) * len(systems)) as count:
         for model in models:
-            more, changed = transferred(model, parts, trained[model.name], lambda _: count())
+            more, changed = transferred(model, parts, lambda _: count())
             found.append(more)
             name = stem(model.name.strip("./"))
             refitted |= {out / "models" / f"{name}-at-T{t:g}": (m, parts[t]) for t, m in changed.items()}
@@ -90,7 +93,7 @@ def transfer(
     held = {"command": command_line()} | as_json(rows, parts)
     write_text(out / "transfer.json", json.dumps(held, indent=2) + "\n")
     save_transfer_figures(out, rows, shown)
-    save_refitted(refitted, seen)
+    save_refitted(refitted, models)
     typer.echo(f"{out}: transfer.txt, transfer.csv, transfer.json, figures, and models/ with the refitted read-outs")
 
 
@@ -123,11 +126,14 @@ def matrix(rows: DataFrame) -> Table:
     return table
 
 
-def save_refitted(refitted: Mapping[Path, tuple[Model, Halves]], seen: set[str]) -> None:
-    """Write a folder per refitted model, with the names of its training and refit configurations."""
+def save_refitted(refitted: Mapping[Path, tuple[Model, Halves]], models: Sequence[Model]) -> None:
+    """Write a folder per refitted model, with the training configurations of all models and those of the refit."""
     from equiglass.methods.loading import save_model
     from equiglass.prediction.run_folder import RunFolder
+    from equiglass.prediction.split import Split
 
+    trained = [member.data.split for model in models for member in model.members if member.data.split]
+    seen = [Split((*split.training, *(split.validation if split.selected else ()))) for split in trained]
     for folder, (model, part) in refitted.items():
         save_model(model, folder)
-        RunFolder(folder).write_split(sorted(seen.union(s.name for s in part.refit)), [])
+        RunFolder(folder).write_split(Split.joined([*seen, Split.of(part.refit)]))

@@ -130,8 +130,8 @@ def groups_of(systems: Mapping[str, Sequence[System]], declaration: Declaration,
         quick: take a few of each group.
 
     Raises:
-        DataError: a configuration without temperature or propensity, two of one name in a group, or a group of fewer
-            than three.
+        DataError: a configuration without temperature or propensity, a configuration that occurs twice, or a group of
+            fewer than three.
     """
     named: dict[str, list[System]] = {}
     if declaration.groups == "data":

@@ -23,7 +23,7 @@ from equiglass.figures.style import (
 )
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System, type_name
-from equiglass.liquid.targets import measured, times_of
+from equiglass.liquid.targets import measured, times_in_common, times_of
 from equiglass.observables import correlation
 
 if TYPE_CHECKING:
@@ -97,11 +97,11 @@ class Compared(NamedTuple):
 
 
 def compared(predictions: Sequence[Any], label: str) -> list[Compared]:
-    """The configurations where a label is both known and predicted, from `Prediction` objects."""
+    """The configurations where a label is known and predicted at the same time, from `Prediction` objects."""
     return [
         Compared(p.system, measured(p.system, [label], p.target)[0], p.at(label))
         for p in predictions
-        if label in times_of(p.system, p.target) and label in p.times
+        if label in times_in_common(p.times, times_of(p.system, p.target))[0]
     ]
 
 

@@ -30,6 +30,7 @@ from equiglass.files import reading
 from equiglass.files.registry import Registry
 from equiglass.files.whole import FileError
 from equiglass.formats.checks import checked
+from equiglass.formats.copies import Returned
 from equiglass.formats.npz import keys_of
 from equiglass.formats.packed import Source, head, is_archive, members, source, unpacked
 from equiglass.liquid.potential import LennardJones
@@ -110,6 +111,7 @@ def load(
     replicas: bool = True,
     frames: str | None = None,
     potential: LennardJones | None = None,
+    copies: bool = False,
 ) -> list[System]:
     """All configurations in files and folders, without sub-folders.
 
@@ -126,18 +128,21 @@ def load(
             "0:1000:10"; None for all.
         potential: pair potential of configurations whose file states none. It replaces the potential of a public set,
             which its format assumes.
+        copies: whether to return copies of a configuration too. By default each configuration is returned once,
+            wherever it stands; `liquid.fingerprint` has the criterion.
 
     Returns:
         The configurations, in the order of the files.
 
     Warns:
-        EquiglassWarning: something was passed over or assumed; the message says what.
+        EquiglassWarning: something was passed over, left out or assumed; the message says what.
 
     Raises:
-        DataError: there is no readable file, or a file is damaged, unphysical or ambiguous; the message names it.
+        DataError: there is no readable file, or a file is damaged, unphysical or ambiguous, or a copy of a
+            configuration has other labels; the message names it.
         ConfigurationError: ``types`` is not a list of different names, or ``frames`` is not start:stop:step.
     """
-    return list(stream(paths, types=types, replicas=replicas, frames=frames, potential=potential))
+    return list(stream(paths, types=types, replicas=replicas, frames=frames, potential=potential, copies=copies))
 
 
 def stream(
@@ -147,18 +152,21 @@ def stream(
     replicas: bool = True,
     frames: str | None = None,
     potential: LennardJones | None = None,
+    copies: bool = False,
 ) -> Iterator[System]:
     """The configurations of `load`, one at a time, for data that do not fit into memory."""
     chosen = frames_of(frames)
     if isinstance(types, str) or (types is not None and len(set(types)) != len(types)):
         raise ConfigurationError(f"types must be a list of different species names; got {types!r}.")
+    returned = Returned()
     with TemporaryDirectory(prefix="equiglass-") as name:
         scratch = Path(name)
         for sources in _grouped(_sources(paths, scratch)):
-            with unpacked(sources, scratch) as files:
+            with unpacked(sources, scratch) as files, returned.from_file(Path(sources[0].shown)):
                 systems = _read(files, types, chosen, potential)
                 for system in _named(systems, dict(zip(files, sources, strict=True))):
-                    yield system if replicas else replace(system, replica_displacements=None)
+                    if copies or returned.is_new(system):
+                        yield system if replicas else replace(system, replica_displacements=None)
 
 
 def frames_of(text: str | None) -> slice:

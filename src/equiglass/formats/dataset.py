@@ -1,8 +1,8 @@
-"""The data set of this package: one HDF5 file with any number of configurations, "equiglass-dataset" version 3.
+"""The data set of this package: one HDF5 file with any number of configurations, "equiglass-dataset" version 4.
 
     /                              attributes: format, version; failed: the failures of all configurations
     /configurations/000000         attributes: name, temperature, runs, timestep, time, time_labels, prediction_names,
-                                   failures, equilibrated
+                                   failures, equilibrated, fingerprint, parent
         KEY                        every array of `liquid.system.QUANTITIES`, with the type in that table
         predictions                (P, T, N)          float32
         provenance                 (K, 2)             text: key, value
@@ -11,8 +11,11 @@
 Arrays and attributes that a configuration does not have are absent. Half precision (float16) has a relative error of
 5e-4. Displacements beyond 1000 are stored as float32. Arrays are compressed (gzip with shuffle) and have check sums.
 
-Version 1 has no truncation: its potentials are shifted. Versions 1 and 2 have ``failures`` and ``equilibrated`` in the
-provenance, from which they are translated.
+``fingerprint`` and ``parent`` are the texts of `liquid.fingerprint`: which configurations a data set holds can be seen
+without their positions. The fingerprint of a loaded configuration is always computed from its positions.
+
+Versions 1 to 3 have no fingerprints and no parents. Version 1 has no truncation: its potentials are shifted. Versions 1
+and 2 have ``failures`` and ``equilibrated`` in the provenance, from which they are translated.
 """
 
 from __future__ import annotations
@@ -28,11 +31,12 @@ from equiglass.errors import DataError
 from equiglass.files import decoding, replacing_hdf5, store
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.npz import refuse_half
+from equiglass.liquid.fingerprint import Fingerprint
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import QUANTITIES, System
 
 FORMAT = "equiglass-dataset"
-VERSION = 3
+VERSION = 4
 
 _LARGEST_HALF = 1000.0
 """The largest displacement in half precision, LJ length. Larger ones would lose their digits."""
@@ -54,6 +58,7 @@ _ATTRIBUTES: dict[str, Callable[[Any], Any]] = {
     "timestep": _whole,
     "time": float,
     "equilibrated": bool,
+    "parent": Fingerprint.parse,
 }
 _TEXTS = ("time_labels", "failures")
 _POTENTIAL: dict[str, Callable[[Any], Any]] = {
@@ -124,6 +129,9 @@ def _write(group: Any, system: System) -> None:
         group.attrs["time"] = float(system.time)
     if system.equilibrated is not None:
         group.attrs["equilibrated"] = system.equilibrated
+    group.attrs["fingerprint"] = str(system.fingerprint)
+    if system.parent is not None:
+        group.attrs["parent"] = str(system.parent)
     for key in _TEXTS:
         _write_texts(group, key, getattr(system, key))
     _write_texts(group, "prediction_names", tuple(system.predictions))

@@ -9,6 +9,7 @@ optional and have the same meaning as in System:
 - ``epsilon``, ``sigma`` (types, types): tables of a mixture that the package does not know;
 - ``cutoff``, ``truncation``: the cutoff of the potential, one number in units of sigma_ab or a table of distances, and
   its treatment;
+- ``parent``: the fingerprint of the configuration from which this one was made, as text;
 - ``prediction_NAME`` (T, N): the prediction called NAME;
 - ``units``: refused unless they are lj.
 
@@ -28,6 +29,7 @@ from equiglass.formats import FORMATS, Format
 from equiglass.formats.checks import refuse_other_units
 from equiglass.formats.mixture import potential_named
 from equiglass.formats.npz import Arrays, read_npz, refuse_half, refuse_whole, require
+from equiglass.liquid.fingerprint import Fingerprint
 from equiglass.liquid.labels import numbers
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import LABELS, System
@@ -77,6 +79,7 @@ def read_labelled(path: Path) -> System:
         origin=arrays.get("origin"),
         timestep=None if timestep is None else int(timestep),
         predictions=predictions,
+        parent=Fingerprint.parse(str(arrays["parent"])) if "parent" in arrays else None,
         provenance={"format": "labelled npz", "source": path.name},
         **labels,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.exchange import fields_of_ase, fields_of_gsd, fields_of_ovito, to_ase
+from equiglass.liquid.fingerprint import Fingerprint
 from equiglass.liquid.labels import Label, Quantity, checked, numbers, quantities, read_only
 from equiglass.liquid.neighbors import minimum_image, wrap
 from equiglass.liquid.potential import LennardJones
@@ -57,6 +59,8 @@ class System:
         predictions: published or computed predictions, each (T, N), by name.
         failures: statements of the physics checks that the configuration or its data set failed.
         equilibrated: whether its trajectory shows no sign of ageing; None if that is unknown.
+        parent: fingerprint of the configuration from which this one was made, such as the start of the run whose end
+            it is; None if there is none. Both lie on the same side of every split.
         provenance: origin of the configuration, as text by key. No code depends on it.
     """
 
@@ -110,6 +114,7 @@ class System:
     predictions: Mapping[str, Float] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
     equilibrated: bool | None = None
+    parent: Fingerprint | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -328,6 +333,11 @@ class System:
     def unwrapped(self) -> Float:
         """The positions of the source, with its image flags, relative to the corner of its box, (N, 3), LJ length."""
         return self.positions if self.images is None else self.positions + self.images * self.box
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """The fingerprint of types, box and thermal positions, which recognises the configuration in other files."""
+        return Fingerprint.of(self.positions, self.types, self.box)
 
     def positions_in(self, structure: Structure) -> Float:
         """The thermal, inherent or cage positions, (N, 3), LJ length.

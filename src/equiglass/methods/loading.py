@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.files.partial import digest
 from equiglass.files.settings import changed, from_overrides, read_settings, validate
+from equiglass.liquid.system import System
 from equiglass.methods import METHODS
 from equiglass.prediction.configuration import MethodConfiguration
 from equiglass.prediction.ensemble import Ensemble
@@ -16,6 +18,7 @@ from equiglass.prediction.model import Model
 from equiglass.prediction.model_file import read_model
 from equiglass.prediction.predictor import Predictor
 from equiglass.prediction.run_folder import RunFolder
+from equiglass.prediction.split import Split
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 DEFAULT = "network"
@@ -55,8 +58,7 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
         raise ConfigurationError(
             f"{run} is neither a run folder with {checkpoint}.safetensors nor a model of the package ({names})."
         )
-    files = [path for member in members if (path := member.model(checkpoint)) is not None]
-    loaded = [load_predictor(path) for path in files]
+    loaded = [_loaded(member, checkpoint) for member in members]
     if len(loaded) == 1:
         return loaded[0].named(str(run))
     averaged = (one.named(f"{run}/{member.path.name}") for one, member in zip(loaded, members, strict=True))
@@ -67,6 +69,21 @@ def digest_of(run: Path | str, checkpoint: str = "last") -> str:
     """A digest of the model files that `load_model` reads."""
     files = (member.model(checkpoint) for member in folder_of(run).members(checkpoint))
     return digest(*(hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path is not None))
+
+
+def _loaded(member: RunFolder, checkpoint: str) -> Predictor:
+    """The model of one folder with its split. Older model files hold none; it may stand in the folder above."""
+    path = member.model(checkpoint)
+    assert path is not None
+    predictor = load_predictor(path)
+    above = RunFolder(path.parent.parent)
+    inherited = above.read_split() if above.split.is_file() else None
+    known = [member.read_split(), predictor.data.split, inherited]
+    splits = sorted((split for split in known if split is not None), key=lambda split: not split.has_fingerprints)
+    if not splits:
+        return predictor
+    selected = path == member.checkpoint("best") or any(split.selected for split in splits)
+    return predictor.with_data(replace(predictor.data, split=replace(splits[0], selected=selected)))
 
 
 def load_predictor(path: Path) -> Predictor:
@@ -83,6 +100,32 @@ def load_predictor(path: Path) -> Predictor:
         f"{path} has the format {description.get('format')!r}, which no method of this equiglass reads. "
         "Install a newer equiglass."
     )
+
+
+def with_fingerprints(model: Model, systems: Sequence[System]) -> Model:
+    """The same model with the fingerprints of the configurations that it names, which older model files lack.
+
+    Args:
+        model: a model whose folder names its training configurations.
+        systems: configurations, among them all that the model names.
+
+    Raises:
+        ConfigurationError: the model names no configurations, or one that is missing or that occurs twice.
+    """
+    if isinstance(model, Ensemble):
+        return Ensemble(model.name, tuple(with_fingerprints(member, systems) for member in model.members))
+    split = model.data.split
+    if split is None:
+        raise ConfigurationError(f"{model.name} does not name its training configurations; it needs a split.yaml.")
+    named: dict[str, list[System]] = {}
+    for system in systems:
+        named.setdefault(system.name, []).append(system)
+    for one in (*split.training, *split.validation):
+        number = len(named.get(one.name, ()))
+        if number != 1:
+            raise ConfigurationError(f"{model.name} names {one.name}, which the data hold {number} times, not once.")
+    training, validation = ([named[one.name][0] for one in own] for own in (split.training, split.validation))
+    return model.with_data(replace(model.data, split=Split.of(training, validation, split.selected)))
 
 
 def save_model(model: Model, folder: Path) -> None:

@@ -16,7 +16,7 @@ from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
 from equiglass.observables.correlation import Score, pearson
 from equiglass.observables.fields import centred, known_in_both, pooled, same_number
-from equiglass.observables.selection import ParticleType, labelled, masks_of
+from equiglass.observables.selection import ParticleType, check_times, labelled, masks_of
 
 
 def noise_ceiling(systems: Sequence[System], label: str = "7", type: ParticleType = "A") -> Score:
@@ -37,6 +37,7 @@ def noise_ceiling(systems: Sequence[System], label: str = "7", type: ParticleTyp
     Raises:
         DataError: a configuration has no such type, time or variance, or has fewer than two runs.
     """
+    check_times(systems, label)
     truth, noise = [], []
     for system, mask in zip(systems, masks_of(systems, type), strict=True):
         if system.runs is None or system.runs < 2:
@@ -61,6 +62,7 @@ def noise_ceiling_of_halves(systems: Sequence[System], label: str = "7", type: P
         DataError: a configuration has no such type, time or halves.
     """
     masks = masks_of(systems, type)
+    check_times(systems, label)
     halves = [labelled(s, "propensity_halves", label)[:, mask] for s, mask in zip(systems, masks, strict=True)]
     first, second = ([pair[half] for pair in halves] for half in range(2))
     each = [ceiling_of_halves(*pair) for pair in halves]

@@ -15,6 +15,7 @@ from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.state_points import WAVE_NUMBER
 from equiglass.liquid.system import System, type_name
+from equiglass.liquid.targets import refuse_other_times
 from equiglass.observables.estimate import Estimate, bootstrap
 from equiglass.observables.fields import complete
 from equiglass.observables.selection import ParticleType, mask_of, type_index
@@ -197,6 +198,8 @@ def _over_time(systems: Iterable[System], of: Callable[[System], Float | None], 
     labels = tuple(label for label in (values[0] if values else ()) if all(label in one for one in values))
     if names and not labels:
         raise DataError(f"{what} is not known at any time that {names[0]} has in common with all other configurations.")
+    for label in labels:
+        refuse_other_times(label, [(name, one[label]) for name, one in zip(names, times, strict=True)])
     table = np.array([[one[label] for label in labels] for one in values])
     mean = bootstrap(lambda chosen: table[chosen].mean(axis=0), len(table))
     return OverTime(labels, np.mean([[one[label] for label in labels] for one in times], axis=0), *mean)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System, type_name
+from equiglass.liquid.targets import refuse_other_times
 
 ParticleType = str | int
 """A particle type by its name "A", "B", ... or by its index 0, 1, ..."""
@@ -81,6 +82,15 @@ def labelled(system: System, key: str, label: str) -> Float:
     return np.asarray(values[..., system.row(label), :])
 
 
+def check_times(systems: Iterable[System], label: str) -> None:
+    """Check that a label has the same time in all configurations that have it.
+
+    Raises:
+        DataError: two times differ.
+    """
+    refuse_other_times(label, ((s.name, float(s.times[s.row(label)])) for s in systems if label in s.time_labels))
+
+
 def moved(
     systems: Sequence[System], label: str, type: ParticleType, predictions: Predictions | None = None
 ) -> list[Float]:
@@ -100,6 +110,7 @@ def moved(
         ConfigurationError: there is no such type.
     """
     masks = masks_of(systems, type)
+    check_times(systems, label)
     if predictions is None:
         fields = [labelled(system, "propensity", label) for system in systems]
     else:
@@ -134,7 +145,11 @@ def displacements(
     Raises:
         DataError: a configuration has no displacements of its runs, no such time, or no particle of the type.
     """
+    before: list[System] = []
     for system in systems:
+        if label is not None:
+            before = before or [system]
+            check_times([*before, system], label)
         mask, moves = mask_of(system, type), system.replica_displacements
         if moves is None:
             raise DataError(

@@ -2,6 +2,7 @@
 
 model           the interface of every model, and its prediction
 predictor       the interface of every method: a model that can be trained and saved
+split           training and validation configurations, by their fingerprints
 training_data   a summary of the training configurations
 ensemble        the average of several predictors
 configuration   the settings that every method has

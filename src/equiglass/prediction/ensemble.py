@@ -11,6 +11,7 @@ from equiglass.errors import ConfigurationError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
 from equiglass.liquid.system import System
+from equiglass.liquid.targets import times_in_common
 from equiglass.prediction.model import Model
 from equiglass.prediction.training_data import TrainingData
 
@@ -37,7 +38,7 @@ class Ensemble(Model):
         first = self.averaged[0]
         for other in self.averaged:
             same = (other.target, list(other.times), other.n_types) == (first.target, list(first.times), first.n_types)
-            if not same:
+            if not same or times_in_common(first.times, other.times)[1]:
                 raise ConfigurationError(
                     f"{other.name} has another target, other times or types than {first.name}; they cannot be averaged."
                 )

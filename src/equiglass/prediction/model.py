@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
@@ -17,6 +17,7 @@ from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need, supplied
 from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import TARGETS
+from equiglass.prediction.split import ROLES, Role
 from equiglass.prediction.training_data import TrainingData
 
 
@@ -30,6 +31,7 @@ class Prediction:
         values: propensities or energies, LJ units, (T, N), in the order of ``times``.
         target: name of the target.
         model: name of the model.
+        role: what the configuration was in the training of the model.
     """
 
     system: System
@@ -37,6 +39,7 @@ class Prediction:
     values: Float
     target: str = "propensity"
     model: str = ""
+    role: Role = "unknown"
 
     def __repr__(self) -> str:
         return f"Prediction({self.system.name!r}, {self.target}, times {', '.join(self.times)})"
@@ -103,9 +106,16 @@ class Model(ABC):
 
     def named(self, name: str) -> Self:
         """The same model under another name."""
+        return self._changed("name", name)
+
+    def with_data(self, data: TrainingData) -> Self:
+        """The same model with another summary of its training data."""
+        return self._changed("data", data)
+
+    def _changed(self, key: str, value: object) -> Self:
         model = copy(self)
         # A model may be frozen; this copy is not shared yet.
-        object.__setattr__(model, "name", name)
+        object.__setattr__(model, key, value)
         return model
 
     def predict(self, system: System) -> Prediction:
@@ -129,7 +139,7 @@ class Model(ABC):
         if not TARGETS[self.target].negative:
             # A mean distance cannot be negative. Far from its training data, a linear read-out can be.
             values = np.maximum(values, 0.0)
-        return Prediction(system, dict(self.times), values, self.target, self.name)
+        return Prediction(system, self.times_for(system), values, self.target, self.name, self.role(system))
 
     def learned(self) -> NDArray[np.bool_]:
         """Whether the model has learned a particle type at a time, (n_types, T). It predicts NaN where it has not."""
@@ -154,9 +164,27 @@ class Model(ABC):
                 stacklevel=4,
             )
 
-    def prepared(self, system: System) -> System:
+    def times_for(self, system: System) -> dict[str, float]:
+        """The values of the times for a configuration, LJ time, by label.
+
+        They are those of `times`. If the training data had several values for a label, as data of several temperatures
+        may have, it is the one nearest to that of the configuration.
+        """
+        own = dict(zip(system.time_labels, system.times.tolist(), strict=True))
+        times = {}
+        for label, time in self.times.items():
+            trained = (time, *self.data.times.get(label, ()))
+            times[label] = min(trained, key=lambda t: abs(t - own[label])) if label in own else time
+        return times
+
+    def role(self, system: System) -> Role:
+        """What a configuration was in the training; of an average, in that of any member."""
+        roles = {member.data.role(system) for member in self.members}
+        return next(role for role in ROLES if role in roles)
+
+    def prepared(self, system: System, any_temperature: bool = False) -> System:
         """The configuration with everything that the model needs; raises and warns as `check` does."""
-        self.check(system)
+        self.check(system, any_temperature)
         return self._supplied(system, self.needs)
 
     def measurable(self, system: System) -> System:
@@ -178,8 +206,12 @@ class Model(ABC):
             )
         return supplied(replace(system, potential=trained), needs)
 
-    def check(self, system: System) -> None:
+    def check(self, system: System, any_temperature: bool = False) -> None:
         """Check that the model knows the particle types and that the training data are similar.
+
+        Args:
+            system: the configuration.
+            any_temperature: whether another temperature than that of the training is intended.
 
         Warns:
             EquiglassWarning: the configuration is unlike the training data.
@@ -193,14 +225,15 @@ class Model(ABC):
                 f"{system.name} has particle type {type_name(system.n_types - 1)}; the model {self.name} knows the "
                 f"types {known}. Train a model on such configurations."
             )
-        unlike = self.data.differences(system)
+        compared = replace(system, temperature=None) if any_temperature else system
+        unlike = dict.fromkeys(words for member in self.members for words in member.data.differences(compared))
         if unlike:
             self._warn(system, unlike)
 
-    def _warn(self, system: System, unlike: Sequence[str]) -> None:
+    def _warn(self, system: System, unlike: Collection[str]) -> None:
         warnings.warn(
-            f"{system.name} is unlike the training data of {self.name}: {'; '.join(unlike)}. "
-            "The prediction may mislead.",
+            f"{system.name} is unlike the training data: {'; '.join(unlike)}. "
+            f"The prediction of {self.name} may mislead.",
             EquiglassWarning,
             stacklevel=5,
         )

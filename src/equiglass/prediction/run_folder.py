@@ -1,7 +1,7 @@
 """The folder of a trained model: the names of its files; reading and writing them.
 
     configuration.yaml   settings of the training
-    split.yaml           names of the training and validation configurations
+    split.yaml           names and fingerprints of the training and validation configurations
     environment.yaml     versions, processor, threads, processes, the command
     log.csv              learning rate, loss and validation rho per epoch
     last.safetensors     the model; for a method with epochs, of the last epoch, with the optimiser's state
@@ -12,16 +12,17 @@ A model of several members is a folder of such folders. Every file is written un
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.files import reading, write_text
 from equiglass.files.settings import read_settings
+from equiglass.prediction.split import Split
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -29,21 +30,6 @@ if TYPE_CHECKING:
 CHECKPOINTS = ("last", "best")
 FORMER = "boattini.safetensors"
 """Name of the model file of the regression in folders written before version 0.2."""
-
-
-class Split(NamedTuple):
-    """Names of the training configurations and of the validation configurations of a model."""
-
-    training: tuple[str, ...]
-    validation: tuple[str, ...]
-
-    @classmethod
-    def joined(cls, splits: Iterable[Split]) -> Split:
-        """The names of several members together. A training configuration of any member counts as training only."""
-        splits = list(splits)
-        training = tuple(dict.fromkeys(name for split in splits for name in split.training))
-        validation = dict.fromkeys(name for split in splits for name in split.validation if name not in training)
-        return cls(training, tuple(validation))
 
 
 @dataclass(frozen=True)
@@ -68,7 +54,7 @@ class RunFolder:
 
     @property
     def split(self) -> Path:
-        """File with the names of the training and validation configurations."""
+        """File with the names and fingerprints of the training and validation configurations."""
         return self.path / "split.yaml"
 
     @property
@@ -110,7 +96,7 @@ class RunFolder:
         return [folder for folder in (*inside, self) if folder.model(checkpoint) is not None]
 
     def read_split(self) -> Split | None:
-        """Names of the training and validation configurations; None if the folder does not name them.
+        """The training and validation configurations; None if the folder does not name them.
 
         A folder of members without a split of its own has the splits of its members together.
 
@@ -122,17 +108,15 @@ class RunFolder:
             splits = [split for folder in inside if (split := folder.read_split()) is not None]
             return Split.joined(splits) if splits else None
         try:
-            names = yaml.safe_load(self.split.read_text(encoding="utf-8"))
-            return Split(tuple(names["training"]), tuple(names["validation"]))
-        except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError):
+            return Split.from_plain(yaml.safe_load(self.split.read_text(encoding="utf-8")))
+        except (OSError, yaml.YAMLError, DataError, UnicodeDecodeError):
             raise DataError(
                 f"{self.split} does not hold the names of training and validation configurations."
             ) from None
 
-    def write_split(self, training: Sequence[str], validation: Sequence[str]) -> None:
-        """Write the names of the training and validation configurations."""
-        names = {"training": list(training), "validation": list(validation)}
-        write_text(self.split, yaml.safe_dump(names, sort_keys=False))
+    def write_split(self, split: Split) -> None:
+        """Write the names and fingerprints of the training and validation configurations."""
+        write_text(self.split, yaml.safe_dump(split.plain(), sort_keys=False, width=1000))
 
     def command(self) -> str | None:
         """The command that trained the model; None if it is unknown."""
@@ -167,7 +151,7 @@ class RunFolder:
 
         Args:
             configuration: plain settings of the training.
-            split: names of the training and validation configurations.
+            split: the training and validation configurations.
             environment: versions, machine and command.
             resume: continue the training in this folder.
 
@@ -178,16 +162,16 @@ class RunFolder:
             before = self.read_split() if self.configuration.is_file() else None
             if before is None:
                 raise ConfigurationError(f"{self.path} holds no run to resume; start one without --resume.")
-            if before != split:
+            if (difference := before.difference(split)) is not None:
                 raise ConfigurationError(
-                    f"{self.path} was started with other data or another split; resume with the same, or choose "
-                    "another --out."
+                    f"{self.path} was started with other data or another split ({difference}); resume with the same, "
+                    "or choose another --out."
                 )
             return
         refuse_used(self.path, "choose another folder, or continue with --resume")
         self.path.mkdir(parents=True, exist_ok=True)
         write_text(self.environment, yaml.safe_dump(dict(environment), sort_keys=False))
-        self.write_split(*split)
+        self.write_split(split)
         write_text(self.configuration, yaml.safe_dump(dict(configuration), sort_keys=False))
 
 

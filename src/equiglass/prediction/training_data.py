@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,12 @@ import numpy as np
 from equiglass.errors import EquiglassWarning
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
+from equiglass.prediction.split import Role, Split
 
 DENSITY_TOLERANCE = 0.02
 COMPOSITION_TOLERANCE = 0.02
+TEMPERATURE_TOLERANCE = 0.005
+"""The largest relative difference. At T = 0.44, 0.5 % change the relaxation time by a few percent."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class TrainingData:
         temperatures: the temperatures, LJ units, ascending.
         configurations: number of configurations.
         potential: the pair potential, or None if unknown. The model computes energies and inherent structures with it.
+        split: training and validation configurations with their fingerprints; None in older model files.
+        times: the values of every time by label, LJ time, ascending; empty in older model files.
     """
 
     density: tuple[float, float]
@@ -34,10 +39,20 @@ class TrainingData:
     temperatures: tuple[float, ...]
     configurations: int
     potential: LennardJones | None
+    split: Split | None = None
+    times: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, systems: Sequence[System], n_types: int) -> TrainingData:
-        """Summarise training configurations with ``n_types`` types.
+    def of(
+        cls, systems: Sequence[System], n_types: int, validation: Sequence[System] = (), selected: bool = False
+    ) -> TrainingData:
+        """Summarise training configurations.
+
+        Args:
+            systems: the training configurations.
+            n_types: number of particle types of the model.
+            validation: the validation configurations.
+            selected: whether the model is chosen by its scores on the validation configurations.
 
         Warns:
             EquiglassWarning: the configurations have different pair potentials. The model gets the first.
@@ -50,6 +65,10 @@ class TrainingData:
                 EquiglassWarning,
                 stacklevel=2,
             )
+        times: dict[str, set[float]] = {}
+        for system in systems:
+            for label, time in zip(system.time_labels, system.times.tolist(), strict=True):
+                times.setdefault(label, set()).add(time)
         densities = [s.density for s in systems]
         shares = [np.bincount(s.types, minlength=n_types) / s.n_particles for s in systems]
         return cls(
@@ -58,23 +77,32 @@ class TrainingData:
             temperatures=tuple(sorted({s.temperature for s in systems if s.temperature is not None})),
             configurations=len(systems),
             potential=potentials[0],
+            split=Split.of(systems, validation, selected),
+            times={label: tuple(sorted(values)) for label, values in times.items()},
         )
 
     @classmethod
     def from_metadata(cls, described: Mapping[str, Any]) -> TrainingData:
         """The summary from the values that `metadata` returned."""
-        potential = described["potential"]
+        potential, split = described["potential"], described.get("split")
         return cls(
             tuple(described["density"]),
             tuple(described["composition"]),
             tuple(described["temperatures"]),
             described["configurations"],
             LennardJones(**potential) if potential else None,
+            None if split is None else Split.from_plain(split),
+            {label: tuple(values) for label, values in described.get("times", {}).items()},
         )
 
     def metadata(self) -> dict[str, Any]:
         """Plain values for the metadata of a model file."""
-        return asdict(self)
+        plain = {key: value for key, value in asdict(replace(self, split=None)).items() if key != "split"}
+        return plain if self.split is None else {**plain, "split": self.split.plain()}
+
+    def role(self, system: System) -> Role:
+        """What a configuration was in the training."""
+        return "unknown" if self.split is None else self.split.role(system)
 
     def differences(self, system: System) -> list[str]:
         """The differences between a configuration and the training configurations, in words."""
@@ -86,6 +114,11 @@ class TrainingData:
         if np.any(np.abs(shares - np.asarray(self.composition)) > COMPOSITION_TOLERANCE):
             trained = ":".join(f"{x:.2f}" for x in self.composition)
             unlike.append(f"composition {':'.join(f'{x:.2f}' for x in shares)} (trained on {trained})")
+        if system.temperature is not None and self.temperatures:
+            same = np.isclose(self.temperatures, system.temperature, rtol=TEMPERATURE_TOLERANCE, atol=0)
+            if not np.any(same):
+                trained = ", ".join(f"{t:g}" for t in self.temperatures)
+                unlike.append(f"temperature {system.temperature:g} (trained on {trained})")
         if system.potential and self.potential and not _same_mixture(system.potential, self.potential):
             unlike.append(f"potential {system.potential} (trained on {self.potential})")
         return unlike

@@ -18,7 +18,7 @@ from equiglass.errors import ConfigurationError
 from equiglass.files import write_text
 from equiglass.liquid.system import System
 from equiglass.methods.loading import folder_of, load_model, pretrained_names
-from equiglass.report.card import card, learning_curves, roles_of, training_commands
+from equiglass.report.card import card, learning_curves, training_commands
 from equiglass.report.fields import view_data
 from equiglass.report.page import html, render
 from equiglass.report.results import result_files, results
@@ -76,7 +76,7 @@ def write_report(
             model, folder = models[source], folder_of(source)
             titled = {"Learning curves": learning_curves(model, folder, checkpoint), "Results": parts}
             if systems:
-                several.append(score(model, systems, roles_of(folder), on_done))
+                several.append(score(model, systems, on_done))
                 # The next model need not compute again what this one needed.
                 systems = several[-1].systems
                 titled = {"Scores": scores_of(several[-1])} | titled

@@ -55,14 +55,6 @@ def learning_curves(model: Model, folder: RunFolder, checkpoint: str = "last") -
     return parts or [html.text("The model's folder has no log of its training: no learning curves.")]
 
 
-def roles_of(folder: RunFolder) -> dict[str, str]:
-    """The role by the name of a configuration, "training" or "validation"; empty where the folder names none."""
-    split = folder.read_split()
-    if split is None:
-        return {}
-    return dict.fromkeys(split.validation, "validation") | dict.fromkeys(split.training, "training")
-
-
 def training_commands(folder: RunFolder, checkpoint: str = "last") -> list[str]:
     """The command that trained each member. DATA and OUT replace places that the folder of a member does not name."""
     commands = []

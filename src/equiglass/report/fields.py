@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equiglass.liquid.system import type_name
-from equiglass.liquid.targets import TARGETS, measured
+from equiglass.liquid.targets import TARGETS, measured, times_in_common
+from equiglass.prediction.model import Prediction
 from equiglass.report.scores import Scored
 
 
@@ -36,6 +37,11 @@ def view_data(several: Sequence[Scored], chosen: Sequence[int]) -> dict[str, Any
         sigma = np.ones(n_types) if system.potential is None else np.diag(system.potential.sigma)
         times = {label: time for scored in several for label, time in scored.model.times.items()}
         times |= dict(zip(system.time_labels, system.times.tolist(), strict=True))
+
+        def shown(prediction: Prediction) -> list[str]:
+            # A label that has another time in the data or in another model is not the same field.
+            return times_in_common(prediction.times, times)[0]
+
         return {
             "name": system.name,
             "box": system.box.tolist(),
@@ -45,7 +51,7 @@ def view_data(several: Sequence[Scored], chosen: Sequence[int]) -> dict[str, Any
             "times": [times[label] for label in labels],
             "measured": _base64([measured(system, [label], targets[label])[0] for label in labels], "<f4"),
             "predicted": [
-                _base64([p.at(label) if label in p.times else nowhere for label in labels], "<f4")
+                _base64([p.at(label) if label in shown(p) else nowhere for label in labels], "<f4")
                 for p in (scored.predictions[k] for scored in several)
             ],
         }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,10 @@ from equiglass.figures import figure_png, rho_against_time
 from equiglass.figures.evaluation import compared, scatter_of_type, slice_of_first
 from equiglass.files.tables import number
 from equiglass.liquid.system import System
-from equiglass.liquid.targets import times_of
+from equiglass.liquid.targets import times_in_common, times_of
 from equiglass.prediction.evaluation import Scores, evaluate
 from equiglass.prediction.model import Model, Prediction
+from equiglass.prediction.split import Role
 from equiglass.report.page import html
 
 if TYPE_CHECKING:
@@ -31,19 +32,22 @@ class Scored:
     Attributes:
         model: the model.
         predictions: one per configuration.
-        roles: of every configuration in the training: "training", "validation", "not seen" or "unknown".
         warnings: in which ways a configuration is unlike the training data.
     """
 
     model: Model
     predictions: Sequence[Prediction]
-    roles: Sequence[str]
     warnings: Sequence[str]
 
     @property
     def systems(self) -> list[System]:
         """The configurations, with what the model needed."""
         return [prediction.system for prediction in self.predictions]
+
+    @property
+    def roles(self) -> list[Role]:
+        """What every configuration was in the training."""
+        return [prediction.role for prediction in self.predictions]
 
     @property
     def tested(self) -> list[int]:
@@ -54,19 +58,18 @@ class Scored:
     def scores(self) -> DataFrame:
         """By type and time, as `Scores.frame`; empty where nothing is known at a time of the model."""
         chosen = [self.predictions[k] for k in self.tested]
-        known = any(set(times_of(p.system, self.model.target)) & set(self.model.times) for p in chosen)
+        known = any(times_in_common(p.times, times_of(p.system, p.target))[0] for p in chosen)
+        # The rows of all are one test, or none: `scores_of` states which.
+        chosen = [replace(prediction, role="unknown") for prediction in chosen]
         return (evaluate([p.system for p in chosen], chosen) if known else Scores((), 0)).frame()
 
 
-def score(
-    model: Model, systems: Sequence[System], roles: Mapping[str, str], on_done: Callable[[], object] = lambda: None
-) -> Scored:
+def score(model: Model, systems: Sequence[System], on_done: Callable[[], object] = lambda: None) -> Scored:
     """Predict every configuration, and score where there are labels.
 
     Args:
         model: the model.
         systems: the configurations.
-        roles: "training" or "validation" by the name of a configuration; empty where it is not known.
         on_done: called after every prediction.
     """
     predictions = []
@@ -78,8 +81,7 @@ def score(
     unlike = list(dict.fromkeys(str(one.message) for one in caught))
     for sentence in unlike:
         warnings.warn(sentence, EquiglassWarning, stacklevel=2)
-    own = [roles.get(prediction.system.name, "not seen" if roles else "unknown") for prediction in predictions]
-    return Scored(model, predictions, own, unlike)
+    return Scored(model, predictions, unlike)
 
 
 def scores_of(scored: Scored) -> list[Markup]:
@@ -88,7 +90,7 @@ def scores_of(scored: Scored) -> list[Markup]:
     parts = [html.text(sentence, warning=True) for sentence in scored.warnings]
     known = (
         f"Of {len(roles)} configurations {roles.count('training')} trained the model, "
-        f"{roles.count('validation')} validated it"
+        f"{roles.count('validation') + roles.count('selection')} validated it"
     )
     if "unknown" in roles:
         parts.append(
@@ -116,9 +118,11 @@ def comparison(several: Sequence[Scored]) -> list[Markup]:
     names = [scored.model.name for scored in several]
     every = concat([scored.scores.assign(model=scored.model.name) for scored in several], ignore_index=True)
     every["rho"] = every["per_configuration"].map(number)
-    rows = every.drop_duplicates(["type", "label"])
-    cells = every.pivot(index=["type", "label"], columns="model", values="rho").reindex(columns=names).fillna("")
-    cells = cells.loc[list(zip(rows["type"], rows["label"], strict=True))].set_axis(rows.index)
+    # Models of other data may have another time at a label: each has a row of its own.
+    place = ["type", "label", "time"]
+    rows = every.drop_duplicates(place)
+    cells = every.pivot(index=place, columns="model", values="rho").reindex(columns=names).fillna("")
+    cells = cells.loc[list(rows[place].itertuples(index=False, name=None))].set_axis(rows.index)
     times, ceilings = rows["time"].map("{:g}".format), rows["ceiling_per_configuration"].map(number)
     # A model may have the name of another column, which `concat` allows and `join` does not.
     shown = concat([rows["type"], times, rows["label"], cells, ceilings.rename("noise ceiling")], axis="columns")

@@ -28,6 +28,7 @@ from equiglass.methods.network.predictor import NetworkPredictor
 from equiglass.model.network import Network
 from equiglass.prediction.ensemble import Ensemble
 from equiglass.prediction.model import Model
+from equiglass.prediction.split import Split
 from equiglass.prediction.training_data import TrainingData
 from equiglass.representation.represent import Represented, networks_of
 
@@ -198,5 +199,7 @@ def _with_decoder(
     network.load_state_dict(state)
     numbers = (decoders.offset, decoders.scale, decoders.average_weights)
     line = TargetStandardisation(*(np.ascontiguousarray(x) for x in numbers))
-    data = replace(TrainingData.of(systems, n_types), potential=member.data.potential)
+    data = TrainingData.of(systems, n_types)
+    splits = [split for split in (member.data.split, data.split) if split is not None]
+    data = replace(data, potential=member.data.potential, split=Split.joined(splits))
     return replace(member, network=network, times=times, line=line, data=data)

@@ -60,14 +60,15 @@ def networks_of(model: Model) -> tuple[NetworkPredictor, ...]:
 def represent(model: Model, system: System) -> Represented:
     """The representation of a configuration: |h^(L_max)| of eq. 23 of arXiv 2211.03226.
 
-    If the model needs the inherent structure, the configuration is quenched first.
+    If the model needs the inherent structure, the configuration is quenched first. Representations are compared
+    between temperatures, so that another temperature than that of the training gives no warning.
 
     Raises:
         DataError: the configuration has more particle types than the model.
         ConfigurationError: the model has no network.
     """
     networks = networks_of(model)
-    system = model.prepared(system)
+    system = model.prepared(system, any_temperature=True)
     inputs = networks[0].inputs
     computed = compute(system, inputs)
     h = np.concatenate([_invariants(member, system, computed) for member in networks], axis=1)

@@ -10,22 +10,23 @@ that a model was trained on is never scored.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from equiglass.errors import DataError, EquiglassWarning
 from equiglass.files.tables import csv, plain, records
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.splits import Halves
 from equiglass.liquid.system import System, type_name
-from equiglass.liquid.targets import measured
-from equiglass.methods.loading import folder_of
+from equiglass.liquid.targets import measured, times_in_common, times_of, times_to_learn
 from equiglass.observables import bootstrap
 from equiglass.observables.correlation import both_conventions, known_mean, moments, rho_of
 from equiglass.prediction.evaluation import Predicted, evaluate
 from equiglass.prediction.model import Model
+from equiglass.prediction.split import SEEN
 from equiglass.representation.decoders import Refit, decoders_of, refit, with_decoders
 from equiglass.representation.represent import Represented, represent
 
@@ -42,25 +43,14 @@ SCORES = ("per_configuration", "pooled", "mse")
 """Mean rho per configuration, rho of all particles, mean squared error in LJ length squared."""
 
 
-def trained_on(run: Path | str, checkpoint: str = "last") -> set[str] | None:
-    """Names of the configurations that a model has learned from, and with "best" of those that it was chosen on.
-
-    Returns:
-        None where the folder names none.
-
-    Raises:
-        DataError: a damaged split.yaml.
-    """
-    split = folder_of(run).read_split()
-    if split is None:
-        return None
-    return {*split.training, *(split.validation if checkpoint == "best" else ())}
+def has_seen(model: Model, system: System) -> bool:
+    """Whether a model was trained on a configuration, its parent or another end of its parent, or chosen on it."""
+    return model.role(system) in SEEN
 
 
 def transfer(
     model: Model,
     data: Mapping[float, Halves],
-    seen: Collection[str] | None,
     on_done: Callable[[System], object] = lambda system: None,
     labels: Sequence[str] | None = None,
 ) -> tuple[DataFrame, dict[float, Model]]:
@@ -69,7 +59,6 @@ def transfer(
     Args:
         model: as trained.
         data: by temperature.
-        seen: names of its training configurations, none of them to be scored; None if unknown.
         on_done: called after the network has seen a configuration.
         labels: of the times to compare; all those that model and data share if not given.
 
@@ -99,10 +88,11 @@ def transfer(
     own = decoders_of(model) if labels is None else decoders_of(model).select(labels)
     rows, refitted = [], {}
     for temperature, (to_refit, to_test) in data.items():
-        fit = refit(own, [represented(s) for s in to_refit])
+        here = own.select(_labels_at(model, own.labels, temperature, [*to_refit, *to_test]))
+        fit = refit(here, [represented(s) for s in to_refit])
         tested = [represented(s) for s in to_test]
         before, after = (
-            [decoders.predict(c) for c in tested] for decoders in (own.select(fit.decoders.labels), fit.decoders)
+            [decoders.predict(c) for c in tested] for decoders in (here.select(fit.decoders.labels), fit.decoders)
         )
         found = _rows(to_test, fit, before, after)
         found.insert(0, "model", model.name)
@@ -110,10 +100,44 @@ def transfer(
         found.insert(2, "temperature", temperature)
         found.insert(6, "refitted_on", len(to_refit))
         found.insert(7, "tested_on", len(to_test))
-        found.insert(8, "unseen", seen is not None or temperature not in model.data.temperatures)
+        known = all(model.role(system) in ("not seen", "validation") for system in to_test)
+        found.insert(8, "unseen", known or temperature not in model.data.temperatures)
         rows.append(found)
         refitted[temperature] = with_decoders(model, fit.decoders, to_refit)
     return concat(rows, ignore_index=True), refitted
+
+
+def _labels_at(model: Model, labels: Sequence[str], temperature: float, systems: Sequence[System]) -> list[str]:
+    """The labels without those that mean another time in the training data of the same temperature.
+
+    Between temperatures, labels are compared and not times: a label stands for a stage of the relaxation.
+
+    Warns:
+        EquiglassWarning: a label is left out.
+
+    Raises:
+        DataError: no label is left, or a label has different times in the configurations.
+    """
+    known = times_to_learn(systems, "all")
+    if temperature not in model.data.temperatures:
+        return list(labels)
+    differing = {
+        label: times[label]
+        for system in systems
+        for times in (model.times_for(system),)
+        for label in times_in_common(times, times_of(system))[1]
+        if label in labels
+    }
+    if not differing:
+        return list(labels)
+    words = "; ".join(
+        f"{label!r} is {time:g} in the training data but {known[label]:g} here" for label, time in differing.items()
+    )
+    said = f"temperature {temperature:g}: of the times of {model.name}, {words}"
+    if len(differing) == len(labels):
+        raise DataError(f"{said}; there is nothing to compare.")
+    warnings.warn(f"{said}; such times are left out.", EquiglassWarning, stacklevel=3)
+    return [label for label in labels if label not in differing]
 
 
 def _rows(systems: Sequence[System], fit: Refit, test: Sequence[Predicted], learn: Sequence[Predicted]) -> DataFrame:

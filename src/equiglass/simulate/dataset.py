@@ -159,6 +159,7 @@ def _start(system: System, ensemble: Ensemble) -> System:
         name=system.name,
         positions_inherent=system.positions_inherent,
         equilibrated=system.equilibrated,
+        parent=system.parent,
         provenance=system.provenance,
         **known,
     )
@@ -168,7 +169,7 @@ def _check_same(starts: Sequence[System], path: Path, out: Path) -> None:
     """Check that the simulation to resume has the same configurations. A new simulation stores them."""
     if not path.exists():
         save(starts, path)
-    stored = load(path)
+    stored = load(path, copies=True)
     same = len(stored) == len(starts) and all(
         (one.temperature, one.potential) == (other.temperature, other.potential)
         and all(np.array_equal(getattr(one, key), getattr(other, key)) for key in ("positions", "types", "box"))

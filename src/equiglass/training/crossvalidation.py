@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from equiglass.errors import ConfigurationError
-from equiglass.liquid.splits import validation_fold
+from equiglass.liquid.splits import refuse_copies, validation_fold
 from equiglass.liquid.system import System
 from equiglass.machine import processes
 from equiglass.methods import METHODS
@@ -83,8 +84,9 @@ def held_out_predictions(
             "A cross-validation scores the validation configurations, so that nothing may be chosen on them; set "
             "choose_on: folds."
         )
+    refuse_copies(systems)
     systems = supply(systems, configuration)
-    predictions = []
+    predictions: list[Prediction] = []
     with METHODS[configuration.method].sharing():
         for number in range(1, configuration.folds + 1):
             run = out / f"fold-{number}"
@@ -94,5 +96,7 @@ def held_out_predictions(
             train(systems, run, here, members=members, resume=run.exists(), command=command, watch=watch)
             if processes.rank() == 0:
                 model = load_model(run)
-                predictions += [model.predict(model.measurable(system)) for system in held_out]
+                found = [model.predict(model.measurable(system)) for system in held_out]
+                # The fold validated its model for the log alone.
+                predictions += [replace(prediction, role="not seen") for prediction in found]
     return predictions

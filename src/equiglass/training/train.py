@@ -6,13 +6,15 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from equiglass.errors import ConfigurationError, EquiglassWarning
 from equiglass.files import write_text
 from equiglass.files.settings import flat
-from equiglass.liquid.splits import validation_fold
+from equiglass.liquid.splits import refuse_copies, validation_fold
 from equiglass.liquid.system import System
+from equiglass.liquid.targets import measured, times_to_learn
 from equiglass.machine import processes
 from equiglass.machine.environment import environment
 from equiglass.methods import METHODS
@@ -21,11 +23,14 @@ from equiglass.methods.network.configuration import Configuration
 from equiglass.prediction.configuration import MethodConfiguration
 from equiglass.prediction.model import Model
 from equiglass.prediction.predictor import SILENT, Watch
-from equiglass.prediction.run_folder import RunFolder, Split
+from equiglass.prediction.run_folder import RunFolder
+from equiglass.prediction.split import Split
 from equiglass.training.supply import supply
 
 CHANGEABLE = ("epochs", "device")
 """Settings that may change when a training is resumed."""
+
+VALIDATION_HOLDS = "the validation holds training configurations"
 
 
 def train(
@@ -55,8 +60,10 @@ def train(
         The trained model, as `load_model` returns it.
 
     Raises:
-        DataError: no configuration has a target to learn.
-        ConfigurationError: the folder is in use, or a resumed training has another configuration or split.
+        DataError: no configuration has a target to learn, a configuration occurs twice, or one of ``validation``, its
+            parent or another end of its parent is a training configuration.
+        ConfigurationError: the folder is in use, or a resumed training has another configuration, other data or another
+            split.
         SetupError: the device is missing.
     """
     out = Path(out)
@@ -76,12 +83,15 @@ def train(
                 watch=watch,
             )
         return load_model(out)
+    refuse_copies(systems, validation or (), VALIDATION_HOLDS)
+    refuse_copies(validation or ())
     if validation is None:
         training, held_out = validation_fold(systems, configuration.folds, configuration.fold)
     else:
         training, held_out = list(systems), list(validation)
     training, held_out = supply(training, configuration), supply(held_out, configuration)
-    split = Split(tuple(s.name for s in training), tuple(s.name for s in held_out))
+    means = _means(training, configuration)
+    split = Split.of(training, held_out, selected=configuration.chooses_on_validation, means=means)
     if processes.same(lambda: split) != split:
         raise ConfigurationError("the processes read different configurations; give every machine the same data.")
     folder = RunFolder(out)
@@ -91,6 +101,14 @@ def train(
     if processes.rank() == 0 and folder.model() is None:
         predictor.save(folder.checkpoint("last"))
     return predictor.named(str(out))
+
+
+def _means(systems: Sequence[System], configuration: MethodConfiguration) -> dict[str, float]:
+    """The mean measured target over all particles by label, LJ units; it recognises the labels of the data."""
+    target = configuration.target
+    labels = times_to_learn(systems, configuration.times, target)
+    values = {label: np.concatenate([measured(s, [label], target)[0] for s in systems]) for label in labels}
+    return {label: float(np.nanmean(each)) for label, each in values.items() if not np.all(np.isnan(each))}
 
 
 def _begin(folder: RunFolder, configuration: MethodConfiguration, split: Split, command: str, resume: bool) -> None:

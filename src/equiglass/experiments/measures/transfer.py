@@ -63,7 +63,7 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
         raise ConfigurationError("the networks have no time in common, so that none can be used in another's place.")
     parts = []
     for run in runs:
-        found, _ = transfer(run.model, data, {system.name for system in run.training.systems}, labels=labels)
+        found, _ = transfer(run.model, data, labels=labels)
         parts.append(DataFrame({"variant": str(run), "seed": run.training.seed, **found, "model": run.folder.name}))
     rows = concat(parts, ignore_index=True)
     shown = (tau_alpha(labels), ALL_TIMES)

@@ -1,17 +1,18 @@
 """The targets: the quantities of every particle that a model learns and is scored on, one per module.
 
 Every value of a target has a label. The label of a propensity is that of its time; the label of the energy is
-``E_pot``, and its time is 0. Values are matched by label, never by time.
+``E_pot``, and its time is 0. Values are matched by label, and only where the times of the label agree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from equiglass.errors import DataError
+from equiglass.errors import DataError, EquiglassWarning
 from equiglass.files.registry import Registry
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
@@ -48,6 +49,46 @@ class Target:
 TARGETS: Registry[Target] = Registry("target", __name__)
 
 
+SAME_TIME = 1.1
+"""The largest ratio of two times of one label that count as the same."""
+
+SAME_STAGE = 2.0
+"""The same for a label such as "F=0.9". It names a value of F_s, and each data set measures the time anew."""
+
+
+def same_time(label: str, one: float, other: float) -> bool:
+    """Whether two values of the time of a label, LJ units, count as the same."""
+    ratio = SAME_STAGE if label.startswith("F=") else SAME_TIME
+    return one == other or (min(one, other) > 0 and max(one, other) <= ratio * min(one, other))
+
+
+def times_in_common(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[list[str], list[str]]:
+    """The labels of both, in the order of the first: those whose times agree, and those whose times do not."""
+    shared = [label for label in first if label in second]
+    agreeing = [label for label in shared if same_time(label, first[label], second[label])]
+    return agreeing, [label for label in shared if label not in agreeing]
+
+
+def refuse_other_times(label: str, times: Iterable[tuple[str, float]]) -> None:
+    """Check that a label has the same time in all configurations, before they are averaged.
+
+    Args:
+        label: the label.
+        times: name and time, LJ units, of every configuration.
+
+    Raises:
+        DataError: two times differ.
+    """
+    first: tuple[str, float] | None = None
+    for name, time in times:
+        first = first or (name, time)
+        if not same_time(label, time, first[1]):
+            raise DataError(
+                f"the time labelled {label!r} is {first[1]:g} in {first[0]} but {time:g} in {name}; average over "
+                "configurations of one state point and one time."
+            )
+
+
 def measured(system: System, labels: Sequence[str], target: str = "propensity") -> Float:
     """The measured target at these labels, (len(labels), N), LJ units; NaN where a value is unknown."""
     what = TARGETS[target]
@@ -69,18 +110,27 @@ def times_to_learn(
 
     The time of a label is that of the first configuration with this label.
 
+    Warns:
+        EquiglassWarning: a label has different times at different temperatures; it is learned as one time.
+
     Args:
         systems: the training configurations.
         wanted: labels, or "all".
         target: name of the target.
 
     Raises:
-        DataError: no configuration has the target, or no configuration has a wanted label.
+        DataError: no configuration has the target or a wanted label, or a label has different times at one temperature.
     """
     times: dict[str, float] = {}
+    first: dict[str, System] = {}
+    compared: set[tuple[str, float | None]] = set()
     for system in systems:
         for label, time in times_of(system, target).items():
-            times.setdefault(label, time)
+            time_before, before = times.setdefault(label, time), first.setdefault(label, system)
+            learned = wanted == "all" or label in wanted
+            if learned and not same_time(label, time, time_before) and (label, system.temperature) not in compared:
+                compared.add((label, system.temperature))
+                _differ(label, before, time_before, system, time)
     if not times:
         raise DataError(f"none of the training configurations has a {target} to learn from.")
     if wanted != "all":
@@ -89,3 +139,15 @@ def times_to_learn(
             raise DataError(f"no configuration has times labelled {missing}; there are {list(times)}.")
         times = {label: times[label] for label in wanted}
     return dict(sorted(times.items(), key=lambda item: item[1]))
+
+
+def _differ(label: str, first: System, time: float, other: System, other_time: float) -> None:
+    """Refuse, or warn of, a label that has different times in two configurations."""
+    said = f"the time labelled {label!r} is {time:g} in {first.name} but {other_time:g} in {other.name}"
+    if None in (first.temperature, other.temperature) or first.temperature == other.temperature:
+        raise DataError(f"{said}; give different times different labels.")
+    warnings.warn(
+        f"{said}, at the temperatures {first.temperature:g} and {other.temperature:g}; they are learned as one time.",
+        EquiglassWarning,
+        stacklevel=4,
+    )

@@ -19,7 +19,7 @@ from pydantic import Field
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
-from equiglass.liquid.splits import folds_of
+from equiglass.liquid.splits import families, folds_of
 from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import measured, times_to_learn
 from equiglass.methods.linear.ridge import PENALTIES, Example, Ridge, fit_ridge, fit_ridge_by_folds
@@ -156,9 +156,10 @@ class LinearPredictor(Predictor):
             held_out = [example(number, system) for number, system in enumerate(scored, start=len(training) + 1)]
             ridge = fit_ridge(list(times), learned, held_out, configuration.penalties, emphases)
         else:
-            folds = folds_of(learned, FOLDS)
+            folds = folds_of(learned, FOLDS, families(training))
             ridge = fit_ridge_by_folds(list(times), folds, configuration.penalties, emphases)
-        return cls(ridge, configuration, times, TrainingData.of(training, n_types))
+        data = TrainingData.of(training, n_types, validation, selected=configuration.chooses_on_validation)
+        return cls(ridge, configuration, times, data)
 
     def save(self, path: Path) -> None:
         """Write the model file, completely or not at all."""

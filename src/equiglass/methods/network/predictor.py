@@ -124,7 +124,7 @@ class NetworkPredictor(Predictor):
         line = TargetStandardisation.fit(types, targets, n_types, by_type, inputs.n_averages)
         torch.manual_seed(key(configuration.seed, 0))
         network = Network(architecture, inputs.channels(n_types), n_types, len(times)).to(device)
-        data = TrainingData.of(training, n_types)
+        data = TrainingData.of(training, n_types, validation)
 
         def save(
             path: Path, line: TargetStandardisation, extra: Mapping[str, Tensor], state: Mapping[str, Any]

@@ -12,6 +12,7 @@ from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones, potential_energy
 from equiglass.liquid.system import System, type_name
+from equiglass.liquid.targets import refuse_other_times
 from equiglass.observables import (
     Estimate,
     bootstrap,
@@ -184,11 +185,13 @@ def collect(measured: Sequence[StatePoint]) -> StatePoint:
                 f"{first.names[0]} and {other.names[0]} differ in temperature, potential or number of types; check "
                 "each state point separately."
             )
-    values: dict[str, list[float]] = {}
+    values: dict[str, list[tuple[str, float]]] = {}
     for one in measured:
         for label, time in zip(one.labels, one.times, strict=True):
-            values.setdefault(label, []).append(float(time))
-    times = {label: float(np.mean(of_label)) for label, of_label in values.items()}
+            values.setdefault(label, []).append((one.names[0], float(time)))
+    for label, of_label in values.items():
+        refuse_other_times(label, of_label)
+    times = {label: float(np.mean([time for _, time in of_label])) for label, of_label in values.items()}
     labels = sorted(times, key=times.__getitem__)
 
     def at_all_times(one: StatePoint, key: str) -> Float:
