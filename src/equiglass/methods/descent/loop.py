@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from equiglass.machine import processes
 from equiglass.methods.descent.averages import RunningAverages
 from equiglass.methods.descent.configuration import DescentConfiguration
-from equiglass.methods.descent.gradient import Gradient, recorder
+from equiglass.methods.descent.gradient import Gradient, Loss, loss_of_particles, recorder
 from equiglass.methods.descent.samples import Sample
 from equiglass.methods.descent.schedule import learning_rates
 from equiglass.methods.descent.standardisation import TargetStandardisation
@@ -88,6 +88,7 @@ def fit(
     checkpoint: Callable[[Progress], None],
     epoch_done: Callable[[EpochResult], None],
     step_done: Callable[[Progress, float], None] = lambda progress, loss: None,
+    loss: Loss = loss_of_particles,
 ) -> None:
     """Train from the state in ``progress`` to the end.
 
@@ -102,13 +103,14 @@ def fit(
         checkpoint: called at the end of every epoch and once a minute, always between optimiser steps.
         epoch_done: called with the result of every epoch, before its checkpoint.
         step_done: called after every optimiser step with the mean loss of its configurations.
+        loss: the loss of a configuration.
     """
     n = len(training)
     total = configuration.epochs * n
     saved = time.monotonic()
     per_epoch = -(-n // configuration.accumulate)
     rates = learning_rates(configuration.schedule, configuration.learning_rate, configuration.epochs * per_epoch)
-    gradient = Gradient(network, recorder() if next(network.parameters()).is_cuda else None)
+    gradient = Gradient(network, recorder() if next(network.parameters()).is_cuda else None, loss)
     while progress.step < total:
         epoch, position = divmod(progress.step, n)
         order = np.random.default_rng(key(configuration.seed, 1, epoch)).permutation(n)
@@ -125,7 +127,7 @@ def fit(
             random = key(configuration.seed, 2, progress.step + place, index)
             mirrored = configuration.mirror and random % 2 == 1
             with averages.of_configuration():
-                losses += gradient.add(training[index], mirrored, len(group), random)
+                losses += gradient.add(training[index], mirrored, len(group), random, epoch)
         processes.add([*gradients(network), *averages.sums, losses])
         averages.join(len(group))
         torch.nn.utils.clip_grad_norm_(network.parameters(), configuration.advanced.clip)
