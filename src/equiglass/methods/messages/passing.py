@@ -33,6 +33,9 @@ BLOCK = 4096
 
 R = TypeVar("R")
 
+threshold_backward = torch.ops.aten.threshold_backward
+"""The gradient of a ReLU: (gradient, output, 0) -> the gradient where the output is positive, else 0."""
+
 
 def recomputed(function: Callable[..., R], *arguments: Any) -> R:
     """The value of a function whose intermediate arrays are recomputed in the backward pass, not stored."""
@@ -169,11 +172,11 @@ class EdgeUpdate(torch.autograd.Function):
                 after = of_sums.index_select(0, graph.receivers[block])
             if of_new is not None:
                 after += of_new[block]
-            after *= new[block] > 0
+            after = threshold_backward(after, new[block], 0)
             of_weight2.addmm_(after.T, hidden)
             of_bias2 += after.sum(0)
-            of_hidden = torch.mm(after, weight2, out=before[block])
-            of_hidden *= hidden > 0
+            of_hidden = threshold_backward(after @ weight2, hidden, 0)
+            before[block] = of_hidden
             of_weight.addmm_(of_hidden.T, edges[block])
             torch.mm(of_hidden, weight, out=of_edges[block])
         of_receivers, of_senders = graph.received(before), graph.sent(before)
