@@ -73,7 +73,9 @@ class EignnConfiguration(MessageConfiguration):
     target: Literal["propensity"] = "propensity"
     epochs: int = Field(100, ge=1, description="number of passes over the training configurations")
     learning_rate: float = Field(1e-3, gt=0, description="highest learning rate")
-    schedule: Literal["one-cycle", "halving", "constant"] = Field("halving", description="schedule of the learning rate")
+    schedule: Literal["one-cycle", "halving", "constant"] = Field(
+        "halving", description="schedule of the learning rate"
+    )
     weight_decay: float = Field(1e-6, ge=0, description="weight decay of Adam")
     architecture: EignnArchitecture = EignnArchitecture()
 

@@ -52,7 +52,9 @@ class GeognnConfiguration(MessageConfiguration):
     method: Literal["geognn"] = "geognn"
     epochs: int = Field(100, ge=1, description="number of passes over the training configurations")
     learning_rate: float = Field(1e-3, gt=0, description="highest learning rate")
-    schedule: Literal["one-cycle", "halving", "constant"] = Field("halving", description="schedule of the learning rate")
+    schedule: Literal["one-cycle", "halving", "constant"] = Field(
+        "halving", description="schedule of the learning rate"
+    )
     architecture: GeognnArchitecture = GeognnArchitecture()
 
 
@@ -120,8 +122,8 @@ class TripletBlock(nn.Module):
         outer, inner = self.angular[0].weight, self.angular[1].weight
         of_degree = inner @ outer
         n = of_degree.shape[1]
-        l = torch.arange(n, device=x.device)
-        sign = (1 - 2 * (l % 2)).to(x.dtype)
+        l = torch.arange(n, device=x.device, dtype=x.dtype)
+        sign = 1 - 2 * (l % 2)
         factors = (of_degree * sign * (4 * pi / (2 * l + 1)) ** 0.5).T[degrees(n).to(x.device)]
         own = of_degree @ (sign * ((2 * l + 1) / (4 * pi)) ** 0.5)
         directions = nn.functional.normalize(graph.vectors[:, 0], dim=1)

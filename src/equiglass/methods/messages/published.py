@@ -1,4 +1,4 @@
-"""Weights that authors published, as models: `equiglass.save_model(bapst(path), folder)` makes a run folder of them.
+"""Weights that authors published, as models: `equiglass.methods.loading.save_model` makes a run folder of them.
 
 The weights remain those of their authors; the package contains none. Each function returns a predictor whose linear
 map is the identity, since the published networks predict propensities in LJ length.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from equiglass.liquid.potential import MIXTURES
 from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.messages.bapst import Bapst, BapstArchitecture
 from equiglass.methods.messages.botan import Botan, BotanArchitecture
+from equiglass.methods.messages.eignn import Eignn, EignnArchitecture
 from equiglass.prediction.training_data import TrainingData
 
 
@@ -96,6 +97,64 @@ def botan(path: Path | str, times: Mapping[str, float], temperature: float) -> B
     weights["node_update.0.weight"] = torch.cat([own[2], own[0], own[1]], 1)
     _fill(network, weights, path)
     return Botan(network, architecture, dict(times), _identity(1), _data(temperature, None), name=str(path))
+
+
+def eignn(
+    path: Path | str, times: Mapping[str, float], temperature: float, state: Literal["inherent", "cage"] = "cage"
+) -> Eignn:
+    """EIGNN from the authors' checkpoint (``t044_EIGNN_cage.pt``), which has learned types A and B at ten times.
+
+    Their targets are standardised per configuration and type, so the predictions are standardised too: only their
+    correlation with the propensity means something.
+
+    Args:
+        path: the file of torch.
+        times: labels and values of the ten times that the network predicts.
+        temperature: the temperature for which it was trained.
+        state: second state of the positions for which it was trained.
+
+    Raises:
+        DataError: the file is missing, damaged, or holds other arrays.
+    """
+    stored = _torch_file(Path(path)).get("net", {})
+    architecture = EignnArchitecture(state=state)
+    network = Eignn.network_of(architecture, 2, len(times))
+    names = {
+        "embedding": "lin_embedding",
+        "joining": "lin_cat",
+        "neighbourhood": "agg_3.nn.lins.0",
+        "decoder.0": "out.lins.0",
+        "decoder.1": "out.norms.0.module",
+        "decoder.3": "out.lins.1",
+    }
+    for k in range(architecture.interactions):
+        ours, theirs = f"interactions.{k}", f"interactions.{k}"
+        names |= {
+            f"{ours}.message": f"{theirs}.I2EConv.lin1",
+            f"{ours}.weights": f"{theirs}.I2EConv.lin2",
+            f"{ours}.scalars": f"{theirs}.I2EConv.lin3",
+            f"{ours}.gate": f"{theirs}.E2IConv.lin_cat",
+            f"{ours}.value": f"{theirs}.E2IConv.lin_r",
+            f"{ours}.norm": f"{theirs}.norm",
+        }
+    weights: dict[str, Tensor] = {}
+    with reading(Path(path)), decoding():
+        for name in network.state_dict():
+            part, kind = name.rsplit(".", 1)
+            if part in names:
+                weights[name] = stored[f"{names[part]}.{kind}"]
+        for k in range(architecture.interactions):
+            norm = f"interactions.{k}.vector_norm"
+            theirs = f"interactions.{k}.e_norm"
+            weights[f"{norm}.scale"] = stored[f"{theirs}.weight"][:, None]
+            weights[f"{norm}.shift"] = stored[f"{theirs}.bias"]
+            weights[f"{norm}.running_mean"] = stored[f"{theirs}.running_mean"]
+            weights[f"{norm}.running_variance"] = stored[f"{theirs}.running_var"][:, None]
+            mixing = stored[f"interactions.{k}.I2EConv.o3_lin.weight"].split([3, 6, 6])
+            weights |= {f"interactions.{k}.vector_mixing.{l}": part for l, part in enumerate(mixing)}
+    _fill(network, weights, path)
+    data = _data(temperature, "kob-andersen")
+    return Eignn(network, architecture, dict(times), _identity(len(times)), data, name=str(path))
 
 
 def _torch_file(path: Path) -> dict[str, Any]:
