@@ -30,6 +30,7 @@ from equiglass.methods.messages.graph import EdgeGraph, edge_graph, sharing_grap
 from equiglass.methods.messages.harmonics import degrees, real_harmonics
 from equiglass.methods.messages.parts import in_parts, parts_of
 from equiglass.methods.messages.passing import Skeleton, turned_at_random
+from equiglass.prediction.predictor import Watch
 from equiglass.training.supply import supply
 from samples.command import run
 from samples.labelled import labelled_liquid
@@ -66,15 +67,13 @@ def learnable(seed: int, n: int = 40, n_types: int = 2) -> System:
     return replace(liquid, replica_displacements=moves, positions_inherent=inherent, potential=potential)
 
 
-def made(
-    name: str, system: System, n_times: int = 2, dtype: torch.dtype = torch.float64
-) -> tuple[nn.Module, EdgeGraph]:
+def made(name: str, system: System, n_times: int = 2) -> tuple[nn.Module, EdgeGraph]:
     """A small network with random weights and the graph of a configuration."""
     method = METHODS[name]
     architecture = configuration_of(name).architecture
     torch.manual_seed(0)
-    network = method.network_of(architecture, system.n_types, n_times).to(dtype)
-    return network, method.graph_of(system, architecture).to(dtype)
+    network = method.network_of(architecture, system.n_types, n_times).double()
+    return network, method.graph_of(system, architecture).to(torch.float64)
 
 
 # Graphs
@@ -393,7 +392,7 @@ def test_saved_and_loaded_model_predicts_the_same(name: str, tmp_path: Path) -> 
     one = learnable(9)
     np.testing.assert_array_equal(loaded.predict(one).values, model.predict(one).values)
     assert np.ptp(model.predict(one).values[1]) > 0
-    assert [card.caption for card in loaded.card()][0].startswith("Architecture")
+    assert loaded.card()[0].caption.startswith("Architecture")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -401,18 +400,13 @@ def test_a_resumed_training_gives_the_same_weights(name: str, tmp_path: Path) ->
     systems = [learnable(k) for k in range(4)]
     configuration = configuration_of(name, epochs=3)
 
-    class Stop(Exception):
-        pass
-
     def stop(done: int, total: int, loss: float) -> None:
         if done == 5:
-            raise Stop
+            raise KeyboardInterrupt
 
     whole = equiglass.train(systems, tmp_path / "whole", configuration)
-    with pytest.raises(Stop):
-        equiglass.train(
-            systems, tmp_path / "part", configuration, watch=equiglass.prediction.predictor.Watch(step=stop)
-        )
+    with pytest.raises(KeyboardInterrupt):
+        equiglass.train(systems, tmp_path / "part", configuration, watch=Watch(step=stop))
     resumed = equiglass.train(systems, tmp_path / "part", configuration, resume=True)
     for key, value in whole.network.state_dict().items():
         torch.testing.assert_close(resumed.network.state_dict()[key], value, rtol=0, atol=0)
@@ -443,9 +437,7 @@ def test_any_number_of_types(name: str, n_types: int) -> None:
     systems = [learnable(k, n_types=max(n_types, 2)) for k in range(2)]
     if n_types == 1:
         systems = [replace(s, types=np.zeros_like(s.types)) for s in systems]
-    model = METHODS[name].fit(
-        systems, configuration_of(name, epochs=1, **({"edge_epochs": 0} if name == "botan" else {}))
-    )
+    model = METHODS[name].fit(systems, configuration_of(name))
     assert model.n_types == n_types
     assert np.isfinite(model.values(systems[0])).all()
 
@@ -458,7 +450,7 @@ def test_a_type_that_does_not_occur_is_named() -> None:
 def test_training_lowers_the_loss() -> None:
     for name in NAMES:
         losses: list[float] = []
-        watch = equiglass.prediction.predictor.Watch(epoch=lambda result, losses=losses: losses.append(result.loss))
+        watch = Watch(epoch=lambda result, losses=losses: losses.append(result.loss))
         changes = {"edge_epochs": 0} if name == "botan" else {}
         METHODS[name].fit([learnable(0)], configuration_of(name, epochs=15, **changes), watch=watch)
         assert losses[-1] < 0.98 * losses[0], name

@@ -116,8 +116,10 @@ class TripletBlock(nn.Module):
     def sums(self, x: Tensor, graph: EdgeGraph, parts: list[Part]) -> Tensor:
         """sum_{k != i} x_kj * sum_l W_l Y_l0(theta_kji) of every edge j -> i, (E, C), from x of every edge, (E, C).
 
-        Seen from j, k -> j and i -> j are both received. With unit vectors u from sender to receiver, the angle between
-        r_j - r_i = u_ij and r_k - r_j = -u_kj has Y_l0(theta) = sqrt(4 pi / (2 l + 1)) (-1)^l sum_m Y_lm(u_ij) Y_lm(u_kj).
+        Seen from j, k -> j and i -> j are both received. Their vectors, receiver minus sender, have the directions u_kj
+        and u_ij. The angle theta lies between r_j - r_i and r_k - r_j, that is between u_ij and -u_kj, so
+
+            Y_l0(theta) = sqrt(4 pi / (2 l + 1)) (-1)^l sum_m Y_lm(u_ij) Y_lm(u_kj)
         """
         outer, inner = self.angular[0].weight, self.angular[1].weight
         of_degree = inner @ outer

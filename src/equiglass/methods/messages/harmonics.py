@@ -30,7 +30,9 @@ def real_harmonics(directions: Tensor, n: int) -> Tensor:
     z = z[..., None]
     cosine, sine = [torch.ones_like(x)], [torch.zeros_like(x)]
     for _ in range(1, n):
-        cosine, sine = cosine + [x * cosine[-1] - y * sine[-1]], sine + [x * sine[-1] + y * cosine[-1]]
+        real, imaginary = x * cosine[-1] - y * sine[-1], x * sine[-1] + y * cosine[-1]
+        cosine.append(real)
+        sine.append(imaginary)
     start, a, b, of_cosine, of_sine = (table.to(directions.device) for table in _tables(n))
     legendre = [start[0].to(z).expand(*x.shape, n)]
     before = torch.zeros_like(legendre[0])
@@ -52,7 +54,7 @@ def degrees(n: int) -> Tensor:
 
 @cache
 def _tables(n: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Starting values and coefficients of the recurrence in l for every m, (n, n); columns (l n + m) of the harmonics."""
+    """Starting values and coefficients of the recurrence in l for every m, (n, n), and the columns l n + m in use."""
     start, a, b = (torch.zeros(n, n, dtype=torch.float64) for _ in range(3))
     for m in range(n):
         value = sqrt((1 if m == 0 else 2) / (4 * pi))

@@ -1,9 +1,10 @@
-"""Sums over the edges of every node in parts: what a part stores for the gradient is recomputed in the backward pass."""
+"""Sums over the edges of every node, part by part; the backward pass computes the arrays of a part again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +44,7 @@ def parts_of(graph: EdgeGraph, edges_at_once: int | None = None) -> list[Part]:
     """The graph in parts with few edges each."""
     starts = starts_of_parts(graph.row_start, edges_at_once or EDGES_AT_ONCE)
     parts = []
-    for first, last in zip(starts, starts[1:], strict=False):
+    for first, last in pairwise(starts):
         start = graph.row_start[first : last + 1]
         edges = slice(int(start[0]), int(start[-1]))
         receivers, senders = graph.receivers[edges], graph.senders[edges]

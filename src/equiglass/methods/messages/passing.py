@@ -117,7 +117,9 @@ class Skeleton(nn.Module):
 class EdgeUpdate(torch.autograd.Function):
     """The edge MLP and the sum over the edges of every node.
 
-    new_ij = relu(W2 relu(W1 e_ij + encoded_ij + receivers_i + senders_j) + b2),   sums_i = sum_j new_ij
+        new_ij = relu(W2 relu(W1 e_ij + encoded_ij + receivers_i + senders_j) + b2),   sums_i = sum_j new_ij
+
+    Both passes go over the edges in blocks.
     """
 
     @staticmethod
