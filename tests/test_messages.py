@@ -21,10 +21,11 @@ import equiglass
 from equiglass.benchmark.messages import PlainNetwork
 from equiglass.errors import DataError
 from equiglass.liquid.system import System
+from equiglass.machine.compiled import compiler
 from equiglass.methods import METHODS
 from equiglass.methods.descent.samples import Sample
 from equiglass.methods.loading import read_configuration, save_model
-from equiglass.methods.messages import eignn, parts, passing, published
+from equiglass.methods.messages import compiled, eignn, parts, passing, published
 from equiglass.methods.messages.botan import BotanNetwork, bond_loss, edge_changes
 from equiglass.methods.messages.graph import EdgeGraph, edge_graph, sharing_graphs
 from equiglass.methods.messages.harmonics import degrees, real_harmonics
@@ -146,6 +147,32 @@ def test_skeleton_equals_the_plain_network(name: str, monkeypatch: pytest.Monkey
         results.append([nodes.detach(), edges.detach(), *gradients])
     for ours, plain in zip(*results, strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.skipif(isinstance(compiler(), str), reason="no C++ compiler")
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("width", [16, 48])
+@pytest.mark.parametrize("n", [1, 50])
+def test_compiled_edge_update_equals_plain_torch(n: int, width: int, threads: int) -> None:
+    """New edges, sums and all gradients; also where edges or sums have no gradient."""
+    generator = torch.Generator().manual_seed(0)
+    graph = edge_graph(random_liquid(n), 2.0, self_edges=True)
+    shapes = [(graph.n_edges, width)] * 2 + [(n, width)] * 2 + [(width, width)] * 2 + [(width,)]
+    tensors = [torch.randn(*shape, generator=generator) for shape in shapes]
+    of_new, of_sums = torch.randn(graph.n_edges, width), torch.randn(n, width)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        new = passing._plain_forward(*tensors, graph)
+        pairs = [(compiled.forward(*tensors, graph), new)]
+        for gradients in ((of_new, of_sums), (None, of_sums), (of_new, None)):
+            arguments = (*tensors[:-1], new[0], *gradients, graph)
+            pairs.append((compiled.backward(*arguments), passing._plain_backward(*arguments)))
+    finally:
+        torch.set_num_threads(before)
+    for ours, plain in pairs:
+        for x, y in zip(ours, plain, strict=True):
+            torch.testing.assert_close(x, y, rtol=1e-4, atol=1e-5 * float(y.abs().max() + 1))
 
 
 def test_the_arrays_of_edges_in_memory_are_few(monkeypatch: pytest.MonkeyPatch) -> None:

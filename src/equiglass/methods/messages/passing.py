@@ -16,6 +16,7 @@ Sources: V. Bapst et al., Nature Physics 16, 448 (2020), doi 10.1038/s41567-020-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -23,7 +24,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
+from equiglass.methods.messages import compiled
 from equiglass.methods.messages.graph import EdgeGraph
+from equiglass.model.convolution.backend import fastest
 
 SEGMENT = 3
 """Number of steps between stored edges."""
@@ -115,11 +118,9 @@ class Skeleton(nn.Module):
 
 
 class EdgeUpdate(torch.autograd.Function):
-    """The edge MLP and the sum over the edges of every node.
+    """The edge MLP and the sum over the edges of every node, compiled where that is possible.
 
-        new_ij = relu(W2 relu(W1 e_ij + encoded_ij + receivers_i + senders_j) + b2),   sums_i = sum_j new_ij
-
-    Both passes go over the edges in blocks.
+    new_ij = relu(W2 relu(W1 e_ij + encoded_ij + receivers_i + senders_j) + b2),   sums_i = sum_j new_ij
     """
 
     @staticmethod
@@ -147,42 +148,79 @@ class EdgeUpdate(torch.autograd.Function):
             bias2: b2, (W,).
             graph: the graph.
         """
-        new = torch.empty_like(edges)
-        for block in blocks(len(edges)):
-            hidden = _hidden(block, edges, encoded, receivers, senders, weight, graph)
-            torch.addmm(bias2, hidden, weight2.T, out=new[block]).relu_()
+        entering = edges, encoded, receivers, senders, weight, weight2
+        new, sums = _fastest(
+            edges,
+            lambda: compiled.forward(*entering, bias2, graph),
+            lambda: _plain_forward(*entering, bias2, graph),
+        )
         ctx.graph = graph
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(edges, encoded, receivers, senders, weight, weight2, new)
-        return new, graph.received(new)
+        ctx.save_for_backward(*entering, new)
+        return new, sums
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """The gradients of all tensors."""
-        edges, encoded, receivers, senders, weight, weight2, new = ctx.saved_tensors
-        of_new, of_sums = gradients
-        graph = ctx.graph
-        before, of_edges = torch.empty_like(edges), torch.empty_like(edges)
-        of_weight, of_weight2 = torch.zeros_like(weight), torch.zeros_like(weight2)
-        of_bias2 = torch.zeros_like(weight2[0])
-        for block in blocks(len(edges)):
-            hidden = _hidden(block, edges, encoded, receivers, senders, weight, graph)
-            if of_sums is None:
-                after = torch.zeros_like(hidden)
-            else:
-                after = of_sums.index_select(0, graph.receivers[block])
-            if of_new is not None:
-                after += of_new[block]
-            after = threshold_backward(after, new[block], 0)
-            of_weight2.addmm_(after.T, hidden)
-            of_bias2 += after.sum(0)
-            of_hidden = threshold_backward(after @ weight2, hidden, 0)
-            before[block] = of_hidden
-            of_weight.addmm_(of_hidden.T, edges[block])
-            torch.mm(of_hidden, weight, out=of_edges[block])
-        of_receivers, of_senders = graph.received(before), graph.sent(before)
-        return of_edges, before, of_receivers, of_senders, of_weight, of_weight2, of_bias2, None
+        # A checkpoint gives its tensors once.
+        saved = ctx.saved_tensors
+        arguments = *saved, *gradients, ctx.graph
+        fast, plain = partial(compiled.backward, *arguments), partial(_plain_backward, *arguments)
+        return *_fastest(saved[0], fast, plain), None
+
+
+def _fastest(edges: Tensor, fast: Callable[[], R], plain: Callable[[], R]) -> R:
+    return fastest([edges.detach()], fast, plain) if compiled.fits(edges) else plain()
+
+
+def _plain_forward(
+    edges: Tensor,
+    encoded: Tensor,
+    receivers: Tensor,
+    senders: Tensor,
+    weight: Tensor,
+    weight2: Tensor,
+    bias2: Tensor,
+    graph: EdgeGraph,
+) -> tuple[Tensor, Tensor]:
+    """The new edges and their sums in plain torch."""
+    new = torch.empty_like(edges)
+    for block in blocks(len(edges)):
+        hidden = _hidden(block, edges, encoded, receivers, senders, weight, graph)
+        torch.addmm(bias2, hidden, weight2.T, out=new[block]).relu_()
+    return new, graph.received(new)
+
+
+def _plain_backward(
+    edges: Tensor,
+    encoded: Tensor,
+    receivers: Tensor,
+    senders: Tensor,
+    weight: Tensor,
+    weight2: Tensor,
+    new: Tensor,
+    of_new: Tensor | None,
+    of_sums: Tensor | None,
+    graph: EdgeGraph,
+) -> tuple[Tensor, ...]:
+    """The gradients of edges, encoded, receivers, senders, W1, W2 and b2 in plain torch."""
+    before, of_edges = torch.empty_like(edges), torch.empty_like(edges)
+    of_weight, of_weight2 = torch.zeros_like(weight), torch.zeros_like(weight2)
+    of_bias2 = torch.zeros_like(weight2[0])
+    for block in blocks(len(edges)):
+        hidden = _hidden(block, edges, encoded, receivers, senders, weight, graph)
+        after = torch.zeros_like(hidden) if of_sums is None else of_sums.index_select(0, graph.receivers[block])
+        if of_new is not None:
+            after += of_new[block]
+        after = threshold_backward(after, new[block], 0)
+        of_weight2.addmm_(after.T, hidden)
+        of_bias2 += after.sum(0)
+        of_hidden = threshold_backward(after @ weight2, hidden, 0)
+        before[block] = of_hidden
+        of_weight.addmm_(of_hidden.T, edges[block])
+        torch.mm(of_hidden, weight, out=of_edges[block])
+    return of_edges, before, graph.received(before), graph.sent(before), of_weight, of_weight2, of_bias2
 
 
 def _hidden(
