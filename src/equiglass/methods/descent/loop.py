@@ -93,7 +93,8 @@ def fit(
     """Train from the state in ``progress`` to the end.
 
     Args:
-        network: the network; its weights change in place.
+        network: the network; its weights change in place. If it has an attribute ``recordable`` that is false, its
+            steps are not recorded on a GPU.
         optimizer: the optimiser with its state.
         configuration: settings of the run.
         training: the training configurations.
@@ -110,7 +111,8 @@ def fit(
     saved = time.monotonic()
     per_epoch = -(-n // configuration.accumulate)
     rates = learning_rates(configuration.schedule, configuration.learning_rate, configuration.epochs * per_epoch)
-    gradient = Gradient(network, recorder() if next(network.parameters()).is_cuda else None, loss)
+    recorded = next(network.parameters()).is_cuda and getattr(network, "recordable", True)
+    gradient = Gradient(network, recorder() if recorded else None, loss)
     while progress.step < total:
         epoch, position = divmod(progress.step, n)
         order = np.random.default_rng(key(configuration.seed, 1, epoch)).permutation(n)

@@ -177,6 +177,8 @@ class Interaction(nn.Module):
 class EignnNetwork(nn.Module):
     """The network, which maps a graph to the standardised target at every time."""
 
+    recordable = False
+
     def __init__(self, architecture: EignnArchitecture, n_types: int, n_times: int) -> None:
         """Draw the weights from the random generator of torch."""
         super().__init__()

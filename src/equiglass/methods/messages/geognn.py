@@ -194,6 +194,8 @@ class NeighbourhoodMean(nn.Module):
 class GeognnNetwork(nn.Module):
     """The network, which maps a graph to the standardised target at every time."""
 
+    recordable = False
+
     def __init__(self, architecture: GeognnArchitecture, n_types: int, n_times: int) -> None:
         """Draw the weights from the random generator of torch."""
         super().__init__()

@@ -56,6 +56,8 @@ def mlp(inputs: int, width: int) -> nn.Sequential:
 class Skeleton(nn.Module):
     """The network, which maps a graph to the standardised target at every time."""
 
+    recordable = False
+
     def __init__(
         self, n_types: int, n_times: int, width: int, steps: int, encoded_in_edges: bool, turned: bool = False
     ) -> None:

@@ -42,21 +42,21 @@ def bapst(path: Path | str, times: Mapping[str, float], temperature: float) -> B
     architecture = BapstArchitecture()
     network = Bapst.network_of(architecture, 2, 1)
     parts = {
-        "graph_independent/node_model": network.node_encoder,
-        "graph_independent/edge_model": network.edge_encoder,
-        "graph_network/edge_block": network.edge_update,
-        "graph_network/node_block": network.node_update,
-        "graph_independent_1/node_model": network.decoder,
+        "node_encoder": "graph_independent/node_model",
+        "edge_encoder": "graph_independent/edge_model",
+        "edge_update": "graph_network/edge_block",
+        "node_update": "graph_network/node_block",
+        "decoder": "graph_independent_1/node_model",
     }
     weights = {}
-    for part, module in parts.items():
-        for number, name in enumerate(name for name, layer in module.named_children() if isinstance(layer, nn.Linear)):
-            prefix = next(key for key, value in network.named_children() if value is module)
-            stem = f"Graph/{part}/mlp/linear_{number}"
-            for ours, theirs in (("weight", "w"), ("bias", "b")):
-                if f"{stem}/{theirs}" not in stored:
-                    raise DataError(f"{path} is no checkpoint of Bapst et al.: it holds no array {stem}/{theirs}.")
-                weights[f"{prefix}.{name}.{ours}"] = torch.from_numpy(stored[f"{stem}/{theirs}"].T)
+    for part, theirs in parts.items():
+        linear = [name for name, layer in getattr(network, part).named_children() if isinstance(layer, nn.Linear)]
+        for number, name in enumerate(linear):
+            for kind, letter in (("weight", "w"), ("bias", "b")):
+                key = f"Graph/{theirs}/mlp/linear_{number}/{letter}"
+                if key not in stored:
+                    raise DataError(f"{path} is no checkpoint of Bapst et al.: it holds no array {key}.")
+                weights[f"{part}.{name}.{kind}"] = torch.from_numpy(stored[key].T)
     _fill(network, weights, path)
     return Bapst(network, architecture, dict(times), _identity(1), _data(temperature, None), name=str(path))
 
@@ -128,14 +128,14 @@ def eignn(
         "decoder.3": "out.lins.1",
     }
     for k in range(architecture.interactions):
-        ours, theirs = f"interactions.{k}", f"interactions.{k}"
+        layer = f"interactions.{k}"
         names |= {
-            f"{ours}.message": f"{theirs}.I2EConv.lin1",
-            f"{ours}.weights": f"{theirs}.I2EConv.lin2",
-            f"{ours}.scalars": f"{theirs}.I2EConv.lin3",
-            f"{ours}.gate": f"{theirs}.E2IConv.lin_cat",
-            f"{ours}.value": f"{theirs}.E2IConv.lin_r",
-            f"{ours}.norm": f"{theirs}.norm",
+            f"{layer}.message": f"{layer}.I2EConv.lin1",
+            f"{layer}.weights": f"{layer}.I2EConv.lin2",
+            f"{layer}.scalars": f"{layer}.I2EConv.lin3",
+            f"{layer}.gate": f"{layer}.E2IConv.lin_cat",
+            f"{layer}.value": f"{layer}.E2IConv.lin_r",
+            f"{layer}.norm": f"{layer}.norm",
         }
     weights: dict[str, Tensor] = {}
     with reading(Path(path)), decoding():
