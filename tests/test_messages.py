@@ -217,7 +217,7 @@ def test_sum_over_triplets_equals_a_slow_sum(monkeypatch: pytest.MonkeyPatch) ->
     block = network.blocks[0]
     x = torch.randn(graph.n_edges, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     found = block.sums(x, graph, parts_of(graph)).detach().numpy()
-    weights = (block.angular[1].weight @ block.angular[0].weight).detach().numpy()
+    weights = (block.channels.weight @ block.angular.weight).detach().numpy()
     vectors, senders, receivers = graph.vectors[:, 0].numpy(), graph.senders.tolist(), graph.receivers.tolist()
     expected = np.zeros_like(found)
     for ji in range(graph.n_edges):

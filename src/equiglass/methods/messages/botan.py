@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor, nn
+from torch import Tensor
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
@@ -103,9 +103,7 @@ class Botan(MessagePredictor):
         return edge_graph(system, architecture.cutoff)
 
     @classmethod
-    def begin(
-        cls, network: nn.Module, configuration: Any, training: Sequence[System], graphs: Sequence[EdgeGraph]
-    ) -> Loss:
+    def begin(cls, network: Any, configuration: Any, training: Sequence[System], graphs: Sequence[EdgeGraph]) -> Loss:
         """Standardise the edge targets over all edges of the training configurations.
 
         Raises:
@@ -130,7 +128,7 @@ class Botan(MessagePredictor):
         return bond_loss(configuration.p, configuration.edge_epochs)
 
     @classmethod
-    def edge_targets(cls, system: System, graph: EdgeGraph, labels: Sequence[str], network: nn.Module) -> Tensor | None:
+    def edge_targets(cls, system: System, graph: EdgeGraph, labels: Sequence[str], network: Any) -> Tensor | None:
         """Standardised changes of the lengths of the edges, (E, T), NaN where unknown."""
         changes = torch.from_numpy(edge_changes(system, graph, labels)).float()
         return (changes - network.edge_mean) / network.edge_scale
@@ -138,6 +136,7 @@ class Botan(MessagePredictor):
     def edge_values(self, system: System) -> Float:
         """The predicted mean change of the length of every edge of ``graph_of``, (T, E), LJ length."""
         network = self.network.eval()
+        assert isinstance(network, BotanNetwork)
         graph = self.graph(system, self.architecture).to(network.edge_mean.dtype)
         with torch.no_grad():
             _, edges = network.particles_and_edges(graph)
@@ -147,7 +146,7 @@ class Botan(MessagePredictor):
 def bond_loss(p: float, edge_epochs: int) -> Loss:
     """The loss p L_particles + (1 - p) L_edges; p is 0 during the first epochs."""
 
-    def loss(network: nn.Module, sample: Sample, sign: Tensor, epoch: Tensor) -> Tensor:
+    def loss(network: Any, sample: Sample, sign: Tensor, epoch: Tensor) -> Tensor:
         particles, edges = network.particles_and_edges(sample.graph.mirrored(sign))
         assert sample.edge_targets is not None
         weight = torch.where(epoch < edge_epochs, 0.0, p)

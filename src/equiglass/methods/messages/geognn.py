@@ -98,7 +98,7 @@ class TripletBlock(nn.Module):
     def __init__(self, width: int, angular: int) -> None:
         super().__init__()
         inner = width // 2
-        self.angular = nn.Sequential(nn.Linear(angular, angular, bias=False), nn.Linear(angular, inner, bias=False))
+        self.angular, self.channels = nn.Linear(angular, angular, bias=False), nn.Linear(angular, inner, bias=False)
         self.down, self.up = nn.Linear(width, inner, bias=False), nn.Linear(inner, width, bias=False)
         self.joining = nn.Linear(2 * width, width)
 
@@ -121,8 +121,7 @@ class TripletBlock(nn.Module):
 
             Y_l0(theta) = sqrt(4 pi / (2 l + 1)) (-1)^l sum_m Y_lm(u_ij) Y_lm(u_kj)
         """
-        outer, inner = self.angular[0].weight, self.angular[1].weight
-        of_degree = inner @ outer
+        of_degree = self.channels.weight @ self.angular.weight
         n = of_degree.shape[1]
         l = torch.arange(n, device=x.device, dtype=x.dtype)
         sign = 1 - 2 * (l % 2)
@@ -176,6 +175,9 @@ class NeighbourhoodMean(nn.Module):
         mean, variance = norm.running_mean, norm.running_var
         assert mean is not None
         assert variance is not None
+        assert norm.momentum is not None
+        assert norm.num_batches_tracked is not None
+        running_mean, running_variance = mean, variance
         if self.training and edges > 1:
             received, sent = (start.diff()[:, None].to(receivers) for start in (graph.row_start, graph.sender_start))
             of_receivers, of_senders = (received * receivers).sum(0) / edges, (sent * senders).sum(0) / edges
@@ -184,8 +186,8 @@ class NeighbourhoodMean(nn.Module):
             squares = received * p**2 + sent * q**2 + 2 * p * graph.neighbours(q)
             variance = squares.sum(0) / edges
             with torch.no_grad():
-                norm.running_mean.lerp_(mean, norm.momentum)
-                norm.running_var.lerp_(variance * (edges / (edges - 1)), norm.momentum)
+                running_mean.lerp_(mean, norm.momentum)
+                running_variance.lerp_(variance * (edges / (edges - 1)), norm.momentum)
                 norm.num_batches_tracked += 1
         scale = norm.weight * torch.rsqrt(variance + norm.eps)
         return scale, norm.bias - mean * scale

@@ -53,6 +53,11 @@ def mlp(inputs: int, width: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
 
 
+def linear_layers(layers: nn.Sequential) -> list[nn.Linear]:
+    """The linear layers among these layers."""
+    return [layer for layer in layers if isinstance(layer, nn.Linear)]
+
+
 class Skeleton(nn.Module):
     """The network, which maps a graph to the standardised target at every time."""
 
@@ -95,7 +100,7 @@ class Skeleton(nn.Module):
         node_types = torch.eye(max(self.n_types, 2), device=vectors.device, dtype=vectors.dtype)[graph.types, 1:]
         nodes = encoded_nodes = self.node_encoder(node_types)
         edges = recomputed(self.edge_encoder, vectors)
-        first = self.edge_update[0]
+        first, _ = linear_layers(self.edge_update)
         encoded = nn.functional.linear(edges, first.weight[:, width : 2 * width], first.bias)
         for done in range(0, self.steps, SEGMENT):
             steps = min(SEGMENT, self.steps - done)
@@ -106,7 +111,7 @@ class Skeleton(nn.Module):
         self, nodes: Tensor, edges: Tensor, encoded_nodes: Tensor, encoded: Tensor, graph: EdgeGraph, steps: int
     ) -> tuple[Tensor, Tensor]:
         """Some steps of message passing."""
-        first, _, second, _ = self.edge_update
+        first, second = linear_layers(self.edge_update)
         width = self.width
         latest, _, ends = first.weight.split([width, width, first.in_features - 2 * width], dim=1)
         receivers, senders = ends.chunk(2, dim=1)
