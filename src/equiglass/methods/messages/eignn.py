@@ -230,7 +230,7 @@ class Eignn(MessagePredictor):
     about = About(
         "graph neural network on thermal and inherent (or cage) positions and the displacement between them",
         "Jiang et al. (2024), code xjiang-hnu/EIGNN",
-        "training: seconds per configuration of 4096 particles and epoch; prediction: a quench and a second",
+        "training: a few seconds per configuration of 4096 particles and epoch; prediction: a quench and a second",
     )
     file_format = "equiglass-eignn"
     configuration = EignnConfiguration

@@ -236,7 +236,7 @@ class Geognn(MessagePredictor):
     about = About(
         "graph neural network on distances and on angles of triplets",
         "Jiang et al., arXiv 2211.12832",
-        "training: seconds per configuration of 4096 particles and epoch; prediction: a second",
+        "training: ten seconds per configuration of 4096 particles and epoch; prediction: seconds",
     )
     file_format = "equiglass-geognn"
     configuration = GeognnConfiguration
