@@ -24,7 +24,7 @@ from equiglass.model.network import Network
 from samples import command
 from samples.liquids import random_liquid
 
-BENCHMARKS = ("convolution", "step", "inference", "graph")
+BENCHMARKS = ("convolution", "step", "inference", "graph", "messages")
 
 
 @pytest.fixture

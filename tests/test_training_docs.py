@@ -13,8 +13,10 @@ import yaml
 from equiglass.files.settings import known_keys
 from equiglass.liquid.targets import TARGETS
 from equiglass.methods import METHODS
+from equiglass.methods.descent.configuration import DescentConfiguration
 from equiglass.methods.descent.schedule import learning_rates
 from equiglass.methods.loading import read_configuration
+from equiglass.methods.messages.predictor import MessageConfiguration
 from equiglass.methods.network.configuration import Configuration
 from equiglass.model.inputs import INPUTS
 from equiglass.prediction.configuration import MethodConfiguration
@@ -48,7 +50,7 @@ def test_every_key_of_the_network_has_its_default() -> None:
 def test_every_key_of_the_regressions_has_its_default() -> None:
     rows = rows_of("Regressions")
     shown = {(method.strip("`"), key.strip("`")): default for method, key, default, _ in rows}
-    regressions = set(METHODS) - {"network"}
+    regressions = {name for name in METHODS if not issubclass(METHODS[name].configuration, DescentConfiguration)}
     own = {(name, key) for name in regressions for key in set(known_keys(METHODS[name].configuration)) - SHARED}
     assert set(shown) == own
     for (method, key), default in shown.items():
@@ -57,6 +59,19 @@ def test_every_key_of_the_regressions_has_its_default() -> None:
             assert yaml.safe_load(default.strip("`")) == value, key
         elif key == "penalties":
             assert default == f"{len(value)} values from {value[0]:g} to {value[-1]:g}".replace("1e-08", "1e-8")
+
+
+def test_every_key_of_message_passing_has_its_default() -> None:
+    names = [name for name in METHODS if issubclass(METHODS[name].configuration, MessageConfiguration)]
+    shown: dict[str, dict[str, str]] = {name: {} for name in names}
+    for key, *defaults, _ in rows_of("Message passing"):
+        for name, default in zip(names, defaults, strict=True):
+            if default != "-":
+                shown[name][key.strip("`")] = default.strip("`")
+    for name in names:
+        assert sorted(shown[name]) == sorted(set(known_keys(METHODS[name].configuration)) - SHARED), name
+        for key, default in shown[name].items():
+            assert yaml.safe_load(default) == default_of(read_configuration(method=name), key), (name, key)
 
 
 def test_the_methods_and_their_files() -> None:

@@ -21,6 +21,7 @@ class Benchmark(StrEnum):
     INFERENCE = "inference"
     GRAPH = "graph"
     SIMULATE = "simulate"
+    MESSAGES = "messages"
 
 
 class Device(StrEnum):
@@ -32,7 +33,8 @@ class Device(StrEnum):
 
 def benchmark(
     which: Annotated[
-        Benchmark, typer.Argument(metavar="BENCHMARK", help="convolution, step, inference, graph or simulate.")
+        Benchmark,
+        typer.Argument(metavar="BENCHMARK", help="convolution, step, inference, graph, messages or simulate."),
     ],
     file: Annotated[
         Path | None,
@@ -51,10 +53,10 @@ def benchmark(
         ),
     ] = None,
 ) -> None:
-    """Compare the package with e3nn (graph: scipy; simulate: LAMMPS); both sides run alternately."""
+    """Compare the package with e3nn (graph: scipy; messages: torch; simulate: LAMMPS); both sides run alternately."""
     import torch
 
-    from equiglass.benchmark import convolution, graph, inference, step
+    from equiglass.benchmark import convolution, graph, inference, messages, step
     from equiglass.benchmark.liquid import configuration
     from equiglass.benchmark.measure import Setting, use_threads
     from equiglass.commands.progress import progress
@@ -88,7 +90,8 @@ def benchmark(
         if which == Benchmark.INFERENCE:
             result = inference.benchmark(setting, particles or inference.PARTICLES)
         else:
-            result = {"convolution": convolution, "step": step, "graph": graph}[which].benchmark(setting)
+            modules = {"convolution": convolution, "step": step, "graph": graph, "messages": messages}
+            result = modules[which].benchmark(setting)
     if json_file is not None:
         write_text(json_file, json.dumps(result.as_json(setting), indent=2) + "\n")
     print_result(result, setting)
@@ -112,6 +115,9 @@ def print_result(result: Result, setting: Setting) -> None:
     if "tensor_product_s" in numbers:
         name, ratio = "its tensor product and sum only", numbers["tensor_product_ratio"]
         table.add_row(name, "", _s(numbers["tensor_product_s"]), f"{ratio:.1f}")
+    if "geometric_s" in numbers:
+        name = f"PyTorch Geometric, {_gib(numbers['geometric_peak_bytes'])}"
+        table.add_row(name, "", _s(numbers["geometric_s"]), f"{numbers['geometric_ratio']:.1f}")
     memory = f"{reference.peak_bytes / max(ours.peak_bytes, 1):.1f}"
     table.add_row("peak memory", _gib(ours.peak_bytes), _gib(reference.peak_bytes), memory)
     table.add_row("largest relative difference", f"{result.max_relative_error:.1e}", "", "")

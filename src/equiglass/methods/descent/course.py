@@ -22,6 +22,7 @@ from equiglass.machine import processes, signals
 from equiglass.machine.memory import keep_freed_memory
 from equiglass.methods.descent.calibration import calibrate
 from equiglass.methods.descent.configuration import DescentConfiguration
+from equiglass.methods.descent.gradient import Loss, loss_of_particles
 from equiglass.methods.descent.loop import EpochResult, Progress, fit, make_optimizer
 from equiglass.methods.descent.samples import Sample
 from equiglass.methods.descent.standardisation import TargetStandardisation
@@ -48,6 +49,7 @@ class Course:
         weights: function that selects the network's weights from the tensors of a model file.
         save: function that writes a model file.
         folder: folder of log and checkpoints; None writes nothing.
+        loss: the loss of a configuration.
     """
 
     network: nn.Module
@@ -57,6 +59,7 @@ class Course:
     weights: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]
     save: Save
     folder: RunFolder | None
+    loss: Loss = loss_of_particles
 
     def run(self, training: Sequence[Sample], validation: Sequence[Sample], watch: Watch) -> TargetStandardisation:
         """Train to the end, from the last checkpoint if there is one.
@@ -100,6 +103,7 @@ class Course:
                 checkpoint,
                 epoch_done,
                 step_done,
+                self.loss,
             )
         return processes.same(lambda: self._calibrated(training, optimizer, progress))
 

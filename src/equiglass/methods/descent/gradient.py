@@ -18,6 +18,9 @@ from equiglass.methods.descent.samples import Sample
 
 Step = Callable[[], Tensor]
 
+Loss = Callable[[nn.Module, Sample, Tensor, Tensor], Tensor]
+"""The loss of a configuration: (network, sample, sign of the mirror image, number of the epoch from 0)."""
+
 # Triton and TorchScript must compile their kernels before a step is recorded. TorchScript does so in the third run.
 RUNS_BEFORE = 3
 
@@ -39,21 +42,29 @@ def masked_loss(prediction: Tensor, targets: Tensor) -> Tensor:
     return (squares.sum(0) / known.sum(0).clamp(min=1)).sum()
 
 
+def loss_of_particles(network: nn.Module, sample: Sample, sign: Tensor, epoch: Tensor) -> Tensor:
+    """The `masked_loss` of the outputs for all particles."""
+    return masked_loss(network(sample.graph.mirrored(sign)), sample.targets)
+
+
 class Gradient:
     """Adds the gradient of the loss of a configuration to the ``grad`` of the network's parameters."""
 
-    def __init__(self, network: nn.Module, record: Callable[[Step], Step] | None = None) -> None:
-        """Take the network and, if it is on a GPU, the result of :func:`recorder`."""
-        self.network, self.record = network, record
+    def __init__(
+        self, network: nn.Module, record: Callable[[Step], Step] | None = None, loss: Loss = loss_of_particles
+    ) -> None:
+        """Take the network, the result of :func:`recorder` if it is on a GPU, and the loss."""
+        self.network, self.record, self.loss = network, record, loss
         self._steps: dict[int, Step] = {}
         device = next(network.parameters()).device
         self._sign, self._share = torch.ones((), device=device), torch.ones((), device=device)
+        self._epoch = torch.zeros((), device=device)
 
     def clear(self) -> None:
         """Set the gradient to zero; in place if steps are recorded, because they add to the same memory each time."""
         self.network.zero_grad(set_to_none=self.record is None)
 
-    def add(self, sample: Sample, mirrored: bool, share: int, seed: int) -> float:
+    def add(self, sample: Sample, mirrored: bool, share: int, seed: int, epoch: int = 0) -> float:
         """Add the gradient of loss / share and return the loss.
 
         Args:
@@ -61,10 +72,11 @@ class Gradient:
             mirrored: use the mirror image.
             share: number of configurations in the optimiser step.
             seed: seed of the dropout.
+            epoch: number of the epoch, from 0.
         """
 
         def step() -> Tensor:
-            loss = masked_loss(self.network(sample.graph.mirrored(self._sign)), sample.targets)
+            loss = self.loss(self.network, sample, self._sign, self._epoch)
             (loss / self._share).backward()
             return loss.detach()
 
@@ -75,6 +87,7 @@ class Gradient:
         torch.manual_seed(seed)
         self._sign.fill_(-1 if mirrored else 1)
         self._share.fill_(share)
+        self._epoch.fill_(epoch)
         return step().item()
 
     def _recorded(self, step: Step, record: Callable[[Step], Step]) -> Step:

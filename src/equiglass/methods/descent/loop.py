@@ -21,7 +21,7 @@ from equiglass.errors import ConfigurationError
 from equiglass.machine import processes, signals
 from equiglass.methods.descent.averages import RunningAverages
 from equiglass.methods.descent.configuration import DescentConfiguration
-from equiglass.methods.descent.gradient import Gradient, recorder
+from equiglass.methods.descent.gradient import Gradient, Loss, loss_of_particles, recorder
 from equiglass.methods.descent.samples import Sample
 from equiglass.methods.descent.schedule import learning_rates
 from equiglass.methods.descent.standardisation import TargetStandardisation
@@ -90,13 +90,15 @@ def fit(
     checkpoint: Callable[[Progress], None],
     epoch_done: Callable[[EpochResult], None],
     step_done: Callable[[Progress, float], None] = lambda progress, loss: None,
+    loss: Loss = loss_of_particles,
 ) -> None:
     """Train from the state in ``progress`` to the end.
 
     A signal such as SIGTERM takes effect after the current step, when the checkpoint is written.
 
     Args:
-        network: the network; its weights change in place.
+        network: the network; its weights change in place. If it has an attribute ``recordable`` that is false, its
+            steps are not recorded on a GPU.
         optimizer: the optimiser with its state.
         configuration: settings of the run.
         training: the training configurations.
@@ -106,6 +108,7 @@ def fit(
         checkpoint: called at the end of every epoch and once a minute, always between optimiser steps.
         epoch_done: called with the result of every epoch, before its checkpoint.
         step_done: called after every optimiser step with the mean loss of its configurations.
+        loss: the loss of a configuration.
 
     Raises:
         ConfigurationError: the loss, its gradient, a weight or a prediction is not finite. The checkpoint before is the
@@ -123,6 +126,7 @@ def fit(
             checkpoint,
             epoch_done,
             step_done,
+            loss,
             stopping,
         )
         if progress.step < configuration.epochs * len(training) and not stopping():
@@ -141,6 +145,7 @@ def _steps(
     checkpoint: Callable[[Progress], None],
     epoch_done: Callable[[EpochResult], None],
     step_done: Callable[[Progress, float], None],
+    loss: Loss,
     stopping: Callable[[], bool],
 ) -> None:
     """The steps of `fit`, until the end or until ``stopping()``."""
@@ -149,7 +154,8 @@ def _steps(
     saved = time.monotonic()
     per_epoch = -(-n // configuration.accumulate)
     rates = learning_rates(configuration.schedule, configuration.learning_rate, configuration.epochs * per_epoch)
-    gradient = Gradient(network, recorder() if next(network.parameters()).is_cuda else None)
+    recorded = next(network.parameters()).is_cuda and getattr(network, "recordable", True)
+    gradient = Gradient(network, recorder() if recorded else None, loss)
     while progress.step < total:
         epoch, position = divmod(progress.step, n)
         order = np.random.default_rng(key(configuration.seed, 1, epoch)).permutation(n)
@@ -166,7 +172,7 @@ def _steps(
             random = key(configuration.seed, 2, progress.step + place, index)
             mirrored = configuration.mirror and random % 2 == 1
             with averages.of_configuration():
-                losses += gradient.add(training[index], mirrored, len(group), random)
+                losses += gradient.add(training[index], mirrored, len(group), random, epoch)
         # All processes stop after the same step.
         stop = torch.tensor(float(stopping()), dtype=torch.float64)
         processes.add([*gradients(network), *averages.sums, losses, stop])

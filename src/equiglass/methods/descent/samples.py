@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from equiglass.liquid.arrays import Float
-from equiglass.model.graph import Graph
+
+
+class InputGraph(Protocol):
+    """The input of a network: a graph of one configuration."""
+
+    def to(self, where: torch.device) -> Self:
+        """The graph on a device."""
+
+    def mirrored(self, sign: float | Tensor) -> Self:
+        """The graph of the mirror image for sign = -1; the same graph for sign = 1."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +33,18 @@ class Sample:
         measured: targets in LJ units, (T, N), NaN where unknown.
         types: types of the particles, (N,).
         averages: averages in the linear map from outputs to targets, (N, G).
+        edge_targets: standardised targets of the edges of the graph, (E, T), NaN where unknown; None without any.
     """
 
     name: str
-    graph: Graph
+    graph: InputGraph
     targets: Tensor
     measured: Float
     types: NDArray
     averages: Float
+    edge_targets: Tensor | None = None
 
     def to(self, device: torch.device) -> Sample:
         """The sample with graph and targets on a device."""
-        return replace(self, graph=self.graph.to(device), targets=self.targets.to(device))
+        edges = None if self.edge_targets is None else self.edge_targets.to(device)
+        return replace(self, graph=self.graph.to(device), targets=self.targets.to(device), edge_targets=edges)
