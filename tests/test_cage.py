@@ -46,12 +46,16 @@ def test_the_definition(liquid: System) -> None:
     np.testing.assert_allclose(found.covariance[7], np.cov(frames[:, 7].T, bias=True), atol=1e-12)
     moved = np.linalg.norm(frames - liquid.positions, axis=-1).mean(0)
     np.testing.assert_allclose(found.propensity, moved, atol=1e-12)
-    assert 0 < found.error < 0.1
+    halves = [np.concatenate([run.positions for run in runs[k::2]]).mean(0) for k in (0, 1)]
+    assert found.error == pytest.approx(np.sqrt(np.mean((halves[0] - halves[1]) ** 2)) / 2)
 
 
 def test_the_plateau_is_found(liquid: System) -> None:
-    found = cages(liquid, runs=4)
+    """Where the mean squared displacement of the runs grows least in the logarithm of time."""
+    found = cages(liquid, runs=2)
     assert 0.2 < found.time <= 13.0
+    (again,) = equiglass.cage(liquid, time=found.time, runs=2)
+    assert f"plateau at t = {found.time:.3g}" in again.provenance["cage"]
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".xyz"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,7 +65,8 @@ def cage(
             for system, name in zip(systems(), names, strict=True):
                 found = results.get(name)
                 assert found is not None
-                yield replace(system, **found)
+                given: dict[str, Any] = dict(found)
+                yield replace(system, **given)
 
         save(finished(), out)
     typer.echo(f"{out}: {len(names)} configuration{'s' if len(names) > 1 else ''}")
