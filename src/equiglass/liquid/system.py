@@ -15,7 +15,7 @@ from equiglass.liquid.labels import Label, Quantity, checked, numbers, quantitie
 from equiglass.liquid.neighbors import minimum_image, wrap
 from equiglass.liquid.potential import LennardJones
 
-Structure = Literal["thermal", "inherent"]
+Structure = Literal["thermal", "inherent", "cage"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,6 +32,7 @@ class System:
         temperature: temperature, or None if it is unknown.
         potential: pair potential, or None if it is unknown.
         positions_inherent: positions of the inherent structure, (N, 3), as the images nearest to ``positions``.
+        positions_cage: positions of the cage state, (N, 3), as the images nearest to ``positions``.
         time_labels: labels of the T times.
         times: values of the T times, ascending.
         propensity: mean over runs of |r(t) - r(0)|, (T, N); NaN where unknown.
@@ -57,6 +58,7 @@ class System:
     temperature: float | None = None
     potential: LennardJones | None = None
     positions_inherent: Annotated[Float | None, Quantity("N 3", "length", "f8", "inherent structure")] = None
+    positions_cage: Annotated[Float | None, Quantity("N 3", "length", "f8", "cage state")] = None
     time_labels: tuple[str, ...] = ()
     times: Annotated[Float, Quantity("T", "time", "f8", "times, ascending")] = field(
         default_factory=lambda: np.empty(0)
@@ -116,10 +118,11 @@ class System:
         self._set("times", times)
         self._set("time_labels", tuple(self.time_labels))
         sizes = {"T": len(times), "N": n, "types": self.n_types}
-        if self.positions_inherent is not None:
-            inherent = self._checked("positions_inherent", sizes)
-            self._check_reach("positions_inherent", inherent, box)
-            self._set("positions_inherent", read_only(wrapped + minimum_image(inherent - wrapped, box)))
+        for key in ("positions_inherent", "positions_cage"):
+            if getattr(self, key) is not None:
+                state = self._checked(key, sizes)
+                self._check_reach(key, state, box)
+                self._set(key, read_only(wrapped + minimum_image(state - wrapped, box)))
         for key, each in LABELS.items():
             if getattr(self, key) is not None:
                 # The displacements of every run are too large to be copied.
@@ -218,13 +221,17 @@ class System:
         return np.bincount(self.types) / self.n_particles
 
     def positions_in(self, structure: Structure) -> Float:
-        """The thermal or inherent positions, (N, 3), LJ length.
+        """The positions of a state, thermal, inherent or cage, (N, 3), LJ length.
 
         Raises:
-            DataError: the configuration has no inherent structure.
+            DataError: the configuration has no inherent structure, or no cage state.
         """
         if structure == "thermal":
             return self.positions
+        if structure == "cage":
+            if self.positions_cage is None:
+                raise DataError(f"{self.name} has no cage state.")
+            return self.positions_cage
         if self.positions_inherent is None:
             raise DataError(f"{self.name} has no inherent structure; make it with equiglass.quench first.")
         return self.positions_inherent

@@ -2,6 +2,7 @@
 
 model           the interface of every model, and its prediction
 predictor       the interface of every method: a model that can be trained and saved
+arrays          a predictor that consists of a few arrays
 training_data   a summary of the training configurations
 ensemble        the average of several predictors
 configuration   the settings that every method has
