@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from equiglass.prediction.evaluation import Scores
     from equiglass.prediction.model import Prediction
 
+ScoredArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="Run folder, folder of run folders, shipped model, or published:NAME for NAME in the files."
+    ),
+]
 RunArgument = Annotated[str, typer.Argument(help="Run folder, folder of run folders, or name of a shipped model.")]
 CheckpointOption = Annotated[str, typer.Option("--checkpoint", help="last, or best (highest validation rho).")]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="JSON file for the scores.")]
@@ -22,18 +28,23 @@ FiguresOption = Annotated[Path | None, typer.Option("--figures", help="Folder fo
 
 
 def evaluate(
-    run: RunArgument,
+    run: ScoredArgument,
     data: DataOption,
     json_file: JsonOption = None,
     figures: FiguresOption = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
-    """Score a model on labelled configurations."""
+    """Score a model, or published predictions in the files, on labelled configurations."""
     from rich.progress import track
 
     from equiglass.formats import load
     from equiglass.methods.loading import load_model
+    from equiglass.prediction.published import PREFIX, published_predictions
 
+    if run.startswith(PREFIX):
+        systems = load(data)
+        predictions = published_predictions(systems, run.removeprefix(PREFIX))
+        return report(predictions, f"{run} on {len(systems)} configurations", json_file, figures)
     model = load_model(run, checkpoint)
     systems = load(data)
     predictions = [model.predict(model.measurable(system)) for system in track(systems, "predicting", transient=True)]

@@ -3,8 +3,8 @@
 Every particle makes Metropolis moves at the temperature of the liquid. A move that ends farther than a radius from the
 start of the particle is rejected, so no rearrangement happens. The cage state is the mean of the positions.
 
-Source: R. M. Alkemade, F. Smallenburg, L. Filion, J. Chem. Phys. 158, 134512 (2023), doi 10.1063/5.0144822. Their radius
-and the length of their runs are not known here; `RADIUS` and the numbers of sweeps are choices of this package.
+Source: R. M. Alkemade, F. Smallenburg, L. Filion, J. Chem. Phys. 158, 134512 (2023), doi 10.1063/5.0144822. Their
+radius and the length of their runs are not known here; `RADIUS` and the numbers of sweeps are choices of this package.
 """
 
 from __future__ import annotations

@@ -8,12 +8,12 @@ training particles of a type. The softness is the signed distance to its hyperpl
 
 A line per type and time makes a propensity of it, m_i(t) = a + c S_i(t), by least squares over the training particles.
 
-Deviations from the paper: mobile particles are those of large propensity, where the paper takes rearrangements in single
-trajectories (p_hop). The hinge loss is squared. The table of angular functions is not at hand: `widths` and `powers` are
-recalled in part. The structure is the thermal one by default, and the inherent structure by a setting.
+Deviations from the paper: mobile particles are those of large propensity, where the paper takes rearrangements in
+single trajectories (p_hop). The hinge loss is squared. The table of angular functions is not at hand: `widths` and
+`powers` are recalled in part. The structure is the thermal one by default, and the inherent structure by a setting.
 
-Model file: safetensors with mean, scale (n_types, F), normal (n_types, T, F), offset (n_types, T), line (n_types, T, 2);
-version 1.
+Model file: safetensors with mean, scale (n_types, F), normal (n_types, T, F), offset (n_types, T),
+line (n_types, T, 2); version 1.
 
 Source: S. S. Schoenholz, E. D. Cubuk, D. M. Sussman, E. Kaxiras, A. J. Liu, Nature Phys. 12, 469 (2016),
 doi 10.1038/nphys3644.

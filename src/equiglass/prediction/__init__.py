@@ -8,5 +8,6 @@ ensemble        the average of several predictors
 configuration   the settings that every method has
 model_file      tensors and readable metadata in one file
 run_folder      the files of a training
+published       predictions in the files of the configurations
 evaluation      scores of predictions
 """

@@ -107,7 +107,7 @@ def _kernel(box: Float, shape: Sequence[int], radius: float, width: float) -> Fl
 
 
 def _sum_of_images(points: Float, box: Float, radius: float, width: float) -> Float:
-    """sum over lattice vectors n of K(|x + n|), for points x, (..., 3)."""
+    """Sum over lattice vectors n of K(|x + n|), for points x, (..., 3)."""
     reach = radius + 6 * width
     numbers = [np.arange(-np.ceil(reach / edge) - 1, np.ceil(reach / edge) + 1) * edge for edge in box]
     total = np.zeros(points.shape[:-1])
