@@ -217,7 +217,8 @@ class Stack(Predictor):
             settings = StackConfiguration(**description["settings"])
             with tempfile.TemporaryDirectory() as folder:
                 for number, name in enumerate(settings.methods):
-                    file = Path(folder) / "member.safetensors"
+                    # The tensors may stay in the file, so every member has a file of its own.
+                    file = Path(folder) / f"{number}.safetensors"
                     file.write_bytes(tensors[f"member.{number}"].numpy().tobytes())
                     members.append(load_predictor(file).named(name))
             weights, offsets = tensors["weights"].numpy(), tensors["offsets"].numpy()
