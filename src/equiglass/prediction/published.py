@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from equiglass.errors import DataError
 from equiglass.liquid.system import System
 from equiglass.prediction.model import Prediction
@@ -17,7 +19,7 @@ def published_predictions(systems: Sequence[System], name: str) -> list[Predicti
 
     Args:
         systems: configurations whose files contain predictions of the propensity.
-        name: name of the predictions in the files, such as "SE3".
+        name: name of the predictions in the files, such as "SE3". A time without any known value is left out.
 
     Raises:
         DataError: a configuration has no such predictions; the message names those that it has.
@@ -29,6 +31,8 @@ def published_predictions(systems: Sequence[System], name: str) -> list[Predicti
             raise DataError(
                 f"{system.name} has no predictions {name!r}; its file has {there}. GlassBench's test files have them."
             )
-        times = dict(zip(system.time_labels, system.times.tolist(), strict=True))
-        found.append(Prediction(system, times, system.predictions[name]))
+        values = system.predictions[name]
+        known = [k for k, row in enumerate(values) if np.isfinite(row).any()]
+        times = {system.time_labels[k]: float(system.times[k]) for k in known}
+        found.append(Prediction(system, times, values[known]))
     return found
