@@ -420,26 +420,30 @@ def test_folds_test_every_configuration_once(data: dict[str, list[System]], out:
 
 def test_transfer_and_fields_of_every_method(data: dict[str, list[System]], out: Path) -> None:
     pytest.importorskip("matplotlib")
-    variants = {"line": {"method": "energy"}, "mean": {"method": "none"}, "network": {}}
-    for name in ("transfer", "chi4", "g4"):
-        declaration = declared(name).model_copy(update={"variants": variants})
-        measured = carry_out(f"all_{name}", declaration, data, out)
-        json.loads((out / f"all_{name}/all_{name}.json").read_text(), parse_constant=lambda name: pytest.fail(name))
-        column = "variant" if name == "transfer" else "field"
-        assert set(variants) <= set(measured.rows[column])
-    rows = carry_out("all_transfer", declared("transfer").model_copy(update={"variants": variants}), data, out).rows
+    declaration = declared("chi4").model_copy(
+        update={"variants": {"line": {"method": "energy"}, "mean": {"method": "none"}}}
+    )
+    planned = trainings(declaration, cases(declaration), groups_of(data, declaration), 1)
+    own = train_missing(planned, out / "runs")
+    for name in ("chi4", "g4"):
+        found = MEASURES[name].of(own, declared(name))
+        assert {MEASURED, "line", "mean"} == set(found.rows["field"])
+    found = MEASURES["transfer"].of(own, declared("transfer"))
+    rows = found.rows
     line = rows[(rows["variant"] == "line") & (rows["label"] == "7") & (rows["type"] == "A")]
     assert line["test_pooled"].notna().all()
     assert line["learn_pooled"].isna().all()
     (one,) = records(line[(line["trained_at"] == "0.4") & (line["temperature"] == 0.5)])
-    group = groups_of(data, declared("transfer"))[1]
+    group = groups_of(data, declaration)[1]
     model = equiglass.load_model(out / "runs" / one["model"])
     expected = equiglass.evaluate(group.test, [model.predict(system) for system in group.test]).frame()
     expected = expected[(expected["type"] == "A") & (expected["label"] == "7")]
     assert one["test_pooled"] == pytest.approx(expected["pooled"].iloc[0])
-    table = (out / "all_transfer/table.md").read_text()
-    assert "line, trained at T = 0.4, transfer test" in table
-    assert "line, trained at T = 0.4, transfer learn" not in table
+    assert "line, trained at T = 0.4, transfer test" in found.table
+    assert "line, trained at T = 0.4, transfer learn" not in found.table
+    assert any(note.startswith("line: A, time 7, transfer test") for note in found.notes)
+    assert not any("transfer learn" in note for note in found.notes)
+    assert found.draw()
 
 
 def test_every_method_is_a_variant() -> None:

@@ -187,8 +187,11 @@ def cases(declaration: Declaration, changes: Settings | None = None) -> list[Cas
     for (variant, settings), at in itertools.product(declaration.variants.items(), along.values if along else (None,)):
         method = method_of(settings)
         elsewhere = set().union(*fields.values()) - fields[method] - special
-        shared = {k: v for k, v in {**declaration.base, **changes}.items() if k.split(".")[0] not in elsewhere}
-        own = {**shared, **settings, **({along.key: at} if along else {})}
+        # The base may be meant for networks, of which there is none.
+        networks = set(METHODS[DEFAULT].configuration.model_fields) - fields[method] - special
+        base = {k: v for k, v in declaration.base.items() if k.split(".")[0] not in elsewhere | networks}
+        changed_here = {k: v for k, v in changes.items() if k.split(".")[0] not in elsewhere}
+        own = {**base, **changed_here, **settings, **({along.key: at} if along else {})}
         where = f"variant {variant!r}"
         amount = own.pop(AMOUNT, None)
         if amount is not None and (not isinstance(amount, int) or amount < 1):
@@ -196,8 +199,8 @@ def cases(declaration: Declaration, changes: Settings | None = None) -> list[Cas
         each_time = own.get(EACH_TIME) == "each"
         if each_time:
             del own[EACH_TIME]
-        base = read_settings(BASE)
-        start = base if method == DEFAULT else {"seed": base["seed"]}
+        of_networks = read_settings(BASE)
+        start = of_networks if method == DEFAULT else {"seed": of_networks["seed"]}
         configuration = validate(METHODS[method].configuration, changed(start, own), where)
         made.append(Case(variant, at, configuration, each_time, amount))
     return made
