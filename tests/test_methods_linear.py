@@ -17,6 +17,7 @@ from equiglass.errors import EquiglassError
 from equiglass.formats import save
 from equiglass.liquid.confinement import confined_cage, confined_mean
 from equiglass.liquid.energy import particle_energy
+from equiglass.liquid.needs import supplied
 from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.liquid.potential import potential_energy
 from equiglass.liquid.system import System
@@ -71,7 +72,6 @@ def test_every_method_trains_predicts_evaluates_and_reports(
 ) -> None:
     if method == "glassmlp":
         pytest.importorskip("pyvoro2")
-    # The files of this package do not hold a cage state, so `cage` makes it.
     save([shaken(k) for k in range(5)], tmp_path / "data.h5")
     data = ("--data", tmp_path / "data.h5")
     words = [word for setting in SHRUNK[method] for word in ("--set", setting)]
@@ -185,6 +185,8 @@ def test_the_cage_state_is_near_and_reproducible_and_needs_a_temperature() -> No
         for x in (one.positions_cage, system.positions)
     ]
     assert energy[0] < energy[1]
+    again = supplied(replace(system, positions_cage=None), {"potential", "cage"})
+    assert again.positions_cage is not None
     with pytest.raises(EquiglassError, match="needs the temperature"):
         confined_cage(replace(system, temperature=None))
     with pytest.raises(EquiglassError, match="has no cage state"):
