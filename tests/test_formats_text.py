@@ -107,7 +107,9 @@ def test_xyz_round_trip(tmp_path: Path) -> None:
             predictions={},
             provenance=loaded.provenance,
         )
-        assert_same(kept, loaded, dict.fromkeys(("positions", "positions_inherent", "propensity"), 1e-7))
+        assert_same(
+            kept, loaded, dict.fromkeys(("positions", "positions_inherent", "positions_cage", "propensity"), 1e-7)
+        )
 
 
 def test_xyz_header_is_what_ovito_and_ase_read(tmp_path: Path) -> None:
@@ -117,10 +119,10 @@ def test_xyz_header_is_what_ovito_and_ase_read(tmp_path: Path) -> None:
     assert lines[0] == "40"
     assert lines[1].startswith(
         f'Lattice="{side!r} 0.0 0.0 0.0 {side!r} 0.0 0.0 0.0 {side!r}" '
-        "Properties=species:S:1:pos:R:3:pos_inherent:R:3:"
+        "Properties=species:S:1:pos:R:3:pos_inherent:R:3:pos_cage:R:3:"
         'propensity_F_0.9:R:1:propensity_F_1_e:R:1:propensity_7:R:1 pbc="T T T" '
     )
-    assert all(len(line.split()) == 10 for line in lines[2:])
+    assert all(len(line.split()) == 13 for line in lines[2:])
 
 
 def test_chosen_columns_are_no_labels_when_read_again(tmp_path: Path) -> None:

@@ -26,7 +26,14 @@ DATA = Path(__file__).parents[1] / "docs" / "data.md"
 def test_every_array_is_in_the_table() -> None:
     arrays = {field.name for field in fields(System) if isinstance(getattr(full_system(), field.name), np.ndarray)}
     assert arrays == set(QUANTITIES)
-    assert set(QUANTITIES) - set(LABELS) == {"positions", "types", "box", "positions_inherent", "times"}
+    assert set(QUANTITIES) - set(LABELS) == {
+        "positions",
+        "types",
+        "box",
+        "positions_inherent",
+        "positions_cage",
+        "times",
+    }
 
 
 def test_the_documentation_shows_the_table() -> None:
@@ -112,7 +119,7 @@ def test_what_is_given_stays_writeable_and_apart() -> None:
 def test_a_changed_system_shares_the_arrays() -> None:
     system = full_system()
     changed = replace(system, name="another")
-    for key in set(QUANTITIES) - {"positions", "positions_inherent"}:
+    for key in set(QUANTITIES) - {"positions", "positions_inherent", "positions_cage"}:
         assert getattr(changed, key) is getattr(system, key), key
     assert changed.predictions["SE3"] is system.predictions["SE3"]
 

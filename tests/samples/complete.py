@@ -31,6 +31,7 @@ def full_system(seed: int = 0) -> System:
         temperature=0.5,
         potential=MIXTURE,
         positions_inherent=liquid.positions + rng.normal(0, 0.02, (40, 3)),
+        positions_cage=liquid.positions + np.random.default_rng(seed + 1).normal(0, 0.02, (40, 3)),
         time_labels=("F=0.9", "F=1/e", "7"),
         times=np.array([0.125, 3.7, 1e5]),
         propensity=propensity,

@@ -5,6 +5,7 @@ There is one npz per configuration, ``T{T}/{train,test}/N4096T{T}_{i}.npz``:
     types                        (N,), **1 = A, 2 = B**
     initial_positions            (N, 3), in [-L/2, L/2)
     initial_positions_inherent   (N, 3)
+    initial_positions_cage       (N, 3), in some files
     md_prop                      (10, N), the propensity over 32 runs
     other names, in test files   (10, N), the published predictions of other methods
 
@@ -48,7 +49,7 @@ def read_glassbench(path: Path) -> System:
     """One configuration, with the published predictions if the file contains them.
 
     Every other (10, N) array of floats is taken for a prediction (or a structural descriptor) with the name of its key.
-    ``bb_prop``, ``initial_positions_cage`` and arrays of other shapes are not read.
+    ``bb_prop`` and arrays of other shapes are not read.
 
     Raises:
         DataError: an array is missing or has other values, or the temperature of labels is unknown.
@@ -80,6 +81,7 @@ def read_glassbench(path: Path) -> System:
         temperature=float(temperature) if temperature else None,
         potential=KOB_ANDERSEN,
         positions_inherent=arrays.get("initial_positions_inherent"),
+        positions_cage=arrays.get("initial_positions_cage"),
         time_labels=tuple(str(k + 1) for k in range(len(times))),
         times=np.array(times, dtype=np.float64),
         propensity=arrays.get("md_prop"),

@@ -55,6 +55,7 @@ def read_labelled(path: Path) -> System:
         temperature=_number(arrays, "temperature"),
         potential=_potential(arrays),
         positions_inherent=arrays.get("positions_inherent"),
+        positions_cage=arrays.get("positions_cage"),
         time_labels=tuple(str(label) for label in np.atleast_1d(arrays.get("time_labels", default_labels))),
         times=times,
         runs=None if runs is None else int(runs),

@@ -4,8 +4,8 @@
     Lattice="L 0 0 0 L 0 0 0 L" Properties=species:S:1:pos:R:3:... pbc="T T T" key=value ...
     A 0.1 0.2 0.3 ...
 
-The box must be orthorhombic and periodic. The columns ``species`` (or ``type``), ``pos``, ``pos_inherent`` and
-``propensity_LABEL`` are read, and these keys of the comment line:
+The box must be orthorhombic and periodic. The columns ``species`` (or ``type``), ``pos``, ``pos_inherent``, ``pos_cage``
+and ``propensity_LABEL`` are read, and these keys of the comment line:
 
 - ``name``, ``temperature``;
 - ``times``, ``time_labels``: values and labels of the times of the propensity columns;
@@ -83,6 +83,7 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
         temperature=float(comment["temperature"]) if "temperature" in comment else None,
         potential=potential,
         positions_inherent=columns.get("pos_inherent"),
+        positions_cage=columns.get("pos_cage"),
         time_labels=labels,
         times=times,
         propensity=propensity,
@@ -148,7 +149,7 @@ def _frame(comment: dict[str, str], rows: list[list[str]], number: int) -> _Fram
             raise DataError(f"frame {number}: {sum(widths)} columns, but a line is {' '.join(row)[:60]!r}.")
     columns = {}
     for key in names:
-        if key not in ("pos", "pos_inherent") and not key.startswith(_PROPENSITY):
+        if key not in ("pos", "pos_inherent", "pos_cage") and not key.startswith(_PROPENSITY):
             continue
         cells = [row[starts[key] : starts[key] + width_of[key]] for row in rows]
         try:
@@ -207,6 +208,8 @@ def _labelled(system: System) -> tuple[System, Columns, dict[str, str]]:
     comment = {}
     if system.positions_inherent is not None:
         columns["pos_inherent"] = system.positions_inherent
+    if system.positions_cage is not None:
+        columns["pos_cage"] = system.positions_cage
     if system.propensity is not None:
         labels = zip(system.time_labels, system.propensity, strict=True)
         columns.update((column(label), values) for label, values in labels)

@@ -9,8 +9,8 @@ deviations d_i from the mean of the configuration, the correlation in a Gaussian
 
     C(r) = sum_{i != j} d_i d_j K_r(r_ij) / sum_{i != j} K_r(r_ij),   K_r(x) = exp(-(x - r)^2 / 2)
 
-The sums over all pairs i != j and their images are taken on a mesh by Fourier transforms, as in a particle-mesh method. Their
-error is a few thousandths of the variance.
+The sums over all pairs i != j and their images are taken on a mesh by Fourier transforms, as in a particle-mesh method.
+Their error is a few thousandths of the variance.
 """
 
 from __future__ import annotations
