@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import save
 from equiglass.liquid.confinement import confined_cage, confined_mean
 from equiglass.liquid.energy import particle_energy
@@ -383,6 +383,9 @@ def test_stack_is_at_least_as_good_as_its_members_and_continues(tmp_path: Path) 
     assert len(before) == 2 * 3
     train(systems, tmp_path / "run", configuration, resume=True)
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("finished.safetensors")}
+    with pytest.warns(EquiglassWarning, match="but there are 2; give 4"):
+        few = Stack.fit(systems[:2], configuration)
+    assert (few.weights == 0.5).all()
     for wrong, said in (
         ({"methods": ["ridge", "ridge"]}, "named once"),
         ({"methods": ["stack"]}, "cannot be a member"),

@@ -4,8 +4,8 @@
     Lattice="L 0 0 0 L 0 0 0 L" Properties=species:S:1:pos:R:3:... pbc="T T T" key=value ...
     A 0.1 0.2 0.3 ...
 
-The box must be orthorhombic and periodic. The columns ``species`` (or ``type``), ``pos``, ``pos_inherent``, ``pos_cage``
-and ``propensity_LABEL`` are read, and these keys of the comment line:
+The box must be orthorhombic and periodic. The columns ``species`` (or ``type``), ``pos``, ``pos_inherent``,
+``pos_cage`` and ``propensity_LABEL`` are read, and these keys of the comment line:
 
 - ``name``, ``temperature``;
 - ``times``, ``time_labels``: values and labels of the times of the propensity columns;

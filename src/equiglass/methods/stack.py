@@ -17,6 +17,7 @@ Source: L. Breiman, Mach. Learn. 24, 49 (1996), doi 10.1007/BF00117832.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, field_validator
 
-from equiglass.errors import ConfigurationError, DataError
+from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.files.settings import changed, validate
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
@@ -39,6 +40,10 @@ from equiglass.prediction.model_file import check_version, read_model, write_mod
 from equiglass.prediction.predictor import SILENT, About, Card, Predictor, Watch, settings_frame
 from equiglass.prediction.run_folder import RunFolder
 from equiglass.prediction.training_data import TrainingData
+
+
+FEWEST = 4
+"""Fewest training configurations of which some can be left out, so that the others still choose a penalty by folds."""
 
 
 class StackConfiguration(MethodConfiguration):
@@ -142,15 +147,13 @@ class Stack(Predictor):
 
         Members that are trained already, in the folder ``parts`` of the run folder, are loaded.
 
-        Raises:
-            DataError: there are fewer than two configurations.
+        Warns:
+            EquiglassWarning: there are fewer than `FEWEST` configurations, so the weights are equal.
         """
-        if len(training) < 2:
-            raise DataError("A stack fits its weights on configurations left out; give two configurations or more.")
         labels = list(times_to_learn(training, configuration.times, configuration.target))
         times = times_to_learn(training, labels, configuration.target)
         n_types = max(system.n_types for system in training)
-        parts = folds_of(training, configuration.parts)
+        parts = folds_of(training, configuration.parts) if len(training) >= FEWEST else []
         total, done = (len(parts) + 1) * len(configuration.methods), 0
 
         def trained(name: str, systems: Sequence[System], place: str) -> Predictor:
@@ -178,9 +181,19 @@ class Stack(Predictor):
                 truth.append(measured(system, labels, configuration.target))
                 types.append(system.types)
                 predicted.append(np.stack([_rows(model, system, labels) for model in models], axis=2))
-        weights, offsets = stacking_weights(
-            np.concatenate(truth, axis=1), np.concatenate(predicted, axis=1), np.concatenate(types), n_types
-        )
+        if parts:
+            weights, offsets = stacking_weights(
+                np.concatenate(truth, axis=1), np.concatenate(predicted, axis=1), np.concatenate(types), n_types
+            )
+        else:
+            warnings.warn(
+                f"A stack fits its weights on configurations left out, but there are {len(training)}; give {FEWEST} or "
+                "more. All methods have the same weight.",
+                EquiglassWarning,
+                stacklevel=2,
+            )
+            number = len(configuration.methods)
+            weights, offsets = np.full((n_types, len(labels), number), 1 / number), np.zeros((n_types, len(labels)))
         members = tuple(trained(name, training, "all") for name in configuration.methods)
         return cls(members, weights, offsets, configuration, times, TrainingData.of(training, n_types))
 
