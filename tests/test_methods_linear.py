@@ -395,3 +395,23 @@ def test_stack_is_at_least_as_good_as_its_members_and_continues(tmp_path: Path) 
     ):
         with pytest.raises((EquiglassError, ValueError), match=said):
             StackConfiguration.model_validate(settings | wrong).check()
+
+
+@settings(deadline=None, max_examples=5)
+@given(axes=st.permutations(range(3)), mirrored=st.booleans(), shift=st.floats(-10, 10))
+def test_features_do_not_depend_on_the_frame(axes: list[int], mirrored: bool, shift: float) -> None:
+    pytest.importorskip("pyvoro2")
+    system = shaken(4)
+    sign = np.array([-1.0 if mirrored else 1.0, 1.0, 1.0])
+    moved = {
+        key: (getattr(system, key) + shift)[:, axes] * sign
+        for key in ("positions", "positions_inherent", "positions_cage")
+    }
+    turned = replace(system, **moved)
+    few = CageConfiguration(descriptors=SMALL)
+    for one, other in (
+        (features(system, FEW, 2), features(turned, FEW, 2)),
+        (coarse_grained(system, (0.0, 1.0), 2, 2.5), coarse_grained(turned, (0.0, 1.0), 2, 2.5)),
+        (Cage.features(system, few, 2), Cage.features(turned, few, 2)),
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)

@@ -41,7 +41,6 @@ from equiglass.prediction.predictor import SILENT, About, Card, Predictor, Watch
 from equiglass.prediction.run_folder import RunFolder
 from equiglass.prediction.training_data import TrainingData
 
-
 FEWEST = 4
 """Fewest training configurations of which some can be left out, so that the others still choose a penalty by folds."""
 
