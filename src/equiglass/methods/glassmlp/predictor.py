@@ -152,8 +152,8 @@ class GlassMLP(ArrayPredictor):
                 standard = _standard(x[own], arrays["features_mean"][kind], arrays["features_scale"][kind])
                 target = _standard(y[:, own].T, arrays["target_mean"][kind], arrays["target_scale"][kind]).T
                 correlation = ShellCorrelation(system.positions_in("inherent")[own], system.box)
-                tensors = (torch.from_numpy(np.ascontiguousarray(z)).float() for z in (standard, target))
-                parts[-1][kind] = Part(*tensors, correlation)
+                inputs, outputs = (torch.from_numpy(np.ascontiguousarray(z)).float() for z in (standard, target))
+                parts[-1][kind] = Part(inputs, outputs, correlation)
         torch.manual_seed(configuration.seed)
         networks = nn.ModuleList(Networks(len(times), len(moments["features"])) for _ in range(n_types))
         descend(networks, parts, configuration, folder, watch)
