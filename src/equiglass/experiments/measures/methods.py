@@ -42,6 +42,12 @@ OTHER = "published: other test configurations"
 """Title of the figure of published curves."""
 
 
+FOLDS = (
+    "Every fold has models of its own. Rho pooled over the folds therefore contains differences between models: it can be "
+    "below zero for the mean by type, which is lower where the test configurations are more mobile."
+)
+
+
 class MethodOptions(Strict):
     """Options of the measure "methods"."""
 
@@ -72,6 +78,7 @@ def methods(runs: Sequence[Run], declaration: Declaration) -> Measured:
         "Errors: bootstrap over the test configurations. The regressions choose their penalties within the training "
         "set. Cost: CPU seconds of one training and of the prediction of one configuration, on this machine; inherent "
         "structures and cage states are made before, once for all methods, and are not counted.",
+        *([FOLDS] if any(run.training.group.fold for run in runs) else []),
         *said,
     )
     table = "\n\n".join([scores_table(summary), costs_table(cost), differences_table(pairs)])
