@@ -6,6 +6,7 @@ import json
 import math
 import os
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -149,7 +150,7 @@ def train_missing(
 
 def cpu_seconds() -> float:
     """CPU time of this process and of its children so far, all threads together."""
-    return sum(os.times()[:4])
+    return time.process_time() + sum(os.times()[2:4])
 
 
 def cost_of(folder: Path) -> float:

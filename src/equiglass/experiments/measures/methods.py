@@ -43,8 +43,8 @@ OTHER = "published: other test configurations"
 
 
 FOLDS = (
-    "Every fold has models of its own. Rho pooled over the folds therefore contains differences between models: it can be "
-    "below zero for the mean by type, which is lower where the test configurations are more mobile."
+    "Every fold has models of its own. Rho pooled over the folds therefore contains differences between models: it can "
+    "be below zero for the mean by type, which is lower where the test configurations are more mobile."
 )
 
 
