@@ -309,7 +309,7 @@ def test_ctrl_c_says_how_to_go_on(
     monkeypatch.setattr("equiglass.experiments.runs.train", stopped)
     equiglass.save(liquids(4), tmp_path / "data.h5")
     assert run("experiment", "loss", "--data", tmp_path / "data.h5", "--out", tmp_path / "out") == 130
-    assert "or with the same command." in capsys.readouterr().err
+    assert "Continue with the same command" in capsys.readouterr().err
 
 
 def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
@@ -357,7 +357,8 @@ def test_wrong_commands_are_sentences(tmp_path: Path, capsys: pytest.CaptureFixt
         (("inputs", *out, "--set", "seed=4"), "varies 'seed'"),
         (
             ("inputs", *out, "--data", data),
-            "T = 0.5: none of 2 configurations is left for training, since the test needs 2; give 3",
+            "T = 0.5: none of 2 configurations is left for training, since those of one parent stay together and the "
+            "test needs 2; give 3",
         ),
     ):
         assert run("experiment", *words) == 2

@@ -40,7 +40,7 @@ def test_shiba_files_of_one_configuration_become_one_system(tmp_path: Path) -> N
     np.savez(tmp_path / "isoconfig_N60T0.44_1_tc10.npz", **late)
     np.savez(tmp_path / "isoconfig_N60T0.44_1_tc02.npz", **early)
     np.savez(tmp_path / "isoconfig_N60T0.44_12_tc07.npz", **late)
-    first, second = load(tmp_path)
+    first, second = load(tmp_path, copies=True)
     assert (first.name, first.time_labels, first.times.tolist()) == ("T0.44_1", ("2", "10"), [1.3, 130000.0])
     assert (second.name, second.time_labels, second.times.tolist()) == ("T0.44_12", ("7",), [4120.0])
     assert first.temperature == 0.44

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from equiglass.dynamics.needs import supplied
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.files.settings import validate
 from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.inherent import quench
-from equiglass.liquid.needs import supplied
 from equiglass.liquid.system import System
 from equiglass.model.inputs import INPUTS
 from equiglass.model.inputs.choice import Inputs

@@ -11,7 +11,7 @@ import pytest
 from equiglass.dynamics import lanes
 from equiglass.dynamics.state import Run, State
 from equiglass.dynamics.velocities import maxwell_boltzmann
-from equiglass.errors import ConfigurationError, EquiglassWarning, SetupError
+from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN, WCA, LennardJones, energy_and_forces, potential_energy
 from equiglass.liquid.system import System
@@ -170,7 +170,7 @@ def test_any_number_of_cores_gives_the_same(tmp_path: Path) -> None:
 def test_an_explosion_is_an_error() -> None:
     state = liquid(runs=1)
     state.positions[1] = state.positions[0] + 0.05
-    with pytest.raises(SetupError, match=r"exploded.*smaller timestep"):
+    with pytest.raises(DataError, match=r"exploded.*smaller timestep"):
         lanes.constant_energy(state, KOB_ANDERSEN, np.array([1.0]), 0.005)
 
 

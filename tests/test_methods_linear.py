@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +14,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from equiglass.dynamics.needs import supplied
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import save
 from equiglass.liquid.confinement import confined_cage, confined_mean
 from equiglass.liquid.energy import particle_energy
-from equiglass.liquid.needs import supplied
 from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.liquid.potential import potential_energy
 from equiglass.liquid.system import System
@@ -134,7 +135,7 @@ def test_none_is_the_mean_by_type() -> None:
     a = np.concatenate([s.propensity[:, s.types == 0] for s in systems], axis=1)
     predicted = model.predict(systems[0])
     np.testing.assert_allclose(predicted.values[:, systems[0].types == 0], np.repeat(a.mean(axis=1)[:, None], 52, 1))
-    scores = evaluate(systems[:1], [predicted])
+    scores = evaluate(systems[:1], [predicted], seen=True)
     assert all(np.isnan(row.per_configuration) and np.isfinite(row.mse) for row in scores)
 
 
@@ -172,10 +173,23 @@ def test_monte_carlo_with_confinement_samples_the_boltzmann_weight() -> None:
     assert expected[0, 0] < -0.02
 
 
+SWEEPS = {"equilibration": 5, "sweeps": 20}
+
+
+@pytest.fixture(autouse=True)
+def _cages_of_particles_that_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The particles of the samples overlap, so that no run can start from them; the Monte Carlo can."""
+
+    def confined(systems: System | Sequence[System], **_: object) -> list[System]:
+        return [confined_cage(s, **SWEEPS) for s in ([systems] if isinstance(systems, System) else systems)]
+
+    monkeypatch.setattr("equiglass.dynamics.needs.cage", confined)
+    monkeypatch.setattr("equiglass.training.supply.cage", confined)
+
+
 def test_the_cage_state_is_near_and_reproducible_and_needs_a_temperature() -> None:
     system = labelled_liquid(1)
-    few = {"equilibration": 5, "sweeps": 20}
-    one, again = confined_cage(system, **few), confined_cage(system, **few)
+    one, again = confined_cage(system, **SWEEPS), confined_cage(system, **SWEEPS)
     np.testing.assert_array_equal(one.positions_cage, again.positions_cage)
     assert one.positions_cage is not None
     moved = np.linalg.norm(one.positions_cage - system.positions, axis=1)
@@ -230,14 +244,14 @@ def test_hyperplane_of_two_clusters(seed: int, shift: float) -> None:
     rng = np.random.default_rng(seed)
     direction = rng.normal(size=5)
     direction /= np.linalg.norm(direction)
-    mobile = rng.random(800) < 0.5
-    x = rng.normal(0, 0.4, (800, 5)) + np.where(mobile, 1.0, -1.0)[:, None] * direction + shift * direction
-    plane = hyperplane(x, mobile + 0.01 * rng.random(800), 0.4, 1.0)
+    mobile = rng.random(4000) < 0.5
+    x = rng.normal(0, 0.6, (4000, 5)) + np.where(mobile, 1.0, -1.0)[:, None] * direction + shift * direction
+    plane = hyperplane(x, mobile + 0.01 * rng.random(4000), 0.4, 1.0)
     assert np.linalg.norm(plane.normal) == pytest.approx(1)
     assert plane.normal @ direction > 0.97
     # Halfway between the clusters.
     assert plane.offset == pytest.approx(-shift, abs=0.25)
-    assert np.mean((x @ plane.normal + plane.offset > 0) == mobile) > 0.98
+    assert np.mean((x @ plane.normal + plane.offset > 0) == mobile) > 0.93
 
 
 def test_softness_separates_and_is_calibrated() -> None:

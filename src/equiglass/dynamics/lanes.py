@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.dynamics.state import Run, State, steps_of
-from equiglass.errors import SetupError
+from equiglass.errors import DataError
 from equiglass.files import replacing
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones
@@ -90,7 +90,7 @@ def constant_energy(
 
     Raises:
         CompilerError: the C++ cannot be compiled.
-        SetupError: a particle became faster than the integration can follow.
+        DataError: a particle became faster than the integration can follow.
     """
     group = _Group(start, potential, len(times), precision)
     intervals = [steps_of(duration, timestep) for duration in np.diff([0.0, *times])]
@@ -174,7 +174,7 @@ class _Group:
             _pointer(numbers),
         )
         if failed:
-            raise SetupError(
+            raise DataError(
                 f"A run exploded before t = {until:g}: a particle moves farther than 1 per step. "
                 "The positions overlap, or the potential is another one; choose a smaller timestep or check both."
             )

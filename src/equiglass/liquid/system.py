@@ -355,13 +355,13 @@ class System:
         """The thermal, inherent or cage positions, (N, 3), LJ length.
 
         Raises:
-            DataError: the configuration has no inherent structure, or no cage positions.
+            DataError: the configuration has no inherent structure, or no cage state.
         """
         if structure == "thermal":
             return self.positions
         if structure == "cage":
             if self.positions_cage is None:
-                raise DataError(f"{self.name} has no cage positions.")
+                raise DataError(f"{self.name} has no cage state; make it with equiglass.cage first.")
             return self.positions_cage
         if self.positions_inherent is None:
             raise DataError(f"{self.name} has no inherent structure; make it with equiglass.quench first.")

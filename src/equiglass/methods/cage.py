@@ -4,7 +4,8 @@ The features of a particle are the descriptors of `describe`, for the thermal po
 distance |r - r_cage| between both, each averaged over the same generations. A cross-validation over the training data
 chooses the penalty per particle type and time.
 
-A configuration without a cage state gets that of the Monte Carlo with confinement (`equiglass.liquid.confinement`).
+A configuration without a cage state gets it from short runs (`equiglass.cage`). The paper takes a Monte Carlo with
+confinement (`equiglass.liquid.confinement`).
 
 Deviations from the paper: the shells of the descriptors and the averaging radius are those of `Descriptors`, chosen
 after Boattini et al. and partly recalled. The paper has one penalty; here it is chosen per type and time.
@@ -55,7 +56,7 @@ class Cage(LinearPredictor):
     about = About(
         "ridge regression on descriptors of thermal positions and cage state, and on the distance between both",
         "Alkemade 2023, doi 10.1063/5.0144822",
-        "training: half a minute per configuration of 4096 particles; prediction: half a minute without a cage state",
+        "training: half a minute per configuration of 4096 particles; prediction: 10 s more without a cage state",
     )
     file_format = "equiglass-cage"
     configuration = CageConfiguration

@@ -12,9 +12,10 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.dynamics.needs import supplied
 from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.needs import Need, supplied
+from equiglass.liquid.needs import Need
 from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import TARGETS
 from equiglass.prediction.split import ROLES, Role

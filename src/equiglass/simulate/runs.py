@@ -94,7 +94,7 @@ def _start(
     start: System | str | Path, types: Sequence[str] | None, temperature: float | None, potential: LennardJones | None
 ) -> System:
     if not isinstance(start, System):
-        path, found = start, load(start, types=types, replicas=False)
+        path, found = start, load(start, types=types, replicas=False, copies=True)
         if len(found) != 1:
             raise DataError(f"{path} holds {len(found)} configurations; a file with the starting one alone is needed.")
         start = found[0]
@@ -140,7 +140,7 @@ class _Run:
         types: Sequence[str] | None,
     ) -> None:
         self.path, self.start, self.timestep, self.times = path, start, timestep, times
-        self._frames = stream(path, types=types, replicas=False, frames=frames)
+        self._frames = stream(path, types=types, replicas=False, frames=frames, copies=True)
         self.first = start.positions
 
     def __iter__(self) -> Iterator[tuple[float, Float]]:

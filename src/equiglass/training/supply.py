@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from equiglass.liquid.confinement import confined_cage
+from equiglass.dynamics.cage import cage
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.potential import MIXTURES
 from equiglass.liquid.system import System
@@ -39,15 +39,14 @@ def supply(
         systems = [s if s.positions_inherent is not None else next(quenched) for s in systems]
     if "cage" in needs:
         free = [s for s in systems if s.positions_cage is None]
-        confined = iter(processes.shared(lambda some: _confined(some, progress), free))
-        systems = [s if s.positions_cage is not None else next(confined) for s in systems]
+        made = iter(processes.shared(lambda some: _cages(some, progress), free))
+        systems = [s if s.positions_cage is not None else next(made) for s in systems]
     return list(systems)
 
 
-def _confined(systems: Sequence[System], progress: Callable[[int, int, str], None] | None) -> list[System]:
-    made = []
-    for system in systems:
-        made.append(confined_cage(system))
+def _cages(systems: Sequence[System], progress: Callable[[int, int, str], None] | None) -> list[System]:
+    def done(number: int, name: str) -> None:
         if progress is not None:
-            progress(len(made), len(systems), system.name)
-    return made
+            progress(number, len(systems), name)
+
+    return cage(systems, progress=done)
