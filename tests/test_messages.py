@@ -593,7 +593,7 @@ def test_weights_in_the_form_of_pyg_botan_load(tmp_path: Path) -> None:
 def test_weights_of_bapst_reach_their_correlation(data_folder: Path) -> None:
     """rho(A) = 0.937 +- 0.002 at t = 0.13, mean over the ten configurations with labels from 32 runs of our own.
 
-    `equiglass simulate data/shiba-T0.44-short-times.yaml --from shiba_T0.44_train --merge` makes these labels.
+    `equiglass simulate data/shiba-T0.44.yaml --from shiba_T0.44_train --merge` makes these labels.
     """
     weights = data_folder.parent / "peers" / "bapst_t044_s09.npz"
     labels = data_folder / "shiba_T0.44_short_times.h5"

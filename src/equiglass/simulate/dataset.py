@@ -53,7 +53,8 @@ def run_protocol(
         protocol: protocol of the simulation.
         out: folder of the data set; it is made if absent.
         resume: whether to continue a stopped simulation of the same protocol in ``out``.
-        progress: is called after every piece of work with (number finished, number of all, name of the last one).
+        progress: is called after every piece of work with (number finished, number of all, name of the last one), and
+            during long runs with their share.
         jobs: number of simultaneous runs. Each needs one core.
         parsl: a Python file that defines ``config``, a ``parsl.Config``, whose workers do all the work.
 
@@ -71,8 +72,8 @@ def run_protocol(
     protocol = protocol.model_copy(update={"engine": engine})
     out = Path(out).absolute()
     parts = _open_folder(protocol, out, resume)
-    finished = _counter(progress, len(stages(protocol)) + _pieces(protocol, protocol.configurations))
-    with working(jobs, parsl) as workers:
+    finished = _Counter(progress, len(stages(protocol)) + _pieces(protocol, protocol.configurations))
+    with working(jobs, parsl, finished.during) as workers:
         run_trajectory(protocol, parts, workers, finished)
         found = equilibrium(protocol, parts)
         starts = [configuration_of(protocol, parts, index) for index in range(1, protocol.configurations + 1)]
@@ -102,7 +103,8 @@ def run_from(
         out: folder of the data set; it is made if absent.
         merge: whether to add the new labels to those of the configurations.
         resume: whether to continue a stopped simulation from the same configurations in ``out``.
-        progress: is called after every piece of work with (number finished, number of all, name of the last one).
+        progress: is called after every piece of work with (number finished, number of all, name of the last one), and
+            during long runs with their share.
         jobs: number of simultaneous runs. Each needs one core.
         parsl: a Python file that defines ``config``, a ``parsl.Config``, whose workers do all the work.
 
@@ -131,8 +133,8 @@ def run_from(
     out = Path(out).absolute()
     parts = _open_folder(ensemble, out, resume)
     _check_same(starts, parts / "configurations.h5", out)
-    finished = _counter(progress, _pieces(ensemble, len(starts)))
-    with working(jobs, parsl) as workers:
+    finished = _Counter(progress, _pieces(ensemble, len(starts)))
+    with working(jobs, parsl, finished.during) as workers:
         return _finish(ensemble, starts, systems if merge else None, out, parts, {}, finished, workers)
 
 
@@ -208,16 +210,19 @@ def _pieces(ensemble: Ensemble, configurations: int) -> int:
     return (ensemble.runs + 2) * configurations + isinstance(ensemble.times, ScatteringTimes)
 
 
-def _counter(progress: Progress | None, pieces: int) -> Callable[[str], None]:
-    done = 0
+class _Counter:
+    """Counts the finished pieces of work, and passes on what is under way."""
 
-    def finished(what: str) -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(done, pieces, what)
+    def __init__(self, progress: Progress | None, pieces: int) -> None:
+        self._progress, self._pieces, self._done = progress, pieces, 0
 
-    return finished
+    def __call__(self, what: str) -> None:
+        self._done += 1
+        self.during(what)
+
+    def during(self, what: str) -> None:
+        if self._progress is not None:
+            self._progress(self._done, self._pieces, what)
 
 
 def _finish(

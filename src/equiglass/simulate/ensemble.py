@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,9 @@ def run_ensembles(
                 paths = [runs[run - 1] for run in group]
                 done = result.exists() or all(path.exists() for path in paths)
                 rngs = [ensemble.rng(2, index, run) for run in group]
-                yield None if done else (engine, ensemble, times, start, rngs, parts, paths, workers.stop)
+                name = f"configuration {index}, runs {group[0]} to {group[-1]}"
+                watch = Watch(name, workers.stop, workers.during)
+                yield None if done else (engine, ensemble, times, start, rngs, parts, paths, watch)
 
     done = workers.do(_run_group, work())
     for index, start in enumerate(starts, start=1):
@@ -76,7 +78,32 @@ def run_ensembles(
         finished(f"configuration {index}")
 
 
-_Work = tuple[Engine, Ensemble, Float, System, list[np.random.Generator], Path, list[Path], Any]
+_Work = tuple[Engine, Ensemble, Float, System, list[np.random.Generator], Path, list[Path], "Watch"]
+
+
+class Watch:
+    """What looks after a group of runs while it is under way.
+
+    Args:
+        name: name of the group.
+        stop: whether the group must stop.
+        during: says what is under way.
+    """
+
+    def __init__(self, name: str, stop: Callable[[], bool] | None, during: Callable[[str], None] | None) -> None:
+        self._name, self._stop, self._during, self._said = name, stop, during, time.monotonic()
+
+    def __call__(self, share: float) -> None:
+        """Take note of the share that is done, between 0 and 1.
+
+        Raises:
+            SetupError: the group must stop.
+        """
+        if self._stop is not None and self._stop():
+            raise SetupError(f"The runs stopped at {share:.0%}; --resume continues from there.")
+        if self._during is not None and time.monotonic() - self._said > 30:
+            self._during(f"{self._name}: {share:.0%}")
+            self._said = time.monotonic()
 
 
 def _run_group(
@@ -87,7 +114,7 @@ def _run_group(
     rngs: list[np.random.Generator],
     parts: Path,
     results: list[Path],
-    stop: Callable[[], bool] | None,
+    watch: Watch,
 ) -> None:
     """Do NVE runs from new Maxwell-Boltzmann velocities, one per random generator.
 
@@ -99,13 +126,8 @@ def _run_group(
     velocities = np.stack([maxwell_boltzmann(rng, start.n_particles, start.temperature) for rng in rngs])
     state = State(start.positions, start.types, start.box, velocities)
     checkpoint = results[0].with_suffix(".checkpoint.npz")
-
-    def advanced(share: float) -> None:
-        if stop is not None and stop():
-            raise SetupError(f"The runs stopped at {share:.0%}; --resume continues from there.")
-
     runs = constant_energy(
-        engine, state, start.potential, times, ensemble.timestep, parts, checkpoint=checkpoint, advanced=advanced
+        engine, state, start.potential, times, ensemble.timestep, parts, checkpoint=checkpoint, advanced=watch
     )
     for run, result in zip(runs, results, strict=True):
         displacements = run.positions - start.positions

@@ -26,11 +26,13 @@ class Workers:
         executor: executor of the pieces.
         jobs: number of simultaneous pieces.
         stop: whether the pieces under way must stop; None if they are in other processes, which end by themselves.
+        during: says what is under way, in words; None if that is not shown, or not possible.
     """
 
     executor: Executor
     jobs: int
     stop: Callable[[], bool] | None = None
+    during: Callable[[str], None] | None = None
 
     def do(self, function: Callable[..., Any], work: Iterable[tuple[Any, ...] | None]) -> Iterator[Any]:
         """The results of a function, in the order of its arguments; None for a piece of work that is already done.
@@ -63,12 +65,13 @@ def _result(future: Future[Any] | None) -> Any:
 
 
 @contextmanager
-def working(jobs: int, parsl: Path | None = None) -> Iterator[Workers]:
+def working(jobs: int, parsl: Path | None = None, during: Callable[[str], None] | None = None) -> Iterator[Workers]:
     """Workers for the duration of the block.
 
     Args:
         jobs: number of simultaneous pieces of work.
         parsl: a Python file that defines ``config``, a ``parsl.Config``; None for threads of this process.
+        during: says what is under way, in words.
 
     Raises:
         SetupError: Parsl is not installed.
@@ -77,7 +80,7 @@ def working(jobs: int, parsl: Path | None = None) -> Iterator[Workers]:
     executor = ThreadPoolExecutor(jobs) if parsl is None else _parsl(parsl)
     stopped = threading.Event()
     try:
-        yield Workers(executor, jobs, stopped.is_set if parsl is None else None)
+        yield Workers(executor, jobs, stopped.is_set, during) if parsl is None else Workers(executor, jobs)
     except BaseException as error:
         stopped.set()
         if not isinstance(error, Exception):
