@@ -15,7 +15,7 @@ test: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
