@@ -100,6 +100,13 @@ def test_a_compressed_file_that_is_cut_short(tmp_path: Path, suffix: str) -> Non
     np.testing.assert_allclose(systems[-1].positions, LIQUID.positions, atol=1e-12)
 
 
+@pytest.mark.parametrize("suffix", [".gz", ".xz"])
+def test_the_whole_frames_of_a_short_compressed_file_that_is_cut(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"a.xyz{suffix}").write_bytes(PACKINGS[suffix](XYZ * 3)[:-20])
+    with pytest.warns(EquiglassWarning, match="compressed file is incomplete"):
+        assert len(load(tmp_path, copies=True)) >= 2
+
+
 def test_zstandard_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.xyz.zst").write_bytes(zstd(XYZ))
     monkeypatch.setitem(sys.modules, "zstandard", None)
