@@ -58,14 +58,14 @@ def write_gsd(path: Path, *frames: object) -> Path:
 
 def test_gsd(tmp_path: Path) -> None:
     path = write_gsd(tmp_path / "a.gsd", gsd_frame(step=100), gsd_frame(step=200))
-    for system, step in zip(load(path), (100, 200), strict=True):
+    for system, step in zip(load(path, copies=True), (100, 200), strict=True):
         assert_liquid(system)
         assert (system.name, system.timestep) == (f"a_{step}", step)
         unwrapped = LIQUID.positions + (np.arange(180).reshape(60, 3) % 5 - 2) * LIQUID.box
         np.testing.assert_allclose(system.unwrapped, unwrapped, atol=1e-5)
         np.testing.assert_allclose(system.origin, -LIQUID.box / 2, rtol=1e-6)
     (tmp_path / "a.gsd").rename(tmp_path / "nameless")
-    assert len(load(tmp_path / "nameless")) == 2
+    assert len(load(tmp_path / "nameless", copies=True)) == 2
     assert_liquid(System.from_gsd(gsd_frame()))
 
 
@@ -219,7 +219,7 @@ def test_rumd(tmp_path: Path) -> None:
         np.testing.assert_allclose(system.box, golden["box"], atol=1e-6)
     text = gzip.decompress((STORED / "rumd3-gamdpy-0.8.3.xyz.gz").read_bytes()).decode()
     (tmp_path / "trajectory0001.xyz").write_text(text.replace("ioformat=2", "ioformat=2 timeStepIndex=8") * 2)
-    first, second = load(tmp_path)
+    first, second = load(tmp_path, copies=True)
     assert (first.name, second.name, second.timestep) == ("trajectory0001_1", "trajectory0001_2", 8)
     (tmp_path / "trajectory0001.xyz").write_text(text.replace("RectangularSimulationBox", "LeesEdwardsSimulationBox"))
     with pytest.raises(DataError, match="LeesEdwardsSimulationBox"):
@@ -390,7 +390,7 @@ def trajectory(n: int = 12) -> str:
 )
 def test_frames_of_a_trajectory(tmp_path: Path, frames: str, steps: list[int]) -> None:
     (tmp_path / "a.dump").write_text(trajectory())
-    assert [system.timestep for system in load(tmp_path, frames=frames)] == steps
+    assert [system.timestep for system in load(tmp_path, frames=frames, copies=True)] == steps
 
 
 def test_frames_beyond_the_end(tmp_path: Path) -> None:
@@ -412,10 +412,10 @@ def test_frames_that_are_none(tmp_path: Path, frames: str) -> None:
 def test_frames_are_read_one_at_a_time(tmp_path: Path, suffix: str) -> None:
     text = trajectory(3) if suffix == ".dump" else ("\n".join(xyz_lines()) + "\n") * 3
     (tmp_path / f"a{suffix}").write_text(text + "this is not a frame\n")
-    systems = stream(tmp_path / f"a{suffix}")
+    systems = stream(tmp_path / f"a{suffix}", copies=True)
     assert_liquid(next(systems))
     assert_liquid(next(systems))
-    assert len(load(tmp_path / f"a{suffix}", frames="0:2")) == 2
+    assert len(load(tmp_path / f"a{suffix}", frames="0:2", copies=True)) == 2
     with pytest.raises(DataError, match="not a frame"):
         list(systems)
 
@@ -451,7 +451,7 @@ def test_a_species_that_comes_later_and_changes_the_types_is_refused(tmp_path: P
 def test_the_commands_take_frames(tmp_path: Path) -> None:
     (tmp_path / "a.dump").write_text(trajectory(5))
     assert run("quench", tmp_path / "a.dump", "-o", tmp_path / "q.h5", "--frames", "0:5:2") == 0
-    assert [system.timestep for system in load(tmp_path / "q.h5")] == [0, 200, 400]
+    assert [system.timestep for system in load(tmp_path / "q.h5", copies=True)] == [0, 200, 400]
 
 
 def test_positions_beyond_the_box_have_image_flags() -> None:

@@ -40,7 +40,7 @@ def test_shiba_files_of_one_configuration_become_one_system(tmp_path: Path) -> N
     np.savez(tmp_path / "isoconfig_N60T0.44_1_tc10.npz", **late)
     np.savez(tmp_path / "isoconfig_N60T0.44_1_tc02.npz", **early)
     np.savez(tmp_path / "isoconfig_N60T0.44_12_tc07.npz", **late)
-    first, second = load(tmp_path)
+    first, second = load(tmp_path, copies=True)
     assert (first.name, first.time_labels, first.times.tolist()) == ("T0.44_1", ("2", "10"), [1.3, 130000.0])
     assert (second.name, second.time_labels, second.times.tolist()) == ("T0.44_12", ("7",), [4120.0])
     assert first.temperature == 0.44
@@ -208,7 +208,7 @@ def test_bapst_runs_at_a_time_that_no_targets_name_are_left_out(tmp_path: Path) 
 def test_bapst_runs_at_one_time_without_targets_are_refused(tmp_path: Path) -> None:
     data = {**bapst_data(), "trajectory_target_positions": bapst_targets()[0][1]}
     (tmp_path / "configuration.pickle").write_bytes(pickle.dumps(data))
-    with pytest.raises(DataError, match="targets at 1 times, but 3 time_indices"):
+    with pytest.raises(DataError, match="runs at 1 times, but 3 time_indices"):
         load(tmp_path)
 
 

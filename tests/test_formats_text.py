@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import DataError, EquiglassError, EquiglassWarning
 from equiglass.formats import load, save
 from equiglass.formats.xyz import write_xyz
 from equiglass.liquid.neighbors import minimum_image

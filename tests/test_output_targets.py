@@ -135,7 +135,7 @@ def test_a_terminal_of_ascii_shows_what_it_can(folder: Path, tmp_path: Path, mon
     text = printed.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
     assert "+-" in text
     assert "?" not in text
-    assert json.loads((tmp_path / "s.json").read_text())["configurations"] == 3
+    assert json.loads((tmp_path / "s.json").read_text())["configurations"] == 1
 
 
 def lines_of(capsys: pytest.CaptureFixture[str], what: str) -> list[str]:

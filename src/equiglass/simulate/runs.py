@@ -140,7 +140,7 @@ class _Run:
         types: Sequence[str] | None,
     ) -> None:
         self.path, self.start, self.timestep, self.times = path, start, timestep, times
-        self._frames = stream(path, types=types, replicas=False, frames=frames)
+        self._frames = stream(path, types=types, replicas=False, frames=frames, copies=True)
         self.first = start.positions
 
     def __iter__(self) -> Iterator[tuple[float, Float]]:
