@@ -73,6 +73,8 @@ def test_gsd_names_of_types() -> None:
     assert_liquid(System.from_gsd(gsd_frame(["Ni", "P"])))
     np.testing.assert_array_equal(System.from_gsd(gsd_frame(["Ni", "P"]), ["P", "Ni"]).types, 1 - LIQUID.types)
     np.testing.assert_array_equal(System.from_gsd(gsd_frame(["B", "A"])).types, 1 - LIQUID.types)
+    with pytest.raises(DataError, match="two species have the same name"):
+        System.from_gsd(gsd_frame(["A", "A"]))
     with pytest.raises(DataError, match="'Ni' is not in the given order"):
         System.from_gsd(gsd_frame(["Ni", "P"]), ["Fe", "P"])
 
