@@ -253,6 +253,7 @@ def test_a_glob_after_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
         assert run(*words, "--json", folder / "glob.json") == 0
         assert json.loads((folder / "glob.json").read_text())["configurations"] == 4
     assert run("evaluate", folder / "run", "--data", parts[0], "--data", parts[1]) == 0
+    assert run("check", parts[0], "--against", *parts) == run("check", parts[0], "--against", parts[0]) == 0
     out = folder / "globbed"
     assert run("train", "--data", *parts, folder / "data.h5", "--out", out, *SETTINGS, "--set", "epochs=1") == 0
     capsys.readouterr()

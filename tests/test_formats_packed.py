@@ -90,7 +90,7 @@ def test_a_compressed_file_that_is_cut_short(tmp_path: Path, suffix: str) -> Non
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            systems = load(path)
+            systems = load(path, copies=True)
         except EquiglassError as error:
             # A block of bzip2 or Zstandard holds the whole file.
             assert "incomplete" in str(error)  # noqa: PT017
@@ -98,6 +98,15 @@ def test_a_compressed_file_that_is_cut_short(tmp_path: Path, suffix: str) -> Non
     assert 1 < len(systems) < 200
     assert any("compressed file is incomplete" in str(each.message) for each in caught)
     np.testing.assert_allclose(systems[-1].positions, LIQUID.positions, atol=1e-12)
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".xz"])
+def test_the_whole_frames_of_a_short_compressed_file_that_is_cut(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"a.xyz{suffix}").write_bytes(PACKINGS[suffix](XYZ * 3)[:-20])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert len(load(tmp_path, copies=True)) >= 2
+    assert "the compressed file is incomplete" in str(caught[0].message)
 
 
 def test_zstandard_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,9 +122,9 @@ def test_an_archive_as_glassbench_has_it(tmp_path: Path) -> None:
         for part, k in (("train", 2), ("train", 10), ("test", 401))
     }
     path = tar(tmp_path / "T0.44.tar.gz", {**members, "T0.44/README.md": b"read me"})
-    assert [system.name for system in load(path)] == ["T0.44_401", "T0.44_2", "T0.44_10"]
-    assert [system.name for system in load(tmp_path)] == ["T0.44_401", "T0.44_2", "T0.44_10"]
-    assert load(path)[0].temperature == 0.44
+    assert [system.name for system in load(path, copies=True)] == ["T0.44_401", "T0.44_2", "T0.44_10"]
+    assert [system.name for system in load(tmp_path, copies=True)] == ["T0.44_401", "T0.44_2", "T0.44_10"]
+    assert load(path, copies=True)[0].temperature == 0.44
 
 
 def test_the_temperature_of_a_member_from_its_folder(tmp_path: Path) -> None:
@@ -163,7 +172,7 @@ def test_an_archive_cannot_write_elsewhere(tmp_path: Path) -> None:
 def test_numbered_dumps_in_natural_order(tmp_path: Path) -> None:
     for step in (0, 1000, 200):
         (tmp_path / f"dump.{step}").write_bytes(DUMP.replace(b"TIMESTEP\n0", b"TIMESTEP\n%d" % step))
-    systems = load(tmp_path)
+    systems = load(tmp_path, copies=True)
     assert [system.timestep for system in systems] == [0, 200, 1000]
     assert [system.name for system in systems] == ["dump.0", "dump.200", "dump.1000"]
 
@@ -172,7 +181,7 @@ def test_a_half_compressed_folder(tmp_path: Path) -> None:
     for k in range(4):
         content = gzip.compress(DUMP) if k > 1 else DUMP
         (tmp_path / f"conf_{k}.lammpstrj{'.gz' if k > 1 else ''}").write_bytes(content)
-    assert [system.name for system in load(tmp_path)] == ["conf_0", "conf_1", "conf_2", "conf_3"]
+    assert [system.name for system in load(tmp_path, copies=True)] == ["conf_0", "conf_1", "conf_2", "conf_3"]
 
 
 def test_what_is_passed_over_is_named(tmp_path: Path) -> None:

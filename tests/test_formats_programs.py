@@ -73,6 +73,8 @@ def test_gsd_names_of_types() -> None:
     assert_liquid(System.from_gsd(gsd_frame(["Ni", "P"])))
     np.testing.assert_array_equal(System.from_gsd(gsd_frame(["Ni", "P"]), ["P", "Ni"]).types, 1 - LIQUID.types)
     np.testing.assert_array_equal(System.from_gsd(gsd_frame(["B", "A"])).types, 1 - LIQUID.types)
+    with pytest.raises(DataError, match="two species have the same name"):
+        System.from_gsd(gsd_frame(["A", "A"]))
     with pytest.raises(DataError, match="'Ni' is not in the given order"):
         System.from_gsd(gsd_frame(["Ni", "P"]), ["Fe", "P"])
 
@@ -188,6 +190,18 @@ def test_lammps_data_straight_though_tilts_are_stated_and_cut_off(tmp_path: Path
     (tmp_path / "a.data").write_text(text.replace("xlo xhi", "xlo"))
     with pytest.raises(DataError, match="box is missing"):
         load(tmp_path)
+
+
+def test_lammps_data_with_more_lines_than_announced_and_units_in_the_title(tmp_path: Path) -> None:
+    text = data_file("", "{id} {type} {x} {y} {z}")
+    (tmp_path / "a.data").write_text(text.replace("60 atoms", "59 atoms"))
+    with pytest.raises(DataError, match="59 atoms are announced, but more lines follow"):
+        load(tmp_path)
+    (tmp_path / "a.data").write_text(text.replace(HEADER, "a glass, units metal\n\n"))
+    with pytest.raises(DataError, match="'metal'"):
+        load(tmp_path)
+    (tmp_path / "a.data").write_text(text.replace(HEADER, "a glass in LJ units of sigma\n\n"))
+    assert_liquid(load(tmp_path)[0])
 
 
 def test_lammps_data_of_ase(tmp_path: Path) -> None:
@@ -379,6 +393,14 @@ def trajectory(n: int = 12) -> str:
 def test_frames_of_a_trajectory(tmp_path: Path, frames: str, steps: list[int]) -> None:
     (tmp_path / "a.dump").write_text(trajectory())
     assert [system.timestep for system in load(tmp_path, frames=frames, copies=True)] == steps
+
+
+def test_frames_beyond_the_end(tmp_path: Path) -> None:
+    (tmp_path / "a.dump").write_text(trajectory(2))
+    with pytest.raises(DataError, match=r"a\.dump: there is no frame in 2:"):
+        load(tmp_path, frames="2:")
+    assert run("quench", tmp_path / "a.dump", "--frames", "2:", "-o", tmp_path / "q.h5") == 2
+    assert not (tmp_path / "q.h5").exists()
 
 
 @pytest.mark.parametrize("frames", ["5", "a:b", "-3:", "1:2:0", "1:2:3:4"])

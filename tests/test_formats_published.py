@@ -208,7 +208,7 @@ def test_bapst_runs_at_a_time_that_no_targets_name_are_left_out(tmp_path: Path) 
 def test_bapst_runs_at_one_time_without_targets_are_refused(tmp_path: Path) -> None:
     data = {**bapst_data(), "trajectory_target_positions": bapst_targets()[0][1]}
     (tmp_path / "configuration.pickle").write_bytes(pickle.dumps(data))
-    with pytest.raises(DataError, match="targets at 1 times, but 3 time_indices"):
+    with pytest.raises(DataError, match="runs at 1 times, but 3 time_indices"):
         load(tmp_path)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import DataError, EquiglassError, EquiglassWarning
 from equiglass.formats import load, save
 from equiglass.formats.xyz import write_xyz
 from equiglass.liquid.neighbors import minimum_image
@@ -176,6 +176,19 @@ def test_dump_of_two_frames_recognised_by_content(tmp_path: Path) -> None:
     (tmp_path / "dump.atom").write_text("\n".join([*dump_lines(), *later, ""]))
     first, second = load(tmp_path / "dump.atom", copies=True)
     assert (first.name, second.name) == ("dump_0", "dump_100")
+
+
+@pytest.mark.parametrize("last", range(1, 10))
+def test_a_dump_that_ends_within_the_head_of_a_frame(tmp_path: Path, last: int) -> None:
+    whole, path = "\n".join([*dump_lines(), ""]), tmp_path / "a.dump"
+    head = "\n".join(dump_lines()[:last])
+    for rest in (head + "\n", head, head[:-1]):
+        path.write_text(whole + rest)
+        with pytest.warns(EquiglassWarning, match="last frame is incomplete"):
+            assert len(load(path)) == 1
+    path.write_text(whole + head.replace("ITEM", "ITEN"))
+    with pytest.raises(DataError, match="expected 'ITEM"):
+        load(path)
 
 
 def test_dump_elements(tmp_path: Path) -> None:

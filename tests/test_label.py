@@ -191,7 +191,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     refused("frames after the first", one(tmp_path), timestep=None, times=[1.0, 2.0])
     refused("first frame is not the starting configuration", one(tmp_path), frames="1:")
     refused("no frame after the start", one(tmp_path), frames="0:1")
-    refused("no frame in this run", one(tmp_path), frames="9:")
+    refused("there is no frame in 9:", one(tmp_path), frames="9:")
     refused("all runs must have the same times", other, dump(tmp_path / "o.dump", CALM[:, 0], steps=(0, 90, 200, 400)))
     refused("times must ascend", one(tmp_path, steps=(0, 200, 100, 400)))
     refused("particle ids differ", changed(tmp_path, "\n216 ", "\n999 "))

@@ -507,7 +507,8 @@ def test_commands_take_the_method(name: str, tmp_path: Path, capsys: pytest.Capt
     words = [word for override in settings_of(name) for word in ("--set", override)]
     out = tmp_path / "run"
     assert run("train", "--method", name, "--data", tmp_path / "data.h5", "--out", out, *words) == 0
-    assert run("evaluate", out, "--data", tmp_path / "data.h5", "--json", tmp_path / "scores.json") == 0
+    words = ["evaluate", out, "--data", tmp_path / "data.h5", "--seen", "--json", tmp_path / "scores.json"]
+    assert run(*words) == 0
     assert json.loads((tmp_path / "scores.json").read_text())["configurations"] == 8
     equiglass.save(learnable(9), tmp_path / "one.h5")
     assert run("predict", out, tmp_path / "one.h5", "-o", tmp_path / "one.xyz") == 0

@@ -61,6 +61,8 @@ REPORT = ("report", "{folder}/run", "--data", "{folder}/data.h5", "-o")
         ((*QUENCH, "{folder}/data.h5"), "is read as an input"),
         ((*QUENCH, "{folder}/theirs.h5"), "equiglass did not write it"),
         ((*QUENCH[:1], "{folder}", "-o", "{folder}/data.h5"), "is read as an input"),
+        (("label", "{folder}/data.h5", "--runs", "{folder}/theirs.xyz", "-o", "{folder}/data.h5"), "is read as an input"),
+        (("label", "{folder}/data.h5", "--runs", "{folder}/run", "-o", "{folder}/theirs.xyz"), "did not write it"),
         ((*EVALUATE, "--json", "{folder}/nosuch/s.json"), "does not exist"),
         ((*EVALUATE, "--json", "{folder}/theirs.json"), "equiglass did not write it"),
         ((*EVALUATE, "--json", "{folder}/s.h5"), "must end in .json"),
@@ -119,8 +121,10 @@ def test_the_folder_of_several_predictions_has_the_names_of_folders(folder: Path
     for name in ("T0.44", "T0.64"):
         (tmp_path / name).mkdir()
         equiglass.save(labelled_liquid(5), tmp_path / name / "one.h5")
-    assert run("predict", folder / "run", tmp_path / "T0.44", tmp_path / "T0.64", "-o", tmp_path / "out") == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["T0.44.xyz", "T0.64.xyz"]
+    out = tmp_path / "a" / "new" / "one"
+    assert run("predict", folder / "run", tmp_path / "T0.44", tmp_path / "T0.64", "-o", out) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["T0.44.xyz", "T0.64.xyz"]
+    assert [path.name for path in out.parent.iterdir()] == ["one"]
 
 
 def test_a_terminal_of_ascii_shows_what_it_can(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +135,7 @@ def test_a_terminal_of_ascii_shows_what_it_can(folder: Path, tmp_path: Path, mon
     text = printed.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
     assert "+-" in text
     assert "?" not in text
-    assert json.loads((tmp_path / "s.json").read_text())["configurations"] == 3
+    assert json.loads((tmp_path / "s.json").read_text())["configurations"] == 1
 
 
 def lines_of(capsys: pytest.CaptureFixture[str], what: str) -> list[str]:

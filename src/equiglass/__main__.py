@@ -51,6 +51,8 @@ def main() -> None:
     from equiglass.commands import app
     from equiglass.machine.signals import Interrupted, caught
 
+    said: set[str] = set()
+
     def show(
         message: Warning | str,
         category: type[Warning],
@@ -59,7 +61,9 @@ def main() -> None:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if issubclass(category, EquiglassWarning):
+        # A command may read its files several times, and says the same only once.
+        if issubclass(category, EquiglassWarning) and str(message) not in said:
+            said.add(str(message))
             print(f"warning: {message}", file=sys.stderr)
 
     words = sys.argv[1:]
@@ -79,8 +83,7 @@ def main() -> None:
             print(f"error: {error}", *_notes(error), file=sys.stderr)
             sys.exit(2)
         except Interrupted as stop:
-            said = _notes(stop) or [WHAT_IS_SAVED]
-            print(f"stopped ({stop.name}):", *said, file=sys.stderr)
+            print(f"stopped ({stop.name}):", *(_notes(stop) or [WHAT_IS_SAVED]), file=sys.stderr)
             sys.exit(stop.code)
         except (KeyboardInterrupt, SystemExit) as stop:
             # Typer turns Ctrl-C into exit status 130.

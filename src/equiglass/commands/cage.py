@@ -36,12 +36,11 @@ def cage(
     A stopped command continues with the same command: OUT.partial holds what is finished.
     """
     from equiglass.commands.progress import progress
-    from equiglass.commands.targets import check_configurations, name_of, unfinished
+    from equiglass.commands.targets import check_saved, name_of, unfinished
     from equiglass.dynamics.cage import cage as cage_of
-    from equiglass.formats import FORMATS, save, stream
+    from equiglass.formats import save, stream
 
-    suffixes = [suffix for each in FORMATS.values() if each.write is not None for suffix in each.suffixes]
-    check_configurations(out, suffixes, files)
+    check_saved(out, files)
     mixture = None if potential is None else mixture_named(potential)
     species = types.split(",") if types else None
 
@@ -50,23 +49,28 @@ def cage(
         for system in stream(files, types=species, frames=frames, potential=mixture, copies=True):
             yield replace(system, temperature=system.temperature or temperature)
 
+    def averaged(system: System) -> System:
+        (made,) = cage_of(system, time=time, runs=runs, seed=seed)
+        return made
+
+    def state(made: System) -> dict[str, Any]:
+        return {key: getattr(made, key) for key in KEYS}
+
     names = [name_of(system, "cage", str(time), str(runs), str(seed)) for system in systems()]
     with unfinished(out, names) as results:
         with progress("cages", len(names)) as shown:
             shown.begin("cages", len(names), results.finished(names))
             for number, (system, name) in enumerate(zip(systems(), names, strict=True), start=1):
                 if results.get(name) is None:
-                    (made,) = cage_of(system, time=time, runs=runs, seed=seed)
-                    results.put(name, {key: getattr(made, key) for key in KEYS})
+                    made = averaged(system)
+                    results.put(name, state(made))
                     said = f"{number} of {len(names)}, {system.name}: {made.provenance['cage']}"
                     shown.update(number, len(names), said)
 
         def finished() -> Iterator[System]:
             for system, name in zip(systems(), names, strict=True):
-                found = results.get(name)
-                assert found is not None
-                given: dict[str, Any] = dict(found)
-                yield replace(system, **given)
+                found: dict[str, Any] = results.get(name) or state(averaged(system))
+                yield replace(system, **found)
 
         save(finished(), out)
     typer.echo(f"{out}: {len(names)} configuration{'s' if len(names) > 1 else ''}")

@@ -30,11 +30,12 @@ def label(
 ) -> None:
     """Compute the propensity of a starting configuration from runs of any simulation program."""
     from equiglass.commands.quench import mixture_named
+    from equiglass.commands.targets import check_saved
     from equiglass.errors import ConfigurationError
-    from equiglass.formats import save, writer_of
+    from equiglass.formats import save
     from equiglass.simulate.runs import label as label_start
 
-    writer_of(out)
+    check_saved(out, [start, *runs])
     try:
         known = [float(word) for word in times.split(",")] if times else None
     except ValueError:

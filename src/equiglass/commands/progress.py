@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -65,7 +66,11 @@ class Progress:
         if self._bar is not None:
             self._bar.console.print(words, markup=False, highlight=False)
         else:
-            print(words, flush=True)
+            try:
+                print(words, flush=True)
+            except OSError:
+                # Whoever reads the lines has gone, or their disk is full. The work is still wanted.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def _left(self, done: int, total: int | None) -> str:
         if total is None or done <= self._first or done >= total:

@@ -29,18 +29,16 @@ def quench(
 ) -> None:
     """Quench configurations to their inherent structures; the potential is kob-andersen where none is known.
 
-
     A stopped quench continues with the same command: OUT.partial holds what is finished.
     """
     from equiglass.commands.progress import progress
-    from equiglass.commands.targets import check_configurations, name_of, unfinished
-    from equiglass.formats import FORMATS, save, stream
+    from equiglass.commands.targets import check_saved, name_of, unfinished
+    from equiglass.formats import save, stream
     from equiglass.liquid.inherent import quench as quench_one
     from equiglass.liquid.inherent import quenched
     from equiglass.liquid.potential import KOB_ANDERSEN
 
-    suffixes = [suffix for each in FORMATS.values() if each.write is not None for suffix in each.suffixes]
-    check_configurations(out, suffixes, files)
+    check_saved(out, files)
     mixture = None if potential is None else mixture_named(potential)
 
     def systems() -> Iterator[System]:

@@ -27,6 +27,14 @@ def check_configurations(path: Path, suffixes: Sequence[str], inputs: Iterable[P
     check_file(path, suffixes, inputs=inputs, ours=_is_ours)
 
 
+def check_saved(path: Path, inputs: Iterable[Path]) -> None:
+    """Check that `formats.save` can write a file of configurations. Only files of this package are replaced."""
+    from equiglass.formats import FORMATS
+
+    suffixes = [suffix for each in FORMATS.values() if each.write is not None for suffix in each.suffixes]
+    check_configurations(path, suffixes, inputs)
+
+
 def check_html(path: Path) -> None:
     """Check that an HTML report can be written. Only reports of this package are replaced."""
     check_file(path, (".html", ".htm"), ours=holds(b"equiglass"))

@@ -6,12 +6,12 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-PATHS = ("--data", "--validation", "--runs")
+PATHS = ("--data", "--validation", "--runs", "--from", "--against")
 """The options that take several paths."""
 
 
 class PathsCommand(TyperCommand):
-    """A command in which the options `PATHS` take all words up to the next option.
+    """A command in which those options of `PATHS` that may be repeated take all words up to the next option.
 
     If an argument such as RUN stands nowhere else, the last of these words is the argument. A command with any number
     of arguments takes one path per option then.
@@ -25,12 +25,13 @@ class PathsCommand(TyperCommand):
         """The words with the name of the option before each of its paths."""
         options = [each for each in self.params if each.opts[0].startswith("-")]
         arguments = [each for each in self.params if each not in options and each.required]
+        paths = {name for each in options if getattr(each, "multiple", False) for name in each.opts if name in PATHS}
         valued = {name for each in options if not getattr(each, "is_flag", False) for name in each.opts}
         parts: list[list[str]] = []
         arguments_given = 0
         for word in args:
             last = parts[-1] if parts else [""]
-            open_ = last[0] in PATHS or (last[0] in valued and len(last) == 1)
+            open_ = last[0] in paths or (last[0] in valued and len(last) == 1)
             if open_ and not word.startswith("-"):
                 last.append(word)
             else:
@@ -39,16 +40,14 @@ class PathsCommand(TyperCommand):
         missing = len(arguments) - arguments_given
         if missing > 0 and any(each.nargs != 1 for each in arguments):
             return args
+        last_of_paths = next((part for part in reversed(parts) if part[0] in paths), None)
         spread: list[str] = []
         for part in parts:
             name, *words = part
-            if name not in PATHS or name not in valued or len(words) < 2:
+            if name not in paths or len(words) < 2:
                 spread += part
                 continue
-            own = len(words) - (min(max(missing, 0), len(words) - 1) if part is _last(parts) else 0)
+            own = len(words) - (min(max(missing, 0), len(words) - 1) if part is last_of_paths else 0)
             spread += [each for word in words[:own] for each in (name, word)] + words[own:]
         return spread
 
-
-def _last(parts: list[list[str]]) -> list[str]:
-    return next(part for part in reversed(parts) if part[0] in PATHS)

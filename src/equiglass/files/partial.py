@@ -63,9 +63,10 @@ class Partial:
         Raises:
             DataError: they cannot be written.
         """
-        self.folder.mkdir(exist_ok=True)
-        with replacing(self.folder / f"{name}.npz") as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        with replacing(self.folder / f"{name}.npz") as temporary:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
 
     def finished(self, names: Iterable[str]) -> int:
         """Number of these results that are finished."""

@@ -115,13 +115,17 @@ def replacing_hdf5(path: Path) -> Iterator[Any]:
     """
     import h5py
 
-    with replacing(path) as temporary, h5py.File(temporary, "w", libver=("v110", "v110")) as file:
+    with replacing(path) as temporary:
         try:
-            yield file
-            file.flush()
+            with h5py.File(temporary, "w", libver=("v110", "v110")) as file:
+                try:
+                    yield file
+                    file.flush()
+                except BaseException:
+                    # Closing the file writes the rest of its data; truncating makes room for that.
+                    os.truncate(temporary, 0)
+                    raise
         except BaseException as error:
-            # Closing the file writes the rest of its data; truncating makes room for that.
-            os.truncate(temporary, 0)
             # HDF5 raises various errors. Their text quotes the error of the system.
             of_system = re.search(r"errno = (\d+)", str(error))
             if of_system:

@@ -138,7 +138,7 @@ def load(
         EquiglassWarning: something was passed over, left out or assumed; the message says what.
 
     Raises:
-        DataError: there is no readable file, or a file is damaged, unphysical or ambiguous, or a copy of a
+        DataError: there is no readable file or no such frame, or a file is damaged, unphysical or ambiguous, or a copy of a
             configuration has other labels; the message names it.
         ConfigurationError: ``types`` is not a list of different names, or ``frames`` is not start:stop:step.
     """
@@ -158,15 +158,20 @@ def stream(
     chosen = frames_of(frames)
     if isinstance(types, str) or (types is not None and len(set(types)) != len(types)):
         raise ConfigurationError(f"types must be a list of different species names; got {types!r}.")
-    returned = Returned()
+    returned, any_ = Returned(), False
     with TemporaryDirectory(prefix="equiglass-") as name:
         scratch = Path(name)
-        for sources in _grouped(_sources(paths, scratch)):
+        groups = _grouped(_sources(paths, scratch))
+        for sources in groups:
             with unpacked(sources, scratch) as files, returned.from_file(Path(sources[0].shown)):
                 systems = _read(files, types, chosen, potential)
                 for system in _named(systems, dict(zip(files, sources, strict=True))):
+                    any_ = True
                     if copies or returned.is_new(system):
                         yield system if replicas else replace(system, replica_displacements=None)
+    if not any_:
+        others = " and others" if len(groups) > 1 else ""
+        raise DataError(f"{groups[0][0].shown}{others}: there is no frame in {frames}; there are fewer frames.")
 
 
 def frames_of(text: str | None) -> slice:

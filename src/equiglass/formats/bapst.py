@@ -176,12 +176,12 @@ def _labels(data: dict[str, Any], start: Float, box: Float, order: list[int]) ->
     """The labels of a System, and the rows of the times that have any."""
     targets = np.atleast_2d(_numbers(data, "targets")) if "targets" in data else None
     if targets is not None:
-        _check_count(len(targets), len(order))
+        _check_count("targets", len(targets), len(order))
     ends: dict[int, Float] = {}
     entries = _entries(data.get("trajectory_target_positions", ()), start, len(order))
     for index, positions in entries:
         if targets is None and index is None:
-            _check_count(len(entries), len(order))
+            _check_count("runs", len(entries), len(order))
         time = index if targets is None else _time_of(positions, index, targets, start, box)
         if time is not None:
             ends[time] = positions
@@ -257,9 +257,9 @@ def _spread(values: np.ndarray, rows: list[int], n_times: int, axis: int) -> np.
     return spread
 
 
-def _check_count(targets: int, times: int) -> None:
-    if targets != times:
-        raise DataError(f"there are targets at {targets} times, but {times} time_indices.")
+def _check_count(what: str, found: int, times: int) -> None:
+    if found != times:
+        raise DataError(f"there are {what} at {found} times, but {times} time_indices.")
 
 
 FORMATS.add(

@@ -18,9 +18,12 @@ import numpy as np
 
 from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
-from equiglass.formats.npz import read_npz, require
+from equiglass.formats.npz import read_npz, refuse_half, refuse_whole, require
 from equiglass.liquid.system import System
 from equiglass.observables.propensity import labels_from_runs
+
+_EXACT = ("positions", "positions_IS", "trajectory_target_positions")
+"""The keys whose values need their digits."""
 
 
 def read_eqnet(path: Path) -> System:
@@ -31,6 +34,8 @@ def read_eqnet(path: Path) -> System:
     """
     arrays = read_npz(path)
     require(arrays, "types", "positions", "positions_IS", "box")
+    refuse_half(arrays, *_EXACT, "box", "times")
+    refuse_whole(arrays, *_EXACT)
     box = np.ravel(arrays["box"]).astype(np.float64)
     box = np.full(3, box[0]) if box.size == 1 else box
     start = arrays["positions"].astype(np.float64)

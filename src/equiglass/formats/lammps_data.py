@@ -62,6 +62,9 @@ _STYLES = {
 """The atom styles, from the table of docs.lammps.org/read_data.html."""
 
 _EDGE = re.compile(r"(\S+)\s+(\S+)\s+([xyz])lo\s+([xyz])hi")
+_UNITS = re.compile(r"\bunits\s*(?:=\s*(\w+)|(real|metal|si|cgs|electron|micro|nano)\b)")
+"""Units in the first line, as write_data states them, or as the command of LAMMPS."""
+
 _SECTION = re.compile(r"[A-Z][A-Za-z ]+")
 _START = re.compile(rb"[^\n]*\n(.*\n)?[ \t]*\d+[ \t]+atoms\b.*([xyz]lo[ \t]+[xyz]hi|avec)", re.DOTALL)
 
@@ -115,9 +118,9 @@ def read_lammps_data(path: Path, order: Sequence[str] | None = None) -> System:
     style: str | None = None
     with opened(path) as lines:
         title = lines.next() or ""
-        stated = re.search(r"\bunits\s*=\s*(\w+)", title)
+        stated = _UNITS.search(title)
         if stated:
-            refuse_other_units(stated[1])
+            refuse_other_units(stated[1] or stated[2])
         timestep = re.search(r"\btimestep\s*=\s*(\d+)", title)
         section = ""
         while (line := lines.next()) is not None:
@@ -147,8 +150,13 @@ def _atoms(lines: Lines, header: _Header) -> list[list[str]]:
     if header.atoms < 1:
         raise DataError("the header does not state the number of atoms ('4096 atoms').")
     rows: list[list[str]] = []
-    while len(rows) < header.atoms and (line := lines.next()) is not None:
+    while (line := lines.next()) is not None:
         words = line.partition("#")[0].split()
+        if len(rows) == header.atoms:
+            # A blank line ends the section.
+            if words:
+                raise DataError(f"line {lines.number}: {header.atoms} atoms are announced, but more lines follow.")
+            break
         if words and _SECTION.fullmatch(line.partition("#")[0].strip()):
             break
         if words:

@@ -89,8 +89,9 @@ def _frames(lines: Lines, prefer_element: bool) -> Iterator[_Frame]:
             section = " ".join(words[1:3])
             if not words:
                 continue
+            if not lines.ended and "ITEM:".startswith(words[0]):
+                raise _Cut
             if words[0] != "ITEM:":
-                _check_end(lines, header)
                 raise DataError(f"line {lines.number}: expected 'ITEM: ...', found {header[:40]!r}.")
             if section == "TIMESTEP":
                 timestep, n, bounds = int(_one(lines, "the time step")), 0, None
@@ -117,7 +118,6 @@ def _frames(lines: Lines, prefer_element: bool) -> Iterator[_Frame]:
             elif section == "TIME":
                 time = float(numbers([_line(lines).strip()], f"line {lines.number}, the time")[0])
             else:
-                _check_end(lines, header)
                 raise DataError(f"line {lines.number}: the section {header[:40]!r} is not known.")
         if timestep is not None:
             raise _Cut
@@ -205,12 +205,6 @@ def _bounds(lines: Lines, words: list[str]) -> tuple[NDArray[np.float64], NDArra
     if np.any(np.abs(tilts) > STRAIGHT * np.abs(box).max()):
         raise DataError(f"line {lines.number}: the box is tilted (triclinic); only orthorhombic boxes are supported.")
     return low, box
-
-
-def _check_end(lines: Lines, header: str) -> None:
-    """Whether the file ends within the first line of a frame."""
-    if not lines.ended and "ITEM: TIMESTEP".startswith(header):
-        raise _Cut
 
 
 def _line(lines: Lines) -> str:

@@ -28,7 +28,7 @@ _BLOCK = 512
 
 def _pieces(open_: Callable[..., Any], path: Path) -> Iterator[bytes]:
     with open_(path, "rb") as stream:
-        yield from iter(lambda: stream.read(_CHUNK), b"")
+        yield from iter(lambda: stream.read1(_CHUNK), b"")
 
 
 def _zstandard(path: Path) -> Iterator[bytes]:

@@ -54,7 +54,7 @@ class Species:
             names: names of the species, if the source has them. They count before the numbers, if the rule covers them.
 
         Raises:
-            DataError: a name is not in the given order, or a number has no name.
+            DataError: a name is not in the given order, a number has no name, or two numbers have one name.
         """
         kinds: NDArray[np.int64] = np.asarray(numbers).astype(np.int64)
         if names is None:
@@ -63,6 +63,8 @@ class Species:
             names = [str(number) for number in range(int(kinds.max(initial=0)) + 1)]
         if kinds.size and not 0 <= kinds.min() <= kinds.max() < len(names):
             raise DataError(f"there are species {np.unique(kinds)[:8]}, but {len(names)} names {list(names)[:8]}.")
+        if len(set(names)) < len(names):
+            raise DataError(f"two species have the same name; the names are {list(names)[:8]}.")
         if self.order is None:
             try:
                 type_of = _types_of_names(names, None)

@@ -145,9 +145,7 @@ class _Run:
 
     def __iter__(self) -> Iterator[tuple[float, Float]]:
         frames = (self._checked(frame) for frame in self._frames)
-        first = next(frames, None)
-        if first is None:
-            raise DataError(f"{self.path}: there is no frame in this run.")
+        first = next(frames)
         distance = np.abs(minimum_image(first.positions - self.start.positions, self.start.box)).max()
         if distance > SAME_POSITION:
             raise DataError(
