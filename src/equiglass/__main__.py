@@ -51,6 +51,8 @@ def main() -> None:
     from equiglass.commands import app
     from equiglass.machine.signals import Interrupted, caught
 
+    said: set[str] = set()
+
     def show(
         message: Warning | str,
         category: type[Warning],
@@ -59,7 +61,9 @@ def main() -> None:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if issubclass(category, EquiglassWarning):
+        # A file that is read twice gives its warnings twice.
+        if issubclass(category, EquiglassWarning) and str(message) not in said:
+            said.add(str(message))
             print(f"warning: {message}", file=sys.stderr)
 
     words = sys.argv[1:]

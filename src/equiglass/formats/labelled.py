@@ -11,7 +11,7 @@ optional and have the same meaning as in System:
   its treatment;
 - ``parent``: the fingerprint of the configuration from which this one was made, as text;
 - ``prediction_NAME`` (T, N): the prediction called NAME;
-- ``units``: refused unless they are lj.
+- ``units``, ``length_unit`` and the like: refused unless they are Lennard-Jones units.
 
 Further keys are ignored.
 """
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
-from equiglass.formats.checks import refuse_other_units
+from equiglass.formats.checks import refuse_stated_units
 from equiglass.formats.mixture import potential_named
 from equiglass.formats.npz import Arrays, read_npz, refuse_half, refuse_whole, require
 from equiglass.liquid.fingerprint import Fingerprint
@@ -50,8 +50,7 @@ def read_labelled(path: Path) -> System:
     require(arrays, "types", "positions", "box")
     refuse_half(arrays, "positions", "positions_inherent", "box", "times")
     refuse_whole(arrays, "positions_inherent", *LABELS)
-    if "units" in arrays:
-        refuse_other_units(str(arrays["units"]))
+    refuse_stated_units(arrays)
     predictions = {key.removeprefix(_PREDICTION): arrays[key] for key in arrays if key.startswith(_PREDICTION)}
     times = np.atleast_1d(arrays.get("times", np.empty(0)))
     if times.size == 0 and (predictions or any(key in arrays for key in LABELS)):

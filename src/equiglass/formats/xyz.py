@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from equiglass.errors import DataError, EquiglassWarning
 from equiglass.files import replacing
 from equiglass.formats import FORMATS, Format
-from equiglass.formats.checks import refuse_other_units
+from equiglass.formats.checks import refuse_stated_units
 from equiglass.formats.comment import Comment
 from equiglass.formats.mixture import potential_named
 from equiglass.formats.text import STRAIGHT, Lines, name_of, numbers, one_by_one, opened, whole_numbers
@@ -55,7 +55,6 @@ _NUMBERS = ("pos", "pos_inherent", "pos_cage")
 _START = re.compile(rb"(\s*#[^\n]*\n)*\s*\d+[ \t]*\n([^\n]*=|[^\n]*\n[ \t]*[A-Za-z0-9]+([ \t]+[-+.\deE]+){3})")
 """A number of particles, then a comment line with a key or a first particle."""
 
-_UNITS = re.compile("(^|_)units?(_|$)", re.IGNORECASE)
 
 
 class _Frame(NamedTuple):
@@ -194,9 +193,7 @@ def _frame(lines: Lines, n: int, number: int) -> _Frame:
             raise _Cut
         raise DataError(f"frame {number} announces {n} particles, but {len(rows)} lines follow.")
     comment = Comment(header)
-    for key in comment:
-        if _UNITS.search(key):
-            refuse_other_units(comment.text(key))
+    refuse_stated_units({key: comment.text(key) for key in comment})
     columns = _Properties(comment, number)
     if number > 1 and not lines.ended and len(rows[-1]) < columns.width:
         raise _Cut
