@@ -6,11 +6,12 @@ to the faces at the start, so that the propensity is largest there. In a periodi
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
-from equiglass.errors import DataError
+from equiglass.errors import DataError, EquiglassWarning
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
 from equiglass.observables.propensity import over_runs
@@ -35,11 +36,27 @@ FEWEST = 200
 """The number of particles below which the slabs are too small."""
 
 
-def check_labels(system: System) -> None:
-    """Check that the labels agree with one another, and are not those of wrapped positions.
+def check_not_of_wrapped_positions(system: System) -> None:
+    """Check that the propensity is not largest next to the faces of the box, along all three edges.
 
     Raises:
-        DataError: they do not, or they are.
+        DataError: it is.
+    """
+    if system.propensity is None or system.n_particles < FEWEST:
+        return
+    for label, propensity in zip(system.time_labels, system.propensity, strict=True):
+        if _is_of_wrapped_positions(system, propensity):
+            raise DataError(
+                f"{system.name}: the propensity at the time labelled {label!r} is largest next to the faces of the "
+                "box, as that of positions wrapped into the box. Compute it from unwrapped positions."
+            )
+
+
+def warn_of_contradictions(system: System) -> None:
+    """Compare the propensity with the other labels.
+
+    Warns:
+        EquiglassWarning: the displacements of the runs, the halves or the mean displacements contradict it.
     """
     if system.propensity is None:
         return
@@ -48,16 +65,14 @@ def check_labels(system: System) -> None:
             beyond = np.maximum(np.maximum(lowest - propensity, propensity - highest), 0)
             known = np.isfinite(beyond)
             if np.sum(beyond[known] ** 2) > SAME**2 * np.sum(propensity[known] ** 2):
-                raise DataError(
+                warnings.warn(
                     f"{system.name}: the propensity at the time labelled {label!r}, {np.mean(propensity[known]):.4g} "
                     f"on average, contradicts {what}, {np.mean(lowest[known]):.4g}. Remove one of them, or compute it "
-                    "again."
+                    "again.",
+                    EquiglassWarning,
+                    stacklevel=2,
                 )
-        if system.n_particles >= FEWEST and _is_of_wrapped_positions(system, propensity):
-            raise DataError(
-                f"{system.name}: the propensity at the time labelled {label!r} is largest next to the faces of the "
-                "box, as that of positions wrapped into the box. Compute it from unwrapped positions."
-            )
+                return
 
 
 def _bounds(system: System, t: int) -> Iterator[tuple[str, Float, Float]]:

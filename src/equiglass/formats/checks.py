@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from equiglass.errors import DataError
-from equiglass.formats.agreement import check_labels
+from equiglass.formats.agreement import check_not_of_wrapped_positions
 from equiglass.formats.geometry import check_geometry
 from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.liquid.system import System
@@ -51,7 +51,7 @@ def checked(system: System) -> System:
 
     Raises:
         DataError: particles overlap in the thermal or inherent positions, the box or a type is absurd, the
-            configuration is two-dimensional, or its labels contradict one another or are those of wrapped positions.
+            configuration is two-dimensional, or its propensity is that of wrapped positions.
     """
     shortest, longest = BOX_EDGES
     if system.box.min() < shortest or system.box.max() > longest or system.density > DENSEST:
@@ -92,7 +92,7 @@ def checked(system: System) -> System:
                 f"{pairs.distances[k]:.3g} apart. Check the box, the units (Lennard-Jones) and the positions."
             )
     check_geometry(system)
-    check_labels(system)
+    check_not_of_wrapped_positions(system)
     return system
 
 

@@ -39,6 +39,7 @@ from equiglass.formats.checks import refuse_stated_units
 from equiglass.formats.comment import Comment
 from equiglass.formats.mixture import potential_named
 from equiglass.formats.text import STRAIGHT, Lines, name_of, numbers, one_by_one, opened, whole_numbers
+from equiglass.liquid.needs import STATED_POTENTIAL
 from equiglass.liquid.potential import MIXTURES
 from equiglass.liquid.species import Species, type_name
 from equiglass.liquid.system import System
@@ -94,11 +95,12 @@ def read_xyz(path: Path, order: Sequence[str] | None = None) -> Iterator[System]
 
 def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> System:
     comment, columns = frame.comment, frame.columns
-    potential = None
+    potential, stated = None, {}
     if "potential" in comment:
         tables = comment.numbers("epsilon"), comment.numbers("sigma")
         truncation = comment.text("truncation") if "truncation" in comment else None
         potential = potential_named(comment.text("potential"), *tables, comment.numbers("cutoff"), truncation)
+        stated = {} if potential else {STATED_POTENTIAL: comment.text("potential")}
     origin = comment.numbers("Origin")
     if origin is not None and origin.shape != (3,):
         raise DataError(f"Origin must hold three numbers; got {origin.size}.")
@@ -120,7 +122,7 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
         origin=origin,
         timestep=_timestep(comment),
         time=_time(comment),
-        provenance={"format": "extended XYZ", "source": path.name},
+        provenance={"format": "extended XYZ", "source": path.name, **stated},
     )
 
 
@@ -276,7 +278,7 @@ def write_xyz(path: Path, frames: Iterable[tuple[System, Columns]], comment: Map
         frames: every system with its further columns, (N,) or (N, width), by name.
         comment: further keys of every comment line, such as those of `origin_of_predictions`.
     """
-    _write(path, ((system, columns, comment or {}) for system, columns in frames))
+    write_frames(path, ((system, columns, comment or {}) for system, columns in frames))
 
 
 def origin_of_predictions(model: str, times: Mapping[str, float]) -> dict[str, str]:
@@ -294,7 +296,7 @@ def origin_of_predictions(model: str, times: Mapping[str, float]) -> dict[str, s
 
 def save_xyz(systems: Iterable[System], path: Path) -> None:
     """Write configurations, with their inherent positions and propensity if these are known."""
-    _write(path, (_labelled(system) for system in systems))
+    write_frames(path, (_labelled(system) for system in systems))
 
 
 def _labelled(system: System) -> tuple[System, Columns, Mapping[str, str]]:
@@ -311,7 +313,8 @@ def _labelled(system: System) -> tuple[System, Columns, Mapping[str, str]]:
     return system, columns, comment
 
 
-def _write(path: Path, frames: Iterable[tuple[System, Columns, Mapping[str, str]]]) -> None:
+def write_frames(path: Path, frames: Iterable[tuple[System, Columns, Mapping[str, str]]]) -> None:
+    """Write configurations with chosen columns, each with further keys of its comment line, as `write_xyz`."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         for system, columns, comment in frames:
             corner = np.zeros(3) if system.origin is None else system.origin
