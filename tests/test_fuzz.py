@@ -46,7 +46,15 @@ WHOLE = ("times", "time", "origin", "box")
 """Arrays that may hold whole numbers."""
 
 UNKNOWN = ("propensity", "propensity_halves", "md_prop", "SE3", "targets")
-MIRRORED = ("positions", "positions_IS", "initial_positions", "initial_positions_inherent", "positions_inherent", "origin", "SE3")
+MIRRORED = (
+    "positions",
+    "positions_IS",
+    "initial_positions",
+    "initial_positions_inherent",
+    "positions_inherent",
+    "origin",
+    "SE3",
+)
 SOUND = {(key, "NaN") for key in UNKNOWN} | {(key, "negative") for key in (*MIRRORED, "trajectory_target_positions")}
 """Changes that make another sound file: NaN is an unknown label, and a mirrored liquid is a liquid."""
 

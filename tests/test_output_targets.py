@@ -61,7 +61,10 @@ REPORT = ("report", "{folder}/run", "--data", "{folder}/data.h5", "-o")
         ((*QUENCH, "{folder}/data.h5"), "is read as an input"),
         ((*QUENCH, "{folder}/theirs.h5"), "equiglass did not write it"),
         ((*QUENCH[:1], "{folder}", "-o", "{folder}/data.h5"), "is read as an input"),
-        (("label", "{folder}/data.h5", "--runs", "{folder}/theirs.xyz", "-o", "{folder}/data.h5"), "is read as an input"),
+        (
+            ("label", "{folder}/data.h5", "--runs", "{folder}/theirs.xyz", "-o", "{folder}/data.h5"),
+            "is read as an input",
+        ),
         (("label", "{folder}/data.h5", "--runs", "{folder}/run", "-o", "{folder}/theirs.xyz"), "did not write it"),
         ((*EVALUATE, "--json", "{folder}/nosuch/s.json"), "does not exist"),
         ((*EVALUATE, "--json", "{folder}/theirs.json"), "equiglass did not write it"),

@@ -61,7 +61,7 @@ def main() -> None:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        # A command may read its files several times, and says the same only once.
+        # A file that is read twice gives its warnings twice.
         if issubclass(category, EquiglassWarning) and str(message) not in said:
             said.add(str(message))
             print(f"warning: {message}", file=sys.stderr)

@@ -102,7 +102,7 @@ def _predictions(
         known = replace(system, potential=model.data.potential or system.potential) if model.needs else system
         if system.positions_inherent is None and "positions_inherent" in found:
             known = quenched(known, found["positions_inherent"])
-        yield Prediction(known, dict(model.times), found["values"], model.target, model.name)
+        yield Prediction(known, model.times_for(system), found["values"], model.target, model.name)
 
 
 def _stem(file: Path) -> str:
@@ -122,7 +122,7 @@ def write_predictions(path: Path, predictions: Iterator[Prediction]) -> int:
     comment line names the times, the model, and the version of equiglass.
     """
     from equiglass.errors import DataError
-    from equiglass.formats.xyz import origin_of_predictions, write_xyz
+    from equiglass.formats.xyz import origin_of_predictions, write_frames
     from equiglass.liquid.targets import TARGETS
 
     first = next(predictions, None)
@@ -130,14 +130,14 @@ def write_predictions(path: Path, predictions: Iterator[Prediction]) -> int:
         raise DataError("there is no configuration to predict; check --frames.")
     column, written = TARGETS[first.target].column, 0
 
-    def frames() -> Iterator[tuple[System, Columns]]:
+    def frames() -> Iterator[tuple[System, Columns, dict[str, str]]]:
         nonlocal written
         for prediction in chain((first,), predictions):
             columns = {column(label): prediction.at(label) for label in prediction.times}
             if prediction.system.positions_inherent is not None:
                 columns["pos_inherent"] = prediction.system.positions_inherent
             written += 1
-            yield prediction.system, columns
+            yield prediction.system, columns, origin_of_predictions(prediction.model, prediction.times)
 
-    write_xyz(path, frames(), origin_of_predictions(first.model, first.times))
+    write_frames(path, frames())
     return written

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +35,7 @@ def quench(
     from equiglass.formats import save, stream
     from equiglass.liquid.inherent import quench as quench_one
     from equiglass.liquid.inherent import quenched
+    from equiglass.liquid.needs import with_potential
     from equiglass.liquid.potential import KOB_ANDERSEN
 
     check_saved(out, files)
@@ -46,7 +46,7 @@ def quench(
         for system in stream(
             files, types=types.split(",") if types else None, frames=frames, potential=mixture, copies=True
         ):
-            yield replace(system, potential=system.potential or KOB_ANDERSEN)
+            yield with_potential(system, KOB_ANDERSEN)
 
     names = [name_of(system, "quench") for system in systems()]
     with unfinished(out, names) as results:

@@ -35,6 +35,7 @@ from numpy._core import multiarray
 from equiglass.errors import DataError, EquiglassWarning
 from equiglass.files import decoding
 from equiglass.formats import FORMATS, Format
+from equiglass.formats.checks import refuse_stated_units
 from equiglass.formats.npz import refuse_half, refuse_whole
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.labels import numbers
@@ -112,6 +113,7 @@ def read_bapst(path: Path) -> System:
     metadata = data.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise DataError(f"key 'metadata' holds a {type(metadata).__name__}, not a dict.")
+    refuse_stated_units({**data, **metadata})
     exact = {key: np.asarray(value) for key, value in data.items() if key in _EXACT}
     refuse_half(exact, *_EXACT)
     refuse_whole(exact, "positions", "targets")
@@ -237,7 +239,19 @@ def _shape(entry: Any) -> tuple[int, ...]:
 
 def _time_of(positions: Float, index: int | None, targets: Float, start: Float, box: Float) -> int | None:
     """The index of the time whose targets are the mean |r(t) - r(0)| of the runs, ``index`` if possible; else None."""
-    mean = over_runs(unwrapped(positions, start, box)[0]).propensity
+    moves, wrapped = unwrapped(positions, start, box)
+    found = _same_targets(targets, moves, index)
+    if found is None and wrapped and _same_targets(targets, positions - start, index) is not None:
+        raise DataError(
+            "the targets are the mean displacements between positions that are wrapped into the box. Compute them "
+            "from unwrapped positions."
+        )
+    return found
+
+
+def _same_targets(targets: Float, moves: Float, index: int | None) -> int | None:
+    """The index of the time whose targets are the mean lengths of these displacements; None if there is none."""
+    mean = over_runs(moves).propensity
     if targets.shape[1] != len(mean):
         raise DataError(f"there are targets of {targets.shape[1]} particles, but {len(mean)} positions.")
     with np.errstate(invalid="ignore"):

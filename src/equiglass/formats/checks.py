@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
 from equiglass.errors import DataError
+from equiglass.formats.agreement import check_not_of_wrapped_positions
 from equiglass.formats.geometry import check_geometry
 from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.liquid.system import System
@@ -23,8 +25,14 @@ CLOSEST_UNKNOWN = 0.3
 BOX_EDGES = (0.3, 1e5)
 """The range of box edges, LJ length. A file outside it is taken for a damaged one, or one in other units."""
 
-LENNARD_JONES = ("lj", "lennardjones", "reduced", "lennardjonesunits", "ljunits", "reducedunits", "reducedlj")
+LENNARD_JONES = (
+    *("lj", "lennardjones", "reduced", "lennardjonesunits", "ljunits", "reducedunits", "reducedlj", "dimensionless"),
+    *("sigma", "sigmaaa", "epsilon", "epsilonaa", "epsilonkb", "tau", "taulj"),
+)
 """Names of Lennard-Jones units, in lower case and without punctuation."""
+
+_UNITS = re.compile("(^|_)units?(_|$)", re.IGNORECASE)
+"""A key that states units, such as units, length_unit or Units."""
 
 FARTHEST, LONGEST = 1e6, 1e15
 """The largest propensity and the longest time, LJ units. A file beyond them is taken for a damaged one."""
@@ -42,8 +50,8 @@ def checked(system: System) -> System:
         EquiglassWarning: the box hardly suits the positions; see `formats.geometry`.
 
     Raises:
-        DataError: particles overlap in the thermal or inherent positions, the box or a type is absurd, or the
-            configuration is two-dimensional.
+        DataError: particles overlap in the thermal or inherent positions, the box or a type is absurd, the
+            configuration is two-dimensional, or its propensity is that of wrapped positions.
     """
     shortest, longest = BOX_EDGES
     if system.box.min() < shortest or system.box.max() > longest or system.density > DENSEST:
@@ -84,7 +92,20 @@ def checked(system: System) -> System:
                 f"{pairs.distances[k]:.3g} apart. Check the box, the units (Lennard-Jones) and the positions."
             )
     check_geometry(system)
+    check_not_of_wrapped_positions(system)
     return system
+
+
+def refuse_stated_units(held: Mapping[str, object]) -> None:
+    """Refuse a file with a key such as units or length_unit whose value is not Lennard-Jones units.
+
+    Raises:
+        DataError: the units are others.
+    """
+    for key, value in held.items():
+        if _UNITS.search(str(key)):
+            value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+            refuse_other_units(value.decode("latin1") if isinstance(value, bytes) else str(value))
 
 
 def refuse_other_units(stated: str) -> None:

@@ -22,13 +22,14 @@ _TEXT = re.compile(_QUOTED)
 _WORD = re.compile(r"""[^\s"']\S*""")
 _OPENING = {"[": "]", "{": "}"}
 _TRUE, _FALSE = ("T", "TRUE", ".TRUE.", "1"), ("F", "FALSE", ".FALSE.", "0")
-_STANDARD = {"lattice": "Lattice", "properties": "Properties", "origin": "Origin", "timestep": "Timestep", "pbc": "pbc"}
+_ANY_CASE = ("Lattice", "Properties", "Origin", "Timestep", "pbc", "temperature", "potential")
+_STANDARD = {key.lower(): key for key in _ANY_CASE}
 
 
 class Comment:
     """The values of a comment line by key.
 
-    The keys Lattice, Properties, Origin, Timestep and pbc may have any case.
+    The keys Lattice, Properties, Origin, Timestep, pbc, temperature and potential may have any case.
     """
 
     def __init__(self, line: str) -> None:

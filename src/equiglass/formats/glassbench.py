@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
-from equiglass.formats.checks import refuse_other_units
+from equiglass.formats.checks import refuse_stated_units
 from equiglass.formats.npz import Arrays, read_npz, refuse_half, refuse_whole, require
 from equiglass.formats.text import STRAIGHT
 from equiglass.liquid.labels import numbers
@@ -34,6 +34,7 @@ from equiglass.liquid.system import System
 
 _RUNS = 32
 _NAME = re.compile(r"N\d+T(\d+(?:\.\d+)?)_(\d+)")
+_BOX = re.compile("L|(sim(ulation)?_?)?(box|cell|lattice)(_?(L|lengths?|size|edges?|vectors?))?", re.IGNORECASE)
 _FOLDER = re.compile(r"T(\d+(?:\.\d+)?)")
 _NOT_PREDICTIONS = (
     "md_prop",
@@ -52,15 +53,16 @@ def cubic_box(n: int) -> NDArray[np.float64]:
 def stated_box(arrays: Arrays) -> NDArray[np.float64]:
     """The edges of the box, (3,), LJ length: those in the file, or else those of the cubic box of the data set.
 
-    A file may state them under ``box``, ``L`` or ``cell``, as one edge, three edges or a diagonal matrix.
+    A file may state them under ``box``, ``L``, ``cell`` and the like, as one edge, three edges or a diagonal matrix.
+    ``Lx``, ``Ly`` and ``Lz`` are read too.
 
     Raises:
         DataError: the file states units other than lj, or a box that is not orthorhombic.
     """
-    for stated in ("units", "unit"):
-        if stated in arrays:
-            refuse_other_units(str(arrays[stated]))
-    key = next((key for key in ("box", "L", "cell") if key in arrays), None)
+    refuse_stated_units(arrays)
+    if all(f"L{axis}" in arrays for axis in "xyz"):
+        return np.array([numbers(f"key 'L{axis}'", arrays[f"L{axis}"]).item() for axis in "xyz"])
+    key = next((key for key in arrays if _BOX.fullmatch(key)), None)
     if key is None:
         return cubic_box(arrays["types"].size)
     box = numbers(f"key {key!r}", arrays[key])

@@ -13,6 +13,7 @@ from pathlib import Path
 from equiglass.errors import DataError, SetupError
 from equiglass.files import decoding
 from equiglass.formats import FORMATS, Format
+from equiglass.formats.checks import refuse_stated_units
 from equiglass.liquid.system import System
 
 _MAGIC = b"\xdf\x65" * 4
@@ -37,6 +38,7 @@ def read_gsd(path: Path, order: Sequence[str] | None = None) -> Iterator[System]
         for k in range(len(trajectory)):
             with decoding():
                 frame = trajectory[k]
+                refuse_stated_units({key.rpartition("/")[2]: value for key, value in (frame.log or {}).items()})
                 system = System.from_gsd(frame, order)
             name = path.stem if len(trajectory) == 1 else f"{path.stem}_{system.timestep}"
             yield replace(system, name=name, provenance={"format": "GSD", "source": path.name})

@@ -11,7 +11,7 @@ optional and have the same meaning as in System:
   its treatment;
 - ``parent``: the fingerprint of the configuration from which this one was made, as text;
 - ``prediction_NAME`` (T, N): the prediction called NAME;
-- ``units``: refused unless they are lj.
+- ``units``, ``length_unit`` and the like: refused unless they are Lennard-Jones units.
 
 Further keys are ignored.
 """
@@ -26,11 +26,13 @@ from numpy.typing import NDArray
 
 from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
-from equiglass.formats.checks import refuse_other_units
+from equiglass.formats.agreement import warn_of_contradictions
+from equiglass.formats.checks import refuse_stated_units
 from equiglass.formats.mixture import potential_named
 from equiglass.formats.npz import Arrays, read_npz, refuse_half, refuse_whole, require
 from equiglass.liquid.fingerprint import Fingerprint
 from equiglass.liquid.labels import numbers
+from equiglass.liquid.needs import STATED_POTENTIAL
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import LABELS, System
 from equiglass.observables.unwrapping import check_not_folded, unwrapped
@@ -50,8 +52,7 @@ def read_labelled(path: Path) -> System:
     require(arrays, "types", "positions", "box")
     refuse_half(arrays, "positions", "positions_inherent", "box", "times")
     refuse_whole(arrays, "positions_inherent", *LABELS)
-    if "units" in arrays:
-        refuse_other_units(str(arrays["units"]))
+    refuse_stated_units(arrays)
     predictions = {key.removeprefix(_PREDICTION): arrays[key] for key in arrays if key.startswith(_PREDICTION)}
     times = np.atleast_1d(arrays.get("times", np.empty(0)))
     if times.size == 0 and (predictions or any(key in arrays for key in LABELS)):
@@ -61,13 +62,15 @@ def read_labelled(path: Path) -> System:
     runs, timestep = _number(arrays, "runs"), _number(arrays, "timestep")
     labels: dict[str, Any] = {key: arrays.get(key) for key in LABELS}
     default_labels = np.arange(1, len(times) + 1)
-    return System(
+    potential = _potential(arrays)
+    stated = {STATED_POTENTIAL: str(arrays["potential"])} if potential is None and "potential" in arrays else {}
+    system = System(
         arrays["positions"],
         arrays["types"],
         arrays["box"],
         name=str(arrays["name"]) if "name" in arrays else path.stem,
         temperature=_number(arrays, "temperature"),
-        potential=_potential(arrays),
+        potential=potential,
         positions_inherent=arrays.get("positions_inherent"),
         positions_cage=arrays.get("positions_cage"),
         covariance_cage=arrays.get("covariance_cage"),
@@ -82,9 +85,11 @@ def read_labelled(path: Path) -> System:
         timestep=None if timestep is None else int(timestep),
         predictions=predictions,
         parent=Fingerprint.parse(str(arrays["parent"])) if "parent" in arrays else None,
-        provenance={"format": "labelled npz", "source": path.name},
+        provenance={"format": "labelled npz", "source": path.name, **stated},
         **labels,
     )
+    warn_of_contradictions(system)
+    return system
 
 
 def _check_unwrapped(displacements: NDArray[Any], start: NDArray[Any], box: NDArray[Any]) -> None:

@@ -36,10 +36,11 @@ from numpy.typing import NDArray
 from equiglass.errors import DataError, EquiglassWarning
 from equiglass.files import replacing
 from equiglass.formats import FORMATS, Format
-from equiglass.formats.checks import refuse_other_units
+from equiglass.formats.checks import refuse_stated_units
 from equiglass.formats.comment import Comment
 from equiglass.formats.mixture import potential_named
 from equiglass.formats.text import STRAIGHT, Lines, name_of, numbers, one_by_one, opened, whole_numbers
+from equiglass.liquid.needs import STATED_POTENTIAL
 from equiglass.liquid.potential import MIXTURES
 from equiglass.liquid.species import Species, type_name
 from equiglass.liquid.system import System
@@ -56,8 +57,6 @@ _POSITIONS = ("pos", "pos_inherent", "pos_cage")
 _SHAPES = {**dict.fromkeys(_POSITIONS, (3,)), "cage_covariance": (3, 3), "cage_propensity": ()}
 _START = re.compile(rb"(\s*#[^\n]*\n)*\s*\d+[ \t]*\n([^\n]*=|[^\n]*\n[ \t]*[A-Za-z0-9]+([ \t]+[-+.\deE]+){3})")
 """A number of particles, then a comment line with a key or a first particle."""
-
-_UNITS = re.compile("(^|_)units?(_|$)", re.IGNORECASE)
 
 
 class _Frame(NamedTuple):
@@ -97,11 +96,12 @@ def read_xyz(path: Path, order: Sequence[str] | None = None) -> Iterator[System]
 
 def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> System:
     comment, columns = frame.comment, frame.columns
-    potential = None
+    potential, stated = None, {}
     if "potential" in comment:
         tables = comment.numbers("epsilon"), comment.numbers("sigma")
         truncation = comment.text("truncation") if "truncation" in comment else None
         potential = potential_named(comment.text("potential"), *tables, comment.numbers("cutoff"), truncation)
+        stated = {} if potential else {STATED_POTENTIAL: comment.text("potential")}
     origin = comment.numbers("Origin")
     if origin is not None and origin.shape != (3,):
         raise DataError(f"Origin must hold three numbers; got {origin.size}.")
@@ -125,7 +125,7 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
         origin=origin,
         timestep=_timestep(comment),
         time=_time(comment),
-        provenance={"format": "extended XYZ", "source": path.name},
+        provenance={"format": "extended XYZ", "source": path.name, **stated},
     )
 
 
@@ -198,9 +198,7 @@ def _frame(lines: Lines, n: int, number: int) -> _Frame:
             raise _Cut
         raise DataError(f"frame {number} announces {n} particles, but {len(rows)} lines follow.")
     comment = Comment(header)
-    for key in comment:
-        if _UNITS.search(key):
-            refuse_other_units(comment.text(key))
+    refuse_stated_units({key: comment.text(key) for key in comment})
     columns = _Properties(comment, number)
     if number > 1 and not lines.ended and len(rows[-1]) < columns.width:
         raise _Cut
@@ -284,7 +282,7 @@ def write_xyz(path: Path, frames: Iterable[tuple[System, Columns]], comment: Map
         frames: every system with its further columns, (N,) or (N, width), by name.
         comment: further keys of every comment line, such as those of `origin_of_predictions`.
     """
-    _write(path, ((system, columns, comment or {}) for system, columns in frames))
+    write_frames(path, ((system, columns, comment or {}) for system, columns in frames))
 
 
 def origin_of_predictions(model: str, times: Mapping[str, float]) -> dict[str, str]:
@@ -302,7 +300,7 @@ def origin_of_predictions(model: str, times: Mapping[str, float]) -> dict[str, s
 
 def save_xyz(systems: Iterable[System], path: Path) -> None:
     """Write configurations, with their inherent positions and propensity if these are known."""
-    _write(path, (_labelled(system) for system in systems))
+    write_frames(path, (_labelled(system) for system in systems))
 
 
 def _labelled(system: System) -> tuple[System, Columns, Mapping[str, str]]:
@@ -323,7 +321,8 @@ def _labelled(system: System) -> tuple[System, Columns, Mapping[str, str]]:
     return system, columns, comment
 
 
-def _write(path: Path, frames: Iterable[tuple[System, Columns, Mapping[str, str]]]) -> None:
+def write_frames(path: Path, frames: Iterable[tuple[System, Columns, Mapping[str, str]]]) -> None:
+    """Write configurations with chosen columns, each with further keys of its comment line, as `write_xyz`."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         for system, columns, comment in frames:
             corner = np.zeros(3) if system.origin is None else system.origin

@@ -1,6 +1,32 @@
 """What a method may need of a configuration beyond positions, types and box."""
 
+from __future__ import annotations
+
+from dataclasses import replace
 from typing import Literal
+
+from equiglass.errors import DataError
+from equiglass.liquid.potential import LennardJones
+from equiglass.liquid.system import System
 
 Need = Literal["potential", "inherent", "cage"]
 """The pair potential, the inherent structure, or the state of the cages. The potential determines the last two."""
+
+STATED_POTENTIAL = "stated potential"
+"""The key of the provenance that holds the name of a potential that a file states and that is not known."""
+
+
+def with_potential(system: System, default: LennardJones) -> System:
+    """The configuration with its own potential, or with the default one if its file states none.
+
+    Raises:
+        DataError: the file states a potential that is not known.
+    """
+    if system.potential is not None:
+        return system
+    if STATED_POTENTIAL in system.provenance:
+        raise DataError(
+            f"{system.name}: the file states the potential {system.provenance[STATED_POTENTIAL]!r}, which is not "
+            "known. Give its tables epsilon and sigma in the file, or name another potential instead (--potential)."
+        )
+    return replace(system, potential=default)

@@ -156,6 +156,8 @@ class Model(ABC):
                 f"{system.n_particles} particles at the time labelled {list(self.times)[t]!r}. The model is damaged, "
                 "its training has diverged, or the configuration is far from its training data."
             )
+        if not finite.any():
+            raise DataError(f"{system.name}: {self.name} has learned none of its particle types at any time.")
         if not finite.all():
             t, i = np.argwhere(~finite)[0]
             warnings.warn(

@@ -33,7 +33,7 @@ def read_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and description of a model file of any format.
 
     Raises:
-        DataError: the file is missing, damaged, or not a model file of equiglass.
+        DataError: the file is missing, damaged, or not a model file of equiglass, or a weight is not a finite number.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -46,6 +46,13 @@ def read_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise DataError(f"{path}: there is no such model file.") from None
     except (SafetensorError, OSError, KeyError, ValueError):
         raise DataError(f"{path} is not a model file of equiglass, or is damaged.") from None
+    for key, tensor in tensors.items():
+        # A network may turn NaN weights into finite predictions, because comparisons with NaN are false.
+        if key.startswith("network.") and not bool(tensor.isfinite().all()):
+            raise DataError(
+                f"{path}: a weight is not a finite number ({key}). The file is damaged, or its training has diverged; "
+                "train again."
+            )
     return tensors, description
 
 

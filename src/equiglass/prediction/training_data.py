@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from equiglass.errors import EquiglassWarning
+from equiglass.liquid.needs import STATED_POTENTIAL
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
 from equiglass.prediction.split import Role, Split
@@ -121,6 +122,9 @@ class TrainingData:
                 unlike.append(f"temperature {system.temperature:g} (trained on {trained})")
         if system.potential and self.potential and not _same_mixture(system.potential, self.potential):
             unlike.append(f"potential {system.potential} (trained on {self.potential})")
+        stated = None if system.potential else system.provenance.get(STATED_POTENTIAL)
+        if stated and self.potential:
+            unlike.append(f"potential {stated} (trained on {self.potential})")
         return unlike
 
 

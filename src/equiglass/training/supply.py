@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from equiglass.dynamics.cage import cage
 from equiglass.liquid.inherent import quench
+from equiglass.liquid.needs import with_potential
 from equiglass.liquid.potential import MIXTURES
 from equiglass.liquid.system import System
 from equiglass.machine import processes
@@ -32,7 +32,7 @@ def supply(
     needs = configuration.needs
     if "potential" in needs:
         potential = MIXTURES[configuration.potential]
-        systems = [s if s.potential else replace(s, potential=potential) for s in systems]
+        systems = [with_potential(s, potential) for s in systems]
     if "inherent" in needs:
         warm = [s for s in systems if s.positions_inherent is None]
         quenched = iter(processes.shared(lambda some: quench(some, progress=progress), warm))

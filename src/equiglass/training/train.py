@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from equiglass.errors import ConfigurationError, EquiglassWarning
+from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.files import write_text
 from equiglass.files.settings import flat
 from equiglass.liquid.splits import refuse_copies, validation_fold
 from equiglass.liquid.system import System
-from equiglass.liquid.targets import measured, times_to_learn
+from equiglass.liquid.targets import measured, times_of, times_to_learn
 from equiglass.machine import processes
 from equiglass.machine.environment import environment
 from equiglass.methods import METHODS
@@ -89,6 +89,7 @@ def train(
         training, held_out = validation_fold(systems, configuration.folds, configuration.fold)
     else:
         training, held_out = list(systems), list(validation)
+    _check_times(training, held_out, configuration)
     training, held_out = supply(training, configuration), supply(held_out, configuration)
     means = _means(training, configuration)
     split = Split.of(training, held_out, selected=configuration.chooses_on_validation, means=means)
@@ -101,6 +102,22 @@ def train(
     if processes.rank() == 0 and folder.model() is None:
         predictor.save(folder.checkpoint("last"))
     return predictor.named(str(out))
+
+
+def _check_times(training: Sequence[System], validation: Sequence[System], configuration: MethodConfiguration) -> None:
+    """Check that the validation has the times that are learned.
+
+    Raises:
+        DataError: a label has another time in the validation, or no configuration of it has a label that is learned.
+    """
+    learned = times_to_learn(training, configuration.times, configuration.target)
+    times_to_learn([*training, *validation], list(learned), configuration.target)
+    known = {label for system in validation for label in times_of(system, configuration.target)}
+    if validation and not known & learned.keys():
+        raise DataError(
+            f"the training has the labels {list(learned)}, the validation {sorted(known)}: none is in common. Give "
+            "validation configurations with the times of the training."
+        )
 
 
 def _means(systems: Sequence[System], configuration: MethodConfiguration) -> dict[str, float]:

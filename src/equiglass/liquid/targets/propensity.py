@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import TARGETS, Target
 
 
 def times(system: System) -> dict[str, float]:
-    """The times by label; no time if the configuration has no propensity."""
-    return {} if system.propensity is None else dict(zip(system.time_labels, system.times.tolist(), strict=True))
+    """The times by label; only those at which the propensity of a particle is known."""
+    if system.propensity is None:
+        return {}
+    known = np.isfinite(system.propensity).any(axis=1)
+    return {
+        label: time for label, time, any_ in zip(system.time_labels, system.times.tolist(), known, strict=True) if any_
+    }
 
 
 def measured(system: System, label: str) -> Float:

@@ -37,7 +37,7 @@ class TargetStandardisation:
         by_type: bool = True,
         n_averages: int = 0,
     ) -> TargetStandardisation:
-        """Means and standard deviations over the training set; 0 and 1 for a type or time that does not occur.
+        """Means and standard deviations over the training set; NaN and 1 for a type at a time without a target.
 
         Args:
             types: types of the particles of each configuration, (N,).
@@ -50,7 +50,15 @@ class TargetStandardisation:
         targets = np.concatenate(measured, axis=1)
         moments = [moments_of(values, every_type, n_types, pooled=not by_type) for values in targets]
         mean, scale = (np.stack([of_time[k] for of_time in moments], axis=1) for k in (0, 1))
+        for kind, t in np.ndindex(mean.shape):
+            if not np.isfinite(targets[t, every_type == kind]).any():
+                mean[kind, t], scale[kind, t] = np.nan, 1.0
         return cls(mean, scale, np.zeros((n_types, len(targets), n_averages)))
+
+    @property
+    def learned(self) -> NDArray[np.bool_]:
+        """Whether the training set has a target of a type at a time, (n_types, T)."""
+        return ~np.isnan(self.mean)
 
     def targets(self, measured: Float, types: NDArray[np.int64]) -> Float:
         """Standardised targets, (T, N); NaN remains NaN."""

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
@@ -136,6 +137,10 @@ class MessagePredictor(Predictor):
         """What a configuration must have for a prediction."""
         needs: frozenset[Need] = self.architecture.needs
         return needs
+
+    def learned(self) -> NDArray[np.bool_]:
+        """Whether there were training data of a particle type at a time, (n_types, T)."""
+        return self.line.learned
 
     def values(self, system: System) -> Float:
         """The target at every time of ``times``, LJ units, (T, N)."""

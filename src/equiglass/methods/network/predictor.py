@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from equiglass.errors import DataError
@@ -85,6 +86,10 @@ class NetworkPredictor(Predictor):
     def needs(self) -> frozenset[Need]:  # type: ignore[override]
         """What a configuration must have for a prediction."""
         return self.inputs.needs
+
+    def learned(self) -> NDArray[np.bool_]:
+        """Whether there were training data of a particle type at a time, (n_types, T)."""
+        return self.line.learned
 
     def graph(self, system: System, computed: Computed) -> Graph:
         """The input graph of a configuration, from its node inputs."""
