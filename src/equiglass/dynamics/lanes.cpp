@@ -578,7 +578,7 @@ struct Lanes {
 }  // namespace
 
 // Advance a group of runs. Arrays: type (n), box (3), table (types, types, 7), centre (n, 3), u and v (n, 3, L), particle
-// (n, L), image (n, 3, L), energy (2, L), profile (7). Returns 0, or 1 if a run exploded.
+// (n, L), image (n, 3, L), energy (2, L) or null, profile (7). Returns 0, or 1 if a run exploded.
 template <typename Scalar, int L>
 int advance(int64_t n, int32_t types, const int32_t* type, const double* box, const double* table, double* centre,
             Scalar* u, Scalar* v, int32_t* particle, int32_t* image, int64_t steps, double timestep, double skin,
@@ -606,7 +606,7 @@ int advance(int64_t n, int32_t types, const int32_t* type, const double* box, co
     std::memcpy(lanes.v, v, bytes);
     lanes.exchange(particle, image);
     if (!lanes.advance(steps, timestep)) return 1;
-    lanes.energies(energy);
+    if (energy) lanes.energies(energy);
     std::memcpy(u, lanes.u, bytes);
     std::memcpy(v, lanes.v, bytes);
     const double numbers[7] = {lanes.built, lanes.renewed, lanes.pruned, lanes.steps_done,

@@ -32,11 +32,11 @@ from equiglass.machine.compiled import CompilerError, library
 
 Precision = Literal["single", "double"]
 
-SKIN, WIDE, MARGIN = 0.3, 0.9, 0.6
+SKIN, WIDE, MARGIN = 0.16, 0.65, 0.5
 """Beyond the cutoff: the distance of the inner and of the outer list; and the margin of the balls. LJ length."""
 
-CHUNK = 4096 * 500
-"""The number of particle-steps of a run per chunk."""
+CHUNK = 4096 * 1000
+"""The number of particle-steps of a run per chunk: a second or two."""
 
 CHECKPOINT = 60.0
 """The seconds between two checkpoints."""
@@ -106,7 +106,7 @@ def constant_energy(
             passed += chunk
             if passed <= group.done:
                 continue
-            group.advance(chunk, step, times[number - 1])
+            group.advance(chunk, step, times[number - 1], energy=passed == end)
             group.done = passed
             if passed == end:
                 group.measure(number)
@@ -157,8 +157,8 @@ class _Group:
         self.profile: dict[str, float] = {}
         self._energy = np.zeros((2, self.lanes))
 
-    def advance(self, steps: int, step: float, until: float = 0.0) -> None:
-        """Advance all runs."""
+    def advance(self, steps: int, step: float, until: float = 0.0, energy: bool = False) -> None:
+        """Advance all runs, and compute their energies at the end if wished."""
         numbers = np.zeros(7)
         table = _table(self.potential)
         function = getattr(_library(), f"advance_{self.precision}_{self.lanes}")
@@ -170,7 +170,7 @@ class _Group:
             _pointer(self.images),
             ctypes.c_int64(steps),
             *(ctypes.c_double(x) for x in (step, SKIN, WIDE, MARGIN)),
-            _pointer(self._energy),
+            _pointer(self._energy) if energy else None,
             _pointer(numbers),
         )
         if failed:
@@ -184,7 +184,7 @@ class _Group:
     def measure(self, number: int) -> None:
         """Store the energies of time ``number``, and its positions; 0 is the start."""
         if number == 0:
-            self.advance(0, 0.0)
+            self.advance(0, 0.0, energy=True)
         else:
             # The sum is formed in double precision.
             at = self.centres[:, :, None] + self.offsets + self.images * self.box[:, None]
