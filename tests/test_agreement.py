@@ -28,6 +28,8 @@ def moved(seed: int, size: float, corner: float = 0.0, wrapped: bool = False) ->
     """250 particles with the propensity of runs with steps of this size, wrapped to a box that begins at a corner."""
     rng = np.random.default_rng(seed)
     system = random_liquid(250, seed=seed)
+    # The sites of its lattice must lie on the faces as a liquid does; the lattice has 7 of them along each edge.
+    system = replace(system, positions=system.positions + (0.5 + corner / system.box) * system.box / 7)
     ends = system.positions + rng.normal(0, size, (8, 250, 3)) * rng.lognormal(0, 0.7, (250, 1))
     start = system.positions
     if wrapped:
@@ -38,7 +40,7 @@ def moved(seed: int, size: float, corner: float = 0.0, wrapped: bool = False) ->
 
 @pytest.mark.parametrize("suffix", [".xyz", ".h5"])
 @pytest.mark.parametrize("corner", [0.0, -0.5])
-@pytest.mark.parametrize("size", [0.02, 0.3, 0.6])
+@pytest.mark.parametrize("size", [0.1, 0.3, 0.6])
 def test_the_propensity_of_wrapped_positions_is_refused(
     size: float, corner: float, suffix: str, tmp_path: Path
 ) -> None:
@@ -77,8 +79,9 @@ def test_labels_that_contradict_one_another(label: str, tmp_path: Path) -> None:
 def test_targets_of_wrapped_runs_are_refused(tmp_path: Path) -> None:
     data = bapst_data()
     box = np.asarray(data["box"])
-    wrapped = [[end % box for end in time] for time in data["trajectory_target_positions"]]
-    targets = [over_runs(np.asarray(time) - data["positions"]).propensity for time in wrapped]
+    start = data["positions"]
+    wrapped = [[(start + 0.3 * (end - start)) % box for end in time] for time in data["trajectory_target_positions"]]
+    targets = [over_runs(np.asarray(time) - start).propensity for time in wrapped]
     data |= {"trajectory_target_positions": wrapped, "targets": np.array(targets)}
     (tmp_path / "a.pickle").write_bytes(pickle.dumps(data))
     with pytest.raises(DataError, match=r"the targets are .* wrapped into the box"):
@@ -118,14 +121,13 @@ def test_a_stated_box_under_any_name(key: str, tmp_path: Path) -> None:
     assert system.box == pytest.approx(np.full(3, edge))
 
 
-def test_an_unknown_potential_is_not_replaced_in_silence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_potential_is_not_replaced_in_silence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.savez(tmp_path / "a.npz", **labelled_arrays(), potential="wahnstrom")
     assert run("quench", tmp_path / "a.npz", "-o", tmp_path / "q.h5") == 2
     assert "states the potential 'wahnstrom', which is not known" in capsys.readouterr().err
     assert run("quench", tmp_path / "a.npz", "-o", tmp_path / "q.h5", "--potential", "kob-andersen") == 0
-    assert with_potential(random_liquid(n_types=3), KOB_ANDERSEN.__class__("x", ((1.0,) * 3,) * 3, ((1.0,) * 3,) * 3))
+    silent = replace(random_liquid(), potential=None)
+    assert with_potential(silent, KOB_ANDERSEN).potential == KOB_ANDERSEN
 
 
 def test_validation_at_other_times_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

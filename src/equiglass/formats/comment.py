@@ -25,6 +25,7 @@ _TRUE, _FALSE = ("T", "TRUE", ".TRUE.", "1"), ("F", "FALSE", ".FALSE.", "0")
 _ANY_CASE = ("Lattice", "Properties", "Origin", "Timestep", "pbc", "temperature", "potential")
 _STANDARD = {key.lower(): key for key in _ANY_CASE}
 
+
 class Comment:
     """The values of a comment line by key.
 

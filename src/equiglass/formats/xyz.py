@@ -57,7 +57,6 @@ _START = re.compile(rb"(\s*#[^\n]*\n)*\s*\d+[ \t]*\n([^\n]*=|[^\n]*\n[ \t]*[A-Za
 """A number of particles, then a comment line with a key or a first particle."""
 
 
-
 class _Frame(NamedTuple):
     comment: Comment
     species: list[str]

@@ -104,9 +104,7 @@ def train(
     return predictor.named(str(out))
 
 
-def _check_times(
-    training: Sequence[System], validation: Sequence[System], configuration: MethodConfiguration
-) -> None:
+def _check_times(training: Sequence[System], validation: Sequence[System], configuration: MethodConfiguration) -> None:
     """Check that the validation has the times that are learned.
 
     Raises:
