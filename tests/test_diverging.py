@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 import equiglass
-from equiglass.errors import ConfigurationError, DataError
+from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.methods.descent.gradient import Gradient
 from equiglass.methods.linear.ridge import Example, fit_ridge_by_folds
 from equiglass.methods.linear.solver import solve_ridge
@@ -85,11 +86,44 @@ def test_a_model_without_numbers_writes_nothing(
     save_model(model, tmp_path / "broken")
     assert run("predict", tmp_path / "broken", folder / "data.h5", "-o", tmp_path / "x.xyz") == 2
     said = capsys.readouterr().err
+    assert "a weight is not a finite number" in said
+    assert "network.decoder" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["broken"]
+    assert run("evaluate", tmp_path / "broken", "--data", folder / "data.h5") == 2
+
+
+def test_a_prediction_without_a_number_writes_nothing(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = load_model(folder / "run")
+    model.network.decoder.data[0, 1] = 3e38  # type: ignore[attr-defined]
+    save_model(model, tmp_path / "broken")
+    assert run("predict", tmp_path / "broken", folder / "data.h5", "-o", tmp_path / "x.xyz") == 2
+    said = capsys.readouterr().err
     assert "liquid-0: the prediction of" in said
     assert "not a finite number" in said
     assert "'7'" in said
     assert [path.name for path in tmp_path.iterdir()] == ["broken"]
-    assert run("evaluate", tmp_path / "broken", "--data", folder / "data.h5") == 2
+
+
+def test_labels_without_a_number_are_no_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A type without labels is not learned; without any label there is no training."""
+    liquids = [labelled_liquid(k) for k in range(2)]
+    unknown = [replace(each, propensity=np.full_like(each.propensity, np.nan)) for each in liquids]
+    of_a = [replace(each, propensity=np.where(each.types == 0, each.propensity, np.nan)) for each in liquids]
+    short = (*SETTINGS, "--set", "epochs=1", "--set", "fold=0")
+    equiglass.save(unknown, tmp_path / "unknown.h5")
+    assert run("train", "--data", tmp_path / "unknown.h5", "--out", tmp_path / "none", *short) == 2
+    assert "none of the training configurations has a propensity" in capsys.readouterr().err
+    equiglass.save(of_a, tmp_path / "a.h5")
+    assert run("train", "--data", tmp_path / "a.h5", "--out", tmp_path / "run", *short) == 0
+    model = load_model(tmp_path / "run")
+    with pytest.warns(EquiglassWarning, match="has not learned type B"):
+        prediction = model.predict(labelled_liquid(5))
+    assert np.array_equal(np.isnan(prediction.values), np.broadcast_to(prediction.system.types == 1, (2, 64)))
+    only_b = replace(labelled_liquid(5), types=np.ones(64, dtype=np.int64))
+    with pytest.warns(EquiglassWarning, match="composition"), pytest.raises(DataError, match="has learned none"):
+        model.predict(only_b)
 
 
 def examples(**changes: np.ndarray) -> list[list[Example]]:

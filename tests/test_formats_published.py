@@ -310,7 +310,8 @@ def test_labelled_npz_with_everything(tmp_path: Path) -> None:
     arrays |= {"potential": "other", "epsilon": MIXTURE.epsilon, "sigma": MIXTURE.sigma, "cutoff": 2.0}
     arrays["truncation"] = "force-shifted"
     np.savez(tmp_path / "all.npz", time_labels=np.array(system.time_labels), **arrays)
-    (loaded,) = load(tmp_path)
+    with pytest.warns(EquiglassWarning, match=r"contradicts the mean of the replica_displacements"):
+        (loaded,) = load(tmp_path)
     assert sorted(loaded.predictions) == ["SE3", "model two"]
     kept = {"predictions": system.predictions, "equilibrated": False, "provenance": system.provenance}
     assert_same(replace(loaded, **kept), system, {})

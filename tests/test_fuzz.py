@@ -200,7 +200,7 @@ def gamdpy(folder: Path) -> bytes:
         positions = LIQUID.positions - LIQUID.box / 2
         moves = np.random.default_rng(6).normal(0, 0.02, (2, 3, 120, 3))
         trajectory["positions"] = np.asarray(positions + moves, np.float32)
-        trajectory["images"] = np.zeros((2, 3, 120, 3), np.int32) + [0, 1, -1]
+        trajectory["images"] = np.broadcast_to(np.array([0, 1, -1], np.int32), (2, 3, 120, 3))
         file.attrs["dt"] = 0.005
     return (folder / "sound.h5").read_bytes()
 

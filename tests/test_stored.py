@@ -135,6 +135,7 @@ def test_an_input_that_is_no_longer_there_is_refused_by_its_name(tmp_path: Path)
         equiglass.load_model(tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:.*contradicts the mean of the replica_displacements")
 @pytest.mark.parametrize("name", DATA)
 def test_stored_configurations_load_as_their_own_code_loaded_them(name: str) -> None:
     path = STORED / name

@@ -51,7 +51,7 @@ def main() -> None:
     from equiglass.commands import app
     from equiglass.machine.signals import Interrupted, caught
 
-    said: set[str] = set()
+    printed: set[str] = set()
 
     def show(
         message: Warning | str,
@@ -62,8 +62,8 @@ def main() -> None:
         line: str | None = None,
     ) -> None:
         # A file that is read twice gives its warnings twice.
-        if issubclass(category, EquiglassWarning) and str(message) not in said:
-            said.add(str(message))
+        if issubclass(category, EquiglassWarning) and str(message) not in printed:
+            printed.add(str(message))
             print(f"warning: {message}", file=sys.stderr)
 
     words = sys.argv[1:]

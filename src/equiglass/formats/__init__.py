@@ -138,8 +138,8 @@ def load(
         EquiglassWarning: something was passed over, left out or assumed; the message says what.
 
     Raises:
-        DataError: there is no readable file or no such frame, or a file is damaged, unphysical or ambiguous, or a copy of a
-            configuration has other labels; the message names it.
+        DataError: there is no readable file or no such frame, or a file is damaged, unphysical or ambiguous, or a copy
+            of a configuration has other labels; the message names it.
         ConfigurationError: ``types`` is not a list of different names, or ``frames`` is not start:stop:step.
     """
     return list(stream(paths, types=types, replicas=replicas, frames=frames, potential=potential, copies=copies))

@@ -15,10 +15,8 @@ def times(system: System) -> dict[str, float]:
     """The times by label; only those at which the propensity of a particle is known."""
     if system.propensity is None:
         return {}
-    known = np.isfinite(system.propensity).any(axis=1)
-    return {
-        label: time for label, time, any_ in zip(system.time_labels, system.times.tolist(), known, strict=True) if any_
-    }
+    known = np.flatnonzero(np.isfinite(system.propensity).any(axis=1))
+    return {system.time_labels[row]: float(system.times[row]) for row in known}
 
 
 def measured(system: System, label: str) -> Float:

@@ -178,7 +178,7 @@ class MessagePredictor(Predictor):
         line = TargetStandardisation.fit(types, targets, n_types, by_type)
         torch.manual_seed(key(configuration.seed, 0))
         network = cls.network_of(architecture, n_types, len(times))
-        data = TrainingData.of(training, n_types)
+        data = TrainingData.of(training, n_types, validation)
         graphs = [cls.graph(system, architecture) for system in training]
         loss = cls.begin(network, configuration, training, graphs)
 
