@@ -46,7 +46,15 @@ WHOLE = ("times", "time", "origin", "box")
 """Arrays that may hold whole numbers."""
 
 UNKNOWN = ("propensity", "propensity_halves", "md_prop", "SE3", "targets")
-MIRRORED = ("positions", "positions_IS", "initial_positions", "initial_positions_inherent", "positions_inherent", "origin", "SE3")
+MIRRORED = (
+    "positions",
+    "positions_IS",
+    "initial_positions",
+    "initial_positions_inherent",
+    "positions_inherent",
+    "origin",
+    "SE3",
+)
 SOUND = {(key, "NaN") for key in UNKNOWN} | {(key, "negative") for key in (*MIRRORED, "trajectory_target_positions")}
 """Changes that make another sound file: NaN is an unknown label, and a mirrored liquid is a liquid."""
 
@@ -192,7 +200,7 @@ def gamdpy(folder: Path) -> bytes:
         positions = LIQUID.positions - LIQUID.box / 2
         moves = np.random.default_rng(6).normal(0, 0.02, (2, 3, 120, 3))
         trajectory["positions"] = np.asarray(positions + moves, np.float32)
-        trajectory["images"] = np.zeros((2, 3, 120, 3), np.int32) + [0, 1, -1]
+        trajectory["images"] = np.tile(np.array([0, 1, -1], np.int32), (2, 3, 120, 1))
         file.attrs["dt"] = 0.005
     return (folder / "sound.h5").read_bytes()
 

@@ -50,4 +50,3 @@ class PathsCommand(TyperCommand):
             own = len(words) - (min(max(missing, 0), len(words) - 1) if part is last_of_paths else 0)
             spread += [each for word in words[:own] for each in (name, word)] + words[own:]
         return spread
-

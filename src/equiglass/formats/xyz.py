@@ -324,7 +324,7 @@ def _labelled(system: System) -> tuple[System, Columns, Mapping[str, str]]:
 
 
 def _write(path: Path, frames: Iterable[tuple[System, Columns, Mapping[str, str]]]) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace") as stream:
         for system, columns, comment in frames:
             corner = np.zeros(3) if system.origin is None else system.origin
             shifted = {key: block + corner if key in _POSITIONS else block for key, block in columns.items()}
