@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import sys
 import tarfile
 import warnings
@@ -107,6 +108,23 @@ def test_the_whole_frames_of_a_short_compressed_file_that_is_cut(tmp_path: Path,
         warnings.simplefilter("always")
         assert len(load(tmp_path, copies=True)) >= 2
     assert "the compressed file is incomplete" in str(caught[0].message)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names of files are UTF-8 there")
+@pytest.mark.parametrize("suffix", [".xyz", ".h5"])
+def test_a_name_that_is_no_utf8(tmp_path: Path, suffix: str) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/gr\xf6sse.lammpstrj"))
+    path.write_bytes(DUMP)
+    (system,) = load(path)
+    save(system, tmp_path / f"copy{suffix}")
+    assert load(tmp_path / f"copy{suffix}")[0].name == system.name == "gr?sse"
+
+
+def test_unfinished_results_in_a_folder_are_passed_over_in_silence(tmp_path: Path) -> None:
+    (tmp_path / "a.xyz").write_bytes(XYZ)
+    (tmp_path / "x.xyz.partial").mkdir()
+    (tmp_path / "x.xyz.partial" / "0.npz").write_bytes(b"PK")
+    assert len(load(tmp_path)) == 1
 
 
 def test_zstandard_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

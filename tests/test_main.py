@@ -77,9 +77,7 @@ def test_control_c(app: Callable[..., None], capsys: pytest.CaptureFixture[str])
     assert "--resume" in capsys.readouterr().err
 
 
-def test_warnings_of_the_package_alone_are_shown_once(
-    app: Callable[..., None], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_warnings_of_the_package_are_shown_once(app: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
     def warning(words: list[str]) -> None:
         for _ in range(2):
             warnings.warn("The box is large.", EquiglassWarning, stacklevel=1)

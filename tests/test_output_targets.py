@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -174,3 +176,33 @@ def test_without_a_terminal_there_is_a_line_per_step(
 def test_durations() -> None:
     seconds = (0.4, 59, 61, 3599, 3661, 100_000)
     assert [duration(x) for x in seconds] == ["0 s", "59 s", "1 min 1 s", "59 min 59 s", "1 h 1 min", "1 d 3 h"]
+
+
+def test_work_continues_when_nobody_reads_its_lines(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from equiglass.commands.progress import tracked\n"
+        "done = sum(tracked([1, 2, 3], 'predicting')); print(done)\n"
+        "pathlib.Path(sys.argv[1]).write_text(str(done))"
+    )
+    read, write = os.pipe()
+    os.close(read)
+    program = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "done"], stdout=write, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write)
+    assert (program.returncode, program.stderr) == (0, b"")
+    assert (tmp_path / "done").read_text() == "6"
+
+
+def test_a_data_set_on_a_full_disk_gives_one_sentence(tmp_path: Path) -> None:
+    code = (
+        "import sys, resource, equiglass; (system,) = equiglass.load(sys.argv[1])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "try: equiglass.save(system, sys.argv[2])\n"
+        "except equiglass.errors.DataError as error: print(error)"
+    )
+    equiglass.save(labelled_liquid(0), tmp_path / "a.h5")
+    program = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "a.h5", tmp_path / "b.h5"], capture_output=True, text=True, check=False
+    )
+    assert program.stdout == f"{tmp_path}/b.h5: cannot be written (File too large).\n", program.stderr

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Arrays = Mapping[str, "NDArray[np.float64]"]
 
+PARTIAL = ".partial"
+"""The suffix of a folder of unfinished results."""
+
 
 def digest(*parts: object) -> str:
     """A digest of arrays and texts; None counts too."""
@@ -46,7 +49,7 @@ class Partial:
     """
 
     def __init__(self, target: Path) -> None:
-        self.folder = target.with_name(f"{target.name}.partial")
+        self.folder = target.with_name(target.name + PARTIAL)
 
     def get(self, name: str) -> dict[str, NDArray[np.float64]] | None:
         """The arrays of a finished result; None if it is not finished or its file is damaged."""

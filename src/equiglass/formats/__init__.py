@@ -27,6 +27,7 @@ from tempfile import TemporaryDirectory
 
 from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.files import reading
+from equiglass.files.partial import PARTIAL
 from equiglass.files.registry import Registry
 from equiglass.files.whole import FileError
 from equiglass.formats.checks import checked
@@ -312,7 +313,8 @@ def _in_folder(folder: Path) -> list[Path]:
         hint = f" Sub-folders are not searched; there are {', '.join(p.name for p in folders[:5])}." if folders else ""
         raise DataError(f"there is no configuration in this folder. Readable formats are {_formats()}.{hint}")
     left = [path.name for path in files if path not in chosen and not _is_prose(path)]
-    _say_passed_over(folder, left + [f"{path.name}/" for path in folders if any(path.iterdir())])
+    others = [f"{path.name}/" for path in folders if path.suffix != PARTIAL and any(path.iterdir())]
+    _say_passed_over(folder, left + others)
     return chosen
 
 

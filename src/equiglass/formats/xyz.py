@@ -323,7 +323,7 @@ def _labelled(system: System) -> tuple[System, Columns, Mapping[str, str]]:
 
 def write_frames(path: Path, frames: Iterable[tuple[System, Columns, Mapping[str, str]]]) -> None:
     """Write configurations with chosen columns, each with further keys of its comment line, as `write_xyz`."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace") as stream:
         for system, columns, comment in frames:
             corner = np.zeros(3) if system.origin is None else system.origin
             shifted = {key: block + corner if key in _POSITIONS else block for key, block in columns.items()}

@@ -170,7 +170,8 @@ class System:
             self._set("ids", read_only(self._checked_ids(sizes), self.ids))
         self._set("predictions", {key: self._prediction(key, sizes) for key in self.predictions})
         self._set("failures", tuple(self.failures))
-        self._set("provenance", dict(self.provenance))
+        self._set("name", _unicode(self.name))
+        self._set("provenance", {key: _unicode(text) for key, text in self.provenance.items()})
 
     def _checked_box(self) -> Float:
         box = numbers(f"{self.name}: box", self.box)
@@ -383,3 +384,8 @@ QUANTITIES = quantities(System)
 
 LABELS = {name: each for name, each in QUANTITIES.items() if isinstance(each, Label)}
 """The arrays that result from the runs, by name. They have an axis of times."""
+
+
+def _unicode(text: str) -> str:
+    """The text without the stand-ins of bytes that are no UTF-8, as names of files may hold them."""
+    return str(text).encode("utf-8", "replace").decode("utf-8")
