@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from pandas import DataFrame, concat
 
+import equiglass
 from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Declaration, base_configuration, cases, options_of, read_declaration
 from equiglass.experiments.experiment import carry_out
@@ -24,6 +26,7 @@ from equiglass.experiments.runs import Run, train_missing
 from equiglass.files.tables import records
 from equiglass.liquid.splits import Halves
 from equiglass.liquid.system import System
+from equiglass.methods import METHODS
 from equiglass.observables import PAPER, Step, chi4_of_fields, pearson
 from equiglass.representation.transfer import ALL_TIMES, transfer
 from samples.labelled import SMALL, labelled_liquid
@@ -194,7 +197,10 @@ def test_published_curves_belong_to_data_of_their_temperature() -> None:
         PublishedCurves.model_validate({"source": "", "curves": [{**curve, "values": [3]}]})
 
 
-@pytest.mark.parametrize("name", ["chi4", "chi4_glassbench", "g4", "methods", "transfer"])
+@pytest.mark.parametrize(
+    "name",
+    ["chi4", "chi4_glassbench", "g4", "methods", "methods_chi4", "methods_g4", "methods_transfer", "transfer"],
+)
 def test_declarations_of_the_package_are_valid_and_share_a_network(name: str) -> None:
     declaration = read_declaration(name)
     groups = [Group(f"T = {t}", tuple(at_temperature(t, 2)), ()) for t in (0.44, 0.64)]
@@ -226,7 +232,11 @@ def test_what_cannot_be_measured_is_refused_before_training(data: dict[str, list
         ({"warm": data["warm"]}, declared("transfer"), "two temperatures"),
         (few, declared("transfer"), "T = 0.4: decoders are refitted on two"),
         (few, with_line("methods"), "T = 0.4: line choose penalties"),
-        (data, with_line("transfer"), "variant 'line': transfer refits the decoders of a network"),
+        (
+            data,
+            with_line("transfer").model_copy(update={"folds": 2}),
+            "'transfer' has no folds; those with folds: methods",
+        ),
         (data, declared("chi4", trained_at=0.7), "no network of T = 0.7; there are T = 0.4, T = 0.5"),
         (data, declared("g4", step="soft"), "step"),
         (data, declared("methods", published={"source": "a paper"}), "curves"),
@@ -334,3 +344,111 @@ def test_methods_as_a_whole(data: dict[str, list[System]], out: Path, runs: list
     assert set(held_out) == {len(warm.training.group.test)}
     json.loads((out / "methods" / "methods.json").read_text(), parse_constant=lambda name: pytest.fail(name))
     assert set(measured.draw()) == {"_A", "_B"}
+    page = (out / "methods" / "methods.html").read_text()
+    assert all(f'"{name}"' in page for name in ("network", *simple))
+    assert {"methods_costs.csv", "methods_differences.csv"} <= {path.name for path in (out / "methods").iterdir()}
+
+
+@pytest.mark.usefixtures("runs")
+def test_folds_test_every_configuration_once(data: dict[str, list[System]], out: Path) -> None:
+    pytest.importorskip("matplotlib")
+    curve = {"name": "BOTAN", "temperature": 0.5, "column": "pooled", "times": [1], "values": [0.7]}
+    options = {"published": {"source": "a paper", "curves": [curve]}}
+    variants = {
+        "line": {"method": "energy"},
+        "ridge": {"method": "ridge", "l_max": 1},
+        "ridge of one time": {"method": "ridge", "l_max": 1, "times": "each"},
+        "mean": {"method": "none"},
+    }
+    declaration = declared("methods", **options).model_copy(update={"variants": variants})
+    measured = carry_out("folds", declaration, {"warm": data["warm"]}, out, folds=2)
+    held = json.loads((out / "folds" / "folds.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+    assert sorted(name for group in held["configurations"] for name in group["test"]) == sorted(
+        system.name for system in data["warm"]
+    )
+    assert {run["fold"] for run in held["runs"]} == {1, 2}
+    assert all(run["cpu_seconds"] > 0 for run in held["runs"])
+    for run_of in held["runs"]:
+        split = yaml.safe_load((out / "runs" / run_of["run"] / "split.yaml").read_text())
+        tested = next(g["test"] for g in held["configurations"] if g["fold"] == run_of["fold"])
+        assert set(split["training"]).isdisjoint(tested)
+    assert {row["configurations"] for row in held["rows"] if row["variant"] != "mean"} == {5}
+    # The models of one time, joined, are the model of all times.
+    both = [
+        measured.rows[measured.rows["variant"] == name][["type", "label", "pooled", "mse"]].reset_index(drop=True)
+        for name in ("ridge", "ridge of one time")
+    ]
+    np.testing.assert_allclose(both[0]["mse"], both[1]["mse"], rtol=1e-6)
+    # The same numbers as a cross-validation by hand.
+    predictions = {}
+    for run_of in held["runs"]:
+        if run_of["variant"] == "ridge":
+            model = equiglass.load_model(out / "runs" / run_of["run"])
+            tested = next(g["test"] for g in held["configurations"] if g["fold"] == run_of["fold"])
+            predictions |= {s.name: (s, model.predict(s)) for s in data["warm"] if s.name in tested}
+    systems, predicted = zip(*predictions.values(), strict=True)
+    expected = equiglass.evaluate(systems, predicted).frame()
+    own = measured.rows[measured.rows["variant"] == "ridge"]
+    np.testing.assert_allclose(own["pooled"], expected["pooled"], rtol=1e-9)
+    # The difference of two methods, and its error with the same draws.
+    (pair,) = (
+        row
+        for row in held["differences"]
+        if (row["variant"], row["other"], row["type"], row["label"]) == ("line", "ridge", "A", "7")
+    )
+    rho = [
+        measured.rows[
+            (measured.rows["variant"] == name) & (measured.rows["type"] == "A") & (measured.rows["label"] == "7")
+        ]
+        for name in ("line", "ridge")
+    ]
+    assert pair["per_configuration"] == pytest.approx(
+        rho[0]["per_configuration"].iloc[0] - rho[1]["per_configuration"].iloc[0]
+    )
+    assert 0 < pair["per_configuration_error"] < 1
+    assert {row["variant"]: row["parameters"] for row in held["costs"]}["mean"] == 4
+    assert set(measured.draw()) == {"_A", "_B", "_published"}
+    table = (out / "folds" / "table.md").read_text()
+    assert "T = 0.5: 5 configurations in 2 folds" in table
+    assert "training, CPU s" in table
+    assert "row less that of the column" in table
+    with pytest.raises(EquiglassError, match="one fold"):
+        carry_out("no", declaration, data, out, folds=1)
+    with pytest.raises(EquiglassError, match="no variant 'lines'; there are line,"):
+        carry_out("no", declaration, data, out, only=["lines"])
+
+
+def test_transfer_and_fields_of_every_method(data: dict[str, list[System]], out: Path) -> None:
+    pytest.importorskip("matplotlib")
+    declaration = declared("chi4").model_copy(
+        update={"variants": {"line": {"method": "energy"}, "mean": {"method": "none"}}}
+    )
+    planned = trainings(declaration, cases(declaration), groups_of(data, declaration), 1)
+    own = train_missing(planned, out / "runs")
+    for name in ("chi4", "g4"):
+        found = MEASURES[name].of(own, declared(name))
+        assert {MEASURED, "line", "mean"} == set(found.rows["field"])
+    found = MEASURES["transfer"].of(own, declared("transfer"))
+    rows = found.rows
+    line = rows[(rows["variant"] == "line") & (rows["label"] == "7") & (rows["type"] == "A")]
+    assert line["test_pooled"].notna().all()
+    assert line["learn_pooled"].isna().all()
+    (one,) = records(line[(line["trained_at"] == "0.4") & (line["temperature"] == 0.5)])
+    group = groups_of(data, declaration)[1]
+    model = equiglass.load_model(out / "runs" / one["model"])
+    expected = equiglass.evaluate(group.test, [model.predict(system) for system in group.test]).frame()
+    expected = expected[(expected["type"] == "A") & (expected["label"] == "7")]
+    assert one["test_pooled"] == pytest.approx(expected["pooled"].iloc[0])
+    assert "line, trained at T = 0.4, transfer test" in found.table
+    assert "line, trained at T = 0.4, transfer learn" not in found.table
+    assert any(note.startswith("line: A, time 7, transfer test") for note in found.notes)
+    assert not any("transfer learn" in note for note in found.notes)
+    assert found.draw()
+
+
+def test_every_method_is_a_variant() -> None:
+    declaration = read_declaration("methods")
+    assert set(METHODS) <= set(declaration.variants)
+    assert "network, displacement" in declaration.variants
+    found = cases(declaration)
+    assert {case.configuration.method for case in found} == set(METHODS)

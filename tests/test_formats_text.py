@@ -67,6 +67,8 @@ def test_species_not_in_the_order(tmp_path: Path) -> None:
         load(tmp_path, types=["Ni", "Zr"])
 
 
+STATES = ("positions", "positions_inherent", "positions_cage", "covariance_cage", "propensity_cage")
+
 # --- extended XYZ ---
 
 
@@ -80,7 +82,7 @@ def test_xyz_columns_in_any_order_and_two_frames(tmp_path: Path) -> None:
     header = f"{lattice} Properties=mass:R:1:pos:R:3:type:I:1:pos_inherent:R:3 name='two words' temperature=0.7"
     path = tmp_path / "movie.extxyz"
     path.write_text("\n".join(["60", header, *rows, "60", header.replace("name='two words'", ""), *rows, "", ""]))
-    first, second = load(path)
+    first, second = load(path, copies=True)
     assert (first.name, second.name) == ("two words", "movie_2")
     assert first.temperature == 0.7
     np.testing.assert_array_equal(first.types, LIQUID.types)
@@ -110,7 +112,9 @@ def test_xyz_round_trip(tmp_path: Path) -> None:
             provenance=loaded.provenance,
         )
         assert_same(
-            kept, loaded, dict.fromkeys(("positions", "positions_inherent", "positions_cage", "propensity"), 1e-7)
+            kept,
+            loaded,
+            dict.fromkeys((*STATES, "propensity"), 1e-7),
         )
 
 
@@ -121,10 +125,10 @@ def test_xyz_header_is_what_ovito_and_ase_read(tmp_path: Path) -> None:
     assert lines[0] == "40"
     assert lines[1].startswith(
         f'Lattice="{side!r} 0.0 0.0 0.0 {side!r} 0.0 0.0 0.0 {side!r}" '
-        "Properties=species:S:1:pos:R:3:id:I:1:pos_inherent:R:3:pos_cage:R:3:"
+        "Properties=species:S:1:pos:R:3:id:I:1:pos_inherent:R:3:pos_cage:R:3:cage_covariance:R:9:cage_propensity:R:1:"
         'propensity_F_0.9:R:1:propensity_F_1_e:R:1:propensity_7:R:1 pbc="T T T" '
     )
-    assert all(len(line.split()) == 14 for line in lines[2:])
+    assert all(len(line.split()) == 24 for line in lines[2:])
 
 
 def test_chosen_columns_are_no_labels_when_read_again(tmp_path: Path) -> None:
@@ -170,7 +174,7 @@ def test_dump_of_two_frames_recognised_by_content(tmp_path: Path) -> None:
     later = dump_lines()
     later[1] = "100"
     (tmp_path / "dump.atom").write_text("\n".join([*dump_lines(), *later, ""]))
-    first, second = load(tmp_path / "dump.atom")
+    first, second = load(tmp_path / "dump.atom", copies=True)
     assert (first.name, second.name) == ("dump_0", "dump_100")
 
 
@@ -202,7 +206,7 @@ def test_dump_written_by_lammps(tmp_path: Path) -> None:
     (tmp_path / "lattice.sh").write_text(script)
     command = [program, "-in", "lattice.sh", "-log", "none", "-screen", "none"]
     subprocess.run(command, cwd=tmp_path, check=True, stdin=subprocess.DEVNULL)
-    scaled, plain = load(tmp_path)
+    scaled, plain = load(tmp_path, copies=True)
     constant = (4 / 1.2) ** (1 / 3)
     np.testing.assert_allclose(scaled.box, constant * np.array([2, 2, 3]), rtol=1e-9)
     assert scaled.types.tolist() == [1] * 10 + [0] * 38

@@ -48,6 +48,7 @@ _HOME = {
     "crossvalidate": "training",
     "load_model": "methods.loading",
     "evaluate": "prediction.evaluation",
+    "cage": "dynamics.cage",
 }
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "SetupError",
     "System",
     "build_graph",
+    "cage",
     "crossvalidate",
     "evaluate",
     "label",

@@ -32,6 +32,8 @@ def full_system(seed: int = 0) -> System:
         potential=MIXTURE,
         positions_inherent=liquid.positions + rng.normal(0, 0.02, (40, 3)),
         positions_cage=liquid.positions + rng.normal(0, 0.02, (40, 3)),
+        covariance_cage=rng.normal(0, 0.01, (40, 3, 3)).astype(np.float32),
+        propensity_cage=rng.uniform(0, 0.2, 40).astype(np.float32),
         images=rng.integers(-2, 3, (40, 3)),
         time=20.0,
         time_labels=("F=0.9", "F=1/e", "7"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from equiglass.commands.benchmark import benchmark
+from equiglass.commands.cage import cage
 from equiglass.commands.check import check
 from equiglass.commands.crossvalidate import crossvalidate
 from equiglass.commands.demo import demo
@@ -42,6 +43,7 @@ COMMANDS = (
     experiment,
     report,
     quench,
+    cage,
     simulate,
     label,
     check,

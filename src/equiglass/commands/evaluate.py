@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from equiglass.prediction.evaluation import Scores
     from equiglass.prediction.model import Prediction
 
+ScoredArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="Run folder, folder of run folders, shipped model, or published:NAME for NAME in the files."
+    ),
+]
 RunArgument = Annotated[str, typer.Argument(help="Run folder, folder of run folders, or name of a shipped model.")]
 CheckpointOption = Annotated[str, typer.Option("--checkpoint", help="last, or best (highest validation rho).")]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="JSON file for the scores.")]
@@ -30,7 +36,7 @@ ROLES = {
 
 
 def evaluate(
-    run: RunArgument,
+    run: ScoredArgument,
     data: DataOption,
     json_file: JsonOption = None,
     figures: FiguresOption = None,
@@ -39,13 +45,18 @@ def evaluate(
         bool, typer.Option("--seen", help="Score the configurations that trained the model too, in rows of their own.")
     ] = False,
 ) -> None:
-    """Score a model on labelled configurations that it has not seen."""
+    """Score a model, or published predictions in the files, on labelled configurations that it has not seen."""
     from equiglass.commands.progress import tracked
     from equiglass.formats import load
     from equiglass.methods.loading import load_model
     from equiglass.prediction.evaluation import leave_out_seen
+    from equiglass.prediction.published import PREFIX, published_predictions
 
     check_outputs(json_file, figures)
+    if run.startswith(PREFIX):
+        systems = load(data)
+        predictions = published_predictions(systems, run.removeprefix(PREFIX))
+        return report(predictions, f"{run} on {len(systems)} configurations", json_file, figures)
     model = load_model(run, checkpoint)
     systems = load(data)
     # Before any work: the model may depend on all of them.

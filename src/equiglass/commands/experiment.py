@@ -29,6 +29,12 @@ def experiment(
         bool, typer.Option("--quick", help="Only a trial: one seed, few epochs and configurations.")
     ] = False,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Number of models per case.")] = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", min=0, help="Test on every configuration once, in so many folds.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Variant to carry out; may be repeated. Default: all.")
+    ] = None,
     set_: SetOption = None,
     list_: Annotated[bool, typer.Option("--list", help="List the experiments of the package.")] = False,
 ) -> None:
@@ -76,6 +82,8 @@ def experiment(
             systems,
             out,
             seeds=seeds,
+            folds=folds,
+            only=only or (),
             changes=from_overrides(set_ or ()),
             quick=quick,
             command=command_line(),

@@ -15,8 +15,9 @@ doi 10.1063/5.0144822. There it comes from Monte Carlo in which no particle may 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -40,6 +41,51 @@ FIRST = 0.2
 
 TIMESTEP = 0.005
 
+RUNS = 32
+"""The number of short runs: two full vectors, one per core."""
+
+
+def cage(
+    systems: System | Iterable[System],
+    *,
+    time: float | None = None,
+    runs: int = RUNS,
+    seed: int = 0,
+    progress: Callable[[int, str], None] | None = None,
+) -> list[System]:
+    """Configurations with the state of their cages: positions, covariance and propensity within the cages.
+
+    Args:
+        systems: configurations, each with its potential and temperature.
+        time: time of the plateau, LJ time; None finds it from the runs.
+        runs: number of short runs per configuration, at least two.
+        seed: seed of the velocities.
+        progress: is called after every configuration with (number done, its name).
+
+    Returns:
+        The configurations with ``positions_cage``, ``covariance_cage`` and ``propensity_cage``.
+
+    Raises:
+        DataError: the potential or the temperature is unknown, or the box is shorter than the cutoff.
+        CompilerError: there is no C++ compiler.
+    """
+    done = []
+    for number, system in enumerate([systems] if isinstance(systems, System) else systems, start=1):
+        found = cages(system, time=time, runs=runs, seed=seed)
+        source = f"{runs} runs, plateau at t = {found.time:.3g}, error of a position {found.error:.2g} per axis"
+        done.append(
+            replace(
+                system,
+                positions_cage=found.positions,
+                covariance_cage=found.covariance,
+                propensity_cage=found.propensity,
+                provenance={**system.provenance, "cage": source},
+            )
+        )
+        if progress is not None:
+            progress(number, system.name)
+    return done
+
 
 class Cages(NamedTuple):
     """The cages of a configuration.
@@ -59,7 +105,7 @@ class Cages(NamedTuple):
     error: float
 
 
-def cages(system: System, *, time: float | None = None, runs: int = 32, seed: int = 0) -> Cages:
+def cages(system: System, *, time: float | None = None, runs: int = RUNS, seed: int = 0) -> Cages:
     """The cages of one configuration from short runs at constant energy.
 
     Args:

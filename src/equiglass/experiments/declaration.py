@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -44,7 +45,13 @@ class Declaration(Strict):
     variants: dict[str, Settings] = Field(
         min_length=1, description="changes to the base by name; 'method: NAME' trains another method"
     )
+    every_method: bool = Field(False, description="each of 'equiglass methods' is a variant, under its own name")
     along: Along | None = None
+    folds: int = Field(
+        0,
+        ge=0,
+        description="number of folds, each tested on in turn; 0 tests on the last quarter of the configurations",
+    )
     groups: Literal["temperature", "data"] = Field(
         "temperature", description="each trained and tested on its own: a temperature, or what a --data names"
     )
@@ -53,6 +60,21 @@ class Declaration(Strict):
     measure: str = Field("scores", description="what is measured of the trained models")
     options: dict[str, Any] = Field({}, description="of the measure")
     published: Published | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_every_method(cls, settings: Any) -> Any:
+        """The same with one variant per method that is not a variant yet."""
+        if not isinstance(settings, dict) or settings.get("every_method") is not True:
+            return settings
+        named = settings.get("variants", {})
+        return {**settings, "variants": {**named, **{name: {"method": name} for name in METHODS if name not in named}}}
+
+    @model_validator(mode="after")
+    def _folds_are_several(self) -> Declaration:
+        if self.folds == 1:
+            raise ValueError("folds must be 0, or 2 or more")
+        return self
 
     @model_validator(mode="after")
     def _numbers_have_a_place(self) -> Declaration:
@@ -101,6 +123,26 @@ def read_declaration(name: str) -> Declaration:
     return validate(Declaration, read_settings(path), str(path))
 
 
+def chosen(declaration: Declaration, only: Collection[str] = (), folds: int | None = None) -> Declaration:
+    """The declaration with some of its variants, and with another number of folds.
+
+    Args:
+        declaration: the experiment.
+        only: names of the variants; all if empty.
+        folds: number of folds; as declared if None.
+
+    Raises:
+        ConfigurationError: there is no such variant, or a single fold.
+    """
+    for name in only:
+        if name not in declaration.variants:
+            raise ConfigurationError(f"there is no variant {name!r}; there are {', '.join(declaration.variants)}.")
+    if folds == 1:
+        raise ConfigurationError("one fold leaves nothing to train on; give two or more, or 0.")
+    variants = {name: own for name, own in declaration.variants.items() if not only or name in only}
+    return declaration.model_copy(update={"variants": variants, "folds": declaration.folds if folds is None else folds})
+
+
 def options_of(declaration: Declaration, kind: type[Options]) -> Options:
     """The options of the measure.
 
@@ -145,8 +187,11 @@ def cases(declaration: Declaration, changes: Settings | None = None) -> list[Cas
     for (variant, settings), at in itertools.product(declaration.variants.items(), along.values if along else (None,)):
         method = method_of(settings)
         elsewhere = set().union(*fields.values()) - fields[method] - special
-        shared = {k: v for k, v in {**declaration.base, **changes}.items() if k.split(".")[0] not in elsewhere}
-        own = {**shared, **settings, **({along.key: at} if along else {})}
+        # The base may be meant for networks, of which there is none.
+        networks = set(METHODS[DEFAULT].configuration.model_fields) - fields[method] - special
+        base = {k: v for k, v in declaration.base.items() if k.split(".")[0] not in elsewhere | networks}
+        changed_here = {k: v for k, v in changes.items() if k.split(".")[0] not in elsewhere}
+        own = {**base, **changed_here, **settings, **({along.key: at} if along else {})}
         where = f"variant {variant!r}"
         amount = own.pop(AMOUNT, None)
         if amount is not None and (not isinstance(amount, int) or amount < 1):
@@ -154,8 +199,8 @@ def cases(declaration: Declaration, changes: Settings | None = None) -> list[Cas
         each_time = own.get(EACH_TIME) == "each"
         if each_time:
             del own[EACH_TIME]
-        base = read_settings(BASE)
-        start = base if method == DEFAULT else {"seed": base["seed"]}
+        of_networks = read_settings(BASE)
+        start = of_networks if method == DEFAULT else {"seed": of_networks["seed"]}
         configuration = validate(METHODS[method].configuration, changed(start, own), where)
         made.append(Case(variant, at, configuration, each_time, amount))
     return made

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from equiglass.errors import ConfigurationError
-from equiglass.experiments.declaration import Declaration, Settings, cases
+from equiglass.experiments.declaration import Declaration, Settings, cases, chosen
 from equiglass.experiments.measures import MEASURES, Measured
 from equiglass.experiments.plan import Training, groups_of, supplied, trainings
 from equiglass.experiments.results import refuse_to_replace, write_results
@@ -24,6 +24,8 @@ def carry_out(
     out: Path,
     *,
     seeds: int | None = None,
+    folds: int | None = None,
+    only: Collection[str] = (),
     changes: Settings | None = None,
     quick: bool = False,
     command: str = "",
@@ -39,6 +41,8 @@ def carry_out(
         systems: configurations with propensities, by the name of where they come from.
         out: OUT.
         seeds: number of them; that of the declaration if None.
+        folds: number of them; that of the declaration if None.
+        only: names of the variants to carry out; all if empty.
         changes: to the base of the declaration.
         quick: try it: one seed, few epochs, few configurations.
         command: that starts the experiment, for the files.
@@ -53,7 +57,11 @@ def carry_out(
     if name == RUNS:
         raise ConfigurationError(f"an experiment cannot be called {RUNS!r}, the folder of the trainings; rename it.")
     refuse_to_replace(out / name, quick)
+    declaration = chosen(declaration, only, folds)
     measure = MEASURES[declaration.measure]
+    if declaration.folds and not measure.folds:
+        able = ", ".join(key for key in MEASURES if MEASURES[key].folds)
+        raise ConfigurationError(f"the measure {declaration.measure!r} has no folds; those with folds: {able}.")
     made = cases(declaration, changes)
     groups = groups_of(systems, declaration, quick)
     measure.check(groups, declaration)

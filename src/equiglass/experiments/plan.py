@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from equiglass.errors import ConfigurationError, DataError
 from equiglass.experiments.declaration import Case, Declaration
 from equiglass.experiments.published import Scalar
 from equiglass.liquid.potential import MIXTURES
-from equiglass.liquid.splits import by_temperature, training_and_test
+from equiglass.liquid.splits import by_hash, by_temperature, training_and_test, validation_fold
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import times_to_learn
 from equiglass.prediction.configuration import MethodConfiguration
@@ -24,6 +23,10 @@ from equiglass.training.supply import supply
 
 TEST_SHARE = 4
 """One configuration in so many is for the test, and at least two."""
+
+FOLDS = (
+    "in the order of the SHA-256 sums of their names the configurations are dealt into folds; each is tested on in turn"
+)
 
 SPLIT = (
     "in the order of the SHA-256 sums of their names the last quarter of the configurations, at least two, is tested on"
@@ -40,11 +43,13 @@ class Group:
         name: for instance "T = 0.64".
         training: in an order that depends on their names alone; the first n of them are the smaller training sets.
         test: never trained on.
+        fold: number of the fold that is tested on, from 1; 0 without folds.
     """
 
     name: str
     training: tuple[System, ...]
     test: tuple[System, ...]
+    fold: int = 0
 
     @property
     def temperature(self) -> float | None:
@@ -104,6 +109,8 @@ class Training:
         digest = hashlib.sha256()
         for array in (system.positions, system.types, system.box, system.times, system.propensity):
             digest.update(np.ascontiguousarray(array).tobytes())
+        if "cage" in self.configuration.needs:
+            digest.update(np.ascontiguousarray(system.positions_cage).tobytes())
         if "potential" in self.configuration.needs:
             potential = system.potential or MIXTURES[self.configuration.potential]
             digest.update(potential.parameters().encode())
@@ -113,7 +120,8 @@ class Training:
         """For people."""
         at = "" if self.at is None else f", {self.at}"
         times = "" if self.configuration.times == "all" else f", time {', '.join(self.configuration.times)}"
-        return f"{self.group.name}: {self.variant}{at}{times}, seed {self.seed}"
+        fold = f", fold {self.group.fold}" if self.group.fold else ""
+        return f"{self.group.name}: {self.variant}{at}{times}{fold}, seed {self.seed}"
 
 
 def epochs_of(configuration: MethodConfiguration) -> int | None:
@@ -126,7 +134,7 @@ def groups_of(systems: Mapping[str, Sequence[System]], declaration: Declaration,
 
     Args:
         systems: by the name of where they come from.
-        declaration: says what a group is.
+        declaration: says what a group is, and whether it is dealt into folds. Every fold is a group of the same name.
         quick: take a few of each group.
 
     Raises:
@@ -142,7 +150,19 @@ def groups_of(systems: Mapping[str, Sequence[System]], declaration: Declaration,
     else:
         together = by_temperature(system for some in systems.values() for system in some)
         named = {f"T = {temperature:g}": part for temperature, part in together.items()}
-    return [_dealt(name, part, QUICK_CONFIGURATIONS if quick else None) for name, part in named.items()]
+    first = QUICK_CONFIGURATIONS if quick else None
+    if declaration.folds:
+        return [group for name, part in named.items() for group in _folds(name, part, declaration.folds, first)]
+    return [_dealt(name, part, first) for name, part in named.items()]
+
+
+def _folds(name: str, systems: Sequence[System], folds: int, first: int | None) -> list[Group]:
+    order = sorted(systems, key=by_hash)[:first]
+    number = min(folds, len(order)) if first else folds
+    if len(order) < number:
+        raise ConfigurationError(f"{name}: {len(order)} configurations cannot be dealt into {folds} folds.")
+    dealt = [validation_fold(order, number, fold) for fold in range(1, number + 1)]
+    return [Group(name, tuple(training), tuple(test), fold) for fold, (training, test) in enumerate(dealt, start=1)]
 
 
 def _dealt(name: str, systems: Sequence[System], first: int | None) -> Group:
@@ -198,10 +218,17 @@ def supplied(
     groups: Sequence[Group], made: Sequence[Case], progress: Callable[[int, int, str], None] | None = None
 ) -> list[Group]:
     """The same groups, every configuration with all that the methods and their targets need."""
-    systems = [system for group in groups for system in (*group.training, *group.test)]
-    neediest = max((case.configuration for case in made), key=lambda configuration: len(configuration.needs))
-    done = iter(supply(systems, neediest, progress))
+    systems = list({id(system): system for group in groups for system in (*group.training, *group.test)}.values())
+    done: Sequence[System] = systems
+    for needs in dict.fromkeys((case.configuration.needs, case.configuration.potential) for case in made):
+        asks = next(c.configuration for c in made if (c.configuration.needs, c.configuration.potential) == needs)
+        done = supply(done, asks, progress)
+    made_of = {id(system): supplied for system, supplied in zip(systems, done, strict=True)}
     return [
-        replace(group, training=tuple(islice(done, len(group.training))), test=tuple(islice(done, len(group.test))))
+        replace(
+            group,
+            training=tuple(made_of[id(system)] for system in group.training),
+            test=tuple(made_of[id(system)] for system in group.test),
+        )
         for group in groups
     ]

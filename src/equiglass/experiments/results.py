@@ -13,11 +13,12 @@ from pathlib import Path
 from equiglass.errors import ConfigurationError
 from equiglass.experiments.declaration import Declaration
 from equiglass.experiments.measures import Measured
-from equiglass.experiments.plan import SPLIT, Group
+from equiglass.experiments.plan import FOLDS, SPLIT, Group
 from equiglass.experiments.runs import Run, groups_of_runs
 from equiglass.files import decoding, reading, write_text
-from equiglass.files.tables import csv, records
+from equiglass.files.tables import csv, plain, records
 from equiglass.machine.environment import environment
+from equiglass.report import write_results_page
 
 FORMAT, VERSION = "equiglass-experiment", 2
 QUICK = "quick: one seed, few epochs, few configurations; it shows that everything works, and no result"
@@ -37,11 +38,12 @@ def write_results(
         "quick": quick,
         "environment": environment(),
         "declaration": declaration.model_dump(mode="json"),
-        "split": SPLIT,
+        "split": FOLDS if groups[0].fold else SPLIT,
         "configurations": [
             {
                 "group": group.name,
                 "temperature": group.temperature,
+                "fold": group.fold or None,
                 "training": [system.name for system in group.training],
                 "test": [system.name for system in group.test],
             }
@@ -56,15 +58,20 @@ def write_results(
                 "seed": run.training.seed,
                 "trained_on": len(run.training.systems),
                 "epochs": run.training.epochs,
+                "fold": run.training.group.fold or None,
+                "cpu_seconds": plain(run.cpu_seconds),
             }
             for run in runs
         ],
         "notes": list(measured.notes),
         "summary": records(measured.summary),
         "rows": records(measured.rows),
+        **{key: records(frame) for key, frame in measured.more.items()},
     }
     write_text(folder / f"{name}.json", json.dumps(content, indent=2) + "\n")
     write_text(folder / f"{name}.csv", csv(measured.rows))
+    for key, frame in measured.more.items():
+        write_text(folder / f"{name}_{key}.csv", csv(frame))
     write_text(folder / "table.md", _page(declaration, measured, groups_in_words(groups), command, quick))
     for ending, figure in measured.draw().items():
         from equiglass.figures import save_figure
@@ -73,6 +80,8 @@ def write_results(
             figure.text(0.01, 0.01, "quick", color="0.4", fontsize="small")
         for suffix in (".png", ".pdf"):
             save_figure(figure, folder / f"{name}{ending}{suffix}")
+    if measured.fields:
+        write_results_page(folder / f"{name}.html", folder, measured.fields)
 
 
 def refuse_to_replace(folder: Path, quick: bool) -> None:
@@ -91,6 +100,11 @@ def refuse_to_replace(folder: Path, quick: bool) -> None:
 
 def groups_in_words(groups: Sequence[Group]) -> str:
     """How many configurations are trained and tested on."""
+    if groups[0].fold:
+        number = {group.name: len(group.training) + len(group.test) for group in groups}
+        folds = {group.name: group.fold for group in groups}
+        parts = [f"{name}: {n} configurations in {folds[name]} folds" for name, n in number.items()]
+        return f"{'; '.join(parts)} ({FOLDS})."
     parts = [f"{group.name}: {len(group.training)} training, {len(group.test)} test" for group in groups]
     return f"{'; '.join(parts)} ({SPLIT})."
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from equiglass.errors import ConfigurationError, EquiglassError
 from equiglass.experiments.plan import Group, Training
-from equiglass.files import write_text
+from equiglass.files import decoding, reading, write_text
 from equiglass.methods.loading import load_model, read_configuration
 from equiglass.prediction.evaluation import evaluate
 from equiglass.prediction.model import Model
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 FINISHED = "finished.json"
+COST = "cost.json"
+"""File of a run folder with the CPU time of its training."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,11 @@ class Run:
         """The variant, and the value that it was trained at, if there is one."""
         training = self.training
         return training.variant if training.at is None else f"{training.variant}, {training.at}"
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time of the training, all its attempts together; NaN if it is unknown."""
+        return cost_of(self.folder)
 
     @cached_property
     def model(self) -> Model:
@@ -111,6 +121,7 @@ def train_missing(
             # Killed before it had begun.
             shutil.rmtree(folder.path)
         on_step(training, 0)
+        begun = cpu_seconds()
         try:
             train(
                 training.systems,
@@ -123,6 +134,9 @@ def train_missing(
             )
         except EquiglassError as error:
             raise type(error)(f"{training}: {error}") from error
+        finally:
+            # A stopped training has its share too.
+            add_cost(folder.path, cpu_seconds() - begun)
         said = {"format": "equiglass-experiment-run", "version": 1, "training": str(training)}
         write_text(folder.path / FINISHED, json.dumps(said, indent=2) + "\n")
     runs = [Run(training, out / training.key) for training in trainings]
@@ -132,6 +146,29 @@ def train_missing(
                 f"{run.folder} was trained with an equiglass of other defaults; choose another --out, or remove it."
             )
     return runs
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of its children so far, all threads together."""
+    return time.process_time() + sum(os.times()[2:4])
+
+
+def cost_of(folder: Path) -> float:
+    """CPU time in the file of a run folder; NaN without one."""
+    path = folder / COST
+    if not path.is_file():
+        return math.nan
+    with reading(path), decoding():
+        return float(json.loads(path.read_text(encoding="utf-8"))["cpu_seconds"])
+
+
+def add_cost(folder: Path, seconds: float) -> None:
+    """Add CPU time to the file of a run folder, if the folder exists."""
+    if folder.is_dir():
+        before = cost_of(folder)
+        total = seconds + (0.0 if math.isnan(before) else before)
+        said = {"format": "equiglass-experiment-cost", "version": 1, "cpu_seconds": total}
+        write_text(folder / COST, json.dumps(said, indent=2) + "\n")
 
 
 def _stepped(training: Training, on_step: Callable[[Training, int], None], done: int, total: int, loss: float) -> None:

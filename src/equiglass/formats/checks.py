@@ -66,7 +66,7 @@ def checked(system: System) -> System:
     closest = np.full((system.n_types, system.n_types), CLOSEST_UNKNOWN)
     if system.potential is not None:
         closest = CLOSEST * np.asarray(system.potential.sigma)
-    for key in ("positions", "positions_inherent"):
+    for key in ("positions", "positions_inherent", "positions_cage"):
         positions = getattr(system, key)
         if positions is None:
             continue

@@ -70,6 +70,8 @@ def read_labelled(path: Path) -> System:
         potential=_potential(arrays),
         positions_inherent=arrays.get("positions_inherent"),
         positions_cage=arrays.get("positions_cage"),
+        covariance_cage=arrays.get("covariance_cage"),
+        propensity_cage=arrays.get("propensity_cage"),
         images=arrays.get("images"),
         time=_number(arrays, "time"),
         time_labels=tuple(str(label) for label in np.atleast_1d(arrays.get("time_labels", default_labels))),

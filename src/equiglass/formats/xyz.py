@@ -22,6 +22,7 @@ The box must be orthorhombic and periodic. The columns ``species`` (or ``type``)
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,7 +52,8 @@ _PREDICTED = "predicted_by"
 _TIME = ("Time", "time")
 _PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _IDS = ("id", "ids", "index")
-_NUMBERS = ("pos", "pos_inherent", "pos_cage")
+_POSITIONS = ("pos", "pos_inherent", "pos_cage")
+_SHAPES = {**dict.fromkeys(_POSITIONS, (3,)), "cage_covariance": (3, 3), "cage_propensity": ()}
 _START = re.compile(rb"(\s*#[^\n]*\n)*\s*\d+[ \t]*\n([^\n]*=|[^\n]*\n[ \t]*[A-Za-z0-9]+([ \t]+[-+.\deE]+){3})")
 """A number of particles, then a comment line with a key or a first particle."""
 
@@ -114,6 +116,8 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
         potential=potential,
         positions_inherent=None if inherent is None else inherent - corner,
         positions_cage=None if cage is None else cage - corner,
+        covariance_cage=columns.get("cage_covariance"),
+        propensity_cage=columns.get("cage_propensity"),
         **_labels(path, frame),
         failures=(comment.text("failed"),) if "failed" in comment else (),
         equilibrated=_truth(comment, "equilibrated") if "equilibrated" in comment else None,
@@ -209,12 +213,13 @@ def _frame(lines: Lines, n: int, number: int) -> _Frame:
     lines.warn_of_last_number(rows)
     table = {}
     for key in columns.at:
-        if key in _NUMBERS or key.startswith(_PROPENSITY):
+        if key in _SHAPES or key.startswith(_PROPENSITY):
+            shape = (n, *_SHAPES.get(key, ()))
             words = (word for row in rows for word in row[columns.at[key]])
             values = numbers(words, f"frame {number}, column {key!r}", may_miss=key.startswith(_PROPENSITY))
-            table[key] = values.reshape(n, -1) if key in _NUMBERS else values
-            if table[key].shape != ((n, 3) if key in _NUMBERS else (n,)):
+            if values.size != math.prod(shape):
                 raise DataError(f"frame {number}: the column {key!r} has another width than expected.")
+            table[key] = values.reshape(shape)
     ids = None
     known = next((key for key in _IDS if key in columns.at), None)
     if known is not None:
@@ -307,6 +312,10 @@ def _labelled(system: System) -> tuple[System, Columns, Mapping[str, str]]:
         columns["pos_inherent"] = system.positions_inherent
     if system.positions_cage is not None:
         columns["pos_cage"] = system.positions_cage
+    if system.covariance_cage is not None:
+        columns["cage_covariance"] = system.covariance_cage
+    if system.propensity_cage is not None:
+        columns["cage_propensity"] = system.propensity_cage
     if system.propensity is not None:
         labels = zip(system.time_labels, system.propensity, strict=True)
         columns.update((column(label), values) for label, values in labels)
@@ -318,10 +327,10 @@ def _write(path: Path, frames: Iterable[tuple[System, Columns, Mapping[str, str]
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
         for system, columns, comment in frames:
             corner = np.zeros(3) if system.origin is None else system.origin
-            shifted = {key: block + corner if key in _NUMBERS else block for key, block in columns.items()}
+            shifted = {key: block + corner if key in _POSITIONS else block for key, block in columns.items()}
             blocks = {"pos": system.positions + corner, **shifted}
             kinds = {key: f"{key}:R:{np.size(block) // system.n_particles}" for key, block in blocks.items()}
-            table = np.column_stack(list(blocks.values())).tolist()
+            table = np.column_stack([block.reshape(system.n_particles, -1) for block in blocks.values()]).tolist()
             ids: Sequence[str] = [""] * system.n_particles
             if system.ids is not None:
                 kinds["pos"] += ":id:I:1"

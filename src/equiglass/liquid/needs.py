@@ -6,21 +6,26 @@ from collections.abc import Collection
 from typing import Literal
 
 from equiglass.errors import DataError
+from equiglass.liquid.confinement import confined_cage
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.system import System
 
-Need = Literal["potential", "inherent"]
-"""The pair potential, or the inherent structure, which the potential determines."""
+Need = Literal["potential", "inherent", "cage"]
+"""The pair potential, the inherent structure, or the cage state. The potential determines the last two."""
 
 
 def lacks(system: System, needs: Collection[Need]) -> list[Need]:
     """The needs that the configuration does not meet."""
-    has = {"potential": system.potential is not None, "inherent": system.positions_inherent is not None}
+    has = {
+        "potential": system.potential is not None,
+        "inherent": system.positions_inherent is not None,
+        "cage": system.positions_cage is not None,
+    }
     return [need for need in needs if not has[need]]
 
 
 def supplied(system: System, needs: Collection[Need]) -> System:
-    """The configuration with everything that is needed. It is quenched if the inherent structure is missing.
+    """The configuration with everything that is needed. What is missing of inherent structure and cage state is made.
 
     Args:
         system: any configuration.
@@ -37,4 +42,5 @@ def supplied(system: System, needs: Collection[Need]) -> System:
             f"{system.name}: the pair potential is needed, but the file names none. Store the potential with the "
             "configuration, or name it."
         )
-    return quench(system) if "inherent" in missing else system
+    system = quench(system) if "inherent" in missing else system
+    return confined_cage(system) if "cage" in missing else system

@@ -39,6 +39,9 @@ class System:
         positions_inherent: positions of the inherent structure, (N, 3), as the images nearest to ``positions``.
         positions_cage: positions averaged while no particle leaves its cage, (N, 3), as the images nearest to
             ``positions``.
+        covariance_cage: covariance of the positions around ``positions_cage``, (N, 3, 3). Its trace is the Debye-Waller
+            factor, its traceless part the anisotropy (l = 2).
+        propensity_cage: mean of |r(t) - r(0)| over the short runs that give the cages, (N,).
         images: image flags, (N, 3): ``positions + images * box`` are the positions of the source. None if all are 0.
         time_labels: labels of the T times.
         times: values of the T times, ascending.
@@ -72,6 +75,12 @@ class System:
     potential: LennardJones | None = None
     positions_inherent: Annotated[Float | None, Quantity("N 3", "length", "f8", "inherent structure")] = None
     positions_cage: Annotated[Float | None, Quantity("N 3", "length", "f8", "mean positions within the cages")] = None
+    covariance_cage: Annotated[
+        Float | None, Quantity("N 3 3", "length²", "f4", "covariance of the positions within the cages")
+    ] = None
+    propensity_cage: Annotated[
+        Float | None, Quantity("N", "length", "f4", "mean distance moved within the cages, in short runs")
+    ] = None
     images: Annotated[
         NDArray[np.int64] | None, Quantity("N 3", "", "i8", "image flags, which unwrap the positions", memory="i8")
     ] = None
@@ -90,7 +99,7 @@ class System:
     ] = None
     mean_displacement: Annotated[Float | None, Label("T N 3", "length", "f2", "mean over runs of r(t) - r(0)")] = None
     replica_displacements: Annotated[
-        NDArray[np.float32] | None, Label("T runs N 3", "length", "f2", "r(t) - r(0) of every run", memory="f4")
+        NDArray[np.float32] | None, Label("T runs N 3", "length", "f4", "r(t) - r(0) of every run", memory="f4")
     ] = None
     self_scattering: Annotated[
         Float | None, Label("T types", "", "f8", "F_s(7.25, t) of every type, mean over runs and particles")
@@ -152,6 +161,9 @@ class System:
                 # The displacements of every run are too large to be copied.
                 values = read_only(self._checked(key, sizes), getattr(self, key), large="runs" in each.axes)
                 self._set(key, values)
+        for key in ("covariance_cage", "propensity_cage"):
+            if getattr(self, key) is not None:
+                self._set(key, read_only(self._checked(key, sizes), getattr(self, key)))
         if self.origin is not None:
             self._set("origin", read_only(self._checked("origin", sizes), self.origin))
         if self.ids is not None:

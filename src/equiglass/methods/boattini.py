@@ -31,9 +31,9 @@ from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.inherent import inherent_distance
 from equiglass.liquid.needs import Need
 from equiglass.liquid.surroundings import averaging, neighbourhood_averages, sum_of_generations
-from equiglass.liquid.system import Structure, System
+from equiglass.liquid.system import System
 from equiglass.methods import METHODS
-from equiglass.methods.linear.descriptors import Descriptors, describe, described_blocks
+from equiglass.methods.linear.descriptors import Descriptors, describe, described_products
 from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor
 from equiglass.prediction.predictor import About
 
@@ -102,8 +102,8 @@ class Boattini(LinearPredictor):
         columns = slopes.reshape(-1, slopes.shape[-1]).T
         described = descriptors.number(self.n_types) * (descriptors.generations + 1)
         inherent, thermal, scalars = np.split(columns, [described, 2 * described])
-        products = _described_products(system, self.n_types, descriptors, "inherent", inherent)
-        products += _described_products(system, self.n_types, descriptors, "thermal", thermal)
+        products = described_products(system, self.n_types, descriptors, "inherent", inherent)
+        products += described_products(system, self.n_types, descriptors, "thermal", thermal)
         products += _scalar_products(system, descriptors, scalars)
         products = products.reshape(-1, *offset.shape)
         rows = (products[np.arange(system.n_particles), system.types] + offset[system.types]).T
@@ -128,18 +128,6 @@ METHODS.add("boattini", Boattini)
 def _scalars(system: System) -> Float:
     """Energy in the inherent structure and distance to it, generation 0, LJ units, (N, 2)."""
     return np.stack([particle_energy(system), inherent_distance(system)], axis=1)
-
-
-def _described_products(
-    system: System, n_types: int, descriptors: Descriptors, positions: Structure, weights: Float
-) -> Float:
-    """Products of the descriptors of all generations with weights (F, C); returns (N, C)."""
-    weights = weights.reshape(descriptors.generations + 1, -1, weights.shape[1])
-    terms = np.empty((len(weights), system.n_particles, weights.shape[2]))
-    for particles, features in described_blocks(system, descriptors, positions, n_types):
-        terms[:, particles] = features @ weights
-    average = averaging(system.positions_in(positions), system.box, descriptors.averaging_radius)
-    return sum_of_generations(terms[::-1], average)
 
 
 def _scalar_products(system: System, descriptors: Descriptors, weights: Float) -> Float:

@@ -98,6 +98,12 @@ class Predictor(Model):
             The trained predictor.
         """
 
+    @property
+    def parameters(self) -> int:
+        """Number of fitted parameters: the weights of its ``network``, unless the method counts others."""
+        network = getattr(self, "network", None)
+        return sum(weights.numel() for weights in network.parameters()) if network is not None else 0
+
     @classmethod
     def sharing(cls) -> AbstractContextManager[object]:
         """In this block, trainings on the same configurations may share computed features."""

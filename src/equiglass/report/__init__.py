@@ -94,6 +94,21 @@ def write_report(
     write_text(out, render(f"equiglass report: {', '.join(names.values())}", sections))
 
 
+def write_results_page(out: Path, folder: Path, several: Sequence[Scored]) -> None:
+    """Write one HTML file: the fields of several models in the interactive view, then the files of a folder of results.
+
+    Args:
+        out: the file.
+        folder: the folder of results.
+        several: the models on the same configurations.
+    """
+    parts, commands = results(folder)
+    sections: list[tuple[str, list[Markup]]] = [("Propensity fields", [_fields(several)]), (folder.name, parts)]
+    if commands:
+        sections.append(("Commands", [html.code("The commands that made the above", "\n".join(commands))]))
+    write_text(out, render(f"equiglass: {folder.name}", sections))
+
+
 def _short(sources: Sequence[str]) -> dict[str, str]:
     """Name by source: that of the folder, or the whole path where two folders have the same name."""
     last = [Path(source).resolve().name for source in sources]

@@ -94,17 +94,47 @@ def transfer(
         before, after = (
             [decoders.predict(c) for c in tested] for decoders in (here.select(fit.decoders.labels), fit.decoders)
         )
-        found = _rows(to_test, fit, before, after)
-        found.insert(0, "model", model.name)
-        found.insert(1, "trained_at", " ".join(f"{t:.12g}" for t in model.data.temperatures))
-        found.insert(2, "temperature", temperature)
-        found.insert(6, "refitted_on", len(to_refit))
-        found.insert(7, "tested_on", len(to_test))
-        known = all(model.role(system) in ("not seen", "validation") for system in to_test)
-        found.insert(8, "unseen", known or temperature not in model.data.temperatures)
+        found = _rows(to_test, fit.decoders.labels, before, after, fit)
+        found = _with_model(found, model, temperature, len(to_refit), to_test)
         rows.append(found)
         refitted[temperature] = with_decoders(model, fit.decoders, to_refit)
     return concat(rows, ignore_index=True), refitted
+
+
+def transfer_test(model: Model, data: Mapping[float, Halves], labels: Sequence[str]) -> DataFrame:
+    """Transfer test of a model without decoders at every temperature.
+
+    Args:
+        model: as trained.
+        data: by temperature.
+        labels: of the times to compare.
+
+    Returns:
+        The rows of `transfer`. The columns of learn and gain, the penalty and the errors of the refit are NaN.
+    """
+    from pandas import concat
+
+    rows = []
+    for temperature, (_, to_test) in data.items():
+        known = _labels_at(model, labels, temperature, to_test)
+        predictions = [model.predict(system) for system in to_test]
+        before = [{label: p.at(label) for label in known if label in p.times} for p in predictions]
+        rows.append(_with_model(_rows(to_test, known, before), model, temperature, 0, to_test))
+    return concat(rows, ignore_index=True)
+
+
+def _with_model(
+    rows: DataFrame, model: Model, temperature: float, refitted_on: int, to_test: Sequence[System]
+) -> DataFrame:
+    """The rows with the columns that name the model and count configurations."""
+    rows.insert(0, "model", model.name)
+    rows.insert(1, "trained_at", " ".join(f"{t:.12g}" for t in model.data.temperatures))
+    rows.insert(2, "temperature", temperature)
+    rows.insert(6, "refitted_on", refitted_on)
+    rows.insert(7, "tested_on", len(to_test))
+    known = all(model.role(system) in ("not seen", "validation") for system in to_test)
+    rows.insert(8, "unseen", known or temperature not in model.data.temperatures)
+    return rows
 
 
 def _labels_at(model: Model, labels: Sequence[str], temperature: float, systems: Sequence[System]) -> list[str]:
@@ -140,32 +170,47 @@ def _labels_at(model: Model, labels: Sequence[str], temperature: float, systems:
     return [label for label in labels if label not in differing]
 
 
-def _rows(systems: Sequence[System], fit: Refit, test: Sequence[Predicted], learn: Sequence[Predicted]) -> DataFrame:
-    """The columns of `transfer` from the type on, without those that count configurations."""
+def _rows(
+    systems: Sequence[System],
+    known: Sequence[str],
+    test: Sequence[Predicted],
+    learn: Sequence[Predicted] | None = None,
+    fit: Refit | None = None,
+) -> DataFrame:
+    """The columns of `transfer` from the type on, without those that count configurations; NaN without a refit."""
     from pandas import DataFrame, concat
 
-    evaluated = evaluate(systems, learn).frame()
+    evaluated = evaluate(systems, test if learn is None else learn).frame()
     ceilings = ["ceiling_per_configuration", "ceiling_pooled"]
     parts = []
     for kind in range(max(s.n_types for s in systems)):
         of_type = evaluated[evaluated["type"] == type_name(kind)].set_index("label")
-        labels = [label for label in fit.decoders.labels if label in of_type.index]
+        labels = [label for label in known if label in of_type.index]
         if not labels:
             continue
-        of_type, places = of_type.loc[labels], [fit.decoders.labels.index(label) for label in labels]
-        sums = np.array([_sums(*each, labels, kind) for each in zip(systems, test, learn, strict=True)])
+        of_type, places = of_type.loc[labels], [list(known).index(label) for label in labels]
+        both = zip(systems, test, test if learn is None else learn, strict=True)
+        scores = _scores(np.array([_sums(*each, labels, kind) for each in both]))
+        if learn is None:
+            scores |= {key: _unknown(value) for key, value in scores.items() if not key.startswith("test_")}
+        nowhere = np.full(len(labels), np.nan)
         columns: dict[str, Any] = {
             "type": type_name(kind),
             "label": [*labels, ALL_TIMES],
             "time": [*of_type["time"], math.nan],
             **{name: _and_mean(of_type[name]) for name in ceilings},
-            **_scores(sums),
-            "penalty": [*fit.penalty[kind, places], math.nan],
-            "refit_mse_test": _and_mean(fit.mse_before[kind, places]),
-            "refit_mse_learn": _and_mean(fit.mse_after[kind, places]),
+            **scores,
+            "penalty": [*(nowhere if fit is None else fit.penalty[kind, places]), math.nan],
+            "refit_mse_test": _and_mean(nowhere if fit is None else fit.mse_before[kind, places]),
+            "refit_mse_learn": _and_mean(nowhere if fit is None else fit.mse_after[kind, places]),
         }
         parts.append(DataFrame(columns))
     return concat(parts, ignore_index=True)
+
+
+def _unknown(value: Any) -> Any:
+    """The same array, or list of arrays, with NaN in place of all numbers."""
+    return [np.full_like(each, np.nan) for each in value] if isinstance(value, list) else np.full_like(value, np.nan)
 
 
 def _and_mean(values: Any) -> Float:

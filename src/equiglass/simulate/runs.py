@@ -111,6 +111,8 @@ def _start(
         potential=start.potential if potential is None else potential,
         positions_inherent=start.positions_inherent,
         positions_cage=start.positions_cage,
+        covariance_cage=start.covariance_cage,
+        propensity_cage=start.propensity_cage,
         images=start.images,
         ids=start.ids,
         origin=start.origin,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from equiglass.liquid.confinement import confined_cage
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.potential import MIXTURES
 from equiglass.liquid.system import System
@@ -17,12 +18,13 @@ def supply(
     configuration: MethodConfiguration,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> list[System]:
-    """The configurations, each with its potential and its inherent structure if these are needed.
+    """The configurations, each with its potential, inherent structure and cage state if these are needed.
 
     Args:
         systems: the configurations.
         configuration: settings; they define the needs, and the potential of configurations without one.
-        progress: called after every quench with (number done, total number, name of the configuration).
+        progress: called after every quench and after every cage state with (number done, total number, name of the
+            configuration).
 
     Returns:
         The configurations in the same order.
@@ -31,8 +33,21 @@ def supply(
     if "potential" in needs:
         potential = MIXTURES[configuration.potential]
         systems = [s if s.potential else replace(s, potential=potential) for s in systems]
-    if "inherent" not in needs:
-        return list(systems)
-    warm = [s for s in systems if s.positions_inherent is None]
-    quenched = iter(processes.shared(lambda some: quench(some, progress=progress), warm))
-    return [s if s.positions_inherent is not None else next(quenched) for s in systems]
+    if "inherent" in needs:
+        warm = [s for s in systems if s.positions_inherent is None]
+        quenched = iter(processes.shared(lambda some: quench(some, progress=progress), warm))
+        systems = [s if s.positions_inherent is not None else next(quenched) for s in systems]
+    if "cage" in needs:
+        free = [s for s in systems if s.positions_cage is None]
+        confined = iter(processes.shared(lambda some: _confined(some, progress), free))
+        systems = [s if s.positions_cage is not None else next(confined) for s in systems]
+    return list(systems)
+
+
+def _confined(systems: Sequence[System], progress: Callable[[int, int, str], None] | None) -> list[System]:
+    made = []
+    for system in systems:
+        made.append(confined_cage(system))
+        if progress is not None:
+            progress(len(made), len(systems), system.name)
+    return made

@@ -1,24 +1,17 @@
-"""Measures: rho and error of every model on the test configurations of its group; several methods (Fig. 6).
-
-The figure is that of arXiv 2211.03226.
-"""
+"""Measure: rho and error of every model on the test configurations of its group."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from equiglass.errors import ConfigurationError
-from equiglass.experiments.declaration import AMOUNT, Along, Declaration, method_of, options_of
+from equiglass.experiments.declaration import AMOUNT, Along, Declaration
 from equiglass.experiments.measures import MEASURES, Measure, Measured
-from equiglass.experiments.plan import Group
-from equiglass.experiments.published import Number, PublishedCurves, Strict, marks
+from equiglass.experiments.published import Number
 from equiglass.experiments.runs import Run, groups_of_runs, temperatures_of
 from equiglass.figures.curves import curves
 from equiglass.files.tables import crossed, number, over_seeds, records, spread
 from equiglass.liquid.state_points import tau_alpha
-from equiglass.methods.loading import DEFAULT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,12 +25,6 @@ SPREAD = "Median (best, worst) over the seeds, after the last epoch."
 
 NEAR = 1.1
 """Largest ratio of two times that are compared."""
-
-
-class MethodOptions(Strict):
-    """Options of the measure "methods"."""
-
-    published: PublishedCurves | None = None
 
 
 def scores(runs: Sequence[Run], declaration: Declaration) -> Measured:
@@ -56,45 +43,6 @@ def scores(runs: Sequence[Run], declaration: Declaration) -> Measured:
         return {"": rho_figure(summary, CONVENTIONS[0], along), "_pooled": rho_figure(summary, CONVENTIONS[1], along)}
 
     return Measured(rows, summary, scores_table(summary, along), draw, _notes(runs, along))
-
-
-def methods(runs: Sequence[Run], declaration: Declaration) -> Measured:
-    """Rho in both conventions with errors and ceiling, and MSE, by method, seed, type and time."""
-    from pandas import concat
-
-    rows = concat([run.named(run.scores(), "group", "variant", "seed") for run in runs], ignore_index=True)
-    summary = over_seeds(rows, ("group", "variant", "type", "label"), CONVENTIONS, ("time", *CEILINGS))
-    published, said = marks(options_of(declaration, MethodOptions).published, temperatures_of(runs))
-    drawn = partial(curves, x="time", y=CONVENTIONS, curve="variant", panel="group", ceiling="group")
-
-    def draw() -> dict[str, Figure]:
-        return {
-            f"_{kind}": drawn(own, published=published[published["type"] == kind], title=f"type {kind}")
-            for kind, own in summary.groupby("type", sort=False)
-        }
-
-    notes = (
-        "Errors: bootstrap over the test configurations. The regressions choose their penalties within the training "
-        "set.",
-        *said,
-    )
-    return Measured(rows, summary, scores_table(summary), draw, notes)
-
-
-def check_methods(groups: Sequence[Group], declaration: Declaration) -> None:
-    """Refuse groups on which a regression cannot choose its penalties.
-
-    Raises:
-        ConfigurationError: there is one, or an option is wrong.
-    """
-    options_of(declaration, MethodOptions)
-    simple = [name for name, settings in declaration.variants.items() if method_of(settings) != DEFAULT]
-    for group in groups:
-        if simple and len(group.training) < 2:
-            raise ConfigurationError(
-                f"{group.name}: {', '.join(simple)} choose penalties by leaving out training configurations; there is "
-                "one. Give four configurations."
-            )
 
 
 def rho_figure(summary: DataFrame, convention: str, along: Along | None = None) -> Figure:
@@ -199,4 +147,3 @@ def with_published(
 
 
 MEASURES.add("scores", Measure(scores))
-MEASURES.add("methods", Measure(methods, check_methods))

@@ -1,4 +1,4 @@
-"""Measure: every network at every temperature, as it is and with its decoders refitted (Fig. 9 of arXiv 2211.03226).
+"""Measure: every model at every temperature as it is; networks with decoders refitted too (Fig. 9 of arXiv 2211.03226).
 
 The asymmetry. Of two temperatures, the network of the lower one, used at the higher, loses rho against the network
 trained there; the network of the higher one, used at the lower, loses rho too. The first loss less the second is
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equiglass.errors import ConfigurationError
-from equiglass.experiments.declaration import Declaration, method_of, options_of
+from equiglass.experiments.declaration import Declaration, options_of
 from equiglass.experiments.measures import MEASURES, Measure, Measured
 from equiglass.experiments.measures.scores import CEILINGS, CONVENTIONS, SPREAD
 from equiglass.experiments.plan import Group
@@ -29,7 +29,7 @@ from equiglass.liquid.splits import Halves
 from equiglass.liquid.state_points import tau_alpha
 from equiglass.methods.loading import DEFAULT
 from equiglass.observables import Estimate, bootstrap
-from equiglass.representation.transfer import ALL_TIMES, transfer, without_each
+from equiglass.representation.transfer import ALL_TIMES, transfer, transfer_test, without_each
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +63,10 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
         raise ConfigurationError("the networks have no time in common, so that none can be used in another's place.")
     parts = []
     for run in runs:
-        found, _ = transfer(run.model, data, labels=labels)
+        if run.training.configuration.method == DEFAULT:
+            found, _ = transfer(run.model, data, labels=labels)
+        else:
+            found = transfer_test(run.model, data, labels)
         parts.append(DataFrame({"variant": str(run), "seed": run.training.seed, **found, "model": run.folder.name}))
     rows = concat(parts, ignore_index=True)
     shown = (tau_alpha(labels), ALL_TIMES)
@@ -97,15 +100,12 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
 
 
 def check_temperatures(groups: Sequence[Group], declaration: Declaration) -> None:
-    """Refuse data that leave nothing to transfer, and methods without a network.
+    """Refuse data that leave nothing to transfer.
 
     Raises:
-        ConfigurationError: fewer than two temperatures, a single training configuration at one, or another method.
+        ConfigurationError: fewer than two temperatures, or a single training configuration at one.
     """
     options_of(declaration, TransferOptions)
-    for name, settings in declaration.variants.items():
-        if method_of(settings) != DEFAULT:
-            raise ConfigurationError(f"variant {name!r}: transfer refits the decoders of a network; this is none.")
     known = {group.temperature for group in groups} - {None}
     if len(known) < 2 or len(known) < len(groups):
         raise ConfigurationError(
@@ -125,6 +125,9 @@ def asymmetries(rows: DataFrame, labels: Sequence[str], beginning: str = "") -> 
     sentences = []
     for kind, label, method in itertools.product(rows["type"].unique(), labels, LEARNING):
         own = rows[(rows["type"] == kind) & (rows["label"] == label)]
+        if f"{method}_pooled" in own and own[f"{method}_pooled"].isna().all():
+            # A method without decoders is not refitted; one without structure has no rho.
+            continue
         when = "mean over times" if label == ALL_TIMES else f"time {label}"
         what = f"{beginning}{kind}, {when}, transfer {method}"
         value, error = asymmetry(own, method)
@@ -185,6 +188,8 @@ def transfer_table(summary: DataFrame) -> str:
             title = f"Type {row['type']}, {when}, rho {convention.replace('_', ' ')}"
             where = {"title": title, "column": row["temperature"]}
             name = f"{row['variant']}, trained at T = {row['trained_at']}, transfer {method}"
+            if method == "learn" and row[f"learn_{convention}_median"] is None:
+                continue
             cells.append({**where, "row": name, "text": spread(row, f"{method}_{convention}")})
             published = row.get(f"published_{method}_{convention}")
             if published is not None:

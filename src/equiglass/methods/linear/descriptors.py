@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import neighbourhoods, pairs_among, periodic_pairs, wrap
-from equiglass.liquid.surroundings import AVERAGING_RADIUS, averaging, generations_of
+from equiglass.liquid.surroundings import AVERAGING_RADIUS, averaging, generations_of, sum_of_generations
 from equiglass.liquid.system import Structure, System, type_name
 from equiglass.methods.linear.shells import Shells, radial_sums, shell_norms
 
@@ -82,7 +82,7 @@ def describe(
     Args:
         system: the configuration.
         parameters: parameters of the descriptors; the defaults of `Descriptors` if None.
-        positions: the thermal positions or the inherent structure.
+        positions: the thermal positions, the inherent structure or the cage state.
         n_types: number of types to distinguish; that of the system if None.
 
     Returns:
@@ -115,6 +115,21 @@ def described_blocks(
         q = np.divide(norms, weight, out=np.zeros_like(norms), where=weight > 0)
         n = np.count_nonzero(receives)
         yield particles[receives], np.concatenate([features.reshape(n, -1) for features in (*sums, q)], axis=1)
+
+
+def described_products(
+    system: System, n_types: int, descriptors: Descriptors, positions: Structure, weights: Float
+) -> Float:
+    """Products of the features of `describe` with weights (F, C), without all features in memory; returns (N, C).
+
+    The averages are linear, so the products are averaged instead of the features.
+    """
+    weights = weights.reshape(descriptors.generations + 1, -1, weights.shape[1])
+    terms = np.empty((len(weights), system.n_particles, weights.shape[2]))
+    for particles, features in described_blocks(system, descriptors, positions, n_types):
+        terms[:, particles] = features @ weights
+    average = averaging(system.positions_in(positions), system.box, descriptors.averaging_radius)
+    return sum_of_generations(terms[::-1], average)
 
 
 FIRST_LAYER = Shells(0.8, 2.0, 12, 0.15)

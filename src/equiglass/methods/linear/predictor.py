@@ -115,6 +115,11 @@ class LinearPredictor(Predictor):
         needs: frozenset[Need] = self.settings.input_needs
         return needs
 
+    @property
+    def parameters(self) -> int:
+        """Number of weights and offsets that are not zero, over all types and times."""
+        return int(np.count_nonzero(np.nan_to_num(self.ridge.weights)) + np.isfinite(self.ridge.offset).sum())
+
     def values(self, system: System) -> Float:
         """The target at every time of ``times``, LJ units, (T, N)."""
         rows = self.ridge.predict(self.features(system, self.settings, self.n_types), system.types)

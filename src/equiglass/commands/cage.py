@@ -1,0 +1,72 @@
+"""equiglass cage: write configurations with the state of their cages, from short runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from equiglass.commands.predict import FramesOption, TypesOption
+from equiglass.commands.quench import POTENTIAL, mixture_named
+
+if TYPE_CHECKING:
+    from equiglass.liquid.system import System
+
+KEYS = ("positions_cage", "covariance_cage", "propensity_cage")
+
+
+def cage(
+    files: Annotated[list[Path], typer.Argument(help="Files or folders of configurations.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Data set (.h5) or extended XYZ (.xyz) to write.")],
+    time: Annotated[
+        float | None, typer.Option("--time", help="Time of the plateau, LJ time; by default found.")
+    ] = None,
+    runs: Annotated[int, typer.Option("--runs", min=2, help="Short runs per configuration.")] = 32,
+    temperature: Annotated[float | None, typer.Option("--temperature", help="If the file does not state it.")] = None,
+    potential: Annotated[str | None, POTENTIAL] = None,
+    types: TypesOption = None,
+    frames: FramesOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the velocities.")] = 0,
+) -> None:
+    """Average the positions of particles within their cages, over short runs.
+
+    A stopped command continues with the same command: OUT.partial holds what is finished.
+    """
+    from equiglass.commands.progress import progress
+    from equiglass.commands.targets import check_configurations, name_of, unfinished
+    from equiglass.dynamics.cage import cage as cage_of
+    from equiglass.formats import FORMATS, save, stream
+
+    suffixes = [suffix for each in FORMATS.values() if each.write is not None for suffix in each.suffixes]
+    check_configurations(out, suffixes, files)
+    mixture = None if potential is None else mixture_named(potential)
+    species = types.split(",") if types else None
+
+    def systems() -> Iterator[System]:
+        """One configuration at a time is in memory."""
+        for system in stream(files, types=species, frames=frames, potential=mixture, copies=True):
+            yield replace(system, temperature=system.temperature or temperature)
+
+    names = [name_of(system, "cage", str(time), str(runs), str(seed)) for system in systems()]
+    with unfinished(out, names) as results:
+        with progress("cages", len(names)) as shown:
+            shown.begin("cages", len(names), results.finished(names))
+            for number, (system, name) in enumerate(zip(systems(), names, strict=True), start=1):
+                if results.get(name) is None:
+                    (made,) = cage_of(system, time=time, runs=runs, seed=seed)
+                    results.put(name, {key: getattr(made, key) for key in KEYS})
+                    said = f"{number} of {len(names)}, {system.name}: {made.provenance['cage']}"
+                    shown.update(number, len(names), said)
+
+        def finished() -> Iterator[System]:
+            for system, name in zip(systems(), names, strict=True):
+                found = results.get(name)
+                assert found is not None
+                given: dict[str, Any] = dict(found)
+                yield replace(system, **given)
+
+        save(finished(), out)
+    typer.echo(f"{out}: {len(names)} configuration{'s' if len(names) > 1 else ''}")

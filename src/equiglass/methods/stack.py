@@ -1,0 +1,311 @@
+"""Method `stack`: the weighted average of several methods; weights come from predictions of configurations left out.
+
+    m_i(t) = sum_k w_k p_ik(t) + a,   w_k >= 0
+
+p_k is the prediction of method k. The training configurations are dealt into parts. Every method is trained without
+each part in turn and predicts it; non-negative least squares on these predictions gives the weights, per particle type
+and time. Then every method is trained on all training configurations.
+
+`settings` holds the settings of a member by its name: ``--set settings.ridge.l_max=2``.
+
+Model file: safetensors with weights (n_types, T, K), offsets (n_types, T), and the model file of every member as bytes;
+version 1.
+
+Source: L. Breiman, Mach. Learn. 24, 49 (1996), doi 10.1007/BF00117832.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
+from equiglass.files.settings import changed, validate
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.needs import Need
+from equiglass.liquid.splits import folds_of
+from equiglass.liquid.system import System, type_name
+from equiglass.liquid.targets import measured, times_to_learn
+from equiglass.methods import METHODS
+from equiglass.methods.loading import load_predictor
+from equiglass.prediction.configuration import MethodConfiguration
+from equiglass.prediction.model_file import check_version, read_model, write_model
+from equiglass.prediction.predictor import SILENT, About, Card, Predictor, Watch, settings_frame
+from equiglass.prediction.run_folder import RunFolder
+from equiglass.prediction.training_data import TrainingData
+
+FEWEST = 4
+"""Fewest training configurations of which some can be left out, so that the others still choose a penalty by folds."""
+
+
+class StackConfiguration(MethodConfiguration):
+    """Settings of the method `stack`."""
+
+    method: Literal["stack"] = "stack"
+    methods: tuple[str, ...] = Field(("ridge", "boattini"), min_length=1, description="methods that are averaged")
+    settings: dict[str, dict[str, Any]] = Field({}, description="settings of a method by its name")
+    parts: int = Field(4, ge=2, description="number of parts of the training configurations left out in turn")
+
+    @field_validator("methods")
+    @classmethod
+    def _each_once(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(methods)) < len(methods):
+            raise ValueError("each method is named once")
+        if "stack" in methods:
+            raise ValueError("a stack cannot be a member of a stack")
+        return methods
+
+    def member(self, name: str) -> MethodConfiguration:
+        """Settings of one method.
+
+        Raises:
+            ConfigurationError: the method or a key is unknown, or the method would choose on validation configurations.
+        """
+        shared = {"seed": self.seed, "target": self.target, "potential": self.potential}
+        known = METHODS[name].configuration
+        own = validate(known, changed(shared, self.settings.get(name, {})), f"stack: {name}")
+        if own.chooses_on_validation:
+            raise ConfigurationError(
+                f"stack: {name}: choose_on: validation is not possible here; set choose_on: folds."
+            )
+        return own
+
+    @property
+    def input_needs(self) -> frozenset[Need]:
+        """The needs of all members."""
+        return frozenset().union(*(self.member(name).input_needs for name in self.methods))
+
+    def check(self) -> None:
+        """Check the settings of every member. See `MethodConfiguration.check`."""
+        unused = [name for name in self.settings if name not in self.methods]
+        if unused:
+            raise ConfigurationError(f"stack: settings of {', '.join(unused)}, which 'methods' does not name.")
+        for name in self.methods:
+            self.member(name).check()
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Stack(Predictor):
+    """The trained members with their weights, (n_types, T, K), and offsets, (n_types, T)."""
+
+    method = "stack"
+    about = About(
+        "weighted average of several methods, weights from configurations left out",
+        "Breiman 1996, doi 10.1007/BF00117832",
+        "training: five times that of its members; prediction: that of its members",
+    )
+    file_format = "equiglass-stack"
+    configuration = StackConfiguration
+
+    averaged: tuple[Predictor, ...]
+    weights: Float
+    offsets: Float
+    settings: StackConfiguration
+    times: Mapping[str, float]
+    data: TrainingData
+    name: str = "stack"
+
+    @property
+    def target(self) -> str:  # type: ignore[override]
+        """Name of the target."""
+        return self.settings.target
+
+    @property
+    def needs(self) -> frozenset[Need]:  # type: ignore[override]
+        """The needs of all members."""
+        return frozenset().union(*(member.needs for member in self.averaged))
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of all members, weights and offsets."""
+        return sum(member.parameters for member in self.averaged) + self.weights.size + self.offsets.size
+
+    def values(self, system: System) -> Float:
+        """The weighted average at every time of ``times``, LJ units, (T, N)."""
+        predicted = np.stack([_rows(member, system, list(self.times)) for member in self.averaged], axis=2)
+        return np.einsum("tnk,ntk->tn", predicted, self.weights[system.types]) + self.offsets[system.types].T
+
+    @classmethod
+    def fit(
+        cls,
+        training: Sequence[System],
+        configuration: StackConfiguration,
+        *,
+        validation: Sequence[System] = (),
+        folder: RunFolder | None = None,
+        watch: Watch = SILENT,
+    ) -> Self:
+        """Train every method without each part, fit the weights, and train every method on all. See `Predictor.fit`.
+
+        Members that are trained already, in the folder ``parts`` of the run folder, are loaded.
+
+        Warns:
+            EquiglassWarning: there are fewer than `FEWEST` configurations, so the weights are equal.
+        """
+        labels = list(times_to_learn(training, configuration.times, configuration.target))
+        times = times_to_learn(training, labels, configuration.target)
+        n_types = max(system.n_types for system in training)
+        parts = folds_of(training, configuration.parts) if len(training) >= FEWEST else []
+        total, done = (len(parts) + 1) * len(configuration.methods), 0
+
+        def trained(name: str, systems: Sequence[System], place: str) -> Predictor:
+            nonlocal done
+            here = None if folder is None else RunFolder(folder.path / "parts" / place / name)
+            settings = configuration.member(name).model_copy(update={"times": tuple(labels)})
+            finished = None if here is None else here.path / "finished.safetensors"
+            if finished is not None and finished.is_file():
+                model = load_predictor(finished)
+            else:
+                if here is not None:
+                    here.path.mkdir(parents=True, exist_ok=True)
+                model = METHODS[name].fit(systems, settings, folder=here)
+                if finished is not None:
+                    model.save(finished)
+            done += 1
+            watch.step(done, total, float("nan"))
+            return model
+
+        truth, types, predicted = [], [], []
+        for number, part in enumerate(parts, start=1):
+            others = [system for other in parts if other is not part for system in other]
+            models = [trained(name, others, f"without-{number}") for name in configuration.methods]
+            for system in part:
+                truth.append(measured(system, labels, configuration.target))
+                types.append(system.types)
+                predicted.append(np.stack([_rows(model, system, labels) for model in models], axis=2))
+        if parts:
+            weights, offsets = stacking_weights(
+                np.concatenate(truth, axis=1), np.concatenate(predicted, axis=1), np.concatenate(types), n_types
+            )
+        else:
+            warnings.warn(
+                f"A stack fits its weights on configurations left out, but there are {len(training)}; give {FEWEST} or "
+                "more. All methods have the same weight.",
+                EquiglassWarning,
+                stacklevel=2,
+            )
+            number = len(configuration.methods)
+            weights, offsets = np.full((n_types, len(labels), number), 1 / number), np.zeros((n_types, len(labels)))
+        members = tuple(trained(name, training, "all") for name in configuration.methods)
+        return cls(members, weights, offsets, configuration, times, TrainingData.of(training, n_types))
+
+    def save(self, path: Path) -> None:
+        """Write the model file, completely or not at all."""
+        import torch
+
+        tensors = {"weights": torch.from_numpy(self.weights), "offsets": torch.from_numpy(self.offsets)}
+        with tempfile.TemporaryDirectory() as folder:
+            for number, member in enumerate(self.averaged):
+                file = Path(folder) / "member.safetensors"
+                member.save(file)
+                tensors[f"member.{number}"] = torch.frombuffer(bytearray(file.read_bytes()), dtype=torch.uint8)
+        description = {
+            "format": self.file_format,
+            "version": self.version,
+            "settings": self.settings.model_dump(mode="json"),
+            "times": dict(self.times),
+            "data": self.data.metadata(),
+        }
+        write_model(path, tensors, description)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a model file.
+
+        Raises:
+            DataError: the file is not a model file of this method, is damaged, or has a newer version.
+        """
+        tensors, description = read_model(path)
+        check_version(path, description, cls.file_format, cls.version)
+        members = []
+        try:
+            settings = StackConfiguration(**description["settings"])
+            with tempfile.TemporaryDirectory() as folder:
+                for number, name in enumerate(settings.methods):
+                    # The tensors may stay in the file, so every member has a file of its own.
+                    file = Path(folder) / f"{number}.safetensors"
+                    file.write_bytes(tensors[f"member.{number}"].numpy().tobytes())
+                    members.append(load_predictor(file).named(name))
+            weights, offsets = tensors["weights"].numpy(), tensors["offsets"].numpy()
+            data = TrainingData.from_metadata(description["data"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path} is damaged: its description does not fit ({error!r}).") from None
+        return cls(tuple(members), weights, offsets, settings, description["times"], data)
+
+    def card(self) -> list[Card]:
+        """The settings, the weights, and the cards of the members."""
+        from pandas import DataFrame
+
+        rows = [
+            {
+                "type": type_name(kind),
+                "label": label,
+                **dict(zip(self.settings.methods, self.weights[kind, t], strict=True)),
+                "offset": self.offsets[kind, t],
+            }
+            for kind in range(self.n_types)
+            for t, label in enumerate(self.times)
+        ]
+        members = [
+            Card(f"{name}: {card.caption}", card.frame)
+            for name, member in zip(self.settings.methods, self.averaged, strict=True)
+            for card in member.card()
+        ]
+        return [
+            Card("Settings", settings_frame(self.settings)),
+            Card("Weights of the average", DataFrame(rows)),
+            *members,
+        ]
+
+
+METHODS.add("stack", Stack)
+
+
+def stacking_weights(truth: Float, predicted: Float, types: Any, n_types: int) -> tuple[Float, Float]:
+    """Non-negative weights and an offset per type and time, by least squares.
+
+    Args:
+        truth: the target, (T, n), NaN where unknown.
+        predicted: predictions of K methods, (T, n, K); NaN where a method predicts nothing.
+        types: types of the particles, (n,).
+        n_types: number of types.
+
+    Returns:
+        Weights, (n_types, T, K), and offsets, (n_types, T); NaN where nothing is known.
+    """
+    from scipy.optimize import nnls
+
+    n_times, _, n_methods = predicted.shape
+    weights, offsets = np.full((n_types, n_times, n_methods), np.nan), np.full((n_types, n_times), np.nan)
+    for kind in range(n_types):
+        for t in range(n_times):
+            known = (types == kind) & np.isfinite(truth[t]) & np.isfinite(predicted[t]).all(axis=1)
+            if not known.any():
+                continue
+            x, y = predicted[t, known], truth[t, known]
+            centred = x - x.mean(axis=0)
+            # The normal equations have the same solution and are small.
+            gram = centred.T @ centred
+            gram[np.diag_indices(n_methods)] += 1e-12 * max(np.trace(gram), 1e-300)
+            root = np.linalg.cholesky(gram)
+            w, _ = nnls(root.T, np.linalg.solve(root, centred.T @ (y - y.mean())))
+            weights[kind, t], offsets[kind, t] = w, y.mean() - x.mean(axis=0) @ w
+    return weights, offsets
+
+
+def _rows(model: Predictor, system: System, labels: Sequence[str]) -> Float:
+    """The values at these labels, (T, N); NaN for a particle type that the model has not seen."""
+    values = np.full((len(labels), system.n_particles), np.nan)
+    if system.n_types <= model.n_types:
+        found = model.values(system)
+        for row, label in enumerate(labels):
+            if label in model.times:
+                values[row] = found[list(model.times).index(label)]
+    return values
