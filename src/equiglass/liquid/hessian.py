@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MARGIN = 0.02
 """The interval of the Chebyshev series is wider than the estimated spectrum by this fraction at both ends."""
 
+MOST_TERMS = 4096
+"""The largest number of terms of a series."""
+
 LANCZOS_STEPS = 40
 """The number of products with H by which the interval is estimated."""
 
@@ -133,6 +136,7 @@ def applied(
     functions: Sequence[Callable[[Float], Float]],
     vectors: Float,
     interval: tuple[float, float] | None = None,
+    accuracy: float = ACCURACY,
 ) -> list[Float]:
     """f(H) z for several functions and vectors; the products H z are shared by all functions.
 
@@ -141,6 +145,7 @@ def applied(
         functions: functions of an eigenvalue that are smooth on the interval; they take and return arrays.
         vectors: vectors z, (3 N, R).
         interval: limits of the eigenvalues; `spectrum` if None.
+        accuracy: fraction of the largest coefficient below which a series ends.
 
     Returns:
         f(H) z for every function, each (3 N, R).
@@ -148,7 +153,7 @@ def applied(
     Source: H. Tal-Ezer, R. Kosloff, J. Chem. Phys. 81, 3967 (1984), doi 10.1063/1.448136.
     """
     low, high = spectrum(matrix) if interval is None else interval
-    series = [chebyshev(f, low, high) for f in functions]
+    series = [chebyshev(f, low, high, accuracy) for f in functions]
     middle, half = (high + low) / 2, (high - low) / 2
     before, now = np.zeros_like(vectors), vectors
     results = [c[0] * vectors for c in series]
@@ -161,12 +166,12 @@ def applied(
     return results
 
 
-def chebyshev(function: Callable[[Float], Float], low: float, high: float, most: int = 2048) -> Float:
-    """The coefficients c_k of a function on an interval, up to `ACCURACY` of the largest one."""
+def chebyshev(function: Callable[[Float], Float], low: float, high: float, accuracy: float = ACCURACY) -> Float:
+    """The coefficients c_k of a function on an interval, without those below a fraction of the largest one."""
     from scipy.fft import dct
 
-    angles = np.pi * (np.arange(most) + 0.5) / most
-    coefficients = dct(function((high + low) / 2 + (high - low) / 2 * np.cos(angles)), type=2) / most
+    angles = np.pi * (np.arange(MOST_TERMS) + 0.5) / MOST_TERMS
+    coefficients = dct(function((high + low) / 2 + (high - low) / 2 * np.cos(angles)), type=2) / MOST_TERMS
     coefficients[0] /= 2
-    large = np.flatnonzero(np.abs(coefficients) > ACCURACY * np.abs(coefficients).max())
+    large = np.flatnonzero(np.abs(coefficients) > accuracy * np.abs(coefficients).max())
     return np.asarray(coefficients[: large[-1] + 1])
