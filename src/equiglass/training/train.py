@@ -87,7 +87,7 @@ def train(
     refuse_copies(validation or ())
     if validation is None:
         training, held_out = validation_fold(systems, configuration.folds, configuration.fold)
-        held_out = without_ends(held_out) if without_ends(held_out) else held_out
+        held_out = without_ends(held_out) or held_out
     else:
         training, held_out = list(systems), list(validation)
     training = with_ends(training, configuration)
