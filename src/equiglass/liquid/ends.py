@@ -12,9 +12,7 @@ from equiglass.liquid.labels import LABELS
 from equiglass.liquid.system import System
 
 
-def ends_of(
-    systems: Iterable[System], labels: Sequence[str] | None = None, runs: int | None = None
-) -> list[System]:
+def ends_of(systems: Iterable[System], labels: Sequence[str] | None = None, runs: int | None = None) -> list[System]:
     """The end frames of runs as configurations, each labelled by one run.
 
         positions x_r(t) = x(0) + dr_r(t),   label at t: |x(0) - x_r(t)|

@@ -24,10 +24,10 @@ from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import times_to_learn
 from equiglass.methods.linear.ridge import PENALTIES, Example, Ridge, fit_ridge, fit_ridge_by_folds
 from equiglass.prediction.configuration import LeastSquaresConfiguration
+from equiglass.prediction.labels import labels_to_learn
 from equiglass.prediction.model_file import check_version, read_model, write_model
 from equiglass.prediction.predictor import SILENT, Card, Predictor, Watch, settings_frame
 from equiglass.prediction.run_folder import RunFolder
-from equiglass.prediction.labels import labels_to_learn
 from equiglass.prediction.training_data import TrainingData
 
 FOLDS = 4
