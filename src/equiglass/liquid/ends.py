@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.labels import LABELS
-from equiglass.liquid.system import System
+from equiglass.liquid.system import LABELS, System
 
 
 def ends_of(systems: Iterable[System], labels: Sequence[str] | None = None, runs: int | None = None) -> list[System]:
@@ -45,27 +45,22 @@ def ends_of(systems: Iterable[System], labels: Sequence[str] | None = None, runs
 
 
 def _end(system: System, label: str, row: int, run: int, moves: Float, variance: Float | None) -> System:
-    nothing = dict.fromkeys(LABELS)
-    return replace(
-        system,
-        **nothing,
-        positions=system.positions + moves,
-        positions_inherent=None,
-        positions_cage=None,
-        covariance_cage=None,
-        propensity_cage=None,
-        predictions={},
-        name=f"{system.name}-end-{label}-{run + 1}",
-        time_labels=(label,),
-        times=system.times[row : row + 1],
-        propensity=np.linalg.norm(moves, axis=1)[None],
-        replica_variance=None if variance is None else variance[None],
-        runs=1,
-        timestep=None,
-        time=None,
-        parent=system.parent or system.fingerprint,
-        provenance={**system.provenance, "end of a run": f"run {run + 1} after t = {system.times[row]:g}"},
-    )
+    changes: dict[str, Any] = dict.fromkeys(LABELS)
+    changes |= dict.fromkeys(("positions_inherent", "positions_cage", "covariance_cage", "propensity_cage"))
+    changes |= dict.fromkeys(("timestep", "time", "equilibrated"))
+    changes |= {
+        "positions": system.positions + moves,
+        "predictions": {},
+        "name": f"{system.name}-end-{label}-{run + 1}",
+        "time_labels": (label,),
+        "times": system.times[row : row + 1],
+        "propensity": np.linalg.norm(moves, axis=1)[None],
+        "replica_variance": None if variance is None else variance[None],
+        "runs": 1,
+        "parent": system.parent or system.fingerprint,
+        "provenance": {**system.provenance, "end of a run": f"run {run + 1} after t = {system.times[row]:g}"},
+    }
+    return replace(system, **changes)
 
 
 def _by_type(system: System, values: Float) -> Float:

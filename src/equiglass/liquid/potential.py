@@ -244,7 +244,7 @@ def pair_force(squared: Float, parameters: PairParameters) -> Float:
 
 
 def pair_curvature(squared: Float, parameters: PairParameters) -> Float:
-    """V''(r), (E,), from r^2, (E,), and the parameters of every pair; the truncations differ in no second derivative."""
+    """V''(r), (E,), from r^2, (E,), and the parameters of every pair; it is the same for every truncation."""
     power = (parameters.sigma_squared / squared) ** 3
     curvature = 24 * parameters.epsilon * power * (26 * power - 7) / squared
     return np.where(squared < parameters.cutoff_squared, curvature, 0.0)

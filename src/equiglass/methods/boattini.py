@@ -138,7 +138,7 @@ METHODS.add("boattini", Boattini)
 
 
 def _scalars(system: System, settings: BoattiniConfiguration) -> Float:
-    """Energy in the inherent structure, distance to it, invariants of the node inputs; generation 0, LJ units, (N, S)."""
+    """Energy in the inherent structure, distance to it, invariants of the node inputs; generation 0, (N, S)."""
     return np.column_stack([particle_energy(system), inherent_distance(system), invariants(system, settings.nodes)])
 
 

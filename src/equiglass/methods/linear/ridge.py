@@ -147,9 +147,10 @@ def fit_ridge_by_folds(
 
         min_w <(y - w . x)^2> + penalty |w / e|^2
 
-    <> is the mean over particles, weighted where the examples have weights. A feature of large emphasis is shrunk less. The regression on the other folds predicts each fold. The chosen penalty
-    and emphasis of a type and time have the highest per-configuration correlation, averaged over all configurations.
-    The final regression uses them on all folds together.
+    <> is the mean over particles, weighted where the examples have weights. A feature of large emphasis is shrunk less.
+    The regression on the other folds predicts each fold. The chosen penalty and emphasis of a type and time have the
+    highest per-configuration correlation, averaged over all configurations. The final regression uses them on all folds
+    together.
 
     Args:
         labels: labels of the T times.
@@ -295,7 +296,7 @@ class _Moments:
 
     @classmethod
     def over(cls, rows: Iterable[tuple[Float, Float]], weights: Iterable[float]) -> _Moments:
-        """The sums from (x, y) and the weight of each configuration; all targets must be known for the same particles."""
+        """The sums from (x, y) and the weight of each configuration; all targets are known for the same particles."""
         sums = []
         for (x, y), w in zip(rows, weights, strict=True):
             known = ~np.isnan(y[0])
