@@ -78,9 +78,10 @@ def test_blocks_translations_and_functions_against_the_dense_matrix(liquid: Syst
     assert low < values[0] + 0.01 * values[-1]
     assert values[-1] < high < 1.1 * values[-1]
     z = np.random.default_rng(0).normal(size=(3 * n, 2))
-    for result, function in zip(applied(matrix, [np.cos, np.exp], z, (-100.0, high)), (np.cos, np.exp), strict=True):
-        if function is np.cos:
-            np.testing.assert_allclose(result, vectors @ (np.cos(values)[:, None] * (vectors.T @ z)), atol=1e-3)
+    functions = (lambda h: np.cos(h / 100), lambda h: 1 / (h + 300))
+    for result, function in zip(applied(matrix, functions, z, (-100.0, high)), functions, strict=True):
+        expected = vectors @ (function(values)[:, None] * (vectors.T @ z))
+        np.testing.assert_allclose(result, expected, atol=1e-4 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("structure", ["thermal", "inherent"])
@@ -109,14 +110,14 @@ def test_the_harmonic_motion_is_that_of_the_normal_modes(liquid: System, structu
 
 def test_the_compliance_is_the_inverse_on_average(liquid: System) -> None:
     n = liquid.n_particles
-    normal = np.random.default_rng(0).normal(size=(400, n, 3))
+    normal = np.random.default_rng(0).normal(size=(64, n, 3))
     found = np.trace(compliance(liquid, normal), axis1=1, axis2=2)
     values, modes = np.linalg.eigh(hessian(liquid, "inherent").toarray())
     assert abs(values[2]) < 1e-6 < values[3]
     inverse = (modes[:, 3:] ** 2 / (values[3:] + TETHER)).sum(axis=1).reshape(n, 3).sum(axis=1)
-    np.testing.assert_allclose(found, inverse, rtol=0.3)
-    assert found.mean() == pytest.approx(inverse.mean(), rel=0.03)
-    assert np.corrcoef(found, inverse)[0, 1] > 0.9
+    np.testing.assert_allclose(found, inverse, rtol=0.6)
+    assert found.mean() == pytest.approx(inverse.mean(), rel=0.05)
+    assert np.corrcoef(found, inverse)[0, 1] > 0.8
 
 
 @settings(max_examples=8, deadline=None)

@@ -119,7 +119,7 @@ def test_training_takes_the_ends_of_training_configurations_alone(tmp_path: Path
     # Two parents, and the two ends of each whose positions are known.
     assert model.data.configurations == 2 * (1 + 2)
     scores = crossvalidate(systems, tmp_path / "cv", settings)
-    assert set(scores.frame["configurations"]) == {4}
+    assert set(scores.frame()["configurations"]) == {4}
     with pytest.raises(DataError, match="no configuration has the displacements"):
         train([labelled_liquid(k) for k in range(4)], tmp_path / "none", settings)
 

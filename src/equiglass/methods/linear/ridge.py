@@ -200,7 +200,7 @@ def _fit(
             at = partial(_rows, s=s, mean=mean[s], scale=scale[s], times=times)
             weights_of = {g: [example.weight(s, times[0]) for example in groups[g]] for g in fitted}
             moments = {g: _Moments.over(at(groups[g]), weights_of[g]) for g in fitted}
-            largest = max(max(each) for each in weights_of.values())
+            largest = max(example.weight(s, times[0]) for g in scored for example in groups[g])
             each = []
             for g in scored:
                 others = _Moments.added([moments[k] for k in fitted if k != g])
