@@ -53,7 +53,9 @@ def hessian(system: System, structure: Structure = "thermal") -> bsr_array:
     from scipy.sparse import bsr_array, coo_array
 
     n = system.n_particles
-    blocks, receivers, senders = [], [], []
+    blocks: list[Float] = []
+    receivers: list[NDArray[np.int64]] = []
+    senders: list[NDArray[np.int64]] = []
     for i, j, stiffness in _pairs(system, structure):
         blocks.append(-stiffness)
         receivers.append(i)
@@ -116,7 +118,9 @@ def spectrum(matrix: bsr_array) -> tuple[float, float]:
     # A fixed start makes the result reproducible.
     now = np.random.default_rng(0).normal(size=matrix.shape[0])
     now /= np.linalg.norm(now)
-    before, diagonal, beside = np.zeros_like(now), [], [0.0]
+    before = np.zeros_like(now)
+    diagonal: list[float] = []
+    beside = [0.0]
     for _ in range(min(LANCZOS_STEPS, matrix.shape[0])):
         product = matrix @ now - beside[-1] * before
         diagonal.append(float(product @ now))

@@ -197,7 +197,7 @@ class MessagePredictor(Predictor):
             weighted = None if weight is None else torch.from_numpy(weight[system.types]).float()
             return Sample(system.name, graph, targets, values, system.types, averages, edges, weighted).to(device)
 
-        each = [None] * len(training) if weights is None else list(weights)
+        each: list[Float | None] = [None] * len(training) if weights is None else list(weights)
         learned = [sample(*parts, learns=True) for parts in zip(training, graphs, learnable, each, strict=True)]
         scored = [
             sample(system, cls.graph(system, architecture), measured(system, labels, configuration.target))

@@ -143,7 +143,7 @@ class NetworkPredictor(Predictor):
             weighted = None if weight is None else torch.from_numpy(weight[system.types]).float()
             return Sample(system.name, graph, standard, own, system.types, averages, weights=weighted).to(device)
 
-        each = [None] * len(training) if weights is None else list(weights)
+        each: list[Float | None] = [None] * len(training) if weights is None else list(weights)
         learned = [sample(*parts) for parts in zip(training, known, targets, each, strict=True)]
         del known
         scored = [
