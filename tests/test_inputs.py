@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,9 @@ def test_every_input_keeps_what_it_declares(name: str) -> None:
     """Degrees and shapes; computed from the stated needs alone."""
     chosen = INPUTS[name]
     assert chosen.name == name
-    parts = chosen.compute(supplied(random_liquid(60), chosen.needs))
+    of_runs = {"covariance_cage": np.tile(np.eye(3), (60, 1, 1)), "propensity_cage": np.ones(60)}
+    system = random_liquid(60) if chosen.needs else replace(random_liquid(60), **of_runs)
+    parts = chosen.compute(supplied(system, chosen.needs))
     assert tuple(parts) == chosen.degrees
     assert [x.shape for x in parts.values()] == [(60, 2 * l + 1) for l in chosen.degrees]
 

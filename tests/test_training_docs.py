@@ -19,10 +19,10 @@ from equiglass.methods.loading import read_configuration
 from equiglass.methods.messages.predictor import MessageConfiguration
 from equiglass.methods.network.configuration import Configuration
 from equiglass.model.inputs import INPUTS
-from equiglass.prediction.configuration import MethodConfiguration
+from equiglass.prediction.configuration import LeastSquaresConfiguration, MethodConfiguration
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
-SHARED = set(known_keys(MethodConfiguration))
+SHARED = set(known_keys(LeastSquaresConfiguration))
 
 
 def rows_of(heading: str) -> list[list[str]]:
@@ -40,7 +40,7 @@ def default_of(settings: MethodConfiguration, key: str) -> Any:
 
 
 def test_every_key_of_the_network_has_its_default() -> None:
-    rows = rows_of("Every method") + rows_of("Network")
+    rows = rows_of("Every method") + rows_of("Labels") + rows_of("Network")
     keys = [row[0].strip("`") for row in rows]
     assert sorted(keys) == sorted(known_keys(Configuration))
     for key, (_, default, _) in zip(keys, rows, strict=True):
@@ -81,7 +81,7 @@ def test_the_methods_and_their_files() -> None:
 
 def test_the_node_inputs_and_targets() -> None:
     shown = {row[0].strip("`"): row[1:3] for row in rows_of("Node inputs")}
-    words = {"inherent": "inherent structure", "potential": "potential"}
+    words = {"inherent": "inherent structure", "potential": "potential", "cage": "cage state"}
     assert shown == {
         name: [", ".join(map(str, INPUTS[name].degrees)), ", ".join(words[n] for n in sorted(INPUTS[name].needs))]
         for name in INPUTS

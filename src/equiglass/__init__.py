@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from equiglass import observables
     from equiglass.errors import ConfigurationError, DataError, EquiglassError, EquiglassWarning, SetupError
     from equiglass.formats import load, save
+    from equiglass.liquid.ends import ends_of
     from equiglass.liquid.inherent import quench
     from equiglass.liquid.potential import KOB_ANDERSEN, LennardJones
     from equiglass.liquid.system import System
@@ -40,6 +41,7 @@ _HOME = {
     "LennardJones": "liquid.potential",
     "load": "formats",
     "save": "formats",
+    "ends_of": "liquid.ends",
     "quench": "liquid.inherent",
     "build_graph": "model.graph",
     "Configuration": "methods.network.configuration",
@@ -64,6 +66,7 @@ __all__ = [
     "build_graph",
     "cage",
     "crossvalidate",
+    "ends_of",
     "evaluate",
     "label",
     "load",

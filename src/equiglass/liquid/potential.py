@@ -241,3 +241,10 @@ def pair_force(squared: Float, parameters: PairParameters) -> Float:
     # A product is faster than a choice, and it preserves a NaN within the cutoff.
     force *= squared < parameters.cutoff_squared
     return force
+
+
+def pair_curvature(squared: Float, parameters: PairParameters) -> Float:
+    """V''(r), (E,), from r^2, (E,), and the parameters of every pair; it is the same for every truncation."""
+    power = (parameters.sigma_squared / squared) ** 3
+    curvature = 24 * parameters.epsilon * power * (26 * power - 7) / squared
+    return np.where(squared < parameters.cutoff_squared, curvature, 0.0)

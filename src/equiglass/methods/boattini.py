@@ -1,7 +1,7 @@
 """Method `boattini`: the linear regression of Boattini et al.; a cross-validation makes its free choices.
 
 The features of a particle are the descriptors of `describe`, for the inherent structure and for the thermal positions,
-and two scalars. The scalars are the energy in the inherent structure, and the distance to the inherent structure.
+and scalars. These are the energy in the inherent structure, the distance to it, and the invariants of node inputs.
 Alkemade et al. introduced this distance, with the cage state instead of the inherent structure. The scalars are
 averaged over many generations, so that they contain information from a fair part of the box.
 
@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.energy import particle_energy
@@ -35,6 +35,8 @@ from equiglass.liquid.system import System
 from equiglass.methods import METHODS
 from equiglass.methods.linear.descriptors import Descriptors, describe, described_products
 from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor
+from equiglass.model.inputs import INPUTS
+from equiglass.model.inputs.compute import invariants, n_invariants
 from equiglass.prediction.predictor import About
 
 
@@ -48,12 +50,21 @@ class BoattiniConfiguration(LinearConfiguration):
     generations: int = Field(24, ge=0, description="number of averages of the scalars")
     thermal: tuple[float, ...] = Field((0.0, 0.3, 1.0), description="emphases of thermal positions to choose from")
     decay: tuple[float, ...] = Field((0.5, 1.0), description="factors of the emphasis per generation to choose from")
+    nodes: tuple[str, ...] = Field((), description="node inputs whose invariants are scalars too")
     scalars: float = Field(20.0, gt=0, description="emphasis of the scalars; large, because they are few")
+
+    @field_validator("nodes")
+    @classmethod
+    def _known_nodes(cls, nodes: tuple[str, ...]) -> tuple[str, ...]:
+        for name in nodes:
+            _ = INPUTS[name]
+        return nodes
 
     @property
     def input_needs(self) -> frozenset[Need]:
-        """The inherent structure and the potential."""
-        return frozenset({"potential", "inherent"})
+        """The inherent structure, the potential, and the needs of the node inputs."""
+        needs: frozenset[Need] = frozenset({"potential", "inherent"})
+        return needs.union(*(INPUTS[name].needs for name in self.nodes))
 
     @property
     def choices(self) -> list[tuple[float, float]]:
@@ -80,7 +91,8 @@ class Boattini(LinearPredictor):
         descriptors: Descriptors = settings.descriptors
         inherent = describe(system, descriptors, positions="inherent", n_types=n_types)
         thermal = describe(system, descriptors, positions="thermal", n_types=n_types)
-        averages = neighbourhood_averages(system, _scalars(system), settings.generations, descriptors.averaging_radius)
+        scalars = _scalars(system, settings)
+        averages = neighbourhood_averages(system, scalars, settings.generations, descriptors.averaging_radius)
         return np.concatenate([inherent, thermal, averages], axis=1, dtype=np.float32)
 
     @classmethod
@@ -88,7 +100,7 @@ class Boattini(LinearPredictor):
         """Emphasis of every feature, (choices, F)."""
         descriptors = settings.descriptors
         generation = np.repeat(np.arange(descriptors.generations + 1), descriptors.number(n_types))
-        scalars = np.full(2 * (settings.generations + 1), settings.scalars)
+        scalars = np.full(_n_scalars(settings) * (settings.generations + 1), settings.scalars)
         return np.stack([np.concatenate([g**generation, w * g**generation, scalars]) for w, g in settings.choices])
 
     def values(self, system: System) -> Float:
@@ -104,7 +116,7 @@ class Boattini(LinearPredictor):
         inherent, thermal, scalars = np.split(columns, [described, 2 * described])
         products = described_products(system, self.n_types, descriptors, "inherent", inherent)
         products += described_products(system, self.n_types, descriptors, "thermal", thermal)
-        products += _scalar_products(system, descriptors, scalars)
+        products += _scalar_products(system, self.settings, scalars)
         products = products.reshape(-1, *offset.shape)
         rows = (products[np.arange(system.n_particles), system.types] + offset[system.types]).T
         return np.asarray(rows[[self.ridge.time_labels.index(label) for label in self.times]])
@@ -125,13 +137,17 @@ class Boattini(LinearPredictor):
 METHODS.add("boattini", Boattini)
 
 
-def _scalars(system: System) -> Float:
-    """Energy in the inherent structure and distance to it, generation 0, LJ units, (N, 2)."""
-    return np.stack([particle_energy(system), inherent_distance(system)], axis=1)
+def _scalars(system: System, settings: BoattiniConfiguration) -> Float:
+    """Energy in the inherent structure, distance to it, invariants of the node inputs; generation 0, (N, S)."""
+    return np.column_stack([particle_energy(system), inherent_distance(system), invariants(system, settings.nodes)])
 
 
-def _scalar_products(system: System, descriptors: Descriptors, weights: Float) -> Float:
+def _n_scalars(settings: BoattiniConfiguration) -> int:
+    return 2 + n_invariants(settings.nodes)
+
+
+def _scalar_products(system: System, settings: BoattiniConfiguration, weights: Float) -> Float:
     """Products of the scalars of all generations with weights (F, C); returns (N, C)."""
-    scalars, weights = _scalars(system), weights.reshape(-1, 2, weights.shape[1])
-    average = averaging(system.positions_in("inherent"), system.box, descriptors.averaging_radius)
+    scalars, weights = _scalars(system, settings), weights.reshape(-1, _n_scalars(settings), weights.shape[1])
+    average = averaging(system.positions_in("inherent"), system.box, settings.descriptors.averaging_radius)
     return sum_of_generations((scalars @ of_generation for of_generation in weights[::-1]), average)

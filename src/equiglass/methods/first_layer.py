@@ -1,7 +1,7 @@
 """Method `ridge`: a ridge regression on the invariants that one equivariant convolution can compute.
 
 The features are the first-layer invariants (`equiglass.methods.linear.descriptors.first_layer_invariants`) of the
-thermal positions, and the scalars of the chosen node inputs.
+thermal positions, and the invariants of the chosen node inputs.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from equiglass.methods import METHODS
 from equiglass.methods.linear.descriptors import first_layer_invariants
 from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor
 from equiglass.model.inputs import INPUTS
+from equiglass.model.inputs.compute import invariants
 from equiglass.prediction.predictor import About
 
 
@@ -26,7 +27,7 @@ class FirstLayerConfiguration(LinearConfiguration):
 
     method: Literal["ridge"] = "ridge"
     l_max: int = Field(3, ge=0, description="highest degree of the invariants")
-    nodes: tuple[str, ...] = Field(("energy_inherent",), description="node inputs whose scalars are features")
+    nodes: tuple[str, ...] = Field(("energy_inherent",), description="node inputs whose invariants are features")
 
     @property
     def input_needs(self) -> frozenset[Need]:
@@ -48,10 +49,9 @@ class FirstLayer(LinearPredictor):
 
     @classmethod
     def features(cls, system: System, settings: Any, n_types: int) -> NDArray[np.floating]:
-        """Invariants per type, shell and degree, then the scalars of the node inputs, (N, F)."""
-        invariants = first_layer_invariants(system, l_max=settings.l_max, n_types=n_types)
-        scalars = [INPUTS[name].compute(system)[0] for name in settings.nodes if 0 in INPUTS[name].degrees]
-        return np.column_stack([invariants, *scalars])
+        """Invariants per type, shell and degree, then those of the node inputs, (N, F)."""
+        invariants_of_layer = first_layer_invariants(system, l_max=settings.l_max, n_types=n_types)
+        return np.column_stack([invariants_of_layer, invariants(system, settings.nodes)])
 
 
 METHODS.add("ridge", FirstLayer)

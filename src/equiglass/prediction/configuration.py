@@ -60,3 +60,22 @@ class MethodConfiguration(BaseModel):
             SetupError: a device is missing.
             ConfigurationError: the processes cannot share the work.
         """
+
+
+class LeastSquaresConfiguration(MethodConfiguration):
+    """Settings of every method that minimises squared errors of labels."""
+
+    ends: int = Field(
+        0,
+        ge=0,
+        description="number of runs per training configuration whose end frames are training configurations too; they "
+        "need the displacements of every run",
+    )
+    weights: Literal["alike", "noise"] = Field(
+        "alike", description="weigh all labels alike, or every configuration, type and time by the noise of its labels"
+    )
+    standardise: Literal["training", "configuration"] = Field(
+        "training",
+        description="learn the labels themselves, or labels with the same mean and variance of a type in every "
+        "configuration",
+    )

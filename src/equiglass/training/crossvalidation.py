@@ -17,7 +17,7 @@ from equiglass.prediction.configuration import MethodConfiguration
 from equiglass.prediction.evaluation import Scores, evaluate
 from equiglass.prediction.model import Prediction
 from equiglass.prediction.predictor import SILENT, Watch
-from equiglass.training.supply import supply
+from equiglass.training.supply import supply, with_ends, without_ends
 from equiglass.training.train import train
 
 
@@ -85,7 +85,7 @@ def held_out_predictions(
             "choose_on: folds."
         )
     refuse_copies(systems)
-    systems = supply(systems, configuration)
+    systems = supply(with_ends(systems, configuration), configuration)
     predictions: list[Prediction] = []
     with METHODS[configuration.method].sharing():
         for number in range(1, configuration.folds + 1):
@@ -96,6 +96,7 @@ def held_out_predictions(
             train(systems, run, here, members=members, resume=run.exists(), command=command, watch=watch)
             if processes.rank() == 0:
                 model = load_model(run)
+                held_out = without_ends(held_out)
                 found = [model.predict(model.measurable(system)) for system in held_out]
                 # The fold validated its model for the log alone.
                 predictions += [replace(prediction, role="not seen") for prediction in found]

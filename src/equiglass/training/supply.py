@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from equiglass.dynamics.cage import cage
+from equiglass.errors import DataError
+from equiglass.liquid.ends import ends_of
+from equiglass.liquid.fingerprint import Known
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.needs import with_potential
 from equiglass.liquid.potential import MIXTURES
 from equiglass.liquid.system import System
 from equiglass.machine import processes
-from equiglass.prediction.configuration import MethodConfiguration
+from equiglass.prediction.configuration import LeastSquaresConfiguration, MethodConfiguration
 
 
 def supply(
@@ -50,3 +53,28 @@ def _cages(systems: Sequence[System], progress: Callable[[int, int, str], None] 
             progress(number, len(systems), name)
 
     return cage(systems, progress=done)
+
+
+def with_ends(systems: Sequence[System], configuration: MethodConfiguration) -> list[System]:
+    """The configurations, and the ends of their runs if the settings ask for ends. An end is not made a second time.
+
+    Raises:
+        DataError: ends are wanted, and no configuration has the displacements of its runs.
+    """
+    if not isinstance(configuration, LeastSquaresConfiguration) or not configuration.ends:
+        return list(systems)
+    parents = Known.of((system.parent, system) for system in systems if system.parent is not None)
+    starts = [s for s in systems if s.parent is None and parents.find(s.fingerprint) is None]
+    wanted = None if configuration.times == "all" else configuration.times
+    ends = ends_of(starts, wanted, configuration.ends)
+    if starts and not ends:
+        raise DataError(
+            f"the ends of {configuration.ends} runs per configuration are to be learned, but no configuration has the "
+            "displacements of its runs at these times; give such data, or set ends: 0."
+        )
+    return [*systems, *ends]
+
+
+def without_ends(systems: Sequence[System]) -> list[System]:
+    """The configurations without the ends of runs, whose labels from one run are too noisy to score against."""
+    return [system for system in systems if system.parent is None or system.runs != 1]

@@ -25,7 +25,7 @@ from equiglass.prediction.model import Model
 from equiglass.prediction.predictor import SILENT, Watch
 from equiglass.prediction.run_folder import RunFolder
 from equiglass.prediction.split import Split
-from equiglass.training.supply import supply
+from equiglass.training.supply import supply, with_ends, without_ends
 
 CHANGEABLE = ("epochs", "device")
 """Settings that may change when a training is resumed."""
@@ -87,9 +87,11 @@ def train(
     refuse_copies(validation or ())
     if validation is None:
         training, held_out = validation_fold(systems, configuration.folds, configuration.fold)
+        held_out = without_ends(held_out) or held_out
     else:
         training, held_out = list(systems), list(validation)
     _check_times(training, held_out, configuration)
+    training = with_ends(training, configuration)
     training, held_out = supply(training, configuration), supply(held_out, configuration)
     means = _means(training, configuration)
     split = Split.of(training, held_out, selected=configuration.chooses_on_validation, means=means)

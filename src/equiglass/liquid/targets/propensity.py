@@ -27,7 +27,7 @@ def measured(system: System, label: str) -> Float:
 
 def noise(system: System, label: str) -> Float | None:
     """The variance of the mean over M runs, s_i^2 / M, (N,); None if the variance s_i^2 over runs is unknown."""
-    if system.replica_variance is None or system.runs is None or system.runs < 2:
+    if system.replica_variance is None or system.runs is None:
         return None
     return system.replica_variance[system.row(label)] / system.runs
 

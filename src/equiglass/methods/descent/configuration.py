@@ -10,7 +10,7 @@ from equiglass.errors import ConfigurationError
 from equiglass.files.settings import moved
 from equiglass.machine import processes
 from equiglass.methods.descent.device import training_device
-from equiglass.prediction.configuration import MethodConfiguration
+from equiglass.prediction.configuration import LeastSquaresConfiguration
 
 OLD_KEYS = {
     "clip": "advanced.clip",
@@ -34,7 +34,7 @@ class Advanced(BaseModel):
     )
 
 
-class DescentConfiguration(MethodConfiguration):
+class DescentConfiguration(LeastSquaresConfiguration):
     """Settings of every method that gradient descent trains."""
 
     epochs: int = Field(40, ge=1, description="number of passes over the training configurations")

@@ -25,26 +25,28 @@ Loss = Callable[[nn.Module, Sample, Tensor, Tensor], Tensor]
 RUNS_BEFORE = 3
 
 
-def masked_loss(prediction: Tensor, targets: Tensor) -> Tensor:
+def masked_loss(prediction: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
     """Sum over times of the mean squared error over the particles whose label is known.
 
-        loss = sum_t <(y_i(t) - target_i(t))^2>_(i known)
+        loss = sum_t <w_i(t) (y_i(t) - target_i(t))^2>_(i known)
 
     Args:
         prediction: outputs y, (N, T).
         targets: standardised targets, (N, T), NaN where unknown.
+        weights: weights w, (N, T); 1 if None.
 
     Returns:
         The loss, a tensor without axes.
     """
     known = ~torch.isnan(targets)
     squares = torch.where(known, prediction - torch.where(known, targets, 0.0), 0.0) ** 2
+    squares = squares if weights is None else weights * squares
     return (squares.sum(0) / known.sum(0).clamp(min=1)).sum()
 
 
 def loss_of_particles(network: nn.Module, sample: Sample, sign: Tensor, epoch: Tensor) -> Tensor:
     """The `masked_loss` of the outputs for all particles."""
-    return masked_loss(network(sample.graph.mirrored(sign)), sample.targets)
+    return masked_loss(network(sample.graph.mirrored(sign)), sample.targets, sample.weights)
 
 
 class Gradient:

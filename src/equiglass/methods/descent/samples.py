@@ -34,6 +34,7 @@ class Sample:
         types: types of the particles, (N,).
         averages: averages in the linear map from outputs to targets, (N, G).
         edge_targets: standardised targets of the edges of the graph, (E, T), NaN where unknown; None without any.
+        weights: weights of the targets in the loss, (N, T); None if all are 1.
     """
 
     name: str
@@ -43,8 +44,11 @@ class Sample:
     types: NDArray
     averages: Float
     edge_targets: Tensor | None = None
+    weights: Tensor | None = None
 
     def to(self, device: torch.device) -> Sample:
         """The sample with graph and targets on a device."""
         edges = None if self.edge_targets is None else self.edge_targets.to(device)
-        return replace(self, graph=self.graph.to(device), targets=self.targets.to(device), edge_targets=edges)
+        weights = None if self.weights is None else self.weights.to(device)
+        graph, targets = self.graph.to(device), self.targets.to(device)
+        return replace(self, graph=graph, targets=targets, edge_targets=edges, weights=weights)

@@ -21,9 +21,10 @@ from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
 from equiglass.liquid.splits import families, folds_of
 from equiglass.liquid.system import System, type_name
-from equiglass.liquid.targets import measured, times_to_learn
+from equiglass.liquid.targets import times_to_learn
 from equiglass.methods.linear.ridge import PENALTIES, Example, Ridge, fit_ridge, fit_ridge_by_folds
-from equiglass.prediction.configuration import MethodConfiguration
+from equiglass.prediction.configuration import LeastSquaresConfiguration
+from equiglass.prediction.labels import labels_to_learn
 from equiglass.prediction.model_file import check_version, read_model, write_model
 from equiglass.prediction.predictor import SILENT, Card, Predictor, Watch, settings_frame
 from equiglass.prediction.run_folder import RunFolder
@@ -35,7 +36,7 @@ FOLDS = 4
 _SHARED: ContextVar[WeakKeyDictionary[System, NDArray[np.floating]] | None] = ContextVar("features", default=None)
 
 
-class LinearConfiguration(MethodConfiguration):
+class LinearConfiguration(LeastSquaresConfiguration):
     """Settings of every regression."""
 
     penalties: tuple[float, ...] = Field(
@@ -149,16 +150,20 @@ class LinearPredictor(Predictor):
         scored = validation if configuration.chooses_on_validation else ()
         total = len(training) + len(scored)
 
-        def example(number: int, system: System) -> Example:
-            features = cls._features(system, configuration, n_types)
-            targets = measured(system, list(times), configuration.target)
-            watch.step(number, total, float("nan"))
-            return Example(system.name, features, system.types, targets)
+        def examples(systems: Sequence[System], first: int) -> list[Example]:
+            targets, weights = labels_to_learn(systems, list(times), configuration, n_types)
+            made = []
+            for number, (system, values) in enumerate(zip(systems, targets, strict=True)):
+                features = cls._features(system, configuration, n_types)
+                watch.step(first + number, total, float("nan"))
+                weight = None if weights is None else weights[number]
+                made.append(Example(system.name, features, system.types, values, weight))
+            return made
 
-        learned = [example(number, system) for number, system in enumerate(training, start=1)]
+        learned = examples(training, 1)
         emphases = cls.emphases(configuration, n_types)
         if scored:
-            held_out = [example(number, system) for number, system in enumerate(scored, start=len(training) + 1)]
+            held_out = examples(scored, len(training) + 1)
             ridge = fit_ridge(list(times), learned, held_out, configuration.penalties, emphases)
         else:
             folds = folds_of(learned, FOLDS, families(training))

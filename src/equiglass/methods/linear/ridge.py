@@ -25,12 +25,19 @@ class Example(NamedTuple):
         features: features of the particles, (N, F).
         types: types of the particles, (N,).
         targets: targets in the order of the labels, (T, N); NaN where unknown.
+        weights: weight of the particles of a type at a time, (n_types, T); 1 if None. A configuration is scored only at
+            times at which it has more than half of the largest weight.
     """
 
     name: str
     features: NDArray[np.floating]
     types: NDArray[np.integer]
     targets: Float
+    weights: Float | None = None
+
+    def weight(self, s: int, time: int) -> float:
+        """The weight of the particles of type s at a time."""
+        return 1.0 if self.weights is None else float(self.weights[s, time])
 
 
 PENALTIES: tuple[float, ...] = tuple(float(p) for p in np.logspace(-8, 2, 21))
@@ -140,9 +147,10 @@ def fit_ridge_by_folds(
 
         min_w <(y - w . x)^2> + penalty |w / e|^2
 
-    A feature of large emphasis is shrunk less. The regression on the other folds predicts each fold. The chosen penalty
-    and emphasis of a type and time have the highest per-configuration correlation, averaged over all configurations.
-    The final regression uses them on all folds together.
+    <> is the mean over particles, weighted where the examples have weights. A feature of large emphasis is shrunk less.
+    The regression on the other folds predicts each fold. The chosen penalty and emphasis of a type and time have the
+    highest per-configuration correlation, averaged over all configurations. The final regression uses them on all folds
+    together.
 
     Args:
         labels: labels of the T times.
@@ -185,15 +193,21 @@ def _fit(
 
     for s in range(n_types):
         mean[s], scale[s] = _standard(train, s)
-        for times in _known_alike([example.targets[:, example.types == s] for example in train]):
+        groups_of_times = _known_alike([example.targets[:, example.types == s] for example in train])
+        if any(example.weights is not None for example in train):
+            groups_of_times = [times[k : k + 1] for times in groups_of_times for k in range(len(times))]
+        for times in groups_of_times:
             at = partial(_rows, s=s, mean=mean[s], scale=scale[s], times=times)
-            moments = {g: _Moments.over(at(groups[g])) for g in fitted}
+            weights_of = {g: [example.weight(s, times[0]) for example in groups[g]] for g in fitted}
+            moments = {g: _Moments.over(at(groups[g]), weights_of[g]) for g in fitted}
+            largest = max(example.weight(s, times[0]) for g in scored for example in groups[g])
             each = []
             for g in scored:
                 others = _Moments.added([moments[k] for k in fitted if k != g])
                 if others.n > 0:
                     paths = [others.ridge(e, penalties) for e in emphases]
-                    each += [_correlations(x, y, paths) for x, y in at(groups[g])]
+                    judged = [example for example in groups[g] if example.weight(s, times[0]) > largest / 2]
+                    each += [_correlations(x, y, paths) for x, y in at(judged)]
             every = _Moments.added(list(moments.values()))
             for row, time in enumerate(times):
                 scores = np.array([rho[..., row] for rho in each if not np.all(np.isnan(rho[..., row]))])
@@ -272,22 +286,22 @@ def _known_alike(y: list[Float]) -> list[NDArray[np.intp]]:
 
 @dataclass(frozen=True, eq=False)
 class _Moments:
-    """Sums over particles of 1, x, x x, y and y x, for T targets y. They determine a regression."""
+    """Weighted sums over particles of 1, x, x x, y and y x, for T targets y. They determine a regression."""
 
-    n: int
+    n: float
     x: Float
     xx: Float
     y: Float
     yx: Float
 
     @classmethod
-    def over(cls, rows: Iterable[tuple[Float, Float]]) -> _Moments:
-        """The sums from (x, y) of each configuration; all targets must be known for the same particles."""
+    def over(cls, rows: Iterable[tuple[Float, Float]], weights: Iterable[float]) -> _Moments:
+        """The sums from (x, y) and the weight of each configuration; all targets are known for the same particles."""
         sums = []
-        for x, y in rows:
+        for (x, y), w in zip(rows, weights, strict=True):
             known = ~np.isnan(y[0])
             x, y = x[known], y[:, known]
-            sums.append(cls(len(x), x.sum(axis=0), x.T @ x, y.sum(axis=1), y @ x))
+            sums.append(cls(w * len(x), w * x.sum(axis=0), w * (x.T @ x), w * y.sum(axis=1), w * (y @ x)))
         return cls.added(sums)
 
     @classmethod

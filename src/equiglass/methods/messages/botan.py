@@ -150,7 +150,8 @@ def bond_loss(p: float, edge_epochs: int) -> Loss:
         particles, edges = network.particles_and_edges(sample.graph.mirrored(sign))
         assert sample.edge_targets is not None
         weight = torch.where(epoch < edge_epochs, 0.0, p)
-        return weight * masked_loss(particles, sample.targets) + (1 - weight) * masked_loss(edges, sample.edge_targets)
+        of_particles = masked_loss(particles, sample.targets, sample.weights)
+        return weight * of_particles + (1 - weight) * masked_loss(edges, sample.edge_targets)
 
     return loss
 

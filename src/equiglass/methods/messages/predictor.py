@@ -32,6 +32,7 @@ from equiglass.methods.descent.loop import key
 from equiglass.methods.descent.samples import Sample
 from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.messages.graph import EdgeGraph, shared_graph, sharing_graphs
+from equiglass.prediction.labels import labels_to_learn
 from equiglass.prediction.model_file import check_version, read_model, write_model
 from equiglass.prediction.predictor import SILENT, Card, Predictor, Watch, settings_frame
 from equiglass.prediction.run_folder import RunFolder
@@ -172,10 +173,10 @@ class MessagePredictor(Predictor):
         labels = list(times)
         n_types = max(system.n_types for system in training)
         learned_types = _types_to_learn(configuration.types, n_types)
-        targets = [measured(system, labels, configuration.target) for system in training]
+        learnable, weights = labels_to_learn(training, labels, configuration, n_types)
         types = [system.types for system in training]
         by_type = configuration.advanced.standardise_targets == "type"
-        line = TargetStandardisation.fit(types, targets, n_types, by_type)
+        line = TargetStandardisation.fit(types, learnable, n_types, by_type)
         torch.manual_seed(key(configuration.seed, 0))
         network = cls.network_of(architecture, n_types, len(times))
         data = TrainingData.of(training, n_types, validation)
@@ -187,19 +188,26 @@ class MessagePredictor(Predictor):
         ) -> None:
             cls(network, architecture, times, line, data, configuration.target).save(path, extra, state)
 
-        def sample(system: System, graph: EdgeGraph, learns: bool) -> Sample:
+        def sample(
+            system: System, graph: EdgeGraph, given: Float, weight: Float | None = None, learns: bool = False
+        ) -> Sample:
             if system.n_types > n_types:
                 raise DataError(f"{system.name} has {system.n_types} particle types; the training set has {n_types}.")
             values = measured(system, labels, configuration.target)
-            standard = cls.standardised(values, system.types, line)
+            standard = cls.standardised(given, system.types, line)
             standard[:, ~np.isin(system.types, learned_types)] = np.nan
             edges = cls.edge_targets(system, graph, labels, network) if learns else None
             averages = np.empty((system.n_particles, 0))
             targets = torch.from_numpy(standard.T.copy()).float()
-            return Sample(system.name, graph, targets, values, system.types, averages, edges).to(device)
+            weighted = None if weight is None else torch.from_numpy(weight[system.types]).float()
+            return Sample(system.name, graph, targets, values, system.types, averages, edges, weighted).to(device)
 
-        learned = [sample(system, graph, True) for system, graph in zip(training, graphs, strict=True)]
-        scored = [sample(system, cls.graph(system, architecture), False) for system in validation]
+        each: list[Float | None] = [None] * len(training) if weights is None else list(weights)
+        learned = [sample(*parts, learns=True) for parts in zip(training, graphs, learnable, each, strict=True)]
+        scored = [
+            sample(system, cls.graph(system, architecture), measured(system, labels, configuration.target))
+            for system in validation
+        ]
         course = Course(network.to(device), configuration, line, labels, _weights, save, folder, loss)
         calibrated = course.run(learned, scored, watch)
         network.cpu()

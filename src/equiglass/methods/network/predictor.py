@@ -37,6 +37,7 @@ from equiglass.model.inputs.graph import input_graph
 from equiglass.model.inputs.standardisation import InputStandardisation
 from equiglass.model.inputs.standardisation import fit as fit_inputs
 from equiglass.model.network import Network
+from equiglass.prediction.labels import labels_to_learn
 from equiglass.prediction.model_file import check_version, read_model, write_model
 from equiglass.prediction.predictor import SILENT, About, Card, Predictor, Watch, settings_frame
 from equiglass.prediction.run_folder import RunFolder
@@ -123,7 +124,7 @@ class NetworkPredictor(Predictor):
         known = [compute(system, inputs) for system in training]
         types = [system.types for system in training]
         pooled = [name for name in inputs.nodes if name.startswith("energy") and advanced.standardise_energy == "all"]
-        targets = [measured(system, list(times), configuration.target) for system in training]
+        targets, weights = labels_to_learn(training, list(times), configuration, n_types)
         by_type = advanced.standardise_targets == "type"
         standardisation = fit_inputs(known, types, n_types, pooled)
         line = TargetStandardisation.fit(types, targets, n_types, by_type, inputs.n_averages)
@@ -137,18 +138,23 @@ class NetworkPredictor(Predictor):
             now = cls(network, inputs, times, standardisation, line, data, configuration.target)
             now.save(path, extra, state)
 
-        def sample(system: System, computed: Computed) -> Sample:
+        def sample(system: System, computed: Computed, values: Float, weight: Float | None = None) -> Sample:
             if system.n_types > n_types:
                 raise DataError(f"{system.name} has {system.n_types} particle types; the training set has {n_types}.")
-            values = measured(system, list(times), configuration.target)
             graph = input_graph(system, inputs, computed, standardisation, architecture.cutoff, n_types)
             standard = torch.from_numpy(line.targets(values, system.types).T.copy()).float()
             averages = input_averages(system, inputs, computed)
-            return Sample(system.name, graph, standard, values, system.types, averages).to(device)
+            own = measured(system, list(times), configuration.target)
+            weighted = None if weight is None else torch.from_numpy(weight[system.types]).float()
+            return Sample(system.name, graph, standard, own, system.types, averages, weights=weighted).to(device)
 
-        learned = [sample(system, computed) for system, computed in zip(training, known, strict=True)]
+        each: list[Float | None] = [None] * len(training) if weights is None else list(weights)
+        learned = [sample(*parts) for parts in zip(training, known, targets, each, strict=True)]
         del known
-        scored = [sample(system, compute(system, inputs)) for system in validation]
+        scored = [
+            sample(system, compute(system, inputs), measured(system, list(times), configuration.target))
+            for system in validation
+        ]
         course = Course(network, configuration, line, list(times), _weights, save, folder)
         calibrated = course.run(learned, scored, watch)
         network.cpu()

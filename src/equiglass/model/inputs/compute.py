@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.surroundings import neighbourhood_averages
 from equiglass.liquid.system import System
+from equiglass.model.inputs import INPUTS
 from equiglass.model.inputs.choice import Inputs
 
 Computed = Mapping[str, Mapping[int, Float]]
@@ -22,6 +23,20 @@ def compute(system: System, inputs: Inputs) -> Computed:
         DataError: the potential is unknown, or there is no inherent structure.
     """
     return {x.name: x.compute(system) for x in inputs.chosen}
+
+
+def invariants(system: System, names: Sequence[str]) -> Float:
+    """The scalars of node inputs, and the norms of the parts of inputs without a scalar, (N, F)."""
+    columns = [np.empty((system.n_particles, 0))]
+    for name in names:
+        parts = INPUTS[name].compute(system)
+        columns += [parts[0]] if 0 in parts else [np.linalg.norm(x, axis=1, keepdims=True) for x in parts.values()]
+    return np.concatenate(columns, axis=1)
+
+
+def n_invariants(names: Sequence[str]) -> int:
+    """The number of columns of `invariants`."""
+    return sum(1 if 0 in INPUTS[name].degrees else len(INPUTS[name].degrees) for name in names)
 
 
 def input_averages(system: System, inputs: Inputs, computed: Computed) -> Float:

@@ -1,4 +1,4 @@
-"""Node inputs: the potential energy of a particle, in the thermal positions and in the inherent structure."""
+"""Node inputs: the potential energy of a particle in the thermal positions, inherent structure and cage state."""
 
 from __future__ import annotations
 
@@ -35,5 +35,16 @@ INPUTS.add(
         unit="ε",
         title="E_pot in the thermal positions",
         compute=partial(energy, "thermal"),
+    ),
+)
+INPUTS.add(
+    "energy_cage",
+    NodeInput(
+        name="energy_cage",
+        degrees=(0,),
+        needs=frozenset({"potential", "cage"}),
+        unit="ε",
+        title="E_pot in the cage state",
+        compute=partial(energy, "cage"),
     ),
 )

@@ -1,0 +1,72 @@
+"""The ends of runs as configurations, by time reversal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.system import LABELS, System
+
+
+def ends_of(systems: Iterable[System], labels: Sequence[str] | None = None, runs: int | None = None) -> list[System]:
+    """The end frames of runs as configurations, each labelled by one run.
+
+        positions x_r(t) = x(0) + dr_r(t),   label at t: |x(0) - x_r(t)|
+
+    In equilibrium, the end of a run is an equilibrium configuration. The equations of motion are reversible. The run
+    backwards from the end, with reversed velocities, is therefore a run of the liquid. Its label is one sample of the
+    propensity. Its variance s^2 over runs is taken as the mean over the particles of a type in the parent, and is
+    stored as ``replica_variance``; ``runs`` is 1.
+
+    Args:
+        systems: configurations with ``replica_displacements``; those without have no ends.
+        labels: labels of the times whose end frames are wanted; all that are stored if None.
+        runs: number of runs per configuration, the first ones; all if None.
+
+    Returns:
+        One configuration per run and time. ``parent`` is the fingerprint of the start, or of the start's own parent.
+        Runs with unknown positions are left out.
+    """
+    ends = []
+    for system in systems:
+        if system.replica_displacements is None:
+            continue
+        for row, label in enumerate(system.time_labels):
+            if labels is None or label in labels:
+                variance = None if system.replica_variance is None else _by_type(system, system.replica_variance[row])
+                for run, moves in enumerate(system.replica_displacements[row][:runs]):
+                    if np.all(np.isfinite(moves)):
+                        ends.append(_end(system, label, row, run, moves.astype(np.float64), variance))
+    return ends
+
+
+def _end(system: System, label: str, row: int, run: int, moves: Float, variance: Float | None) -> System:
+    changes: dict[str, Any] = dict.fromkeys(LABELS)
+    changes |= dict.fromkeys(("positions_inherent", "positions_cage", "covariance_cage", "propensity_cage"))
+    changes |= dict.fromkeys(("timestep", "time", "equilibrated"))
+    changes |= {
+        "positions": system.positions + moves,
+        "predictions": {},
+        "name": f"{system.name}-end-{label}-{run + 1}",
+        "time_labels": (label,),
+        "times": system.times[row : row + 1],
+        "propensity": np.linalg.norm(moves, axis=1)[None],
+        "replica_variance": None if variance is None else variance[None],
+        "runs": 1,
+        "parent": system.parent or system.fingerprint,
+        "provenance": {**system.provenance, "end of a run": f"run {run + 1} after t = {system.times[row]:g}"},
+    }
+    return replace(system, **changes)
+
+
+def _by_type(system: System, values: Float) -> Float:
+    """The mean over the particles of each type whose value is known, for every particle, (N,)."""
+    known = np.isfinite(values)
+    total = np.bincount(system.types[known], values[known], system.n_types)
+    number = np.bincount(system.types[known], minlength=system.n_types)
+    mean = np.divide(total, number, out=np.full(system.n_types, np.nan), where=number > 0)
+    return np.asarray(mean[system.types])

@@ -1,0 +1,27 @@
+"""Node input: the diagonal block of the inverse Hessian of the inherent structure, its trace and traceless part."""
+
+from __future__ import annotations
+
+from equiglass.liquid.arrays import Float
+from equiglass.liquid.harmonic import compliance
+from equiglass.liquid.system import System
+from equiglass.model.inputs import INPUTS, NodeInput
+from equiglass.model.inputs.tensor import parts
+
+
+def softness(system: System) -> dict[int, Float]:
+    """The trace, (N, 1), and the traceless part, (N, 5), of `compliance`, LJ length squared per energy."""
+    return parts(compliance(system))
+
+
+INPUTS.add(
+    "compliance",
+    NodeInput(
+        name="compliance",
+        degrees=(0, 2),
+        needs=frozenset({"potential", "inherent"}),
+        unit="σ²/ε",
+        title="diagonal block of the inverse Hessian of the inherent structure",
+        compute=softness,
+    ),
+)

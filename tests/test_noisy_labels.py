@@ -1,0 +1,145 @@
+"""Ends of runs as configurations, weights by the noise of labels, and levelled labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from equiglass.errors import DataError
+from equiglass.liquid.ends import ends_of
+from equiglass.liquid.neighbors import wrap
+from equiglass.liquid.splits import validation_fold
+from equiglass.liquid.system import System
+from equiglass.methods.boattini import BoattiniConfiguration
+from equiglass.methods.descent.gradient import masked_loss
+from equiglass.methods.first_layer import FirstLayerConfiguration
+from equiglass.methods.linear.ridge import Example, fit_ridge
+from equiglass.prediction.labels import UNEXPLAINED, levelled, noise_weights
+from equiglass.training import crossvalidate, train
+from samples.labelled import labelled_liquid
+
+
+def with_runs(seed: int, runs: int = 4) -> System:
+    """A labelled liquid with displacements of every run; those of run 2 are unknown at the second time."""
+    system = labelled_liquid(seed)
+    moves = np.random.default_rng(seed).normal(0, 0.05, (2, runs, system.n_particles, 3)).astype(np.float32)
+    moves[1, 1] = np.nan
+    return replace(system, replica_displacements=moves)
+
+
+def test_ends_are_configurations_of_one_run() -> None:
+    system = with_runs(0)
+    ends = ends_of([system, labelled_liquid(1)])
+    assert [end.name for end in ends] == [
+        *(f"liquid-0-end-1-{run}" for run in (1, 2, 3, 4)),
+        *(f"liquid-0-end-7-{run}" for run in (1, 3, 4)),
+    ]
+    end = ends[-1]
+    assert system.replica_displacements is not None
+    assert end.propensity is not None
+    assert end.replica_variance is not None
+    moves = system.replica_displacements[1, 3]
+    np.testing.assert_allclose(end.positions, wrap(system.positions + moves, system.box), atol=1e-12)
+    np.testing.assert_allclose(end.propensity[0], np.linalg.norm(moves, axis=1), rtol=1e-6)
+    assert (end.time_labels, end.times.tolist(), end.runs) == (("7",), [16.5], 1)
+    assert end.parent == system.fingerprint
+    assert end.positions_inherent is None
+    np.testing.assert_allclose(end.replica_variance, 1e-3)
+    assert len(ends_of([system], ["7"], runs=3)) == 2
+    assert ends_of([end]) == []
+    # Its own ends would have the same parent.
+    own = replace(end, replica_displacements=system.replica_displacements[:1])
+    assert ends_of([own])[0].parent == system.fingerprint
+
+
+def test_a_parent_and_its_ends_lie_on_one_side() -> None:
+    systems = [with_runs(k) for k in range(4)]
+    for fold in (1, 2):
+        training, held_out = validation_fold([*systems, *ends_of(systems)], 2, fold)
+        sides = [{str(s.parent or s.fingerprint) for s in side} for side in (training, held_out)]
+        assert not sides[0] & sides[1]
+        assert len(sides[0]) == len(sides[1]) == 2
+
+
+def test_weights_follow_from_the_noise() -> None:
+    system = labelled_liquid(0)
+    end = replace(system, runs=1)
+    weights = noise_weights([system, end, replace(system, replica_variance=None)], ["1", "7"], "propensity", 2)
+    assert system.propensity is not None
+    for kind, t in np.ndindex(2, 2):
+        total = system.propensity[t, system.types == kind].var()
+        nu = 1e-3 / 32
+        v = UNEXPLAINED * max(total - nu, 1e-3 * total)
+        assert weights[:, kind, t] == pytest.approx([1, (v + nu) / (v + 1e-3), 1])
+    assert np.all(noise_weights([system], ["1", "9"], "propensity", 3) == 1)
+
+
+def test_levelled_labels_have_one_mean_and_deviation() -> None:
+    values = [np.random.default_rng(k).normal(k, 1 + k, (2, 50)) for k in range(3)]
+    values[0][1, :5] = np.nan
+    types = [np.arange(50) % 2] * 3
+    found = levelled(values, types, 3)
+    for t, kind in np.ndindex(2, 2):
+        each = [y[t, types[0] == kind] for y in found]
+        np.testing.assert_allclose([np.nanmean(y) for y in each], np.nanmean(each[0]))
+        np.testing.assert_allclose([np.nanstd(y) for y in each], np.nanstd(each[0]))
+        assert np.corrcoef(each[2], values[2][t, types[0] == kind])[0, 1] == pytest.approx(1)
+    assert np.isnan(found[0][1, :5]).all()
+
+
+def test_a_weight_counts_as_copies_in_a_ridge_regression_and_in_the_loss() -> None:
+    def example(seed: int, weight: float | None) -> Example:
+        random = np.random.default_rng(seed)
+        x, types = random.normal(size=(40, 3)), np.zeros(40, dtype=int)
+        y = x @ [1.0, -1.0, 0.5] + random.normal(0, 1, 40)
+        return Example(f"c{seed}", x, types, y[None], None if weight is None else np.full((1, 1), weight))
+
+    # The same features twice, so that the standardisation agrees.
+    a, b = example(0, None), example(1, None)._replace(features=example(0, None).features)
+    validation = [example(2, None)]
+    copies = fit_ridge(["1"], [a, a, a, b], validation, [0.1])
+    one = np.ones((1, 1))
+    weighted = fit_ridge(["1"], [a._replace(weights=3 * one), b._replace(weights=one)], validation, [0.1])
+    np.testing.assert_allclose(weighted.weights, copies.weights, rtol=1e-9)
+    assert not np.allclose(weighted.weights, fit_ridge(["1"], [a, b], validation, [0.1]).weights)
+    prediction, target = torch.tensor([[1.0], [2.0]]), torch.zeros(2, 1)
+    assert float(masked_loss(prediction, target, torch.tensor([[1.0], [0.5]]))) == pytest.approx((1 + 2) / 2)
+
+
+def test_training_takes_the_ends_of_training_configurations_alone(tmp_path: Path) -> None:
+    systems = [with_runs(k) for k in range(4)]
+    settings = FirstLayerConfiguration(
+        nodes=("force",), times=("7",), folds=2, ends=3, weights="noise", standardise="configuration"
+    )
+    model = train(systems, tmp_path / "run", settings)
+    # Two parents, and the two ends of each whose positions are known.
+    assert model.data.configurations == 2 * (1 + 2)
+    scores = crossvalidate(systems, tmp_path / "cv", settings)
+    assert set(scores.frame()["configurations"]) == {4}
+    with pytest.raises(DataError, match="no configuration has the displacements"):
+        train([labelled_liquid(k) for k in range(4)], tmp_path / "none", settings)
+
+
+def test_boattini_takes_node_inputs(tmp_path: Path) -> None:
+    from equiglass.methods.boattini import Boattini
+    from samples.labelled import SMALL
+
+    settings = BoattiniConfiguration(
+        descriptors=SMALL,
+        thermal=(1.0,),
+        decay=(0.5,),
+        penalties=(0.1,),
+        nodes=("force", "local_hessian"),
+        generations=2,
+    )
+    model = Boattini.fit([labelled_liquid(k) for k in range(3)], settings)
+    system = labelled_liquid(5)
+    features = Boattini.features(system, settings, 2)
+    assert features.shape[1] == model.ridge.mean.shape[1] == Boattini.emphases(settings, 2).shape[1]
+    np.testing.assert_allclose(model.values(system), model.ridge.predict(features, system.types), rtol=1e-4, atol=1e-5)
+    model.save(tmp_path / "last.safetensors")
+    np.testing.assert_array_equal(Boattini.load(tmp_path / "last.safetensors").values(system), model.values(system))
