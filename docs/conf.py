@@ -20,16 +20,17 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
-    "mathematics",
     "commands",
     "docstrings",
     "equations",
+    "mathematics",
+    "modules",
     "repository",
 ]
 root_doc = "index"
 exclude_patterns = ["extensions"]
-templates_path = ["templates"]
-nitpicky = False
+# A folder of pages may be empty.
+suppress_warnings = ["toc.empty_glob"]
 
 html_theme = "furo"
 html_title = f"equiglass {version}"
@@ -50,9 +51,7 @@ myst_heading_anchors = 4
 myst_dmath_double_inline = True
 
 # The text of the docstrings is the reference; the types stand in the signatures.
-autosummary_generate = True
-autosummary_generate_overwrite = True
-autosummary_imported_members = False
+autosummary_generate = False
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True, "exclude-members": "__init__, __new__"}

@@ -1,21 +1,21 @@
 """The page of the commands: what `equiglass COMMAND --help` prints."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-from equiglass.commands import COMMANDS
+from typer.testing import CliRunner
+
+from equiglass.commands import COMMANDS, app as command_line
+
+PLAIN = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
 
 def write(app):
     """Write reference/commands.md from the help texts."""
-    plain = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
     parts = ["# Commands\n\nWhat `equiglass COMMAND --help` prints.\n"]
     for command in COMMANDS:
         name = command.__name__
-        words = [sys.executable, "-m", "equiglass", name, "--help"]
-        text = subprocess.run(words, env=plain, capture_output=True, text=True, check=True).stdout
+        shown = CliRunner().invoke(command_line, [name, "--help"], env=PLAIN, catch_exceptions=False)
+        text = shown.output
         text = "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
         parts.append(f"## {name}\n\n```text\n{text}\n```\n")
     page, text = Path(app.srcdir) / "reference" / "commands.md", "\n".join(parts)

@@ -33,7 +33,7 @@ def page(app, name, source):
 def included(app, path, name, source):
     """A file of the repository that a page includes."""
     root = Path(app.srcdir).parent
-    source[0] = rewritten(source[0], os.path.dirname((root / path).resolve().relative_to(root)))
+    source[0] = rewritten(source[0], os.path.dirname((Path(app.srcdir) / path).resolve().relative_to(root)))
 
 
 def setup(app):
