@@ -22,7 +22,7 @@ import equiglass
 from equiglass.commands import app
 from equiglass.experiments.declaration import read_declaration
 from equiglass.methods.loading import read_configuration
-from equiglass.simulate.protocol import read_protocol
+from equiglass.simulate.protocol import load_protocol
 from samples.command import run
 from samples.labelled import labelled_liquid
 from samples.liquids import random_liquid
@@ -104,7 +104,7 @@ def test_settings_are_valid(block: Block, tmp_path: Path) -> None:
     else:
         whole = yaml.safe_load(next(b.text for b in BLOCKS if b.page == "simulate.md" and b.language == "yaml"))
         (tmp_path / "shown.yaml").write_text(yaml.safe_dump(whole | yaml.safe_load(block.text)), encoding="utf-8")
-        read_protocol(tmp_path / "shown.yaml")
+        load_protocol(tmp_path / "shown.yaml")
 
 
 @pytest.fixture
