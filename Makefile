@@ -3,13 +3,15 @@
 # make docs        the documentation site, in site/; warnings are errors
 # make packages    wheel and source archive, in dist/, each tested in a fresh environment, and every extra by itself
 # make coverage    the default test suite with the share of lines that it runs
+# make lowest      the default test suite with the lowest versions that pyproject.toml allows (needs uv)
+# make newest      the same with the newest
 # All make the virtual environment .venv and install all they need. VENV=DIR names another one.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test docs packages coverage
+.PHONY: demo test docs packages coverage lowest newest
 
 demo: $(VENV)/installed
 	$(BIN)/equiglass demo --out demo
@@ -29,6 +31,12 @@ packages:
 
 coverage: $(VENV)/installed
 	$(BIN)/pytest --cov=equiglass --cov-report=term --cov-report=xml:coverage.xml
+
+lowest newest:
+	$(PYTHON) -m venv $(VENV)-$@
+	$(VENV)-$@/bin/pip install --quiet uv
+	$(VENV)-$@/bin/uv pip install --python $(VENV)-$@ --resolution $(if $(filter lowest,$@),lowest-direct,highest) -e '.[test]'
+	$(VENV)-$@/bin/pytest $(TESTS)
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
