@@ -26,7 +26,15 @@ with tempfile.TemporaryDirectory() as folder:
     words = ["train", "--method", "energy", "--data", str(out / "four.h5"), "--out", str(out / "run")]
     subprocess.run([*command, *words, "--set", "folds=2"], check=True)
     if find_spec("matplotlib"):
-        words = ["evaluate", str(out / "run"), "--data", str(out / "four.h5"), "--seen", "--figures", str(out / "figures")]
+        words = [
+            "evaluate",
+            str(out / "run"),
+            "--data",
+            str(out / "four.h5"),
+            "--seen",
+            "--figures",
+            str(out / "figures"),
+        ]
         subprocess.run([*command, *words], check=True)
     if find_spec("ase"):
         assert len(systems[0].to_ase(["A", "B"])) == systems[0].n_particles

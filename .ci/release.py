@@ -1,6 +1,6 @@
 """Checks that a tag, the versions in the files and the changelog agree, and prints the notes of the release.
 
-    python .ci/release.py v0.3.0
+python .ci/release.py v0.3.0
 """
 
 import re

@@ -1,10 +1,11 @@
 """Adds measurements to results/history.json, with commit, date, version and machine.
 
-    equiglass crossvalidate --method ridge --data src/equiglass/experiments/data/kalj-T0.64.h5 --out CV --json ridge.json
+    equiglass crossvalidate --method ridge --data data.h5 --out CV --json ridge.json
     equiglass benchmark step --threads 1 --json step.json
     python experiments/history.py ridge=ridge.json step=step.json
 
-Of scores the mean over configurations of rho is added, by type, at the last time; of a benchmark the time of equiglass.
+Of scores the mean over configurations of rho is added, by type, at the last time. Of a benchmark the time of the other
+software over that of equiglass is added: both run by turns, so that a busy machine changes the ratio little.
 """
 
 from __future__ import annotations
@@ -28,7 +29,12 @@ def quantities(name: str, measured: dict[str, Any]) -> list[dict[str, Any]]:
     """The quantities of one JSON file that a command wrote."""
     if "benchmark" in measured:
         conditions = f"{measured['particles']} particles, {measured['threads']} threads, {measured['device']}"
-        value = {"quantity": f"{name}, time", "value": measured["ours_s"], "unit": "s", "better": "lower"}
+        ratio = measured[f"{measured['benchmark']}_ratio"]
+        value = {
+            "quantity": f"{name}, {measured['reference']} over equiglass",
+            "value": ratio,
+            "unit": "ratio of times",
+        }
         return [{**value, "error": None, "conditions": conditions, "command": measured["command"]}]
     rows = measured["rho"]
     last = max(row["time"] for row in rows)
@@ -38,9 +44,7 @@ def quantities(name: str, measured: dict[str, Any]) -> list[dict[str, Any]]:
             "value": row["per_configuration"],
             "error": row["per_configuration_error"],
             "unit": "1",
-            "better": "higher",
             "conditions": f"per configuration, t = {row['time']:g}, {measured['configurations']} configurations",
-            "command": measured.get("command", f"scores {name}"),
         }
         for row in rows
         if row["time"] == last

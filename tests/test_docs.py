@@ -29,8 +29,14 @@ from samples.liquids import random_liquid
 from test_label import CALM, START, dump
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = {path.name: path for path in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]}
-OWN_TEST = {"README.md": "test_readme", "architecture.md": "test_architecture_docs", "observables.md": "test_observables_docs"}
+PAGES = {
+    path.name: path for path in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+}
+OWN_TEST = {
+    "README.md": "test_readme",
+    "architecture.md": "test_architecture_docs",
+    "observables.md": "test_observables_docs",
+}
 """Pages whose Python blocks run in a test of their own."""
 
 CARRIED_OUT = ("quench.md", "predict.md", "compare.md")

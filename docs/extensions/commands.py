@@ -4,7 +4,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from equiglass.commands import COMMANDS, app as command_line
+from equiglass.commands import COMMANDS
+from equiglass.commands import app as command_line
 
 PLAIN = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
 

@@ -1,4 +1,4 @@
-"""The docstrings as reStructuredText: plain formulas become literal text, and `names` in single backquotes become code."""
+"""The docstrings as reStructuredText: plain formulas become literal, `names` in single backquotes become code."""
 
 import re
 

@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 
 PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
-LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(((?:\.\./|docs/|data/|results/|src/|tests/|\.github/|[A-Z])[^)\s#]*)(#[^)]*)?\)")
+LINK = re.compile(
+    r"(?<!!)\[([^\]]*)\]\(((?:\.\./|docs/|data/|results/|src/|tests/|\.github/|[A-Z])[^)\s#]*)(#[^)]*)?\)"
+)
 REPOSITORY = os.environ.get("GITHUB_REPOSITORY")
 
 
