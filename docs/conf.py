@@ -29,8 +29,6 @@ extensions = [
 ]
 root_doc = "index"
 exclude_patterns = ["extensions"]
-# A folder of pages may be empty.
-suppress_warnings = ["toc.empty_glob"]
 
 html_theme = "furo"
 html_title = f"equiglass {version}"
