@@ -1,0 +1,194 @@
+"""The code blocks of the documentation: Python runs, commands are those of the command line, links lead somewhere.
+
+A block that cannot run here follows a comment ``<!-- not run: why -->``. Its commands are still checked.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import typer
+import yaml
+
+import equiglass
+from equiglass.commands import app
+from equiglass.experiments.declaration import read_declaration
+from equiglass.methods.loading import read_configuration
+from equiglass.simulate.protocol import load_protocol
+from samples.command import run
+from samples.labelled import labelled_liquid
+from samples.liquids import random_liquid
+from test_label import CALM, START, dump
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {
+    path.name: path for path in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+}
+OWN_TEST = {
+    "README.md": "test_readme",
+    "architecture.md": "test_architecture_docs",
+    "observables.md": "test_observables_docs",
+}
+"""Pages whose Python blocks run in a test of their own."""
+
+CARRIED_OUT = ("quench.md", "predict.md", "compare.md")
+"""Pages whose commands are carried out too, not only parsed."""
+
+
+class Block(NamedTuple):
+    """A code block: its page, the number of its line, its language, its text, and why it is not run."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+    not_run: str
+
+
+def blocks() -> Iterator[Block]:
+    """The fenced blocks of all pages, and those that are indented."""
+    fence = re.compile(r"(?:<!-- not run: ([^>]*?) -->\n)?^```([\w{}-]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    for name, path in PAGES.items():
+        text = path.read_text(encoding="utf-8")
+        for found in fence.finditer(text):
+            reason, language, code = found.groups()
+            yield Block(name, text.count("\n", 0, found.start()) + 1, language, code, reason or "")
+        for found in re.finditer(r"(?:(?<=\n\n)|\A)(?:    [^\n]+\n)+", fence.sub("", text)):
+            if not re.match(r"    [-*\d]", found[0]):
+                yield Block(name, 0, "sh", re.sub("^    ", "", found[0], flags=re.MULTILINE), "")
+
+
+BLOCKS = list(blocks())
+
+
+def of(*languages: str) -> list[object]:
+    """The blocks of some languages, as parameters of a test."""
+    return [pytest.param(b, id=f"{b.page}:{b.line}") for b in BLOCKS if b.language in languages]
+
+
+def words_of(text: str) -> Iterator[list[str]]:
+    """The words of every equiglass command of a shell block."""
+    text = re.sub(r"\\\n\s*|\n {12,}(?=\[)", " ", text)
+    for line in text.splitlines():
+        line = re.sub(r"(^|\s)#.*|\.\.\.| \$\w+", "", line)
+        # Of a summary of options: what is optional is there, N is a number, and of alternatives the first is taken.
+        line = re.sub(r"\[((?:--)?\w[^\]=]*(?:=[^\]]*)?)\](?=\s|$)", r"\1", line)
+        line = re.sub(r"(?<=\w)\|[\w|]+", "", re.sub(r"(?<=\s)N(?=\s|$)", "2", line))
+        found = re.search(r"(?:^|\s)(?:-m )?equiglass (?=[a-z])(.*)", line)
+        if found and not line.lstrip().startswith(("pip", "uv")):
+            yield shlex.split(found[1])
+
+
+def test_every_language_is_checked() -> None:
+    known = {"python", "{code-cell}", "sh", "yaml", "", "text", "make"}
+    assert {b.language for b in BLOCKS if not b.language.startswith("{")} <= known
+    assert not any(b.not_run for b in BLOCKS if b.language not in ("python", "sh"))
+
+
+@pytest.mark.parametrize("block", of("sh", ""))
+def test_commands_and_options_exist(block: Block) -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for words in words_of(block.text):
+        name, *rest = [word for word in words if word not in ("--debug", "--help")]
+        assert name in commands, f"there is no command {name}"
+        if "--list" in rest:
+            continue
+        commands[name].make_context(name, rest).close()
+
+
+@pytest.mark.parametrize("block", of("yaml"))
+def test_settings_are_valid(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "shown.yaml").write_text(block.text, encoding="utf-8")
+    if block.page == "training.md":
+        read_configuration(tmp_path / "shown.yaml")
+    elif block.page == "experiments.md":
+        read_declaration(str(tmp_path / "shown.yaml"))
+    else:
+        whole = yaml.safe_load(next(b.text for b in BLOCKS if b.page == "simulate.md" and b.language == "yaml"))
+        (tmp_path / "shown.yaml").write_text(yaml.safe_dump(whole | yaml.safe_load(block.text)), encoding="utf-8")
+        load_protocol(tmp_path / "shown.yaml")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder of a page: the files that the pages name."""
+    monkeypatch.chdir(tmp_path)
+    liquids = [labelled_liquid(seed) for seed in range(6)]
+    for name in ("DIR", "T0.44/train"):
+        Path(name).mkdir(parents=True)
+        equiglass.save(liquids, Path(name) / "data.h5")
+    equiglass.save(replace(random_liquid(200, seed=4), temperature=0.44), Path("my.xyz"))
+    equiglass.save(START, Path("start.xyz"))
+    for k in range(3):
+        dump(Path(f"run{k}.dump"), CALM[:, k])
+    settings = read_configuration(overrides=["folds=3"], method="energy")
+    equiglass.train(liquids[:4], "RUN", settings)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", sorted({b.page for b in BLOCKS if b.language == "python"} - set(OWN_TEST)))
+def test_python_runs(page: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    liquid = labelled_liquid(0)
+    names: dict[str, object] = {"np": np, "equiglass": equiglass, "System": equiglass.System}
+    names |= {"types": liquid.types, "positions": liquid.positions, "box": liquid.box, "propensity": liquid.propensity}
+    for block in (b for b in BLOCKS if b.page == page and b.language == "python"):
+        code = compile(block.text, f"{page}:{block.line}", "exec")
+        if not block.not_run:
+            exec(code, names)
+
+
+def test_the_pages_with_tests_of_their_own_are_executed_there() -> None:
+    for page, module in OWN_TEST.items():
+        assert page in (ROOT / "tests" / f"{module}.py").read_text(encoding="utf-8")
+        importlib.import_module(module)
+
+
+@pytest.mark.parametrize("page", CARRIED_OUT)
+def test_the_commands_of_the_tasks_run(page: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for block in (b for b in BLOCKS if b.page == page and b.language == "sh" and not b.not_run):
+        for words in words_of(block.text):
+            assert run(*words) == 0, " ".join(words)
+
+
+def test_links_lead_to_files_and_headings() -> None:
+    anchors = {name: headings(path.read_text(encoding="utf-8")) for name, path in PAGES.items()}
+    for name, path in PAGES.items():
+        for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", path.read_text("utf-8"), flags=re.DOTALL)):
+            if "://" in link:
+                continue
+            file, _, anchor = link.partition("#")
+            target = (path.parent / file).resolve() if file else path
+            assert target.exists(), f"{name}: {link}"
+            if anchor and target.name in anchors:
+                assert anchor in anchors[target.name], f"{name}: {link}"
+
+
+def headings(text: str) -> set[str]:
+    """The anchors that GitHub and MyST give to the headings of a page."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+def test_every_equation_names_what_computes_it() -> None:
+    page = (ROOT / "docs" / "theory.md").read_text(encoding="utf-8")
+    parts = re.findall(r"^\(eq-([\w-]+)\)=\n(.*?)(?=^\(eq-|^#|\Z)", page, re.MULTILINE | re.DOTALL)
+    labels = [label for label, _ in parts]
+    assert [label for label in labels if label.isdigit()] == [*"1234", *map(str, range(13, 29))]
+    for label, text in parts:
+        assert f"\\tag{{{label}}}" in text
+    for role, name in re.findall(r"\{py:(\w+)\}`([\w.]+)`", page):
+        module, _, member = name.rpartition(".")
+        if role == "mod":
+            importlib.import_module(name)
+        else:
+            assert callable(getattr(importlib.import_module(module), member)), name
+    without = {"2", "13", "15"}
+    assert {label for label, text in parts if "{py:" not in text} == without
