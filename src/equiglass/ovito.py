@@ -44,7 +44,8 @@ COLOURS = {"propensity": "Propensity", "tau_alpha": "Relaxation Time", "uncertai
 class Propensity(ModifierInterface):
     """Predict the propensity of every particle, and colour the particles.
 
-    Parameters:
+    Parameters
+    ----------
         model: run folder, folder of run folders, or name of a shipped model.
         time: label of a time of the model; empty for tau_alpha, or else the last time.
         colour: "propensity"; "tau_alpha", the time when the propensity reaches ``distance``; or "uncertainty", the
@@ -122,7 +123,7 @@ def _relaxation_times(prediction: Prediction, propensity: Float, distance: float
     times = np.array(list(prediction.times.values()))
     if len(times) < 2:
         raise ConfigurationError(
-            f"{prediction.model} predicts one time, {list(prediction.times)[0]!r}; a relaxation time needs a model of "
-            "several times. Colour by propensity or uncertainty."
+            f"{prediction.model} predicts one time, {next(iter(prediction.times))!r}; a relaxation time needs a "
+            "model of several times. Colour by propensity or uncertainty."
         )
     return np.minimum(relaxation_times_of_propensity(propensity, times, distance), times[-1])

@@ -113,7 +113,7 @@ def fields_of_ovito(data: Any, types: Sequence[str] | None) -> dict[str, Any]:
         of_names = order.types([str(k) for k in ids.tolist()])
     images, numbers = (particles.get(key) for key in ("Periodic Image", "Particle Identifier"))
     step, time, temperature = (data.attributes.get(key) for key in ("Timestep", "Time", "temperature"))
-    return {
+    found = {
         "positions": np.asarray(particles.positions[...], dtype=np.float64) - corner,
         "types": of_names,
         "box": side,
@@ -125,6 +125,9 @@ def fields_of_ovito(data: Any, types: Sequence[str] | None) -> dict[str, Any]:
         "temperature": None if temperature is None else float(temperature),
         "provenance": {"format": "OVITO DataCollection"},
     }
+    if "name" in data.attributes:
+        found["name"] = str(data.attributes["name"])
+    return found
 
 
 def to_ase(

@@ -153,7 +153,7 @@ class Model(ABC):
         """
         if len(self.members) < 2:
             raise ConfigurationError(
-                f"{self.name} is a single predictor; the spread needs the average of several. Train it with --members 5."
+                f"{self.name} is a single predictor; a spread needs the average of several, as --members 5 trains them."
             )
         system = self.prepared(system)
         return np.asarray(np.std([member.values(system) for member in self.members], axis=0, ddof=1))
