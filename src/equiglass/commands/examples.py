@@ -15,7 +15,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "train": (
         "equiglass train --data data.h5 --out RUN",
         "equiglass train --method ridge --data data.h5 --out RUN",
-        "equiglass train --data train/*.h5 --validation new.h5 --out RUN --members 5 --set epochs=20",
+        "equiglass train --data train/*.h5 --out RUN --members 5 --set epochs=20",
         "equiglass train --data data.h5 --out RUN --resume",
     ),
     "crossvalidate": (
