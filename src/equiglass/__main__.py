@@ -20,6 +20,9 @@ from equiglass.errors import EquiglassError, EquiglassWarning
 
 DEBUG = "--debug"
 
+RED, YELLOW = 31, 33
+"""Colours of a terminal."""
+
 
 WHAT_IS_SAVED = (
     "finished work is saved, and no file is half written. Continue with the same command, with --resume where it has "
@@ -40,6 +43,12 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(PLAIN, _plain)
+
+
+def _marked(word: str, colour: int) -> str:
+    """A word in a colour, on a terminal; NO_COLOR=1 in the environment prevents it."""
+    plain = not sys.stderr.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return word if plain else f"\033[1;{colour}m{word}\033[0m"
 
 
 def _notes(error: BaseException) -> list[str]:
@@ -64,7 +73,7 @@ def main() -> None:
         # A file that is read twice gives its warnings twice.
         if issubclass(category, EquiglassWarning) and str(message) not in printed:
             printed.add(str(message))
-            print(f"warning: {message}", file=sys.stderr)
+            print(f"{_marked('warning:', YELLOW)} {message}", file=sys.stderr)
 
     words = sys.argv[1:]
     debug = words[:1] == [DEBUG] or os.environ.get("EQUIGLASS_DEBUG", "0") not in ("", "0")
@@ -80,21 +89,23 @@ def main() -> None:
         except EquiglassError as error:
             if debug:
                 traceback.print_exc()
-            print(f"error: {error}", *_notes(error), file=sys.stderr)
+            print(f"{_marked('error:', RED)} {error}", *_notes(error), file=sys.stderr)
             sys.exit(2)
         except Interrupted as stop:
-            print(f"stopped ({stop.name}):", *(_notes(stop) or [WHAT_IS_SAVED]), file=sys.stderr)
+            said = _notes(stop) or [WHAT_IS_SAVED]
+            print(_marked(f"stopped ({stop.name}):", YELLOW), *said, file=sys.stderr)
             sys.exit(stop.code)
         except (KeyboardInterrupt, SystemExit) as stop:
             # Typer turns Ctrl-C into exit status 130.
             if isinstance(stop, SystemExit) and stop.code != 130:
                 raise
-            print(f"stopped (Ctrl-C): {WHAT_IS_SAVED}", file=sys.stderr)
+            print(_marked("stopped (Ctrl-C):", YELLOW), WHAT_IS_SAVED, file=sys.stderr)
             sys.exit(130)
         except Exception:
             traceback.print_exc()
             print(
-                "error: this is a mistake in equiglass; please report it with the lines above and your command.",
+                _marked("error:", RED),
+                "this is a mistake in equiglass; please report it with the lines above and your command.",
                 file=sys.stderr,
             )
             sys.exit(1)

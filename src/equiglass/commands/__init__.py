@@ -10,6 +10,7 @@ from equiglass.commands.check import check
 from equiglass.commands.crossvalidate import crossvalidate
 from equiglass.commands.demo import demo
 from equiglass.commands.evaluate import evaluate
+from equiglass.commands.examples import EXAMPLES, FIRST, epilog
 from equiglass.commands.experiment import experiment
 from equiglass.commands.export import export
 from equiglass.commands.info import info
@@ -27,10 +28,10 @@ from equiglass.commands.words import PathsCommand
 app = typer.Typer(
     name="equiglass",
     help="Structural order parameters of glass-forming liquids.",
-    epilog="equiglass --debug COMMAND shows where an error comes from.",
+    epilog=epilog(FIRST)
+    + "\n\nequiglass COMMAND --help shows more, and equiglass --debug COMMAND where an error comes from.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 COMMANDS = (
     demo,
@@ -53,4 +54,4 @@ COMMANDS = (
     info,
 )
 for command in COMMANDS:
-    app.command(cls=PathsCommand)(command)
+    app.command(cls=PathsCommand, epilog=epilog(EXAMPLES[command.__name__]))(command)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from equiglass.commands.closing import closing
 from equiglass.commands.evaluate import FiguresOption, JsonOption
 from equiglass.commands.train import ConfigOption, DataOption, MembersOption, MethodOption, SetOption
 
@@ -48,3 +49,4 @@ def crossvalidate(
         if processes.rank() == 0:
             title = f"{len(predictions)} configurations, each predicted by a model that was not trained on it"
             report(predictions, title, json_file, figures)
+            closing(out, "the model of every fold", ("report", out, "--data", *data, "--out", "report.html"))

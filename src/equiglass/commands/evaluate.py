@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from equiglass.commands.closing import closing
 from equiglass.commands.train import DataOption
 
 if TYPE_CHECKING:
@@ -89,6 +90,9 @@ def report(
         role = next(iter(scores)).role
         drawn = [prediction for prediction in predictions if prediction.role == role]
         save_evaluation_figures(figures, scores.frame().query("role == @role"), drawn)
+    for path, what in ((json_file, "the scores"), (figures, "the figures")):
+        if path is not None:
+            closing(path, what)
 
 
 def check_outputs(json_file: Path | None, figures: Path | None) -> None:

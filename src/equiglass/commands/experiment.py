@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from equiglass.commands.closing import closing
 from equiglass.commands.train import SetOption, command_line
 
 if TYPE_CHECKING:
@@ -93,7 +94,11 @@ def experiment(
         )
     folder = out / Path(name).stem
     typer.echo((folder / "table.md").read_text(encoding="utf-8"))
-    typer.echo(f"{folder}: {folder.name}.json, {folder.name}.csv, table.md, and figures as PNG and PDF")
+    closing(
+        folder,
+        f"{folder.name}.json, {folder.name}.csv, table.md, and figures as PNG and PDF",
+        ("report", folder, "--out", "report.html"),
+    )
 
 
 def sources(paths: Sequence[Path]) -> dict[str, Path]:

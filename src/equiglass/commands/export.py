@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from equiglass.commands.closing import closing
 from equiglass.commands.evaluate import CheckpointOption, RunArgument
 
 
@@ -33,4 +34,4 @@ def export(
     splits = [member.data.split for member in model.members if member.data.split is not None]
     if splits:
         RunFolder(out).write_split(Split.joined(splits))
-    typer.echo(f"{out}: {len(model.members)} member{'s' if len(model.members) > 1 else ''}")
+    closing(out, f"{len(model.members)} member{'s' if len(model.members) > 1 else ''}", ("predict", out, "FILE"))

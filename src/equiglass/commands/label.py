@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from equiglass.commands.closing import closing
 from equiglass.commands.predict import FramesOption, TypesOption
 
 
@@ -55,4 +56,9 @@ def label(
     assert system.propensity is not None
     for name, time, row in zip(system.time_labels, system.times, system.propensity, strict=True):
         typer.echo(f"{name}: t = {time:g}, mean propensity {row.mean():.4g}")
-    typer.echo(f"{out}: {system.name}, {system.runs} run{'s' if system.runs != 1 else ''}")
+    closing(
+        out,
+        f"{system.name}, {system.runs} run{'s' if system.runs != 1 else ''}",
+        ("train", "--data", out, "--out", "RUN"),
+        ("evaluate", "RUN", "--data", out),
+    )

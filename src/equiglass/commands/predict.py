@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from equiglass.commands.closing import closing
 from equiglass.commands.evaluate import CheckpointOption, RunArgument
 
 if TYPE_CHECKING:
@@ -27,22 +28,48 @@ FramesOption = Annotated[
 def predict(
     run: RunArgument,
     files: Annotated[list[Path], typer.Argument(help="Configurations in any format that equiglass reads.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Extended XYZ file for one FILE; folder for several.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Extended XYZ file for one FILE; folder for several; default: a short table."),
+    ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option("--figure", help="Figure of the first configuration (.png, .pdf, .svg): distribution and slice."),
+    ] = None,
     types: TypesOption = None,
     frames: FramesOption = None,
     checkpoint: CheckpointOption = "last",
 ) -> None:
     """Predict the target of every particle. The columns are propensity_LABEL per time label, or E_pot.
 
-    A stopped prediction continues with the same command: OUT.partial holds what is finished.
+    Without -o it prints a short table: means, and the most mobile particles. A stopped prediction with -o continues
+    with the same command: OUT.partial holds what is finished.
     """
+    from equiglass.commands.glance import print_prediction, save_prediction_figure
     from equiglass.commands.progress import progress
     from equiglass.commands.targets import XYZ, check_configurations, name_of, unfinished
     from equiglass.errors import ConfigurationError
-    from equiglass.files.target import check_folder
+    from equiglass.files.target import check_file, check_folder
     from equiglass.formats import stream
     from equiglass.methods.loading import digest_of, load_model
 
+    if figure is not None:
+        check_file(figure, (".png", ".pdf", ".svg"), inputs=files)
+    species = types.split(",") if types else None
+
+    def systems(file: Path) -> Iterator[System]:
+        """One configuration at a time is in memory."""
+        return stream(file, types=species, frames=frames, copies=True)
+
+    if out is None:
+        model = load_model(run, checkpoint)
+        predicted = (model.predict(system) for file in files for system in systems(file))
+        for number, prediction in enumerate(predicted):
+            print_prediction(prediction)
+            if figure is not None and number == 0:
+                save_prediction_figure(figure, prediction)
+                closing(figure, f"{prediction.system.name}, distribution and slice")
+        return
     targets = [out] if len(files) == 1 else [out / f"{_stem(file)}.xyz" for file in files]
     if len(set(targets)) < len(targets):
         raise ConfigurationError("two FILEs have the same name; predict them one at a time.")
@@ -52,12 +79,7 @@ def predict(
         if target.parent.is_dir() or len(files) == 1:
             check_configurations(target, XYZ, files)
     model = load_model(run, checkpoint)
-    species = types.split(",") if types else None
     model_files = digest_of(run, checkpoint)
-
-    def systems(file: Path) -> Iterator[System]:
-        """One configuration at a time is in memory."""
-        return stream(file, types=species, frames=frames, copies=True)
 
     def name(system: System) -> str:
         return name_of(system, model_files)
@@ -84,7 +106,11 @@ def predict(
             out.mkdir(parents=True, exist_ok=True)
         for file, target in zip(files, targets, strict=True):
             written = write_predictions(target, _predictions(model, systems(file), name, results))
-            typer.echo(f"{target}: {written} configuration{'s' if written > 1 else ''}")
+            closing(target, f"{written} configuration{'s' if written > 1 else ''}")
+        if figure is not None:
+            prediction = next(_predictions(model, systems(files[0]), name, results))
+            save_prediction_figure(figure, prediction)
+            closing(figure, f"{prediction.system.name}, distribution and slice")
 
 
 def _predictions(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from equiglass.commands.closing import closing
 from equiglass.commands.predict import FramesOption, TypesOption
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def quench(
                 yield quench_one(system) if found is None else quenched(system, found["positions_inherent"])
 
         save(finished(), out)
-    typer.echo(f"{out}: {len(names)} configuration{'s' if len(names) > 1 else ''}")
+    closing(out, f"{len(names)} configuration{'s' if len(names) > 1 else ''}", ("predict", "kalj-T0.44", out))
 
 
 def mixture_named(name: str) -> LennardJones:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from equiglass.commands.closing import closing
 from equiglass.commands.evaluate import CheckpointOption
 from equiglass.commands.train import command_line
 
@@ -38,4 +39,4 @@ def report(
     models = sum(bool(folder_of(source).members(checkpoint)) for source in dict.fromkeys(sources))
     with counted("predicting", models * len(systems)) as count:
         write_report(out, sources, systems, checkpoint=checkpoint, command=command_line(), on_done=count)
-    typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+    closing(out, f"{out.stat().st_size / 1e6:.1f} MB; open it in a browser")

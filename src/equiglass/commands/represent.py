@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from equiglass.commands.closing import closing
 from equiglass.commands.evaluate import CheckpointOption, RunArgument
 from equiglass.commands.train import DataOption
 
@@ -50,7 +51,11 @@ def represent(
     save_order_parameter_figures(out, found.particles(), found.populations, found.weights, shown)
     for table in tables(found):
         Console().print(table)
-    typer.echo(f"{out}: representation.h5, structures.json, tables and figures")
+    closing(
+        out,
+        "representation.h5, structures.json, tables and figures",
+        ("report", run, out, "--data", *data, "--out", "report.html"),
+    )
 
 
 def tables(found: OrderParameter) -> list[Table]:

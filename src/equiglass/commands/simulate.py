@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from equiglass.commands.closing import closing
+
 
 def _list_presets(wanted: bool) -> None:
     if wanted:
@@ -63,4 +65,10 @@ def simulate(
         else:
             whole = load_protocol(protocol)
             systems = run_protocol(whole, out, resume=resume, progress=finished, jobs=jobs, parsl=parsl)
-    typer.echo(f"{out / 'dataset.h5'}: {len(systems)} configurations; the checks are in {out / 'report.md'}")
+    dataset = out / "dataset.h5"
+    closing(
+        dataset,
+        f"{len(systems)} configurations; the checks are in {out / 'report.md'}",
+        ("train", "--data", dataset, "--out", "RUN"),
+        ("crossvalidate", "--data", dataset, "--out", "CV"),
+    )

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from equiglass.commands.closing import closing
+
 if TYPE_CHECKING:
     from equiglass.liquid.system import System
     from equiglass.prediction.configuration import MethodConfiguration
@@ -68,9 +70,12 @@ def train(
         held_out = None if held_out is None else supply_with_progress(held_out, configuration)
         train_with_progress(systems, out, configuration, members, held_out, resume)
         if processes.rank() == 0:
-            typer.echo(
-                f"{out}: trained; 'equiglass evaluate {out} --data NEW' scores it on configurations that it has not "
-                "seen, 'equiglass crossvalidate' its method on these"
+            closing(
+                out,
+                "the trained model",
+                ("evaluate", out, "--data", "NEW"),
+                ("predict", out, "FILE"),
+                ("report", out, "--data", "NEW", "--out", "report.html"),
             )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from equiglass.commands.closing import closing
 from equiglass.commands.evaluate import CheckpointOption
 from equiglass.commands.train import DataOption, command_line
 
@@ -94,7 +95,11 @@ def transfer(
     write_text(out / "transfer.json", json.dumps(held, indent=2) + "\n")
     save_transfer_figures(out, rows, shown)
     save_refitted(refitted, models)
-    typer.echo(f"{out}: transfer.txt, transfer.csv, transfer.json, figures, and models/ with the refitted read-outs")
+    closing(
+        out,
+        "transfer.txt, transfer.csv, transfer.json, figures, and models/ with the refitted read-outs",
+        ("report", out, "--out", "report.html"),
+    )
 
 
 def matrix(rows: DataFrame) -> Table:

@@ -8,6 +8,7 @@ from equiglass.figures.curves import curves
 from equiglass.figures.evaluation import rho_against_time, save_evaluation_figures, scatter
 from equiglass.figures.field import propensity_slice
 from equiglass.figures.liquid import conservation, dynamics, energies, radial_distributions
+from equiglass.figures.prediction import predicted_field
 from equiglass.figures.style import figure_png, save_figure
 from equiglass.figures.training import training_curves
 
@@ -17,6 +18,7 @@ __all__ = [
     "dynamics",
     "energies",
     "figure_png",
+    "predicted_field",
     "propensity_slice",
     "radial_distributions",
     "rho_against_time",

@@ -14,6 +14,7 @@ from equiglass.liquid.system import System
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import EllipseCollection
     from matplotlib.figure import Figure
 
 
@@ -50,15 +51,9 @@ def propensity_slice(
             raise DataError(f"{system.name}: the {name} {target} has shape {field.shape}, not ({system.n_particles},).")
     if np.all(np.isnan(fields["measured"])):
         raise DataError(f"{system.name}: there is no particle with a measured {target} to draw.")
-    chosen, centres = _slab(system, thickness)
-    if len(chosen) == 0:
-        raise DataError(f"{system.name}: there is no particle in a slab of thickness {thickness}.")
-    sigma = np.ones(system.n_types) if system.potential is None else np.diag(system.potential.sigma)
-    diameters = sigma[system.types[chosen]]
     # Without the rare extremes, which would use up the colours.
     low, high = np.nanpercentile(fields["measured"], [3, 97])
     with style():
-        from matplotlib.collections import EllipseCollection
         from matplotlib.figure import Figure
 
         if axes is None:
@@ -66,29 +61,49 @@ def propensity_slice(
             figure = Figure(figsize=(2 * COLUMN, 0.9 * COLUMN * ratio + 0.3), layout="constrained")
             axes = tuple(figure.subplots(1, 2, sharex=True, sharey=True))
         for ax, (name, field) in zip(axes, fields.items(), strict=True):
-            circles = EllipseCollection(
-                diameters,
-                diameters,
-                np.zeros(len(chosen)),
-                units="xy",
-                offsets=centres,
-                offset_transform=ax.transData,
-                array=field[chosen],
-                cmap=FIELD,
-                clim=(low, high),
-                edgecolor="0.2",
-                linewidth=0.3,
-            )
-            ax.add_collection(circles)
-            ax.set(xlim=(0, system.box[0]), ylim=(0, system.box[1]), xlabel=r"$x$", title=name)
-            ax.set_aspect("equal")
-            ax.spines[:].set_visible(True)
+            drawn = circles(ax, system, field, thickness=thickness, limits=(low, high))
+            ax.set_title(name)
         axes[0].set_ylabel(r"$y$")
         figure = figure_of(axes[0])
-        figure.colorbar(circles, ax=list(axes), label=target, shrink=0.85, extend="both")
+        figure.colorbar(drawn, ax=list(axes), label=target, shrink=0.85, extend="both")
         if title:
             figure.suptitle(title, fontsize=STYLE["axes.titlesize"])
         return figure
+
+
+def circles(
+    ax: Axes, system: System, field: NDArray[np.float64], *, thickness: float, limits: tuple[float, float]
+) -> EllipseCollection:
+    """Draw the particles of a slab as coloured circles, and return them for a colour bar.
+
+    Raises:
+        DataError: no particle in the slab.
+    """
+    from matplotlib.collections import EllipseCollection
+
+    chosen, centres = _slab(system, thickness)
+    if len(chosen) == 0:
+        raise DataError(f"{system.name}: there is no particle in a slab of thickness {thickness}.")
+    sigma = np.ones(system.n_types) if system.potential is None else np.diag(system.potential.sigma)
+    diameters = sigma[system.types[chosen]]
+    drawn = EllipseCollection(
+        diameters,
+        diameters,
+        np.zeros(len(chosen)),
+        units="xy",
+        offsets=centres,
+        offset_transform=ax.transData,
+        array=field[chosen],
+        cmap=FIELD,
+        clim=limits,
+        edgecolor="0.2",
+        linewidth=0.3,
+    )
+    ax.add_collection(drawn)
+    ax.set(xlim=(0, system.box[0]), ylim=(0, system.box[1]), xlabel=r"$x$")
+    ax.set_aspect("equal")
+    ax.spines[:].set_visible(True)
+    return drawn
 
 
 def _slab(system: System, thickness: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -112,8 +112,8 @@ def fields_of_ovito(data: Any, types: Sequence[str] | None) -> dict[str, Any]:
             raise
         of_names = order.types([str(k) for k in ids.tolist()])
     images, numbers = (particles.get(key) for key in ("Periodic Image", "Particle Identifier"))
-    step, time = (data.attributes.get(key) for key in ("Timestep", "Time"))
-    return {
+    step, time, temperature = (data.attributes.get(key) for key in ("Timestep", "Time", "temperature"))
+    found: dict[str, Any] = {
         "positions": np.asarray(particles.positions[...], dtype=np.float64) - corner,
         "types": of_names,
         "box": side,
@@ -122,8 +122,12 @@ def fields_of_ovito(data: Any, types: Sequence[str] | None) -> dict[str, Any]:
         "origin": corner if np.any(corner) else None,
         "timestep": None if step is None else int(step),
         "time": None if time is None else float(time),
+        "temperature": None if temperature is None else float(temperature),
         "provenance": {"format": "OVITO DataCollection"},
     }
+    if "name" in data.attributes:
+        found["name"] = str(data.attributes["name"])
+    return found
 
 
 def to_ase(

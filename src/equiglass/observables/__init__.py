@@ -30,6 +30,7 @@ from equiglass.observables.four_point import (
     four_point_of_sums,
     pair_sums,
 )
+from equiglass.observables.relaxation import relaxation_times_of_propensity
 from equiglass.observables.selection import ParticleType, Predictions
 from equiglass.observables.structure import RadialDistribution, radial_distribution, radial_distribution_of_positions
 from equiglass.observables.susceptibility import (
@@ -91,6 +92,7 @@ __all__ = [
     "pearson",
     "radial_distribution",
     "radial_distribution_of_positions",
+    "relaxation_times_of_propensity",
     "self_scattering",
     "self_scattering_by_type",
     "self_scattering_of_displacements",

@@ -142,6 +142,23 @@ class Model(ABC):
             values = np.maximum(values, 0.0)
         return Prediction(system, self.times_for(system), values, self.target, self.name, self.role(system))
 
+    def spread(self, system: System) -> Float:
+        """The standard deviation of the predictions of the members, LJ units, (T, N).
+
+            s_i^2 = (1 / (K - 1)) sum_k (m_i^k - <m_i>)^2    over the K predictors that are averaged
+
+        It shows how much the prediction depends on the training. It does not contain the noise of the labels.
+
+        Raises:
+            ConfigurationError: the model is a single predictor.
+        """
+        if len(self.members) < 2:
+            raise ConfigurationError(
+                f"{self.name} is a single predictor; a spread needs the average of several, as --members 5 trains them."
+            )
+        system = self.prepared(system)
+        return np.asarray(np.std([member.values(system) for member in self.members], axis=0, ddof=1))
+
     def learned(self) -> NDArray[np.bool_]:
         """Whether the model has learned a particle type at a time, (n_types, T). It predicts NaN where it has not."""
         return np.ones((self.n_types, len(self.times)), dtype=bool)

@@ -1,0 +1,22 @@
+"""The last lines of a command: where its results are, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import typer
+
+
+def closing(where: Path, what: str, *following: tuple[object, ...]) -> None:
+    """Print where results are and what they are, and the commands that may follow.
+
+    Args:
+        where: file or folder of the results.
+        what: what it holds.
+        following: words of command lines of equiglass.
+    """
+    typer.echo(f"{where}: {what}")
+    for words in following:
+        # Words in capital letters are for the reader to replace.
+        typer.echo(f"next: equiglass {shlex.join(map(str, words))}")
