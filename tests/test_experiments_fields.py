@@ -127,7 +127,7 @@ def test_fields_are_measured_predicted_and_learned_anew(runs: list[Run]) -> None
     assert (cold.training.group.name, warm.training.group.name) == ("T = 0.4", "T = 0.5")
     group = cold.training.group
     got = next(f for f in fields if f.name == learned and f.seed == warm.training.seed)
-    rows, _ = transfer(warm.model, {0.4: Halves(list(group.training), list(group.test))}, set())
+    rows, _ = transfer(warm.model, {0.4: Halves(list(group.training), list(group.test))})
     for kind, _, values in got.by_type():
         for t, label in enumerate(got.labels):
             truth = [s.propensity[s.row(label), s.types == "AB".index(kind)] for s in group.test]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from equiglass.errors import EquiglassError
-from equiglass.machine.compiled import compiler
+from equiglass.machine.compiled import compiler, defect
 from equiglass.model.convolution import reference
 from equiglass.model.convolution.cpu import available, unavailable
 from equiglass.model.convolution.cpu.convolution import convolve
@@ -213,12 +213,14 @@ def test_two_processes_compile_at_once(tmp_path):
 
 def test_without_compiler(monkeypatch):
     monkeypatch.setenv("CXX", "/nowhere/c++")
-    compiler.cache_clear()
+    for cached in (compiler, defect):
+        cached.cache_clear()
     try:
         assert not available()
         assert unavailable() == "CXX=/nowhere/c++ does not run"
     finally:
-        compiler.cache_clear()
+        for cached in (compiler, defect):
+            cached.cache_clear()
 
 
 def changed(name, change):

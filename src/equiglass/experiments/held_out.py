@@ -15,6 +15,7 @@ from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
 from equiglass.liquid.system import System
 from equiglass.prediction.model import Model
+from equiglass.prediction.split import Role
 from equiglass.prediction.training_data import TrainingData
 
 
@@ -47,6 +48,10 @@ class HeldOut(Model):
     training_seconds: float
     prediction_seconds: float
     needs: frozenset[Need] = frozenset()
+
+    def role(self, system: System) -> Role:
+        """Not seen: the model of each fold predicts the configurations that it was not trained on."""
+        return "not seen"
 
     def values(self, system: System) -> Float:
         """The prediction for one of the test configurations, LJ units, (T, N).

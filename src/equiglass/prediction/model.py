@@ -119,11 +119,15 @@ class Model(ABC):
         object.__setattr__(model, key, value)
         return model
 
-    def predict(self, system: System) -> Prediction:
+    def predict(self, system: System, any_temperature: bool = False) -> Prediction:
         """Predict the target of every particle.
 
         If the model needs the inherent structure, the configuration is quenched first. Energies and inherent structures
         are those of the potential of the training data, because the model has learned them.
+
+        Args:
+            system: the configuration.
+            any_temperature: whether another temperature than that of the training is intended.
 
         Returns:
             The prediction. A target that cannot be negative is at least 0.
@@ -134,7 +138,7 @@ class Model(ABC):
         Raises:
             DataError: the configuration has more particle types than the model, or a prediction is not finite.
         """
-        system = self.prepared(system)
+        system = self.prepared(system, any_temperature)
         values = self.values(system)
         self._check_finite(system, values)
         if not TARGETS[self.target].negative:

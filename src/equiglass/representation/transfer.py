@@ -117,7 +117,7 @@ def transfer_test(model: Model, data: Mapping[float, Halves], labels: Sequence[s
     rows = []
     for temperature, (_, to_test) in data.items():
         known = _labels_at(model, labels, temperature, to_test)
-        predictions = [model.predict(system) for system in to_test]
+        predictions = [model.predict(system, any_temperature=True) for system in to_test]
         before = [{label: p.at(label) for label in known if label in p.times} for p in predictions]
         rows.append(_with_model(_rows(to_test, known, before), model, temperature, 0, to_test))
     return concat(rows, ignore_index=True)
