@@ -43,6 +43,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "equiglass quench my.xyz -o quenched.h5",
         "equiglass quench run.dump --frames ::10 -o quenched.h5",
     ),
+    "cage": (
+        "equiglass cage quenched.h5 -o cages.h5",
+        "equiglass cage run.dump --temperature 0.5 --potential kob-andersen -o cages.h5",
+    ),
     "simulate": (
         "equiglass simulate --list",
         "equiglass simulate protocol.yaml --out dataset",
