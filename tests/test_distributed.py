@@ -115,7 +115,7 @@ def test_two_processes_leave_the_log_of_one(alone: Path, together: Path) -> None
 
 def test_the_first_process_alone_speaks(data: Path, together: Path) -> None:
     first, second = said(data.parent / "logs", "stdout")
-    assert f"{together}: trained" in first
+    assert f"{together}: the trained model" in first
     assert second == ""
 
 

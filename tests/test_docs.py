@@ -149,6 +149,9 @@ def test_python_runs(page: str, folder: Path, capsys: pytest.CaptureFixture[str]
             if (error.name or "").startswith("equiglass"):
                 raise
             pytest.skip(f"{error.name} is not installed")
+        except equiglass.SetupError as error:
+            # The package names the program that is missing.
+            pytest.skip(str(error))
 
 
 def test_the_pages_with_tests_of_their_own_are_executed_there() -> None:

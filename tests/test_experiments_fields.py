@@ -385,7 +385,9 @@ def test_folds_test_every_configuration_once(data: dict[str, list[System]], out:
         if run_of["variant"] == "ridge":
             model = equiglass.load_model(out / "runs" / run_of["run"])
             tested = next(g["test"] for g in held["configurations"] if g["fold"] == run_of["fold"])
-            predictions |= {s.name: (s, model.predict(s)) for s in data["warm"] if s.name in tested}
+            predictions |= {
+                s.name: (s, model.predict(s, any_temperature=True)) for s in data["warm"] if s.name in tested
+            }
     systems, predicted = zip(*predictions.values(), strict=True)
     expected = equiglass.evaluate(systems, predicted).frame()
     own = measured.rows[measured.rows["variant"] == "ridge"]
@@ -436,7 +438,9 @@ def test_transfer_and_fields_of_every_method(data: dict[str, list[System]], out:
     (one,) = records(line[(line["trained_at"] == "0.4") & (line["temperature"] == 0.5)])
     group = groups_of(data, declaration)[1]
     model = equiglass.load_model(out / "runs" / one["model"])
-    expected = equiglass.evaluate(group.test, [model.predict(system) for system in group.test]).frame()
+    expected = equiglass.evaluate(
+        group.test, [model.predict(system, any_temperature=True) for system in group.test]
+    ).frame()
     expected = expected[(expected["type"] == "A") & (expected["label"] == "7")]
     assert one["test_pooled"] == pytest.approx(expected["pooled"].iloc[0])
     assert "line, trained at T = 0.4, transfer test" in found.table

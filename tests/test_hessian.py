@@ -170,7 +170,7 @@ def test_what_is_missing_is_a_sentence() -> None:
     for name, sentence in (
         ("debye_waller", "equiglass cage"),
         ("propensity_cage", "equiglass cage"),
-        ("displacement_cage", "no cage positions"),
+        ("displacement_cage", "no cage state"),
     ):
         with pytest.raises(DataError, match=sentence):
             INPUTS[name].compute(system)

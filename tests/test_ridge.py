@@ -38,7 +38,7 @@ def test_ridge_solves_the_normal_equations_with_the_penalty_asked_for() -> None:
     train, penalty = [forget(labelled(0), 1, slice(0, 30)), labelled(1)], 0.3
     ridge = fit_ridge(LABELS, train, [labelled(2)], penalties=[penalty])
     assert ridge.time_labels == LABELS
-    _, features, types, _ = labelled(3)
+    _, features, types, *_ = labelled(3)
     predicted = ridge.predict(features, types)
     for s, time in product(range(2), range(3)):
         x = np.vstack([c.features[c.types == s] for c in train])

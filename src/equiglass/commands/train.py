@@ -72,7 +72,7 @@ def train(
         if processes.rank() == 0:
             closing(
                 out,
-                "the trained model",
+                "the trained model; NEW stands for configurations that it has not seen",
                 ("evaluate", out, "--data", "NEW"),
                 ("predict", out, "FILE"),
                 ("report", out, "--data", "NEW", "--out", "report.html"),
