@@ -64,12 +64,12 @@ def simulate(plateau: Case, relaxation: Case, runs: int = 16, repeats: int = 3) 
         rates: dict[str, list[float]] = {"lanes": [], **{style: [] for style in STYLES}}
         profile: dict[str, float] = {}
         for turn in range(repeats):
-            taken = _seconds(lambda: _lanes(case, runs, turn, profile), resource.RUSAGE_SELF)  # noqa: B023
+            taken = _seconds(resource.RUSAGE_SELF, _lanes, case, runs, turn, profile)
             rates["lanes"].append(runs * steps * case.start.n_particles / taken)
             for style in STYLES:
                 with tempfile.TemporaryDirectory() as folder:
                     script = _script(case, style, turn, Path(folder))
-                    taken = _seconds(lambda: run_lammps(script, Path(folder)), resource.RUSAGE_CHILDREN)  # noqa: B023
+                    taken = _seconds(resource.RUSAGE_CHILDREN, run_lammps, script, Path(folder))
                 rates[style].append(steps * case.start.n_particles / taken)
         medians = {side: statistics.median(values) for side, values in rates.items()}
         fastest = max(STYLES, key=medians.__getitem__)
@@ -88,17 +88,15 @@ def cases(file: Path | None) -> tuple[Case, Case]:
     """The plateau up to t = 13 at T = 0.44, and the relaxation up to tau_alpha = 16.5 at T = 0.64, of 4096 particles.
 
     The liquid at T = 0.64 is that of the package, repeated and relaxed. Without a file of an equilibrium configuration
-    at T = 0.44, the plateau is that of the inherent structure of this liquid, with twice the kinetic energy.
+    at T = 0.44, the plateau is that of the inherent structure of this liquid: a glass at T = 0.44, not an equilibrium
+    liquid.
     """
     from equiglass.benchmark.liquid import copies, repeated
     from equiglass.experiments.demo import DATASET
 
     small = load(DATASET)[0]
     whole = repeated(small, copies(small, 4096))
-    velocities = maxwell_boltzmann(np.random.default_rng(0), whole.n_particles, 0.64)
-    state = State(whole.positions, whole.types, whole.box, velocities[None])
-    (run,) = lanes.constant_energy(state, KOB_ANDERSEN, np.array([5.0]), TIMESTEP)
-    relaxation = Case(replace(whole, positions=run.positions[-1]), 0.64, 16.5)
+    relaxation = Case(_moved(whole, 0.64), 0.64, 16.5)
     if file is not None:
         start = load(file)[0]
         return Case(start, start.temperature or 0.44, 13.0), relaxation
@@ -106,7 +104,17 @@ def cases(file: Path | None) -> tuple[Case, Case]:
 
     still = quench(relaxation.start, potential=KOB_ANDERSEN, tolerance=0.1).positions_inherent
     assert still is not None
-    return Case(replace(relaxation.start, positions=still, positions_inherent=None), 0.88, 13.0), relaxation
+    # Half of the kinetic energy becomes potential energy.
+    glass = _moved(replace(relaxation.start, positions=still, positions_inherent=None), 0.88)
+    return Case(glass, 0.44, 13.0), relaxation
+
+
+def _moved(system: System, temperature: float) -> System:
+    """The configuration after a run of 5 LJ times that starts at this kinetic temperature."""
+    velocities = maxwell_boltzmann(np.random.default_rng(0), system.n_particles, temperature)
+    state = State(system.positions, system.types, system.box, velocities[None])
+    (run,) = lanes.constant_energy(state, KOB_ANDERSEN, np.array([5.0]), TIMESTEP)
+    return replace(system, positions=run.positions[-1])
 
 
 def table(numbers: Mapping[str, Any]) -> str:
@@ -145,8 +153,8 @@ def _potential(truncation: str) -> LennardJones:
     return replace(KOB_ANDERSEN, truncation=truncation)
 
 
-def _seconds(work: Callable[[], object], of: int) -> float:
+def _seconds(of: int, work: Callable[..., object], *arguments: object) -> float:
     before = resource.getrusage(of)
-    work()
+    work(*arguments)
     after = resource.getrusage(of)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
