@@ -33,7 +33,7 @@ from equiglass.liquid.system import System
 LONGEST = 13.0
 """The time of the runs, LJ time: the plateau at T = 0.44, the lowest temperature of the public sets."""
 
-FRAMES = 32
+FRAMES = 16
 """The number of frames per run, equally spaced in the logarithm of time."""
 
 FIRST = 0.2

@@ -56,7 +56,7 @@ class Cage(LinearPredictor):
     about = About(
         "ridge regression on descriptors of thermal positions and cage state, and on the distance between both",
         "Alkemade 2023, doi 10.1063/5.0144822",
-        "training: half a minute per configuration of 4096 particles; prediction: 10 s more without a cage state",
+        "training: half a minute per configuration of 4096 particles; prediction: 16 s more without a cage state",
     )
     file_format = "equiglass-cage"
     configuration = CageConfiguration
