@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,14 @@ from samples.liquids import random_liquid
 
 
 def pytest_configure() -> None:
-    """Without a GPU the Triton kernels run under Triton's interpreter; Triton reads this when it is first imported."""
+    """Prepare the process of the tests and those that it starts."""
+    # Without a GPU the Triton kernels run under Triton's interpreter. Triton reads this when it is first imported.
     if not torch.cuda.is_available():
         os.environ.setdefault("TRITON_INTERPRET", "1")
+    # A shell starts background jobs with SIGINT ignored, nohup with SIGHUP, and all their processes inherit this.
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")
