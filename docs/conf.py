@@ -59,6 +59,8 @@ napoleon_use_ivar = True
 
 # Notebooks that are stored without outputs are executed; an error in a cell is an error of the build.
 nb_execution_mode = "cache"
+# Each in a folder of its own, because they write files of the same names.
+nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_merge_streams = True

@@ -9,11 +9,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def folders():
-    """The folders of the layers in pyproject.toml, without the command line."""
+    """The folders of the layers in pyproject.toml, without the command line and the modifier for OVITO.
+
+    The modifier needs OVITO to be imported. Its page is docs/ovito.md.
+    """
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     (layers,) = (each["layers"] for each in settings["tool"]["importlinter"]["contracts"] if each["type"] == "layers")
     names = (name for layer in layers for name in layer.split(" | "))
-    return [name for name in names if name not in ("__main__", "commands")]
+    return [name for name in names if name not in ("__main__", "commands", "ovito")]
 
 
 def modules_of(folder):
