@@ -40,6 +40,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "network-3-b8c3e72": {"inputs": {"generations": 2}},
     "network-3-c68142f": {"inputs": {"generations": 2}, "target": "propensity"},
     "network-4-b0423ce": {"inputs": {"displacement": True, "generations": 1}},
+    "network-5-2209010": {"inputs": {"nodes": ["energy_thermal", "force", "displacement_inherent"]}},
 }
 """Settings of every stored network that differ from the defaults of its commit."""
 
@@ -132,15 +133,18 @@ def predicted(folder: Path, system: Any) -> dict[str, Any]:
 
 def make_network(folder: Path) -> None:
     """One network with its predictions; no state of the optimiser."""
-    from equiglass.model.trained import save_trained
-
     from equiglass import Configuration, train
 
     folder.mkdir()
     configuration = Configuration.model_validate({**TRAINING, **NETWORKS[folder.name]})
     with tempfile.TemporaryDirectory() as run:
         trained = train(liquids(folder.parent), Path(run) / "run", configuration)
-    save_trained(trained, folder / "last.safetensors")
+    if hasattr(trained, "save"):
+        trained.save(folder / "last.safetensors")
+    else:
+        from equiglass.model.trained import save_trained
+
+        save_trained(trained, folder / "last.safetensors")
     np.savez_compressed(folder / "golden.npz", **predicted(folder, unlabelled(folder.parent)))
 
 

@@ -26,6 +26,7 @@ from equiglass.model.convolution.paths import Paths
 from equiglass.model.geometry import edges_of
 from equiglass.model.graph import Graph
 from equiglass.model.norm import EquivariantBatchNorm
+from equiglass.model.update import Update
 
 
 class Network(nn.Module):
@@ -57,6 +58,7 @@ class Network(nn.Module):
         self.own = nn.ParameterList(
             torch.randn(n, a.channels) / max(n, 1) ** 0.5 for n in self.entering if any(inputs[1:])
         )
+        self.updates = nn.ModuleList(Update(a.l_max, a.channels, a.update) for _ in range(a.layers if a.update else 0))
         self.decoder = nn.Parameter(torch.randn(n_types, n_times, width) * a.advanced.prior_scale / width**0.5)
 
     def forward(self, graph: Graph) -> Tensor:
@@ -78,12 +80,15 @@ class Network(nn.Module):
         prepare([convolution.paths for convolution, _ in layers], a, graph.vectors)
         edges = edges_of(graph, a) if self.training else inference.EdgesInParts(graph, a, edges_at_once)
         h, total = None, self.self_interaction(inputs)
-        for convolution, norm in layers:
+        for layer, (convolution, norm) in enumerate(layers):
             if isinstance(edges, inference.EdgesInParts):
                 new = inference.normed_convolution(convolution, norm, h, inputs, edges)
             else:
                 new = norm(convolution(h, inputs, edges))
-            h = total = new if total is None else total + new
+            h = new if total is None else total + new
+            if self.updates:
+                h = self.updates[layer](h)
+            total = h
         assert h is not None
         return invariants(h, a.l_max)[graph.nodes]
 

@@ -1,4 +1,4 @@
-"""The trained network as a predictor, and its model file, version 5.
+"""The trained network as a predictor, and its model file, version 6.
 
 Tensors of the file: ``network.*`` (state of `equiglass.model.network.Network`), ``inputs.NAME.DEGREE.*``
 (standardisation of the node inputs) and ``targets.*`` (linear map to the target). The state of the optimiser may follow
@@ -66,7 +66,7 @@ class NetworkPredictor(Predictor):
         "training: minutes to hours; prediction: seconds for 4096 particles",
     )
     file_format = "equiglass-model"
-    version = 5
+    version = 6
     configuration = Configuration
 
     network: Network
@@ -193,7 +193,7 @@ class NetworkPredictor(Predictor):
             DataError: the file is not a model file of the network, is damaged, or has a newer version.
         """
         tensors, description = read_model(path)
-        if check_version(path, description, cls.file_format, cls.version) < cls.version:
+        if check_version(path, description, cls.file_format, cls.version) < 5:
             tensors, description = upgraded(tensors, description)
         weights = _weights(tensors)
         inputs = Inputs(**description["inputs"])
