@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ from typer.testing import CliRunner
 import equiglass
 from equiglass.commands import app
 from equiglass.dynamics import lanes
-from equiglass.dynamics.cage import FRAMES, TIMESTEP, cages
+from equiglass.dynamics.cage import FRAMES, TIMESTEP, cages, short_runs
 from equiglass.dynamics.state import State
 from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import DataError
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.liquid.system import System
+from equiglass.model.inputs import INPUTS, mobility
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +106,30 @@ def test_the_command(liquid: System, tmp_path: Path) -> None:
     (made,) = equiglass.cage(liquid, time=0.5, runs=2)
     np.testing.assert_allclose(read.positions_cage, made.positions_cage, atol=1e-9)
     assert not (tmp_path / "out.h5.partial").exists()
+
+
+def test_mobilities_are_those_of_short_runs(liquid: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four node inputs from the same runs, which one configuration makes once."""
+    monkeypatch.setattr(mobility, "RUNS", 3)
+    monkeypatch.setattr(mobility, "ESCAPED", 2.0)
+    system, made = replace(liquid), []
+
+    def counted(*arguments: Any) -> Any:
+        made.append(arguments[0].name)
+        return short_runs(*arguments)
+
+    monkeypatch.setattr(mobility, "short_runs", counted)
+    u = np.stack([run.positions[0] for run in short_runs(system, np.array([13.0]), 3, mobility.SEED)]) - system.positions
+    found = {name: INPUTS[f"{name}_13"].compute(system) for name in ("mobility", "drift", "spread", "escape")}
+    assert made == ["a"]
+    distance = np.linalg.norm(u, axis=2)
+    np.testing.assert_allclose(found["mobility"][0][:, 0], distance.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(found["drift"][1], u.mean(0), atol=1e-5)
+    np.testing.assert_allclose(found["spread"][0][:, 0], u.var(0).sum(1), rtol=1e-4)
+    np.testing.assert_allclose(found["escape"][0][:, 0], (distance > 2).mean(0))
+    assert 0 < found["escape"][0].mean() < 1
+
+
+def test_mobilities_need_the_temperature(liquid: System) -> None:
+    with pytest.raises(DataError, match="short runs need the temperature"):
+        INPUTS["mobility_40"].compute(replace(liquid, temperature=None))

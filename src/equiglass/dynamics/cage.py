@@ -118,16 +118,8 @@ def cages(system: System, *, time: float | None = None, runs: int = RUNS, seed: 
         DataError: the potential or the temperature is unknown, or the box is shorter than the cutoff.
         CompilerError: there is no C++ compiler.
     """
-    for name in ("potential", "temperature"):
-        if getattr(system, name) is None:
-            raise DataError(f"{system.name}: short runs need the {name}, and the file names none; name it.")
-    assert system.potential is not None
-    assert system.temperature is not None
-    reason = lanes.can_serve(system.box, system.potential)
-    if reason is not None:
-        raise DataError(f"{system.name}: short runs cannot be done: {reason}.")
     times = np.geomspace(FIRST, time or LONGEST, FRAMES)
-    moves = np.stack([run.positions for run in _runs(system, times, runs, seed)]) - system.positions
+    moves = np.stack([run.positions for run in short_runs(system, times, runs, seed)]) - system.positions
     squared = np.mean(np.sum(moves**2, axis=-1), axis=(0, 2))
     slopes = np.diff(np.log(squared)) / np.diff(np.log(times))
     plateau = time or float(times[1 + np.argmin(slopes)])
@@ -146,9 +138,27 @@ def cages(system: System, *, time: float | None = None, runs: int = RUNS, seed: 
     )
 
 
-def _runs(system: System, times: Float, runs: int, seed: int) -> Iterator[Run]:
+def short_runs(system: System, times: Float, runs: int, seed: int) -> Iterator[Run]:
+    """Yield runs at constant energy from a configuration, on all cores.
+
+    Args:
+        system: configuration with its potential and temperature.
+        times: times of the frames, ascending, LJ time.
+        runs: number of runs.
+        seed: seed of the velocities.
+
+    Raises:
+        DataError: the potential or the temperature is unknown, or the box is shorter than the cutoff.
+        CompilerError: there is no C++ compiler.
+    """
+    for name in ("potential", "temperature"):
+        if getattr(system, name) is None:
+            raise DataError(f"{system.name}: short runs need the {name}, and the file names none; name it.")
     assert system.potential is not None
     assert system.temperature is not None
+    reason = lanes.can_serve(system.box, system.potential)
+    if reason is not None:
+        raise DataError(f"{system.name}: short runs cannot be done: {reason}.")
     temperature, potential = system.temperature, system.potential
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     velocities = np.stack(
