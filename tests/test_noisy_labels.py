@@ -140,6 +140,9 @@ def test_boattini_takes_node_inputs(tmp_path: Path) -> None:
     system = labelled_liquid(5)
     features = Boattini.features(system, settings, 2)
     assert features.shape[1] == model.ridge.mean.shape[1] == Boattini.emphases(settings, 2).shape[1]
+    # Descriptors are learned, although their deviations are below 1e-4 of that of the local Hessian, in other units.
+    described, hessian = np.split(model.ridge.scale[0], [2 * 3 * SMALL.number(2)])[0], 2 * 3 * SMALL.number(2) + 3
+    assert described.max() < 1e-4 * model.ridge.scale[0, hessian]
     np.testing.assert_allclose(model.values(system), model.ridge.predict(features, system.types), rtol=1e-4, atol=1e-5)
     model.save(tmp_path / "last.safetensors")
     np.testing.assert_array_equal(Boattini.load(tmp_path / "last.safetensors").values(system), model.values(system))

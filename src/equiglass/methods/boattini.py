@@ -103,6 +103,13 @@ class Boattini(LinearPredictor):
         scalars = np.full(_n_scalars(settings) * (settings.generations + 1), settings.scalars)
         return np.stack([np.concatenate([g**generation, w * g**generation, scalars]) for w, g in settings.choices])
 
+    @classmethod
+    def quantities(cls, settings: Any, n_types: int) -> NDArray[np.int64]:
+        """The descriptors are one quantity, and every scalar with its averages is one, (F,)."""
+        described = 2 * settings.descriptors.number(n_types) * (settings.descriptors.generations + 1)
+        scalars = np.tile(1 + np.arange(_n_scalars(settings)), settings.generations + 1)
+        return np.concatenate([np.zeros(described, dtype=np.int64), scalars])
+
     def values(self, system: System) -> Float:
         """Propensity at every time of ``times``, LJ length, (T, N).
 

@@ -83,6 +83,14 @@ class LinearPredictor(Predictor):
         return None
 
     @classmethod
+    def quantities(cls, settings: Any, n_types: int) -> NDArray[np.int64] | None:
+        """Number of the quantity of every feature, (F,); None if all are different ones.
+
+        Of one quantity, features that hardly vary are left out. Features in other units are other quantities.
+        """
+        return None
+
+    @classmethod
     @contextmanager
     def sharing(cls) -> Iterator[None]:
         """In this block the features of a configuration are computed only once."""
@@ -161,13 +169,13 @@ class LinearPredictor(Predictor):
             return made
 
         learned = examples(training, 1)
-        emphases = cls.emphases(configuration, n_types)
+        emphases, quantities = cls.emphases(configuration, n_types), cls.quantities(configuration, n_types)
         if scored:
             held_out = examples(scored, len(training) + 1)
-            ridge = fit_ridge(list(times), learned, held_out, configuration.penalties, emphases)
+            ridge = fit_ridge(list(times), learned, held_out, configuration.penalties, emphases, quantities)
         else:
             folds = folds_of(learned, FOLDS, families(training))
-            ridge = fit_ridge_by_folds(list(times), folds, configuration.penalties, emphases)
+            ridge = fit_ridge_by_folds(list(times), folds, configuration.penalties, emphases, quantities)
         data = TrainingData.of(training, n_types, validation, selected=configuration.chooses_on_validation)
         return cls(ridge, configuration, times, data)
 

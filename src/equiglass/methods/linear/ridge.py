@@ -44,7 +44,10 @@ PENALTIES: tuple[float, ...] = tuple(float(p) for p in np.logspace(-8, 2, 21))
 """Penalties to choose from, in units of the variance of the standardised features."""
 
 HARDLY_VARIES = 1e-4
-"""A feature is left out if its standard deviation is below this fraction of the largest one."""
+"""A feature is left out if its standard deviation is below this fraction of the largest one of the same quantity."""
+
+ROUNDING = 1e-6
+"""A feature is constant if its standard deviation is below this fraction of its mean; features may be float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +113,7 @@ def fit_ridge(
     validation: Sequence[Example],
     penalties: Sequence[float] = PENALTIES,
     emphases: Float | None = None,
+    quantities: NDArray[np.integer] | None = None,
 ) -> Ridge:
     """Fit a ridge regression per particle type and time; validation configurations choose penalty and emphasis.
 
@@ -125,6 +129,7 @@ def fit_ridge(
         validation: the validation configurations.
         penalties: penalties to choose from, positive.
         emphases: as in `fit_ridge_by_folds`.
+        quantities: as in `fit_ridge_by_folds`.
 
     Returns:
         The regression with the chosen penalties.
@@ -134,7 +139,7 @@ def fit_ridge(
             has no validation data.
         ConfigurationError: a penalty is not positive.
     """
-    return _fit(labels, [train, validation], [1], [0], penalties, emphases)
+    return _fit(labels, [train, validation], [1], [0], penalties, emphases, quantities)
 
 
 def fit_ridge_by_folds(
@@ -142,6 +147,7 @@ def fit_ridge_by_folds(
     folds: Sequence[Sequence[Example]],
     penalties: Sequence[float],
     emphases: Float | None = None,
+    quantities: NDArray[np.integer] | None = None,
 ) -> Ridge:
     """Fit a ridge regression per particle type and time; a cross-validation chooses penalty and emphasis e.
 
@@ -158,6 +164,8 @@ def fit_ridge_by_folds(
         penalties: penalties to choose from, positive.
         emphases: emphases of every standardised feature to choose from, (choices, F); all 1 if None. A feature of
             emphasis 0 is left out.
+        quantities: number of the quantity of every feature, (F,); all differ if None. Deviations of features of one
+            quantity have one unit and are compared: one that hardly varies is left out.
 
     Returns:
         The regression with the chosen penalties and emphases.
@@ -167,7 +175,7 @@ def fit_ridge_by_folds(
         ConfigurationError: a penalty is not positive.
     """
     every = range(len(folds))
-    return _fit(labels, folds, every, every, penalties, emphases)
+    return _fit(labels, folds, every, every, penalties, emphases, quantities)
 
 
 def _fit(
@@ -177,6 +185,7 @@ def _fit(
     fitted: Sequence[int],
     penalties: Sequence[float],
     emphases: Float | None,
+    quantities: NDArray[np.integer] | None,
 ) -> Ridge:
     """Choose on the scored groups, each predicted from the other fitted groups; then fit to all fitted groups."""
     _check(groups)
@@ -186,13 +195,14 @@ def _fit(
     n_types = max(int(example.types.max()) + 1 for example in train)
     n_features = train[0].features.shape[1]
     emphases = np.ones((1, n_features)) if emphases is None else np.asarray(emphases, dtype=np.float64)
+    quantities = np.arange(n_features) if quantities is None else quantities
     mean, scale = np.zeros((n_types, n_features)), np.full((n_types, n_features), np.inf)
     weights = np.full((n_types, len(labels), n_features), np.nan)
     offset, chosen, reached = (np.full((n_types, len(labels)), np.nan) for _ in range(3))
     emphasis = np.zeros((n_types, len(labels)), dtype=np.int64)
 
     for s in range(n_types):
-        mean[s], scale[s] = _standard(train, s)
+        mean[s], scale[s] = _standard(train, s, quantities)
         groups_of_times = _known_alike([example.targets[:, example.types == s] for example in train])
         if any(example.weights is not None for example in train):
             groups_of_times = [times[k : k + 1] for times in groups_of_times for k in range(len(times))]
@@ -255,7 +265,7 @@ def _check(groups: Sequence[Sequence[Example]]) -> None:
             raise DataError(f"{example.name}: some labels are infinite.")
 
 
-def _standard(train: Sequence[Example], s: int) -> tuple[Float, Float]:
+def _standard(train: Sequence[Example], s: int, quantities: NDArray[np.integer]) -> tuple[Float, Float]:
     """Mean and standard deviation of the features of a type; the latter is infinite for features that hardly vary."""
     n = sum(int(np.sum(example.types == s)) for example in train)
     if n == 0:
@@ -265,7 +275,10 @@ def _standard(train: Sequence[Example], s: int) -> tuple[Float, Float]:
     mean = sum(x.sum(axis=0, dtype=np.float64) for x in of_type) / n
     squares = sum(np.square(x - mean).sum(axis=0) for x in of_type)
     scale = np.sqrt(squares / n)
-    return mean, np.where(scale > HARDLY_VARIES * scale.max(), scale, np.inf)
+    largest = np.zeros(quantities.max() + 1)
+    np.maximum.at(largest, quantities, scale)
+    varies = (scale > HARDLY_VARIES * largest[quantities]) & (scale > ROUNDING * np.abs(mean))
+    return mean, np.where(varies, scale, np.inf)
 
 
 def _rows(
