@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.methods.linear.ridge import Example, fit_ridge, fit_ridge_by_folds
+from equiglass.methods.linear.moments import Example
 from equiglass.methods.linear.solver import solve_ridge
 from equiglass.observables import correlation
+from samples.examples import fit_ridge, fit_ridge_by_folds
 
 LABELS = ("1", "2", "3")
 
