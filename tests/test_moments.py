@@ -111,7 +111,8 @@ def noisy(seed: int) -> System:
 @pytest.mark.parametrize("weights", ["alike", "noise"])
 def test_moments_give_the_same_regression_in_one_pass(weights: Any, standardise: Any) -> None:
     settings = LinearConfiguration(method="plain", penalties=(0.01, 0.3), weights=weights, standardise=standardise)
-    parents = [noisy(k) for k in range(5)]
+    # One run gives labels too noisy to judge by.
+    parents = [*(noisy(k) for k in range(4)), replace(noisy(4), runs=1)]
     ends = ends_of(parents, runs=3)
     training = [[s for s in (*parents, *ends) if (s.parent or s.fingerprint) != p.fingerprint] for p in parents[:2]]
     training.append([*parents, *ends])

@@ -63,7 +63,7 @@ class Pass:
         weights, levelled = self._weights(systems), None
         if self.configuration.standardise == "configuration":
             levelled = levels([self._targets(s) for s in systems], [s.types for s in systems], self.n_types)
-        result = []
+        result: list[list[Block]] = []
         for fold in folds_of(range(len(systems)), folds, family):
             result.append([])
             for own in dict.fromkeys(family[k] for k in fold) if self.shared else [None]:

@@ -105,7 +105,7 @@ class Block:
         Args:
             examples: the configurations.
             centre: the centre that all blocks of a regression share.
-            summed: whether the moments are wanted, beside the examples to score.
+            summed: whether the moments are wanted, besides the examples to score.
 
         Raises:
             DataError: features differ in number or are not finite, or labels are infinite.
@@ -185,29 +185,30 @@ class Moments:
 def moments(blocks: Sequence[Block], kind: int, times: Sequence[int]) -> Moments | None:
     """The moments of all blocks for one type and times of one group of `groups_of_times`; None without data."""
     t, n = times[0], 0.0
-    x = xx = y = yx = 0.0
+    size = len(blocks[0].centre[kind]) if blocks else 0
+    x, xx = np.zeros(size), np.zeros(size * (size + 1) // 2)
+    y, yx = np.zeros(len(times)), np.zeros((len(times), size))
     for block in blocks:
         for gram, packed in block.grams.items():
             if gram.kind == kind and t in gram.times:
-                xx = xx + block.weight(block.first[gram], kind, t) * packed
+                xx += block.weight(block.first[gram], kind, t) * packed
         for number, parts in enumerate(block.sums):
             for part in parts:
                 if part.gram.kind == kind and t in part.gram.times:
-                    rows = [part.gram.times.index(time) for time in times]
+                    w, rows = block.weight(number, kind, t), [part.gram.times.index(time) for time in times]
                     own, own_x = part.y[rows], part.yx[rows]
                     if block.levels is not None:
                         slope, offset = (level[number, kind, times] for level in block.levels)
                         own, own_x = slope * own + offset * part.n, slope[:, None] * own_x + np.outer(offset, part.x)
-                    w = block.weight(number, kind, t)
                     n, x, y, yx = n + w * part.n, x + w * part.x, y + w * own, yx + w * own_x
     if n == 0:
         return None
-    x, y, half = np.asarray(x) / n, np.asarray(y) / n, np.zeros((len(x), len(x)))
-    half.ravel()[_triangle(len(x))] = xx / n
-    full = half + half.T
-    full[np.diag_indices(len(x))] /= 2
-    full -= np.outer(x, x)
-    return Moments(n, x, full, y, yx / n - np.outer(y, x))
+    x, y = x / n, y / n
+    covariance = np.zeros((size, size))
+    covariance.ravel()[_triangle(size)] = xx / n
+    covariance += np.triu(covariance, 1).T
+    covariance -= np.outer(x, x)
+    return Moments(n, x, covariance, y, yx / n - np.outer(y, x))
 
 
 def groups_of_times(blocks: Sequence[Block], kind: int) -> list[list[int]]:
@@ -215,6 +216,7 @@ def groups_of_times(blocks: Sequence[Block], kind: int) -> list[list[int]]:
 
     The times of a group need one XX and one factorisation.
     """
+    # Per time, the sums XX with their weights.
     terms: dict[int, list[tuple[int, Gram, float]]] = {}
     for b, block in enumerate(blocks):
         for gram, number in block.first.items():
