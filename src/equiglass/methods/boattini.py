@@ -79,7 +79,7 @@ class Boattini(LinearPredictor):
     about = About(
         "ridge regression on descriptors of Boattini et al., thermal and inherent, and on averaged scalars",
         "doi 10.1103/PhysRevLett.127.088007, doi 10.1063/5.0144822",
-        "training: half a minute per configuration of 4096 particles; prediction: a few seconds",
+        "training: 5 s per configuration of 4096 particles, and 1 min for the choices; prediction: a few seconds",
     )
     file_format = "equiglass-boattini"
     version = 2
