@@ -133,7 +133,8 @@ def test_folds_share_the_features_of_a_configuration(monkeypatch: pytest.MonkeyP
         return describe(system, SMALL)
 
     monkeypatch.setattr(Boattini, "features", classmethod(features))
-    monkeypatch.setattr(Boattini, "emphases", classmethod(lambda cls, settings, n_types: None))
+    for name in ("emphases", "quantities"):
+        monkeypatch.setattr(Boattini, name, classmethod(lambda cls, settings, n_types: None))
     systems = [shaken(k) for k in range(4)]
     with Boattini.sharing():
         Boattini.fit(systems[:3], FEW)

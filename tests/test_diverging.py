@@ -14,11 +14,12 @@ from safetensors.torch import load_file
 import equiglass
 from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.methods.descent.gradient import Gradient
-from equiglass.methods.linear.ridge import Example, fit_ridge_by_folds
+from equiglass.methods.linear.moments import Example
 from equiglass.methods.linear.solver import solve_ridge
 from equiglass.methods.loading import load_model, save_model
 from equiglass.prediction.model_file import read_model
 from samples.command import run
+from samples.examples import fit_ridge_by_folds
 from samples.labelled import labelled_liquid
 
 TINY = ("architecture.l_max=1", "architecture.layers=1", "architecture.channels=2", "epochs=3", "folds=3")

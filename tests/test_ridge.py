@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from equiglass.errors import EquiglassError
-from equiglass.methods.linear.ridge import Example, fit_ridge, fit_ridge_by_folds
+from equiglass.methods.linear.moments import Example
 from equiglass.methods.linear.solver import solve_ridge
 from equiglass.observables import correlation
+from samples.examples import fit_ridge, fit_ridge_by_folds
 
 LABELS = ("1", "2", "3")
 
@@ -125,6 +126,22 @@ def test_features_that_do_not_vary_are_left_out() -> None:
     ridge = fit_ridge(LABELS, [train], [validation])
     expected = plain.predict(labelled(1).features, labelled(1).types)
     assert ridge.predict(validation.features, validation.types) == pytest.approx(expected, abs=1e-9)
+
+
+def test_only_features_of_one_quantity_are_compared() -> None:
+    """A small feature beside a large one in another unit is learned; beside one in its unit it is left out."""
+
+    def in_other_units(example: Example) -> Example:
+        return example._replace(features=example.features * [1e-5, 1, 1, 1e3, 1, 1])
+
+    examples = [in_other_units(labelled(k)) for k in range(3)]
+    plain = fit_ridge(LABELS, [labelled(0), labelled(1)], [labelled(2)], [0.1])
+    for quantities in (None, np.array([0, 1, 1, 2, 1, 1])):
+        ridge = fit_ridge(LABELS, examples[:2], examples[2:], [0.1], None, quantities)
+        np.testing.assert_allclose(ridge.weights, plain.weights, rtol=1e-9)
+    together = fit_ridge(LABELS, examples[:2], examples[2:], [0.1], None, np.zeros(6, dtype=int))
+    assert np.all(np.isinf(together.scale[:, 0]))
+    assert np.all(np.isfinite(together.scale[:, 3]))
 
 
 def test_what_was_never_seen_is_nan_and_what_is_wrong_is_said() -> None:

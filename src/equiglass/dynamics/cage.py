@@ -138,19 +138,20 @@ def cages(system: System, *, time: float | None = None, runs: int = RUNS, seed: 
     )
 
 
-def short_runs(system: System, times: Float, runs: int, seed: int) -> Iterator[Run]:
+def short_runs(system: System, times: Float, runs: int, seed: int | Sequence[int]) -> Iterator[Run]:
     """Yield runs at constant energy from a configuration, on all cores.
 
     Args:
         system: configuration with its potential and temperature.
         times: times of the frames, ascending, LJ time.
         runs: number of runs.
-        seed: seed of the velocities.
+        seed: seed of the velocities, one number or several.
 
     Raises:
         DataError: the potential or the temperature is unknown, or the box is shorter than the cutoff.
         CompilerError: there is no C++ compiler.
     """
+    seeds = [seed] if isinstance(seed, int) else seed
     for name in ("potential", "temperature"):
         if getattr(system, name) is None:
             raise DataError(f"{system.name}: short runs need the {name}, and the file names none; name it.")
@@ -162,7 +163,10 @@ def short_runs(system: System, times: Float, runs: int, seed: int) -> Iterator[R
     temperature, potential = system.temperature, system.potential
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     velocities = np.stack(
-        [maxwell_boltzmann(np.random.default_rng([seed, run]), system.n_particles, temperature) for run in range(runs)]
+        [
+            maxwell_boltzmann(np.random.default_rng([*seeds, run]), system.n_particles, temperature)
+            for run in range(runs)
+        ]
     )
 
     def group(first: int, end: int) -> list[Run]:

@@ -44,6 +44,11 @@ def ends_of(systems: Iterable[System], labels: Sequence[str] | None = None, runs
     return ends
 
 
+def is_end(system: System) -> bool:
+    """Whether a configuration is the end of a run, whose label is that of one run."""
+    return system.parent is not None and system.runs == 1
+
+
 def _end(system: System, label: str, row: int, run: int, moves: Float, variance: Float | None) -> System:
     changes: dict[str, Any] = dict.fromkeys(LABELS)
     changes |= dict.fromkeys(("positions_inherent", "positions_cage", "covariance_cage", "propensity_cage"))

@@ -71,6 +71,12 @@ class Cage(LinearPredictor):
         distances = generations_of(_distance(system), average, descriptors.generations)
         return np.concatenate([thermal, cage, distances], axis=1, dtype=np.float32)
 
+    @classmethod
+    def quantities(cls, settings: Any, n_types: int) -> NDArray[np.int64]:
+        """The descriptors are one quantity, the distance with its averages is another, (F,)."""
+        generations = settings.descriptors.generations + 1
+        return np.repeat([0, 1], [2 * settings.descriptors.number(n_types) * generations, generations])
+
     def values(self, system: System) -> Float:
         """Propensity at every time of ``times``, LJ length, (T, N); products are averaged, as in `boattini`."""
         descriptors: Descriptors = self.settings.descriptors

@@ -15,10 +15,10 @@ from pydantic import Field
 from equiglass.liquid.needs import Need
 from equiglass.liquid.system import System
 from equiglass.methods import METHODS
-from equiglass.methods.linear.descriptors import first_layer_invariants
+from equiglass.methods.linear.descriptors import FIRST_LAYER, first_layer_invariants
 from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor
 from equiglass.model.inputs import INPUTS
-from equiglass.model.inputs.compute import invariants
+from equiglass.model.inputs.compute import invariants, n_invariants
 from equiglass.prediction.predictor import About
 
 
@@ -52,6 +52,12 @@ class FirstLayer(LinearPredictor):
         """Invariants per type, shell and degree, then those of the node inputs, (N, F)."""
         invariants_of_layer = first_layer_invariants(system, l_max=settings.l_max, n_types=n_types)
         return np.column_stack([invariants_of_layer, invariants(system, settings.nodes)])
+
+    @classmethod
+    def quantities(cls, settings: Any, n_types: int) -> NDArray[np.int64]:
+        """The invariants of the layer are one quantity, and every invariant of a node input is one, (F,)."""
+        of_layer = n_types * FIRST_LAYER.number * (settings.l_max + 1)
+        return np.concatenate([np.zeros(of_layer, dtype=np.int64), 1 + np.arange(n_invariants(settings.nodes))])
 
 
 METHODS.add("ridge", FirstLayer)

@@ -41,7 +41,9 @@ class Architecture(BaseModel):
     radial_width: int = Field(16, ge=1, description="hidden width of the radial MLP")
     cutoff: float = Field(2.0, gt=0, description="cutoff d_c: edges are shorter than this")
     update: int = Field(
-        0, ge=0, description="width of the non-linear update of every node after a convolution; 0 for the paper's network"
+        0,
+        ge=0,
+        description="width of the non-linear update of every node after a convolution; 0 for the paper's network",
     )
     dropout: float = Field(0.3, ge=0, lt=1, description="dropout rate in the radial MLP")
     advanced: Advanced = Advanced()

@@ -64,6 +64,13 @@ def levelled(values: Sequence[Float], types: Sequence[NDArray[np.int64]], n_type
         types: types of the particles of every configuration, each (N,).
         n_types: number of particle types.
     """
+    slopes, offsets = levels(values, types, n_types)
+    each = zip(values, types, slopes, offsets, strict=True)
+    return [slope[kinds].T * y + offset[kinds].T for y, kinds, slope, offset in each]
+
+
+def levels(values: Sequence[Float], types: Sequence[NDArray[np.int64]], n_types: int) -> tuple[Float, Float]:
+    """Slopes and offsets of `levelled`, both (configurations, n_types, T): y' = slope y + offset."""
     shape = len(values), n_types, len(values[0]) if len(values) else 0
     mean, deviation = np.full(shape, np.nan), np.full(shape, np.nan)
     for c, t in np.ndindex(shape[0], shape[2]):
@@ -75,12 +82,24 @@ def levelled(values: Sequence[Float], types: Sequence[NDArray[np.int64]], n_type
     known = np.isfinite(mean)
     number = np.maximum(known.sum(axis=0), 1)
     common, width = (np.where(known, x, 0.0).sum(axis=0) / number for x in (mean, deviation))
-    result = []
-    for c, (each, kinds) in enumerate(zip(values, types, strict=True)):
-        slope = np.where(known[c], width / np.where(known[c], deviation[c], 1.0), 1.0)
-        offset = np.where(known[c], common - slope * np.where(known[c], mean[c], 0.0), 0.0)
-        result.append(slope[kinds].T * each + offset[kinds].T)
-    return result
+    slopes = np.where(known, width / np.where(known, deviation, 1.0), 1.0)
+    return slopes, np.where(known, common - slopes * np.where(known, mean, 0.0), 0.0)
+
+
+def label_noise(system: System, labels: Sequence[str], target: str, n_types: int) -> Float:
+    """The noise nu of the labels of one configuration, (n_types, T); NaN where it is unknown."""
+    what, noise = TARGETS[target], np.full((n_types, len(labels)), np.nan)
+    known = what.times(system)
+    for t, label in enumerate(labels):
+        errors = what.noise(system, label) if label in known else None
+        if errors is None:
+            continue
+        values = measured(system, [label], target)[0]
+        for kind in range(n_types):
+            chosen = (system.types == kind) & np.isfinite(values)
+            if chosen.sum() > 1 and np.any(np.isfinite(errors[chosen])):
+                noise[kind, t] = np.nanmean(errors[chosen])
+    return noise
 
 
 def noise_weights(systems: Sequence[System], labels: Sequence[str], target: str, n_types: int) -> Float:
@@ -95,21 +114,14 @@ def noise_weights(systems: Sequence[System], labels: Sequence[str], target: str,
         n_types: number of particle types.
     """
     shape = len(systems), n_types, len(labels)
-    noise, variance, number = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape)
-    what = TARGETS[target]
+    noise, variance = np.full(shape, np.nan), np.full(shape, np.nan)
     for c, system in enumerate(systems):
-        known = what.times(system)
-        for t, label in enumerate(labels):
-            if label not in known:
-                continue
-            values, errors = measured(system, [label], target)[0], what.noise(system, label)
-            for kind in range(n_types):
-                chosen = (system.types == kind) & np.isfinite(values)
-                number[c, kind, t] = chosen.sum()
-                if number[c, kind, t] > 1:
-                    variance[c, kind, t] = values[chosen].var()
-                    if errors is not None and np.any(np.isfinite(errors[chosen])):
-                        noise[c, kind, t] = np.nanmean(errors[chosen])
+        noise[c], values = label_noise(system, labels, target, n_types), measured(system, labels, target)
+        for kind, t in np.ndindex(shape[1:]):
+            own = values[t, system.types == kind]
+            own = own[np.isfinite(own)]
+            if own.size > 1:
+                variance[c, kind, t] = own.var()
     weights = np.ones(shape)
     for kind, t in np.ndindex(shape[1:]):
         nu, v = noise[:, kind, t], variance[:, kind, t]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from equiglass.dynamics.cage import cage
 from equiglass.errors import DataError
-from equiglass.liquid.ends import ends_of
+from equiglass.liquid.ends import ends_of, is_end
 from equiglass.liquid.fingerprint import Known
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.needs import with_potential
@@ -77,4 +77,4 @@ def with_ends(systems: Sequence[System], configuration: MethodConfiguration) -> 
 
 def without_ends(systems: Sequence[System]) -> list[System]:
     """The configurations without the ends of runs, whose labels from one run are too noisy to score against."""
-    return [system for system in systems if system.parent is None or system.runs != 1]
+    return [system for system in systems if not is_end(system)]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal, Self
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +17,11 @@ from pydantic import Field
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
-from equiglass.liquid.splits import families, folds_of
 from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import times_to_learn
-from equiglass.methods.linear.ridge import PENALTIES, Example, Ridge, fit_ridge, fit_ridge_by_folds
+from equiglass.methods.linear.blocks import pass_over, sharing_passes
+from equiglass.methods.linear.ridge import PENALTIES, Ridge, fit_ridge, fit_ridge_by_folds
 from equiglass.prediction.configuration import LeastSquaresConfiguration
-from equiglass.prediction.labels import labels_to_learn
 from equiglass.prediction.model_file import check_version, read_model, write_model
 from equiglass.prediction.predictor import SILENT, Card, Predictor, Watch, settings_frame
 from equiglass.prediction.run_folder import RunFolder
@@ -32,8 +29,6 @@ from equiglass.prediction.training_data import TrainingData
 
 FOLDS = 4
 """Number of folds of the training configurations on which the penalty is chosen."""
-
-_SHARED: ContextVar[WeakKeyDictionary[System, NDArray[np.floating]] | None] = ContextVar("features", default=None)
 
 
 class LinearConfiguration(LeastSquaresConfiguration):
@@ -83,23 +78,17 @@ class LinearPredictor(Predictor):
         return None
 
     @classmethod
-    @contextmanager
-    def sharing(cls) -> Iterator[None]:
-        """In this block the features of a configuration are computed only once."""
-        token = _SHARED.set(WeakKeyDictionary())
-        try:
-            yield
-        finally:
-            _SHARED.reset(token)
+    def quantities(cls, settings: Any, n_types: int) -> NDArray[np.int64] | None:
+        """Number of the quantity of every feature, (F,); None if all are different ones.
+
+        Of one quantity, features that hardly vary are left out. Features in other units are other quantities.
+        """
+        return None
 
     @classmethod
-    def _features(cls, system: System, settings: Any, n_types: int) -> NDArray[np.floating]:
-        shared = _SHARED.get()
-        if shared is None:
-            return cls.features(system, settings, n_types)
-        if system not in shared:
-            shared[system] = cls.features(system, settings, n_types)
-        return shared[system]
+    def sharing(cls) -> AbstractContextManager[object]:
+        """In this block, trainings share the moments of every family: one pass over the configurations serves all."""
+        return sharing_passes()
 
     def learned(self) -> NDArray[np.bool_]:
         """Whether there were training data of a particle type at a time, (n_types, T)."""
@@ -148,26 +137,24 @@ class LinearPredictor(Predictor):
         n_types = max(system.n_types for system in training)
         times = times_to_learn(training, configuration.times, configuration.target)
         scored = validation if configuration.chooses_on_validation else ()
-        total = len(training) + len(scored)
+        total, done = len(training) + len(scored), 0
 
-        def examples(systems: Sequence[System], first: int) -> list[Example]:
-            targets, weights = labels_to_learn(systems, list(times), configuration, n_types)
-            made = []
-            for number, (system, values) in enumerate(zip(systems, targets, strict=True)):
-                features = cls._features(system, configuration, n_types)
-                watch.step(first + number, total, float("nan"))
-                weight = None if weights is None else weights[number]
-                made.append(Example(system.name, features, system.types, values, weight))
-            return made
+        def step() -> None:
+            nonlocal done
+            done += 1
+            watch.step(done, total, float("nan"))
 
-        learned = examples(training, 1)
-        emphases = cls.emphases(configuration, n_types)
+        def features(system: System) -> NDArray[np.floating]:
+            return cls.features(system, configuration, n_types)
+
+        passed = pass_over(features, configuration, list(times), n_types)
+        choices = configuration.penalties, cls.emphases(configuration, n_types), cls.quantities(configuration, n_types)
         if scored:
-            held_out = examples(scored, len(training) + 1)
-            ridge = fit_ridge(list(times), learned, held_out, configuration.penalties, emphases)
+            (learned,) = passed.fitted(training, 1, step, scored=False)
+            ridge = fit_ridge(list(times), learned, passed.scored(scored, step), *choices)
         else:
-            folds = folds_of(learned, FOLDS, families(training))
-            ridge = fit_ridge_by_folds(list(times), folds, configuration.penalties, emphases)
+            folds = passed.fitted(training, FOLDS, step, scored=True)
+            ridge = fit_ridge_by_folds(list(times), folds, *choices)
         data = TrainingData.of(training, n_types, validation, selected=configuration.chooses_on_validation)
         return cls(ridge, configuration, times, data)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,38 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import type_name
-from equiglass.methods.linear.solver import solve_ridge
+from equiglass.methods.linear.moments import Block, Example, groups_of_times, moments, standard
 from equiglass.observables import pearson
-
-
-class Example(NamedTuple):
-    """One labelled configuration.
-
-    Attributes:
-        name: name of the configuration, for messages.
-        features: features of the particles, (N, F).
-        types: types of the particles, (N,).
-        targets: targets in the order of the labels, (T, N); NaN where unknown.
-        weights: weight of the particles of a type at a time, (n_types, T); 1 if None. A configuration is scored only at
-            times at which it has more than half of the largest weight.
-    """
-
-    name: str
-    features: NDArray[np.floating]
-    types: NDArray[np.integer]
-    targets: Float
-    weights: Float | None = None
-
-    def weight(self, s: int, time: int) -> float:
-        """The weight of the particles of type s at a time."""
-        return 1.0 if self.weights is None else float(self.weights[s, time])
-
 
 PENALTIES: tuple[float, ...] = tuple(float(p) for p in np.logspace(-8, 2, 21))
 """Penalties to choose from, in units of the variance of the standardised features."""
 
 HARDLY_VARIES = 1e-4
-"""A feature is left out if its standard deviation is below this fraction of the largest one."""
+"""A feature is left out if its standard deviation is below this fraction of the largest one of the same quantity."""
+
+ROUNDING = 1e-6
+"""A feature is constant if its standard deviation is below this fraction of its mean; features may be float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,10 +83,11 @@ class Ridge:
 
 def fit_ridge(
     labels: Sequence[str],
-    train: Sequence[Example],
-    validation: Sequence[Example],
+    train: Sequence[Block],
+    validation: Sequence[Block],
     penalties: Sequence[float] = PENALTIES,
     emphases: Float | None = None,
+    quantities: NDArray[np.integer] | None = None,
 ) -> Ridge:
     """Fit a ridge regression per particle type and time; validation configurations choose penalty and emphasis.
 
@@ -125,6 +103,7 @@ def fit_ridge(
         validation: the validation configurations.
         penalties: penalties to choose from, positive.
         emphases: as in `fit_ridge_by_folds`.
+        quantities: as in `fit_ridge_by_folds`.
 
     Returns:
         The regression with the chosen penalties.
@@ -134,14 +113,15 @@ def fit_ridge(
             has no validation data.
         ConfigurationError: a penalty is not positive.
     """
-    return _fit(labels, [train, validation], [1], [0], penalties, emphases)
+    return _fit(labels, [train, validation], [1], [0], penalties, emphases, quantities)
 
 
 def fit_ridge_by_folds(
     labels: Sequence[str],
-    folds: Sequence[Sequence[Example]],
+    folds: Sequence[Sequence[Block]],
     penalties: Sequence[float],
     emphases: Float | None = None,
+    quantities: NDArray[np.integer] | None = None,
 ) -> Ridge:
     """Fit a ridge regression per particle type and time; a cross-validation chooses penalty and emphasis e.
 
@@ -158,6 +138,8 @@ def fit_ridge_by_folds(
         penalties: penalties to choose from, positive.
         emphases: emphases of every standardised feature to choose from, (choices, F); all 1 if None. A feature of
             emphasis 0 is left out.
+        quantities: number of the quantity of every feature, (F,); all differ if None. Deviations of features of one
+            quantity have one unit and are compared: one that hardly varies is left out.
 
     Returns:
         The regression with the chosen penalties and emphases.
@@ -167,51 +149,52 @@ def fit_ridge_by_folds(
         ConfigurationError: a penalty is not positive.
     """
     every = range(len(folds))
-    return _fit(labels, folds, every, every, penalties, emphases)
+    return _fit(labels, folds, every, every, penalties, emphases, quantities)
 
 
 def _fit(
     labels: Sequence[str],
-    groups: Sequence[Sequence[Example]],
+    groups: Sequence[Sequence[Block]],
     scored: Sequence[int],
     fitted: Sequence[int],
     penalties: Sequence[float],
     emphases: Float | None,
+    quantities: NDArray[np.integer] | None,
 ) -> Ridge:
     """Choose on the scored groups, each predicted from the other fitted groups; then fit to all fitted groups."""
-    _check(groups)
+    if len(groups) < 2 or not all(groups):
+        raise DataError(
+            "A ridge regression chooses its penalty on configurations to which it is not fitted; give two or more."
+        )
     if not len(penalties) or not all(0 < penalty < np.inf for penalty in penalties):
         raise ConfigurationError(f"The penalties of a ridge regression must be positive; got {list(penalties)}.")
-    train = [example for g in fitted for example in groups[g]]
-    n_types = max(int(example.types.max()) + 1 for example in train)
-    n_features = train[0].features.shape[1]
+    train = [block for g in fitted for block in groups[g]]
+    n_types = max(max(block.spreads) + 1 for block in train)
+    n_features = len(next(iter(train[0].centre.values())))
     emphases = np.ones((1, n_features)) if emphases is None else np.asarray(emphases, dtype=np.float64)
+    quantities = np.arange(n_features) if quantities is None else quantities
     mean, scale = np.zeros((n_types, n_features)), np.full((n_types, n_features), np.inf)
     weights = np.full((n_types, len(labels), n_features), np.nan)
     offset, chosen, reached = (np.full((n_types, len(labels)), np.nan) for _ in range(3))
     emphasis = np.zeros((n_types, len(labels)), dtype=np.int64)
 
     for s in range(n_types):
-        mean[s], scale[s] = _standard(train, s)
-        groups_of_times = _known_alike([example.targets[:, example.types == s] for example in train])
-        if any(example.weights is not None for example in train):
-            groups_of_times = [times[k : k + 1] for times in groups_of_times for k in range(len(times))]
-        for times in groups_of_times:
-            at = partial(_rows, s=s, mean=mean[s], scale=scale[s], times=times)
-            weights_of = {g: [example.weight(s, times[0]) for example in groups[g]] for g in fitted}
-            moments = {g: _Moments.over(at(groups[g]), weights_of[g]) for g in fitted}
-            largest = max(example.weight(s, times[0]) for g in scored for example in groups[g])
+        found = standard(train, s)
+        if found is None:
+            continue
+        mean[s], scale[s] = found[0], np.where(_varies(*found, quantities), found[1], np.inf)
+        for times in groups_of_times(train, s):
             each = []
             for g in scored:
-                others = _Moments.added([moments[k] for k in fitted if k != g])
-                if others.n > 0:
-                    paths = [others.ridge(e, penalties) for e in emphases]
-                    judged = [example for example in groups[g] if example.weight(s, times[0]) > largest / 2]
-                    each += [_correlations(x, y, paths) for x, y in at(judged)]
-            every = _Moments.added(list(moments.values()))
+                others = moments([block for k in fitted if k != g for block in groups[k]], s, times)
+                judged = _judged(groups, scored, g, s, times[0])
+                if others is not None and judged:
+                    paths = np.stack([others.ridge(e / scale[s], penalties)[0] for e in emphases])
+                    each += [_correlations(example, train[0].centre[s], s, times, paths) for example in judged]
+            every = moments(train, s, times)
             for row, time in enumerate(times):
                 scores = np.array([rho[..., row] for rho in each if not np.all(np.isnan(rho[..., row]))])
-                if not len(scores):
+                if every is None or not len(scores):
                     raise DataError(
                         f"No validation configuration has the target of type {type_name(s)} at the time labelled "
                         f"{labels[time]!r}, so no penalty can be chosen; add one that has it."
@@ -219,103 +202,43 @@ def _fit(
                 # The correlation of a constant prediction is undefined; it counts as 0.
                 mean_rho = np.nan_to_num(scores).mean(axis=0)
                 e, k = divmod(int(mean_rho.argmax()), len(penalties))
-                slopes, offsets = every.ridge(emphases[e], [penalties[k]])
+                slopes, offsets = every.ridge(emphases[e] / scale[s], [penalties[k]])
                 if not (np.all(np.isfinite(slopes)) and np.all(np.isfinite(offsets))):
                     raise ConfigurationError(
                         f"The ridge regression has no finite weights for type {type_name(s)} at the time labelled "
                         f"{labels[time]!r}; choose larger penalties, or check the labels."
                     )
-                weights[s, time], offset[s, time] = slopes[0, row], offsets[0, row]
+                weights[s, time] = slopes[0, row] * np.where(np.isinf(scale[s]), 0, scale[s])
+                offset[s, time] = offsets[0, row] + slopes[0, row] @ (mean[s] - train[0].centre[s])
                 emphasis[s, time], chosen[s, time], reached[s, time] = e, penalties[k], mean_rho[e, k]
     return Ridge(tuple(labels), mean, scale, weights, offset, chosen, emphasis, reached)
 
 
-def _correlations(x: Float, y: Float, paths: Sequence[tuple[Float, Float]]) -> Float:
+def _judged(groups: Sequence[Sequence[Block]], scored: Sequence[int], own: int, s: int, time: int) -> list[Example]:
+    """The examples of a group with more than half of the largest weight of all examples that may be scored."""
+    weighed = [
+        (g, block.weight(number, s, time), example)
+        for g in scored
+        for block in groups[g]
+        for number, example in block.scored.items()
+    ]
+    largest = max((weight for _, weight, _ in weighed), default=0.0)
+    return [example for g, weight, example in weighed if g == own and weight > largest / 2]
+
+
+def _correlations(example: Example, centre: Float, s: int, times: Sequence[int], slopes: Float) -> Float:
     """Pearson correlation in one configuration for every emphasis, penalty and time; NaN where it is undefined."""
-    slopes, offsets = (np.stack(parts) for parts in zip(*paths, strict=True))
-    fitted = (slopes.reshape(-1, x.shape[1]) @ x.T).reshape(*offsets.shape, -1)
-    rho = np.full(offsets.shape, np.nan)
-    for place in np.ndindex(offsets.shape):
+    of_type = example.types == s
+    x, y = example.features[of_type] - centre, example.targets[times][:, of_type]
+    fitted = (slopes.reshape(-1, x.shape[1]) @ x.T).reshape(*slopes.shape[:-1], -1)
+    rho = np.full(slopes.shape[:-1], np.nan)
+    for place in np.ndindex(rho.shape):
         rho[place] = pearson(y[place[-1]], fitted[place])
     return rho
 
 
-def _check(groups: Sequence[Sequence[Example]]) -> None:
-    if len(groups) < 2 or not all(groups):
-        raise DataError(
-            "A ridge regression chooses its penalty on configurations to which it is not fitted; give two or more."
-        )
-    for example in (example for group in groups for example in group):
-        shape = (len(example.types), groups[0][0].features.shape[1])
-        if example.features.shape != shape:
-            raise DataError(f"{example.name}: features of shape {example.features.shape}, not {shape}.")
-        if not np.all(np.isfinite(example.features)):
-            raise DataError(f"{example.name}: some features are not finite numbers.")
-        if np.any(np.isinf(example.targets)):
-            raise DataError(f"{example.name}: some labels are infinite.")
-
-
-def _standard(train: Sequence[Example], s: int) -> tuple[Float, Float]:
-    """Mean and standard deviation of the features of a type; the latter is infinite for features that hardly vary."""
-    n = sum(int(np.sum(example.types == s)) for example in train)
-    if n == 0:
-        n_features = train[0].features.shape[1]
-        return np.zeros(n_features), np.full(n_features, np.inf)
-    of_type = [example.features[example.types == s] for example in train]
-    mean = sum(x.sum(axis=0, dtype=np.float64) for x in of_type) / n
-    squares = sum(np.square(x - mean).sum(axis=0) for x in of_type)
-    scale = np.sqrt(squares / n)
-    return mean, np.where(scale > HARDLY_VARIES * scale.max(), scale, np.inf)
-
-
-def _rows(
-    examples: Sequence[Example], s: int, mean: Float, scale: Float, times: NDArray[np.intp]
-) -> Iterator[tuple[Float, Float]]:
-    """Yield standardised features (n, F) and targets (T, n) of the particles of a type, per configuration."""
-    for example in examples:
-        of_type = example.types == s
-        yield (example.features[of_type] - mean) / scale, example.targets[times][:, of_type]
-
-
-def _known_alike(y: list[Float]) -> list[NDArray[np.intp]]:
-    """Times grouped by the particles whose target is known; each group needs one Gram matrix."""
-    known = ~np.isnan(np.concatenate(y, axis=1))
-    patterns, group = np.unique(known, axis=0, return_inverse=True)
-    return [np.flatnonzero(group.ravel() == g) for g, pattern in enumerate(patterns) if pattern.any()]
-
-
-@dataclass(frozen=True, eq=False)
-class _Moments:
-    """Weighted sums over particles of 1, x, x x, y and y x, for T targets y. They determine a regression."""
-
-    n: float
-    x: Float
-    xx: Float
-    y: Float
-    yx: Float
-
-    @classmethod
-    def over(cls, rows: Iterable[tuple[Float, Float]], weights: Iterable[float]) -> _Moments:
-        """The sums from (x, y) and the weight of each configuration; all targets are known for the same particles."""
-        sums = []
-        for (x, y), w in zip(rows, weights, strict=True):
-            known = ~np.isnan(y[0])
-            x, y = x[known], y[:, known]
-            sums.append(cls(w * len(x), w * x.sum(axis=0), w * (x.T @ x), w * y.sum(axis=1), w * (y @ x)))
-        return cls.added(sums)
-
-    @classmethod
-    def added(cls, parts: Sequence[_Moments]) -> _Moments:
-        """The sum of several."""
-        return cls(*(sum(getattr(part, f.name) for part in parts) for f in fields(cls)))
-
-    def ridge(self, emphasis: Float, penalties: Sequence[float]) -> tuple[Float, Float]:
-        """Weights (penalties, T, F) and offsets (penalties, T)."""
-        used = np.flatnonzero(emphasis)
-        e, x, y = emphasis[used], self.x[used] / self.n, self.y / self.n
-        gram = (self.xx[np.ix_(used, used)] / self.n - np.outer(x, x)) * np.outer(e, e)
-        cross = (self.yx[:, used] / self.n - np.outer(y, x)) * e
-        weights = np.zeros((len(penalties), len(y), len(emphasis)))
-        for k, penalty in enumerate(penalties):
-            weights[k][:, used] = solve_ridge(gram, cross, penalty) * e
-        return weights, y - weights[..., used] @ x
+def _varies(mean: Float, deviation: Float, quantities: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Whether features vary, in comparison with those of the same quantity, and beyond rounding."""
+    largest = np.zeros(quantities.max() + 1)
+    np.maximum.at(largest, quantities, deviation)
+    return (deviation > HARDLY_VARIES * largest[quantities]) & (deviation > ROUNDING * np.abs(mean))

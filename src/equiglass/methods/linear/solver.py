@@ -29,7 +29,8 @@ def solve_ridge(covariance: Float, cross: Float, damping: float | Float) -> Floa
     damped = covariance.copy()
     np.fill_diagonal(damped, covariance.diagonal() + damping)
     try:
-        return np.asarray(cho_solve(cho_factor(damped, overwrite_a=True), cross.T).T)
+        # The transpose of a symmetric matrix is the same, in the order that LAPACK overwrites without a copy.
+        return np.asarray(cho_solve(cho_factor(damped.T, lower=True, overwrite_a=True), cross.T).T)
     except (LinAlgError, ValueError) as error:
         raise ConfigurationError(
             f"a ridge regression has no solution ({error}); choose larger penalties, or check features and labels."
