@@ -70,19 +70,16 @@ def tables(found: Combined) -> list[Table]:
 
     title = f"{found.configurations} configurations in {found.folds} folds, each by models without its fold"
     scores = Table(title=title, title_justify="left")
-    for column in ("type", "time", "label", "model", "weight", "rho", "rho pooled", "MSE"):
-        scores.add_column(column, justify="left" if column in ("type", "model") else "right")
+    for column in ("type", "time", "label", "model", "weight", "rho", "rho pooled"):
+        scores.add_column(column, justify="left" if column in ("type", "model") else "right", no_wrap=True)
     for row in found.scores.itertuples():
         place = (row.type, f"{row.time:g}", row.label, row.model)
-        rho = (
-            number(row.per_configuration, row.per_configuration_error),
-            number(row.pooled, row.pooled_error),
-        )
-        scores.add_row(*place, number(row.weight), *rho, f"{row.mse:.3g}", end_section=row.model == "stack")
+        rho = [number(getattr(row, key), getattr(row, f"{key}_error")) for key in ("per_configuration", "pooled")]
+        scores.add_row(*place, number(row.weight), *rho, end_section=row.model == "stack")
     reliability = Table(title="uncertainty: std = sqrt(a² + b² spread²)", title_justify="left")
-    for column in ("type", "time", "label", "a", "b", "error² / std²", "rho of |error| and std"):
+    for column in ("type", "time", "label", "a", "b", "error² / std²", "rho(|error|, std)"):
         reliability.add_column(column, justify="left" if column == "type" else "right")
     for row in found.reliability.itertuples():
-        place = (row.type, f"{row.time:g}", row.label)
-        reliability.add_row(*place, f"{row.a:.3g}", f"{row.b:.3g}", number(row.ratio), number(row.correlation))
+        of_type = (row.type, f"{row.time:g}", row.label)
+        reliability.add_row(*of_type, f"{row.a:.3g}", f"{row.b:.3g}", number(row.ratio), number(row.correlation))
     return [scores, reliability]

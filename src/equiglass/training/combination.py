@@ -209,8 +209,8 @@ class _Fit:
         """Weights, offset and uncertainty from these cases."""
         predicted, truth = [self.of_candidates(case) for case in cases], [case.truth for case in cases]
         weights = np.zeros(len(self.members))
-        x = np.concatenate([p - p.mean(axis=0) for p in predicted])[:, self.members]
-        weights[self.members] = non_negative_weights(x, np.concatenate([y - y.mean() for y in truth]))
+        x, y = (np.concatenate([_centred(each) for each in values]) for values in (predicted, truth))
+        weights[self.members] = non_negative_weights(x[:, self.members], y)
         offset = float(np.mean(np.concatenate(truth) - np.concatenate(predicted) @ weights))
         known = [case.noise for case in cases if np.isfinite(case.noise)]
         noise = float(np.mean(known)) if known else np.nan
@@ -221,6 +221,13 @@ class _Fit:
         line = non_negative_weights(np.column_stack([np.ones_like(squared), squared / scale]), error)
         a, b = np.sqrt(line / [1.0, scale]).tolist()
         return found._replace(uncertainty=(a, b))
+
+
+def _centred(values: Float) -> Float:
+    """The deviations from the mean over the first axis; 0 for a column that is constant up to rounding."""
+    deviation = values - values.mean(axis=0)
+    rounding = 4 * np.finfo(np.float64).eps * np.abs(values).max(axis=0)
+    return np.where(np.abs(deviation).max(axis=0) > rounding, deviation, 0.0)
 
 
 def _nested(fit: _Fit, cases: Sequence[_Case]) -> list[tuple[Float, Float]]:
@@ -244,7 +251,7 @@ def _scores(
     fit: _Fit, cases: Sequence[_Case], nested: Sequence[tuple[Float, Float]], names: Sequence[str], weights: Float
 ) -> list[dict[str, Any]]:
     """The scores of every candidate that predicts, of their equal average, and of the weighted one."""
-    members = np.flatnonzero(fit.members)
+    members = np.flatnonzero(fit.members).tolist()
     each = [np.maximum(fit.of_candidates(case), case.floor) for case in cases]
     alike = [np.maximum(fit.of_candidates(case)[:, members].mean(axis=1), case.floor) for case in cases]
     compared = [(names[k], weights[k], [p[:, k] for p in each]) for k in members]
@@ -317,7 +324,7 @@ def _ensemble(name: str, those: Sequence[Candidate], found: Combination) -> Ense
     used = found.weights.any(axis=(0, 1))
     used = used if used.any() else np.ones_like(used)
     places, names, weights = [], [], []
-    for k in np.flatnonzero(used):
+    for k in np.flatnonzero(used).tolist():
         places += those[k].model.members
         names += those[k].names
         weights += [found.weights[:, :, k] * share for share in those[k].shares]
