@@ -386,6 +386,23 @@ def test_all_configurations_of_the_cross_validation_are_needed(folder: Path) -> 
         held_out(those, [s for s in systems_of(folder) if s.name != "liquid-3"], ["7"])
 
 
+def test_a_model_that_was_not_trained_on_all_is_noticed(folder: Path, tmp_path: Path) -> None:
+    pair = (folder / "cv-energy" / "fold-1", folder / "cv-energy")
+    with pytest.warns(EquiglassWarning, match=r"not trained on 2 of 6 configurations .* --set fold=0"):
+        equiglass.combine([pair], systems_of(folder), tmp_path / "out")
+    with pytest.raises(ConfigurationError, match="is not empty"):
+        equiglass.combine([pair], systems_of(folder), tmp_path / "out")
+
+
+def test_models_with_other_times_or_potentials_are_refused_before_any_work(folder: Path, tmp_path: Path) -> None:
+    others = [replace(s, times=2 * s.times) for s in systems_of(folder)]
+    equiglass.train(others, tmp_path / "energy", configuration("energy", fold=0))
+    with pytest.raises(ConfigurationError, match="another time labelled '7'"):
+        equiglass.combine(
+            [*pairs(folder, "ridge"), (tmp_path / "energy", folder / "cv-energy")], systems_of(folder), tmp_path / "out"
+        )
+
+
 def test_other_settings_are_noticed(folder: Path, tmp_path: Path) -> None:
     equiglass.train(systems_of(folder), tmp_path / "run", configuration("ridge", fold=0, l_max=2))
     with pytest.warns(EquiglassWarning, match=r"other settings than .*\(l_max\)"):
@@ -409,7 +426,7 @@ DAMAGED: dict[str, tuple[Any, str]] = {
     "unknown key": (lambda d: d.update(wieghts=1), "unknown key"),
     "a text": (lambda d: d["rows"][0].update(offset="much"), "rows.0.offset"),
     "not learned": (lambda d: d["rows"][0]["weights"].update({"member-energy": 0.1}), "which it has not learned"),
-    "another time": (lambda d: d["times"].update({"7": 99.0}), "differs from the average at the time labelled '7'"),
+    "another time": (lambda d: d["times"].update({"7": 99.0}), "has another time labelled '7' than the average"),
 }
 
 

@@ -71,6 +71,7 @@ def show(model: Model) -> None:
     table = Table(title="weights, offset, and std = sqrt(a² + b² spread²)", title_justify="left")
     for column in frame:
         table.add_column(str(column), justify="left" if column == "type" else "right")
-    for row in frame.itertuples(index=False):
-        table.add_row(*(number(cell) for cell in row))
+    for row in frame.to_dict("records"):
+        small = {key: f"{row[key]:.3g}" for key in ("time", "offset", "a", "b")}
+        table.add_row(*({key: number(value) for key, value in row.items()} | small).values())
     Console().print(table)

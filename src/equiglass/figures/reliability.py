@@ -55,7 +55,7 @@ def reliability(predictions: Sequence[Any], label: str, *, title: str = "", ax: 
             x = [np.sqrt(np.mean(deviation[own][one] ** 2)) for one in bins]
             y = [np.sqrt(max(np.mean(squared[own][one]), 0.0)) for one in bins]
             colour, marker = COLOURS[kind % len(COLOURS)], MARKERS[kind % len(MARKERS)]
-            ax.plot(x, y, color=colour, marker=marker, label=type_name(kind))
+            ax.plot(x, y, color=colour, marker=marker, linestyle="none", label=type_name(kind))
         limits = (*ax.get_xlim(), *ax.get_ylim())
         span = (max(min(limits), 0.0), max(limits))
         ax.plot(span, span, color="0.4", linewidth=0.8, zorder=1)

@@ -62,8 +62,8 @@ class Ensemble(Model):
         for member, weights in zip(self.averaged, np.moveaxis(combination.weights, 2, 0), strict=True):
             differing = times_in_common(combination.times, member.times)[1]
             if member.target != first.target or differing:
-                what = f"at the time labelled {differing[0]!r}" if differing else "of the target"
-                raise ConfigurationError(f"{member.name} differs from the average {what}; they cannot be combined.")
+                what = f"another time labelled {differing[0]!r}" if differing else "another target"
+                raise ConfigurationError(f"{member.name} has {what} than the average; they cannot be combined.")
             learned = np.zeros((max(len(weights), member.n_types), len(labels)), dtype=bool)
             for column, label in zip(member.learned().T, member.times, strict=True):
                 if label in labels:

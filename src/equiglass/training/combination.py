@@ -38,6 +38,7 @@ from equiglass.observables import correlation, correlation_error
 from equiglass.observables.correlation import pearson
 from equiglass.prediction.combination import Combination
 from equiglass.prediction.ensemble import Ensemble
+from equiglass.prediction.run_folder import refuse_used
 from equiglass.prediction.stacking import non_negative_weights
 from equiglass.training.held_out import Candidate, HeldOut, candidates, held_out
 from equiglass.training.supply import without_ends
@@ -97,23 +98,29 @@ def combine(
         The combination, as `load_model` returns it from ``out``, with its nested scores.
 
     Warns:
-        EquiglassWarning: there are no labels for a time of a model, which then has equal weights.
+        EquiglassWarning: there are no labels for a time, where the models then have equal weights; or a model was not
+            trained on all configurations.
 
     Raises:
-        ConfigurationError: no finished cross-validation, other configurations, different folds, or one fold alone.
+        ConfigurationError: ``out`` is in use, a cross-validation is not finished, has other configurations or other
+            folds, there is one fold alone, or the models do not fit together.
         DataError: a configuration occurs twice.
     """
+    refuse_used(Path(out))
     systems = without_ends(systems)
     refuse_copies(systems)
     those = candidates([(str(run), Path(cv)) for run, cv in members])
+    _warn_of_untrained(those, systems)
     times = _times(those)
+    shape = max(one.model.n_types for one in those), len(times)
+    weights, offsets = np.zeros((*shape, len(those))), np.full(shape, np.nan)
+    uncertainty = np.full((*shape, 2), np.nan)
+    # Before any work: whether the models fit together.
+    _ensemble(str(out), those, Combination((), times, weights, offsets, uncertainty))
     held = held_out(those, systems, list(times), on_done)
     folds = len({one.fold for one in held})
     if folds < 2:
         raise ConfigurationError("the configurations are of one fold; weights and their test need two or more.")
-    shape = max(one.model.n_types for one in those), len(times)
-    weights, offsets = np.zeros((*shape, len(those))), np.full(shape, np.nan)
-    uncertainty = np.full((*shape, 2), np.nan)
     scores: list[dict[str, Any]] = []
     reliability: list[dict[str, Any]] = []
     unknown: list[str] = []
@@ -304,6 +311,18 @@ def _cases(held: Sequence[HeldOut], kind: int, t: int, label: str, target: str) 
             )
         )
     return cases
+
+
+def _warn_of_untrained(those: Sequence[Candidate], systems: Sequence[System]) -> None:
+    for candidate in those:
+        untrained = [s.name for s in systems if candidate.model.role(s) not in ("training", "unknown")]
+        if untrained:
+            warnings.warn(
+                f"{candidate.model.name} was not trained on {len(untrained)} of {len(systems)} configurations "
+                f"({untrained[0]} is the first); train the final model on all of them with --set fold=0.",
+                EquiglassWarning,
+                stacklevel=3,
+            )
 
 
 def _has_learned(candidate: Candidate, kind: int, label: str) -> bool:
