@@ -478,6 +478,8 @@ def test_the_report_has_the_reliability(folder: Path, tmp_path: Path) -> None:
     assert "Error against predicted uncertainty" in text
     assert "weights by particle type and time" in text
     assert "member-ridge" in text
+    # The model card shows it; it is no result.
+    assert "combination.json" not in text
     assert run("report", folder / "ridge", "--data", folder / "new.h5", "--out", tmp_path / "plain.html") == 0
     assert "predicted uncertainty" not in Outline((tmp_path / "plain.html").read_text(encoding="utf-8")).text
 

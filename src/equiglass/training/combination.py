@@ -38,6 +38,7 @@ from equiglass.observables import correlation, correlation_error
 from equiglass.observables.correlation import pearson
 from equiglass.prediction.combination import Combination
 from equiglass.prediction.ensemble import Ensemble
+from equiglass.prediction.model import Model
 from equiglass.prediction.run_folder import refuse_used
 from equiglass.prediction.stacking import non_negative_weights
 from equiglass.training.held_out import Candidate, HeldOut, candidates, held_out
@@ -342,7 +343,9 @@ def _ensemble(name: str, those: Sequence[Candidate], found: Combination) -> Ense
     """The final models with the weights of their predictors; without those that have no weight, unless none has one."""
     used = found.weights.any(axis=(0, 1))
     used = used if used.any() else np.ones_like(used)
-    places, names, weights = [], [], []
+    places: list[Model] = []
+    names: list[str] = []
+    weights: list[Float] = []
     for k in np.flatnonzero(used).tolist():
         places += those[k].model.members
         names += those[k].names
