@@ -473,15 +473,24 @@ def test_a_plain_average_is_as_before(folder: Path, tmp_path: Path) -> None:
 
 
 def test_the_report_has_the_reliability(folder: Path, tmp_path: Path) -> None:
-    assert run("report", folder / "out", "--data", folder / "new.h5", "--out", tmp_path / "report.html") == 0
+    new = liquid(20)
+    # One label: fewer figures.
+    labels = {"propensity": new.propensity[1:], "replica_variance": new.replica_variance[1:]}  # type: ignore[index]
+    equiglass.save(replace(new, time_labels=("7",), times=new.times[1:], **labels), tmp_path / "one.h5")
+    words = ("--data", tmp_path / "one.h5", "--out", tmp_path / "report.html")
+    assert run("report", folder / "out", *words) == 0
     text = Outline((tmp_path / "report.html").read_text(encoding="utf-8")).text
-    assert "Error against predicted uncertainty" in text
+    assert text.count("Error against predicted uncertainty") == 1
     assert "weights by particle type and time" in text
     assert "member-ridge" in text
     # The model card shows it; it is no result.
     assert "combination.json" not in text
-    assert run("report", folder / "ridge", "--data", folder / "new.h5", "--out", tmp_path / "plain.html") == 0
-    assert "predicted uncertainty" not in Outline((tmp_path / "plain.html").read_text(encoding="utf-8")).text
+
+
+def test_a_report_without_an_uncertainty_has_no_reliability(folder: Path) -> None:
+    from equiglass.report.scores import _reliability, score
+
+    assert _reliability(score(load_model(folder / "ridge"), [liquid(20)])) == []
 
 
 def test_a_reliable_uncertainty_lies_on_the_diagonal() -> None:
