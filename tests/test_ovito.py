@@ -15,7 +15,10 @@ import pytest
 
 import equiglass as eg
 from equiglass.errors import ConfigurationError, DataError
+from equiglass.methods.loading import save_model
 from equiglass.observables import relaxation_times_of_propensity
+from equiglass.prediction.combination import Combination
+from equiglass.prediction.ensemble import Ensemble
 from samples.labelled import labelled_liquid
 from samples.liquids import random_liquid
 
@@ -83,6 +86,20 @@ def test_the_properties_are_the_predictions(run: Path, file: Path) -> None:
     found = pipeline.compute().particles["Relaxation Time"][...]
     np.testing.assert_allclose(found, np.minimum(tau, 16.5), rtol=1e-5)
     assert len(np.unique(found)) > 20
+
+
+def test_a_calibrated_model_shows_the_deviation_of_its_error(run: Path, file: Path, tmp_path: Path) -> None:
+    members, names = eg.load_model(run).members, ("member-1", "member-2")
+    numbers = np.full((2, 2, 2), 0.5), np.zeros((2, 2)), np.full((2, 2, 2), 0.25)
+    combination = Combination(names, members[0].times, *numbers)
+    save_model(Ensemble("combination", members, combination), tmp_path / "combination")
+    (system,) = eg.load(file)
+    expected = eg.load_model(tmp_path / "combination").predict(system).uncertainty_at("7")
+    pipeline, _ = pipeline_of(file, model=str(tmp_path / "combination"), colour="uncertainty")
+    found = pipeline.compute().particles["Propensity Uncertainty"]
+    assert expected is not None
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert expected.min() >= 0.25
 
 
 @pytest.mark.parametrize("colour", COLOURS)

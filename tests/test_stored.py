@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 import equiglass
 from equiglass.errors import DataError, EquiglassWarning
 from equiglass.liquid.system import System
+from equiglass.methods.loading import save_model
 from samples.command import run
 
 STORED = Path(__file__).parent / "stored"
@@ -125,6 +126,19 @@ def test_a_model_file_of_the_next_version_is_refused(name: str, tmp_path: Path) 
     rewritten(path, path, version=newest + 1)
     with pytest.raises(DataError, match=rf"version {newest + 1}\b.* up to version {newest}\b"):
         equiglass.load_model(tmp_path)
+
+
+def test_a_stored_combination_predicts_what_its_own_code_predicted(tmp_path: Path) -> None:
+    stored = STORED / "combination-1-f10718a"
+    again = tmp_path / "again"
+    save_model(equiglass.load_model(stored), again)
+    for folder in (stored, again):
+        with pytest.warns(EquiglassWarning, match="has not learned type B at the time labelled '7'"):
+            prediction = equiglass.load_model(folder).predict(last_liquid())
+        with np.load(STORED / "combination-1-f10718a.golden.npz") as arrays:
+            assert list(prediction.times) == arrays["labels"].tolist()
+            np.testing.assert_allclose(prediction.values, arrays["values"], rtol=0, atol=TOLERANCE)
+            np.testing.assert_allclose(prediction.uncertainty, arrays["uncertainty"], rtol=0, atol=TOLERANCE)
 
 
 def test_an_input_that_is_no_longer_there_is_refused_by_its_name(tmp_path: Path) -> None:

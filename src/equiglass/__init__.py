@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from equiglass.model.graph import build_graph
     from equiglass.prediction.evaluation import evaluate
     from equiglass.simulate.runs import label
-    from equiglass.training import crossvalidate, train
+    from equiglass.training import combine, crossvalidate, train
 
 __version__ = _version("equiglass")
 
@@ -48,6 +48,7 @@ _HOME = {
     "label": "simulate.runs",
     "train": "training",
     "crossvalidate": "training",
+    "combine": "training",
     "load_model": "methods.loading",
     "evaluate": "prediction.evaluation",
     "cage": "dynamics.cage",
@@ -65,6 +66,7 @@ __all__ = [
     "System",
     "build_graph",
     "cage",
+    "combine",
     "crossvalidate",
     "ends_of",
     "evaluate",

@@ -49,7 +49,7 @@ class Propensity(ModifierInterface):
         model: run folder, folder of run folders, or name of a shipped model.
         time: label of a time of the model; empty for tau_alpha, or else the last time.
         colour: "propensity"; "tau_alpha", the time when the propensity reaches ``distance``; or "uncertainty", the
-            standard deviation of the members of an average.
+            standard deviation of the prediction: of its error where the model is calibrated, else of its members.
         distance: for the relaxation time, LJ length.
         species: names of types 0, 1, ... with commas between, such as "Ni,P"; empty for the species rule.
 
@@ -82,9 +82,11 @@ class Propensity(ModifierInterface):
         if self.colour == "tau_alpha":
             found[COLOURS["tau_alpha"]] = _relaxation_times(prediction, propensity, self.distance)
         elif self.colour == "uncertainty":
-            yield f"{self.model}: predicting with every member"
-            spread = _spread(run, of_run, snapshot)
-            found[COLOURS["uncertainty"]] = spread[list(model.times).index(label)]
+            uncertainty = prediction.uncertainty_at(label)
+            if uncertainty is None:
+                yield f"{self.model}: predicting with every member"
+                uncertainty = _spread(run, of_run, snapshot)[list(model.times).index(label)]
+            found[COLOURS["uncertainty"]] = uncertainty
         for name, values in found.items():
             data.particles_.create_property(name, data=values)
         data.attributes["Propensity.label"] = label

@@ -307,6 +307,27 @@ def make_run(folder: Path) -> None:
     np.savez_compressed(folder / "golden.npz", **predicted(folder, unlabelled(folder.parent)))
 
 
+def make_combination(folder: Path) -> None:
+    """Two models of different times with weights and an uncertainty, and what they predict together."""
+    from equiglass.methods import METHODS
+    from equiglass.methods.loading import load_model, save_model
+    from equiglass.prediction.combination import Combination
+    from equiglass.prediction.ensemble import Ensemble
+
+    systems = liquids(folder.parent)
+    settings = {"energy": {"times": ("7",)}, "none": {}}
+    members = [METHODS[name].fit(systems, METHODS[name].configuration(**own)) for name, own in settings.items()]
+    weights = np.array([[[0.0, 0.9], [0.7, 0.2]], [[0.0, 1.0], [0.4, 0.0]]])
+    offsets = np.array([[0.01, -0.02], [0.0, np.nan]])
+    uncertainty = np.array([[[0.1, 0.5], [0.2, 0.0]], [[0.1, 1.5], [np.nan, np.nan]]])
+    times = dict(zip(LABELS, TIMES, strict=True))
+    combination = Combination(("member-energy", "member-none"), times, weights, offsets, uncertainty)
+    save_model(Ensemble("combination", tuple(members), combination), folder)
+    prediction = load_model(folder).predict(unlabelled(folder.parent))
+    golden = {"values": prediction.values, "uncertainty": prediction.uncertainty}
+    np.savez_compressed(folder.with_name(f"{folder.name}.golden.npz"), labels=list(prediction.times), **golden)
+
+
 def make_stopped(folder: Path) -> None:
     """The same run, stopped in its second epoch; the last checkpoint is that after the first."""
     from contextlib import suppress
@@ -349,6 +370,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "run-44e3eb7": (NEWEST, make_run),
     "stopped-44e3eb7": (NEWEST, make_stopped),
     "shipped-44e3eb7.npz": (NEWEST, make_shipped),
+    "combination-1-f10718a": ("f10718a", make_combination),
 }
 """Commit and maker of every file or folder."""
 

@@ -7,6 +7,7 @@ import typer
 from equiglass.commands.benchmark import benchmark
 from equiglass.commands.cage import cage
 from equiglass.commands.check import check
+from equiglass.commands.combine import combine
 from equiglass.commands.crossvalidate import crossvalidate
 from equiglass.commands.demo import demo
 from equiglass.commands.evaluate import evaluate
@@ -37,6 +38,7 @@ COMMANDS = (
     demo,
     train,
     crossvalidate,
+    combine,
     evaluate,
     predict,
     transfer,

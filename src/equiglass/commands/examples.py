@@ -22,6 +22,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "equiglass crossvalidate --data data.h5 --out cv --json scores.json",
         "equiglass crossvalidate --method boattini --data data.h5 --out cv --figures figures",
     ),
+    "combine": ("equiglass combine OUT --member ridge:cv-ridge network:cv-network --data data.h5 --json scores.json",),
     "evaluate": (
         "equiglass evaluate RUN --data new.h5",
         "equiglass evaluate RUN --data new.h5 --json scores.json --figures figures",
@@ -62,7 +63,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "equiglass benchmark inference --particles 100000 --json inference.json",
     ),
     "methods": ("equiglass methods",),
-    "info": ("equiglass info",),
+    "info": ("equiglass info", "equiglass info kalj-T0.44"),
 }
 """Command lines by command. The files are those of the reader."""
 

@@ -47,12 +47,14 @@ def tables(prediction: Prediction) -> list[Table]:
     named = "id" if system.ids is not None else "row"
     ids = system.ids if system.ids is not None else np.arange(1, system.n_particles + 1)
     largest = Table(title=f"largest at the time labelled {shown}", title_justify="left")
-    for column in (named, "type", "x", "y", "z", target.name):
+    uncertainty = prediction.uncertainty_at(shown)
+    for column in (named, "type", "x", "y", "z", target.name, *([] if uncertainty is None else ["std"])):
         largest.add_column(column, justify="left" if column == "type" else "right")
     corner = np.zeros(3) if system.origin is None else system.origin
     for i in np.argsort(-np.nan_to_num(values, nan=-np.inf), kind="stable")[:MOST_MOBILE]:
         place = (f"{x:.2f}" for x in system.positions[i] + corner)
-        largest.add_row(str(ids[i]), type_name(int(system.types[i])), *place, f"{values[i]:.3g}")
+        std = [] if uncertainty is None else [f"{uncertainty[i]:.2g}"]
+        largest.add_row(str(ids[i]), type_name(int(system.types[i])), *place, f"{values[i]:.3g}", *std)
     return [means, largest]
 
 

@@ -1,12 +1,22 @@
-"""equiglass info: versions, shipped models, methods, and the optional parts on this machine."""
+"""equiglass info: versions, shipped models, methods, and the optional parts on this machine; or one model."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+if TYPE_CHECKING:
+    from equiglass.prediction.model import Model
 
-def info() -> None:
-    """Show versions, shipped models, methods and optional parts."""
+
+def info(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RUN...", help="Models to describe: run folders, or names of shipped models."),
+    ] = None,
+) -> None:
+    """Show versions, shipped models, methods and optional parts; or what models consist of."""
     from importlib.util import find_spec
 
     from equiglass.machine.environment import environment
@@ -14,7 +24,13 @@ def info() -> None:
     from equiglass.methods.loading import load_model, pretrained_names
     from equiglass.model.convolution import triton
     from equiglass.model.convolution.backend import implementation
+    from equiglass.prediction.ensemble import Ensemble
 
+    if runs:
+        for run in runs:
+            typer.echo(run)
+            show(load_model(run))
+        return
     facts = environment()
     typer.echo(f"python {facts['python']} on {facts['processor']}, {facts['threads']} threads")
     for name, number in facts["packages"].items():
@@ -27,4 +43,35 @@ def info() -> None:
     typer.echo(f"methods: {', '.join(METHODS)}")
     typer.echo(f"models: {', '.join(pretrained_names()) or 'none'}")
     for name in pretrained_names():
-        typer.echo(f"  {name}: trained with the potential {load_model(name).data.potential or 'unknown'}")
+        model = load_model(name)
+        typer.echo(f"  {name}: trained with the potential {model.data.potential or 'unknown'}")
+        if isinstance(model, Ensemble) and model.combination is not None:
+            show(model)
+
+
+def show(model: Model) -> None:
+    """Print times, needs, members, and the weights and uncertainty of a combination."""
+    from collections import Counter
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from equiglass.files.tables import number
+    from equiglass.liquid.targets import TARGETS
+    from equiglass.prediction.ensemble import Ensemble
+
+    members = Counter(member.method for member in model.members)
+    typer.echo(f"  {TARGETS[model.target].title}; potential {model.data.potential or 'unknown'}")
+    typer.echo(f"  times (label): {', '.join(f'{time:g} ({label})' for label, time in model.times.items())}")
+    typer.echo(f"  needs: {', '.join(sorted(model.needs)) or 'nothing but positions, types and box'}")
+    typer.echo(f"  members: {', '.join(f'{count} {method}' for method, count in members.items())}")
+    if not isinstance(model, Ensemble) or model.combination is None:
+        return
+    frame = model.combination.frame()
+    table = Table(title="weights, offset, and std = sqrt(a² + b² spread²)", title_justify="left")
+    for column in frame:
+        table.add_column(str(column), justify="left" if column == "type" else "right")
+    for row in frame.to_dict("records"):
+        small = {key: f"{row[key]:.3g}" for key in ("time", "offset", "a", "b")}
+        table.add_row(*({key: number(value) for key, value in row.items()} | small).values())
+    Console().print(table)

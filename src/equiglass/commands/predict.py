@@ -42,6 +42,8 @@ def predict(
 ) -> None:
     """Predict the target of every particle. The columns are propensity_LABEL per time label, or E_pot.
 
+    A model with an uncertainty adds its standard deviation as propensity_LABEL_std.
+
     Without -o it prints a short table: means, and the most mobile particles. A stopped prediction with -o continues
     with the same command: OUT.partial holds what is finished.
     """
@@ -95,6 +97,8 @@ def predict(
                     if results.get(name(system)) is None:
                         prediction = model.predict(system)
                         found = {"values": prediction.values}
+                        if prediction.uncertainty is not None:
+                            found["uncertainty"] = prediction.uncertainty
                         if prediction.system.positions_inherent is not None:
                             found["positions_inherent"] = prediction.system.positions_inherent
                         results.put(name(system), found)
@@ -128,7 +132,8 @@ def _predictions(
         known = replace(system, potential=model.data.potential or system.potential) if model.needs else system
         if system.positions_inherent is None and "positions_inherent" in found:
             known = quenched(known, found["positions_inherent"])
-        yield Prediction(known, model.times_for(system), found["values"], model.target, model.name)
+        times, uncertainty = model.times_for(system), found.get("uncertainty")
+        yield Prediction(known, times, found["values"], model.target, model.name, uncertainty=uncertainty)
 
 
 def _stem(file: Path) -> str:
@@ -144,12 +149,13 @@ def _stem(file: Path) -> str:
 def write_predictions(path: Path, predictions: Iterator[Prediction]) -> int:
     """Write predictions of one model as extended XYZ, one at a time, and return their number.
 
-    There is one column per label of the target, the ids of the file, and the inherent positions if there are any. The
-    comment line names the times, the model, and the version of equiglass.
+    There is one column per label of the target, next to it that of its uncertainty if there is one, the ids of the
+    file, and the inherent positions if there are any. The comment line names the times, the model, and the version of
+    equiglass.
     """
     from equiglass.errors import DataError
     from equiglass.formats.xyz import origin_of_predictions, write_frames
-    from equiglass.liquid.targets import TARGETS
+    from equiglass.liquid.targets import TARGETS, UNCERTAINTY
 
     first = next(predictions, None)
     if first is None:
@@ -159,7 +165,11 @@ def write_predictions(path: Path, predictions: Iterator[Prediction]) -> int:
     def frames() -> Iterator[tuple[System, Columns, dict[str, str]]]:
         nonlocal written
         for prediction in chain((first,), predictions):
-            columns = {column(label): prediction.at(label) for label in prediction.times}
+            columns = {}
+            for label in prediction.times:
+                columns[column(label)] = prediction.at(label)
+                if (uncertainty := prediction.uncertainty_at(label)) is not None:
+                    columns[column(label) + UNCERTAINTY] = uncertainty
             if prediction.system.positions_inherent is not None:
                 columns["pos_inherent"] = prediction.system.positions_inherent
             written += 1

@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-PATHS = ("--data", "--validation", "--runs", "--from", "--against")
+PATHS = ("--data", "--validation", "--runs", "--from", "--against", "--member")
 """The options that take several paths."""
 
 

@@ -9,6 +9,7 @@ from equiglass.figures.evaluation import rho_against_time, save_evaluation_figur
 from equiglass.figures.field import propensity_slice
 from equiglass.figures.liquid import conservation, dynamics, energies, radial_distributions
 from equiglass.figures.prediction import predicted_field
+from equiglass.figures.reliability import reliability
 from equiglass.figures.style import figure_png, save_figure
 from equiglass.figures.training import training_curves
 
@@ -21,6 +22,7 @@ __all__ = [
     "predicted_field",
     "propensity_slice",
     "radial_distributions",
+    "reliability",
     "rho_against_time",
     "save_evaluation_figures",
     "save_figure",

@@ -16,7 +16,8 @@ The box must be orthorhombic and periodic. The columns ``species`` (or ``type``)
 - ``failed``: the failures of the physics checks, in one text;
 - ``equilibrated``: T or F;
 - ``Origin``: the lower corner of the box, which is subtracted; ``Timestep``: the time step of the frame;
-- ``predicted_by``: the model that predicted the propensity columns, which are then no measured ones;
+- ``predicted_by``: the model that predicted the propensity columns, which are then no measured ones. The columns of
+  their uncertainty, ``propensity_LABEL_std``, are left out;
 - ``units``: refused unless they are lj.
 """
 
@@ -44,6 +45,7 @@ from equiglass.liquid.needs import STATED_POTENTIAL
 from equiglass.liquid.potential import MIXTURES
 from equiglass.liquid.species import Species, type_name
 from equiglass.liquid.system import System
+from equiglass.liquid.targets import UNCERTAINTY
 from equiglass.liquid.targets.propensity import column
 
 Columns = Mapping[str, NDArray[np.floating]]
@@ -133,6 +135,8 @@ def _labels(path: Path, frame: _Frame) -> dict[str, Any]:
     """The times with their propensity, measured or predicted; nothing if the times are unknown."""
     comment, columns = frame.comment, frame.columns
     found = [key.removeprefix(_PROPENSITY) for key in columns if key.startswith(_PROPENSITY)]
+    if _PREDICTED in comment:
+        found = [key for key in found if key.removesuffix(UNCERTAINTY) not in found or not key.endswith(UNCERTAINTY)]
     times = comment.numbers("times")
     if found and times is None:
         warnings.warn(

@@ -12,6 +12,7 @@ from equiglass.files.partial import digest
 from equiglass.files.settings import changed, from_overrides, read_settings, validate
 from equiglass.liquid.system import System
 from equiglass.methods import METHODS
+from equiglass.prediction.combination import Combination
 from equiglass.prediction.configuration import MethodConfiguration
 from equiglass.prediction.ensemble import Ensemble
 from equiglass.prediction.model import Model
@@ -41,7 +42,7 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
 
     Args:
         run: a run folder, a folder of run folders, or a name from `pretrained_names`. The predictions of several
-            models are averaged.
+            models are averaged, with the weights of combination.json if the folder has one.
         checkpoint: "last", the model of the last epoch, or "best", of the epoch with the highest validation rho.
 
     Returns:
@@ -49,25 +50,38 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
 
     Raises:
         ConfigurationError: the checkpoint is unknown, there is no model, or the members do not fit together.
-        DataError: a model file is damaged.
+        DataError: a model file or combination.json is damaged, or a member that it names is missing.
     """
-    folder = folder_of(run)
-    members = folder.members(checkpoint)
+    members, combination = _members(folder_of(run), checkpoint)
     if not members:
         names = ", ".join(pretrained_names()) or "none"
         raise ConfigurationError(
             f"{run} is neither a run folder with {checkpoint}.safetensors nor a model of the package ({names})."
         )
     loaded = [_loaded(member, checkpoint) for member in members]
-    if len(loaded) == 1:
+    if len(loaded) == 1 and combination is None:
         return loaded[0].named(str(run))
     averaged = (one.named(f"{run}/{member.path.name}") for one, member in zip(loaded, members, strict=True))
-    return Ensemble(str(run), tuple(averaged))
+    return Ensemble(str(run), tuple(averaged), combination)
+
+
+def _members(folder: RunFolder, checkpoint: str) -> tuple[list[RunFolder], Combination | None]:
+    """The folders of the members, and how they are combined."""
+    if not folder.combination.is_file():
+        return folder.members(checkpoint), None
+    combination = Combination.read(folder.combination)
+    members = [RunFolder(folder.path / name) for name in combination.members]
+    for member in members:
+        if member.model(checkpoint) is None:
+            raise DataError(f"{folder.combination} names the member {member.path.name}, which has no model file.")
+    return members, combination
 
 
 def digest_of(run: Path | str, checkpoint: str = "last") -> str:
-    """A digest of the model files that `load_model` reads."""
-    files = (member.model(checkpoint) for member in folder_of(run).members(checkpoint))
+    """A digest of the files that `load_model` reads."""
+    folder = folder_of(run)
+    files = [member.model(checkpoint) for member in _members(folder, checkpoint)[0]]
+    files += [folder.combination] if folder.combination.is_file() else []
     return digest(*(hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path is not None))
 
 
@@ -113,7 +127,7 @@ def with_fingerprints(model: Model, systems: Sequence[System]) -> Model:
         ConfigurationError: the model names no configurations, or one that is missing or that occurs twice.
     """
     if isinstance(model, Ensemble):
-        return Ensemble(model.name, tuple(with_fingerprints(member, systems) for member in model.members))
+        return replace(model, averaged=tuple(with_fingerprints(member, systems) for member in model.members))
     split = model.data.split
     if split is None:
         raise ConfigurationError(f"{model.name} does not name its training configurations; it needs a split.yaml.")
@@ -134,8 +148,16 @@ def save_model(model: Model, folder: Path) -> None:
     Raises:
         ConfigurationError: a member is itself an average.
     """
-    for number, member in enumerate(model.members, start=1):
-        place = RunFolder(folder if len(model.members) == 1 else folder / f"member-{number}")
+    combination = model.combination if isinstance(model, Ensemble) else None
+    if combination is not None:
+        # It stands there first: without all members that it names, half a folder is not taken for an average.
+        folder.mkdir(parents=True, exist_ok=True)
+        combination.write(RunFolder(folder).combination)
+        names = combination.members
+    else:
+        names = tuple(f"member-{number + 1}" for number in range(len(model.members)))
+    for name, member in zip(names, model.members, strict=True):
+        place = RunFolder(folder if len(names) == 1 and combination is None else folder / name)
         place.path.mkdir(parents=True, exist_ok=True)
         if not isinstance(member, Predictor):
             raise ConfigurationError(f"{member.name} is itself an average; save its members one by one.")

@@ -36,9 +36,11 @@ from equiglass.liquid.targets import measured, times_to_learn
 from equiglass.methods import METHODS
 from equiglass.methods.loading import load_predictor
 from equiglass.prediction.configuration import MethodConfiguration
+from equiglass.prediction.ensemble import rows_at
 from equiglass.prediction.model_file import check_version, read_model, write_model
 from equiglass.prediction.predictor import SILENT, About, Card, Predictor, Watch, settings_frame
 from equiglass.prediction.run_folder import RunFolder
+from equiglass.prediction.stacking import stacking_weights
 from equiglass.prediction.training_data import TrainingData
 
 FEWEST = 4
@@ -129,7 +131,7 @@ class Stack(Predictor):
 
     def values(self, system: System) -> Float:
         """The weighted average at every time of ``times``, LJ units, (T, N)."""
-        predicted = np.stack([_rows(member, system, list(self.times)) for member in self.averaged], axis=2)
+        predicted = np.stack([rows_at(list(self.times), member, system) for member in self.averaged], axis=2)
         return np.einsum("tnk,ntk->tn", predicted, self.weights[system.types]) + self.offsets[system.types].T
 
     @classmethod
@@ -179,7 +181,7 @@ class Stack(Predictor):
             for system in part:
                 truth.append(measured(system, labels, configuration.target))
                 types.append(system.types)
-                predicted.append(np.stack([_rows(model, system, labels) for model in models], axis=2))
+                predicted.append(np.stack([rows_at(labels, model, system) for model in models], axis=2))
         if parts:
             weights, offsets = stacking_weights(
                 np.concatenate(truth, axis=1), np.concatenate(predicted, axis=1), np.concatenate(types), n_types
@@ -266,46 +268,3 @@ class Stack(Predictor):
 
 
 METHODS.add("stack", Stack)
-
-
-def stacking_weights(truth: Float, predicted: Float, types: Any, n_types: int) -> tuple[Float, Float]:
-    """Non-negative weights and an offset per type and time, by least squares.
-
-    Args:
-        truth: the target, (T, n), NaN where unknown.
-        predicted: predictions of K methods, (T, n, K); NaN where a method predicts nothing.
-        types: types of the particles, (n,).
-        n_types: number of types.
-
-    Returns:
-        Weights, (n_types, T, K), and offsets, (n_types, T); NaN where nothing is known.
-    """
-    from scipy.optimize import nnls
-
-    n_times, _, n_methods = predicted.shape
-    weights, offsets = np.full((n_types, n_times, n_methods), np.nan), np.full((n_types, n_times), np.nan)
-    for kind in range(n_types):
-        for t in range(n_times):
-            known = (types == kind) & np.isfinite(truth[t]) & np.isfinite(predicted[t]).all(axis=1)
-            if not known.any():
-                continue
-            x, y = predicted[t, known], truth[t, known]
-            centred = x - x.mean(axis=0)
-            # The normal equations have the same solution and are small.
-            gram = centred.T @ centred
-            gram[np.diag_indices(n_methods)] += 1e-12 * max(np.trace(gram), 1e-300)
-            root = np.linalg.cholesky(gram)
-            w, _ = nnls(root.T, np.linalg.solve(root, centred.T @ (y - y.mean())))
-            weights[kind, t], offsets[kind, t] = w, y.mean() - x.mean(axis=0) @ w
-    return weights, offsets
-
-
-def _rows(model: Predictor, system: System, labels: Sequence[str]) -> Float:
-    """The values at these labels, (T, N); NaN for a particle type that the model has not seen."""
-    values = np.full((len(labels), system.n_particles), np.nan)
-    if system.n_types <= model.n_types:
-        found = model.values(system)
-        for row, label in enumerate(labels):
-            if label in model.times:
-                values[row] = found[list(model.times).index(label)]
-    return values

@@ -6,6 +6,8 @@ split           training and validation configurations, by their fingerprints
 arrays          a predictor that consists of a few arrays
 training_data   a summary of the training configurations
 ensemble        the average of several predictors
+combination     weights, offsets and uncertainty of an average
+stacking        non-negative weights by least squares
 configuration   the settings that every method has
 model_file      tensors and readable metadata in one file
 run_folder      the files of a training

@@ -33,6 +33,8 @@ class Prediction:
         target: name of the target.
         model: name of the model.
         role: what the configuration was in the training of the model.
+        uncertainty: standard deviation of the error of the values, LJ units, (T, N), NaN where it is unknown; None if
+            the model has no uncertainty.
     """
 
     system: System
@@ -41,6 +43,7 @@ class Prediction:
     target: str = "propensity"
     model: str = ""
     role: Role = "unknown"
+    uncertainty: Float | None = None
 
     def __repr__(self) -> str:
         return f"Prediction({self.system.name!r}, {self.target}, times {', '.join(self.times)})"
@@ -62,9 +65,21 @@ class Prediction:
         Raises:
             ConfigurationError: the model was not trained for that label.
         """
+        return self.values[self._row(label)]
+
+    def uncertainty_at(self, label: str) -> Float | None:
+        """The uncertainty for one label, LJ units, (N,); None if the model has none.
+
+        Raises:
+            ConfigurationError: the model was not trained for that label.
+        """
+        row = self._row(label)
+        return None if self.uncertainty is None else self.uncertainty[row]
+
+    def _row(self, label: str) -> int:
         if label not in self.times:
             raise ConfigurationError(f"the model predicts the times labelled {list(self.times)}, not {label!r}.")
-        return self.values[list(self.times).index(label)]
+        return list(self.times).index(label)
 
 
 class Model(ABC):
@@ -90,6 +105,10 @@ class Model(ABC):
     @abstractmethod
     def values(self, system: System) -> Float:
         """The target of every particle, LJ units, (T, N); the configuration must have what the model needs."""
+
+    def estimate(self, system: System) -> tuple[Float, Float | None]:
+        """The target and the standard deviation of its error, LJ units, each (T, N); None without an uncertainty."""
+        return self.values(system), None
 
     @property
     def members(self) -> tuple[Model, ...]:
@@ -139,12 +158,13 @@ class Model(ABC):
             DataError: the configuration has more particle types than the model, or a prediction is not finite.
         """
         system = self.prepared(system, any_temperature)
-        values = self.values(system)
+        values, uncertainty = self.estimate(system)
         self._check_finite(system, values)
         if not TARGETS[self.target].negative:
             # A mean distance cannot be negative. Far from its training data, a linear read-out can be.
             values = np.maximum(values, 0.0)
-        return Prediction(system, self.times_for(system), values, self.target, self.name, self.role(system))
+        role = self.role(system)
+        return Prediction(system, self.times_for(system), values, self.target, self.name, role, uncertainty)
 
     def spread(self, system: System) -> Float:
         """The standard deviation of the predictions of the members, LJ units, (T, N).

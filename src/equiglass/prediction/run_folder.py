@@ -7,7 +7,8 @@
     last.safetensors     the model; for a method with epochs, of the last epoch, with the optimiser's state
     best.safetensors     the model of the epoch with the highest validation rho
 
-A model of several members is a folder of such folders. Every file is written under a temporary name and renamed.
+A model of several members is a folder of such folders; combination.json in it gives the members weights. Every file
+is written under a temporary name and renamed.
 """
 
 from __future__ import annotations
@@ -61,6 +62,11 @@ class RunFolder:
     def log(self) -> Path:
         """File with loss and validation rho per epoch."""
         return self.path / "log.csv"
+
+    @property
+    def combination(self) -> Path:
+        """File with the weights of the members."""
+        return self.path / "combination.json"
 
     @property
     def card(self) -> Path:

@@ -112,7 +112,9 @@ class TrainingData:
         if not low * (1 - DENSITY_TOLERANCE) <= system.density <= high * (1 + DENSITY_TOLERANCE):
             unlike.append(f"density {system.density:.3f} (trained on {low:.3f} to {high:.3f})")
         shares = np.bincount(system.types, minlength=len(self.composition)) / system.n_particles
-        if np.any(np.abs(shares - np.asarray(self.composition)) > COMPOSITION_TOLERANCE):
+        # One member of an average may know fewer types than another.
+        known = np.pad(self.composition, (0, len(shares) - len(self.composition)))
+        if np.any(np.abs(shares - known) > COMPOSITION_TOLERANCE):
             trained = ":".join(f"{x:.2f}" for x in self.composition)
             unlike.append(f"composition {':'.join(f'{x:.2f}' for x in shares)} (trained on {trained})")
         if system.temperature is not None and self.temperatures:

@@ -12,6 +12,7 @@ from equiglass.figures import figure_png, training_curves
 from equiglass.files import reading
 from equiglass.liquid.system import type_name
 from equiglass.liquid.targets import TARGETS
+from equiglass.prediction.ensemble import Ensemble
 from equiglass.prediction.model import Model
 from equiglass.prediction.predictor import Predictor
 from equiglass.prediction.run_folder import RunFolder
@@ -33,6 +34,9 @@ def card(model: Model, folder: RunFolder, checkpoint: str = "last") -> list[Mark
             firsts.setdefault(member.method, member)
     first_folder = folder.members(checkpoint)[0]
     parts = [_summary(model, firsts, checkpoint), _training_data(model, first_folder.command())]
+    if isinstance(model, Ensemble) and model.combination is not None:
+        caption = "Weights of the members and offset; uncertainty: std = sqrt(a² + b² spread²)"
+        parts.append(html.long_table(caption, model.combination.frame()))
     for method, member in firsts.items():
         parts += [html.long_table(f"{method}: {one.caption}", one.frame) for one in member.card()]
     for name in ("configuration", "split", "environment", "card"):
@@ -77,12 +81,15 @@ def _facts(caption: str, facts: Iterable[tuple[str, str]]) -> Markup:
 def _summary(model: Model, firsts: dict[str, Predictor], checkpoint: str) -> Markup:
     number = Counter(member.method for member in model.members)
     average = "the mean over the members of one method counts as much as that of another"
+    combined = isinstance(model, Ensemble) and model.combination is not None
+    if combined:
+        average = "weights by particle type and time, from predictions of configurations left out"
     facts = []
     for method, first in firsts.items():
         facts.append((f"method {method}", f"{first.about.summary}; {number[method]} trained"))
         facts.append(("source", first.about.source))
     facts += [
-        ("average", average if len(number) > 1 else ""),
+        ("average", average if len(number) > 1 or combined else ""),
         ("checkpoint", checkpoint),
         ("target", TARGETS[model.target].title),
         ("particle types", ", ".join(map(type_name, range(model.n_types)))),

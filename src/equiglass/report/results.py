@@ -21,8 +21,8 @@ SHORT = 12
 
 def result_files(folder: Path) -> list[Path]:
     """The PNG, MD, TXT, CSV and JSON files of a folder. Files of one name stand together, the figure first."""
-    log = RunFolder(folder).log
-    files = [path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES and path != log]
+    own = (RunFolder(folder).log, RunFolder(folder).combination)
+    files = [path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES and path not in own]
     return sorted(files, key=lambda path: (path.stem, SUFFIXES.index(path.suffix.lower())))
 
 

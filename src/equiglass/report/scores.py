@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 from markupsafe import Markup
 
 from equiglass.errors import EquiglassWarning
-from equiglass.figures import figure_png, rho_against_time
+from equiglass.figures import figure_png, reliability, rho_against_time
 from equiglass.figures.evaluation import compared, scatter_of_type, slice_of_first
 from equiglass.files.tables import number
 from equiglass.liquid.system import System
@@ -108,7 +109,7 @@ def scores_of(scored: Scored) -> list[Markup]:
     if scored.scores["label"].nunique() > 1:
         caption = "Pearson ρ against time, mean over configurations; dashed: noise ceiling"
         parts.append(html.picture(caption, figure_png(rho_against_time(scored.scores, title="mean per configuration"))))
-    return [*parts, *_fields(scored)]
+    return [*parts, *_reliability(scored), *_fields(scored)]
 
 
 def comparison(several: Sequence[Scored]) -> list[Markup]:
@@ -166,6 +167,23 @@ def _configurations(scored: Scored) -> Markup:
         for system, role in zip(scored.systems, scored.roles, strict=True)
     )
     return html.table("Configurations", frame)
+
+
+def _reliability(scored: Scored) -> list[Markup]:
+    """The error against the predicted uncertainty, one figure per time; none if the model has no uncertainty."""
+    predictions = [scored.predictions[k] for k in scored.tested]
+    pictures = []
+    for label, time in scored.scores.query("configurations > 0").groupby("label", sort=False)["time"].first().items():
+        if any((each := p.uncertainty_at(label)) is not None and np.isfinite(each).any() for p in predictions):
+            title = f"t = {time:g}" if time > 0 else scored.model.target
+            pictures.append(html.picture(title, figure_png(reliability(predictions, label, title=title))))
+    if not pictures:
+        return []
+    caption = (
+        "Error against predicted uncertainty: the root mean squared error in bins of the predicted standard deviation, "
+        "without the noise of the labels where it is known. On the diagonal the uncertainty is reliable."
+    )
+    return [html.text(caption), html.gallery(pictures)]
 
 
 def _fields(scored: Scored) -> list[Markup]:

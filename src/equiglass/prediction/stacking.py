@@ -1,0 +1,54 @@
+"""Non-negative weights of an average, by least squares.
+
+Source: L. Breiman, Mach. Learn. 24, 49 (1996), doi 10.1007/BF00117832.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from equiglass.liquid.arrays import Float
+
+
+def non_negative_weights(predicted: Float, truth: Float) -> Float:
+    """The weights w >= 0 that minimise |predicted w - truth|^2, (K,).
+
+    Args:
+        predicted: predictions of K methods, (n, K).
+        truth: the target, (n,).
+    """
+    from scipy.optimize import nnls
+
+    # The normal equations have the same solution and are small.
+    gram = predicted.T @ predicted
+    gram[np.diag_indices(len(gram))] += 1e-12 * max(np.trace(gram), 1e-300)
+    root = np.linalg.cholesky(gram)
+    weights, _ = nnls(root.T, np.linalg.solve(root, predicted.T @ truth))
+    return np.asarray(weights)
+
+
+def stacking_weights(truth: Float, predicted: Float, types: Any, n_types: int) -> tuple[Float, Float]:
+    """Non-negative weights and an offset per type and time, by least squares.
+
+    Args:
+        truth: the target, (T, n), NaN where unknown.
+        predicted: predictions of K methods, (T, n, K); NaN where a method predicts nothing.
+        types: types of the particles, (n,).
+        n_types: number of types.
+
+    Returns:
+        Weights, (n_types, T, K), and offsets, (n_types, T); NaN where nothing is known.
+    """
+    n_times, _, n_methods = predicted.shape
+    weights, offsets = np.full((n_types, n_times, n_methods), np.nan), np.full((n_types, n_times), np.nan)
+    for kind in range(n_types):
+        for t in range(n_times):
+            known = (types == kind) & np.isfinite(truth[t]) & np.isfinite(predicted[t]).all(axis=1)
+            if not known.any():
+                continue
+            x, y = predicted[t, known], truth[t, known]
+            w = non_negative_weights(x - x.mean(axis=0), y - y.mean())
+            weights[kind, t], offsets[kind, t] = w, y.mean() - x.mean(axis=0) @ w
+    return weights, offsets

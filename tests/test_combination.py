@@ -1,0 +1,525 @@
+"""Averages with weights by type and time, their uncertainty, and the command that makes them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import equiglass
+from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
+from equiglass.figures import reliability
+from equiglass.liquid.system import System
+from equiglass.methods import METHODS
+from equiglass.methods.loading import digest_of, load_model, save_model
+from equiglass.observables.correlation import correlation
+from equiglass.prediction.combination import Combination
+from equiglass.prediction.ensemble import Ensemble
+from equiglass.prediction.stacking import non_negative_weights
+from equiglass.training.held_out import candidates, held_out
+from samples.command import run
+from samples.labelled import labelled_liquid
+from samples.outline import Outline
+
+FOLDS = 3
+SETTINGS: dict[str, dict[str, Any]] = {"ridge": {"l_max": 1}, "energy": {"times": ("7",)}, "none": {"times": ("1",)}}
+"""`ridge` learns both times, each of the others one."""
+
+
+def liquid(seed: int) -> System:
+    """A labelled configuration whose labels are not a function of the structure alone."""
+    system = labelled_liquid(seed)
+    assert system.propensity is not None
+    rng = np.random.default_rng([seed, 7])
+    return replace(system, propensity=system.propensity + rng.normal(0, 0.03, system.propensity.shape))
+
+
+def configuration(method: str, **further: Any) -> Any:
+    return METHODS[method].configuration(folds=FOLDS, **(SETTINGS[method] | further))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six configurations in data.h5, and every method trained on all (NAME) and cross-validated (cv-NAME)."""
+    folder = tmp_path_factory.mktemp("combination")
+    systems = [liquid(seed) for seed in range(6)]
+    equiglass.save(systems, folder / "data.h5")
+    equiglass.save([liquid(20)], folder / "new.h5")
+    for method in SETTINGS:
+        equiglass.train(systems, folder / method, configuration(method, fold=0))
+        equiglass.crossvalidate(systems, folder / f"cv-{method}", configuration(method))
+    words = ("combine", folder / "out", *members(folder, *SETTINGS), "--data", folder / "data.h5")
+    assert run(*words, "--json", folder / "scores.json") == 0
+    return folder
+
+
+def members(folder: Path, *methods: str) -> list[object]:
+    return [word for name in methods for word in ("--member", f"{folder / name}:{folder / f'cv-{name}'}")]
+
+
+def pairs(folder: Path, *methods: str) -> list[tuple[Path, Path]]:
+    return [(folder / name, folder / f"cv-{name}") for name in methods]
+
+
+def systems_of(folder: Path) -> list[System]:
+    return equiglass.load(folder / "data.h5")
+
+
+def test_a_combination_predicts_its_formulas(folder: Path) -> None:
+    model = load_model(folder / "out")
+    assert isinstance(model, Ensemble)
+    combination = model.combination
+    assert combination is not None
+    # The mean by type has no correlation within a type, so it has no weight and is left out.
+    assert combination.members == ("member-ridge", "member-energy")
+    assert dict(model.times) == {"1": 0.1, "7": 16.5}
+    assert model.learned().all()
+    system = liquid(20)
+    prediction = model.predict(system)
+    ridge, energy = load_model(folder / "ridge").values(system), load_model(folder / "energy").values(system)[0]
+    for i in range(system.n_particles):
+        kind = system.types[i]
+        # At the time "1" the energy has no model.
+        assert combination.weights[kind, 0, 1] == 0
+        alone = combination.weights[kind, 0, 0] * ridge[0, i] + combination.offsets[kind, 0]
+        assert prediction.at("1")[i] == pytest.approx(max(alone, 0.0), abs=1e-12)
+        v, w = combination.weights[kind, 1]
+        both = v * ridge[1, i] + w * energy[i] + combination.offsets[kind, 1]
+        assert prediction.at("7")[i] == pytest.approx(max(both, 0.0), abs=1e-12)
+        middle = (v * ridge[1, i] + w * energy[i]) / (v + w)
+        spread = np.sqrt((v * (ridge[1, i] - middle) ** 2 + w * (energy[i] - middle) ** 2) / (v + w))
+        a, b = combination.uncertainty[kind, 1]
+        found = prediction.uncertainty_at("7")
+        assert found is not None
+        assert found[i] == pytest.approx(np.hypot(a, b * spread), abs=1e-12)
+        assert model.spread(system)[1, i] == pytest.approx(spread, abs=1e-12)
+    assert model.spread(system)[0].max() == 0
+
+
+def test_the_weights_are_those_of_a_slow_reference(folder: Path) -> None:
+    """Held-out predictions by hand, weights by scipy's general optimiser; the nested score of every fold by hand."""
+    from scipy.optimize import minimize
+
+    systems = systems_of(folder)
+    predicted, truth, fold = [], [], []
+    for k, system in enumerate(systems):
+        each = []
+        for name in ("ridge", "energy"):
+            model = load_model(folder / f"cv-{name}" / f"fold-{k % FOLDS + 1}")
+            assert model.role(system) == "validation"
+            each.append(model.predict(system).at("7")[system.types == 0])
+        predicted.append(np.stack(each, axis=1))
+        truth.append(system.propensity[1, system.types == 0])  # type: ignore[index]
+        fold.append(k % FOLDS)
+
+    def fitted(chosen: list[int]) -> tuple[np.ndarray, float]:
+        x = np.concatenate([predicted[k] - predicted[k].mean(axis=0) for k in chosen])
+        y = np.concatenate([truth[k] - truth[k].mean() for k in chosen])
+        scale = np.mean(y**2)
+        best = minimize(
+            lambda w: np.mean((y - x @ w) ** 2) / scale,
+            [0.5, 0.5],
+            jac=lambda w: -2 * x.T @ (y - x @ w) / len(y) / scale,
+            bounds=[(0, None)] * 2,
+            tol=1e-14,
+        )
+        rest = np.concatenate([truth[k] - predicted[k] @ best.x for k in chosen])
+        return best.x, float(rest.mean())
+
+    model = load_model(folder / "out")
+    assert isinstance(model, Ensemble)
+    assert model.combination is not None
+    weights, offset = fitted(list(range(6)))
+    np.testing.assert_allclose(model.combination.weights[0, 1], weights, rtol=1e-3, atol=1e-4)
+    assert model.combination.offsets[0, 1] == pytest.approx(offset, abs=1e-3)
+
+    stacked = []
+    for k in range(6):
+        w, c = fitted([j for j in range(6) if fold[j] != fold[k]])
+        stacked.append(predicted[k] @ w + c)
+    rows = json.loads((folder / "scores.json").read_text())["rho"]
+    (row,) = (r for r in rows if (r["type"], r["label"], r["model"]) == ("A", "7", "stack"))
+    expected = correlation(truth, stacked)
+    assert row["per_configuration"] == pytest.approx(expected.per_configuration, abs=1e-4)
+    assert row["pooled"] == pytest.approx(expected.pooled, abs=1e-4)
+    (row,) = (r for r in rows if (r["type"], r["label"], r["model"]) == ("A", "7", "equal average"))
+    alike = correlation(truth, [p.mean(axis=1) for p in predicted])
+    assert row["per_configuration"] == pytest.approx(alike.per_configuration, abs=1e-9)
+
+
+def test_held_out_labels_decide_no_nested_prediction_of_their_fold(folder: Path, tmp_path: Path) -> None:
+    """Other labels in one fold change the weights, but no nested score could profit: its own fold is not fitted."""
+    systems = systems_of(folder)
+    found = equiglass.combine(pairs(folder, "ridge", "energy"), systems, tmp_path / "a")
+    assert (found.configurations, found.folds) == (6, FOLDS)
+    # Labels without any relation to the structure: an in-sample fit has a positive rho, a nested one about zero.
+    rng = np.random.default_rng(0)
+    shuffled = [replace(s, propensity=rng.permuted(s.propensity, axis=1)) for s in systems]
+    again = equiglass.combine(pairs(folder, "ridge", "energy"), shuffled, tmp_path / "b")
+    stack = again.scores.query("model == 'stack'")["per_configuration"]
+    assert (stack.dropna().abs() < 0.35).all()
+    assert stack.mean() < 0.1
+
+
+def test_the_noise_of_the_labels_is_no_error_of_the_model() -> None:
+    """Synthetic members: the fit recovers a and b of an error whose variance is a^2 + b^2 s^2, with noisy labels."""
+    from equiglass.training.combination import _Case, _Fit
+
+    rng = np.random.default_rng(3)
+
+    class One:
+        shares = np.array([1.0])
+
+    cases = []
+    for fold in range(4):
+        true = rng.normal(size=20_000)
+        spread = rng.uniform(0.05, 0.5, 20_000)
+        sign = rng.choice([-1, 1], 20_000)
+        middle = true + rng.normal(size=20_000) * np.sqrt(0.1**2 + (1.5 * spread) ** 2)
+        predicted = np.stack([middle + sign * spread, middle - sign * spread], axis=1)
+        cases.append(_Case(fold, true + rng.normal(0, 0.3, 20_000), predicted, 0.09, -np.inf))
+    fit = _Fit(cases, [One(), One()], np.array([True, True]))  # type: ignore[list-item]
+    found = fit(cases)
+    ratio = found.weights / found.weights.sum()
+    np.testing.assert_allclose(ratio, 0.5, atol=0.01)
+    # The prediction is shrunk by the factor sum(w) < 1, as the best linear one is: compare the variances themselves.
+    mean, squared = fit.apply(cases[0], found)
+    truth = cases[0].truth
+    predicted = found.uncertainty[0] ** 2 + found.uncertainty[1] ** 2 * squared
+    wide, narrow = squared > np.quantile(squared, 0.8), squared < np.quantile(squared, 0.2)
+    for part in (wide, narrow):
+        assert np.mean((truth - mean)[part] ** 2) - 0.09 == pytest.approx(predicted[part].mean(), rel=0.15)
+    assert found.noise == pytest.approx(0.09)
+
+
+def test_non_negative_weights_of_any_scale() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 3)) * [1e-4, 1.0, 1e3]
+    np.testing.assert_allclose(non_negative_weights(x[:, :1], x @ [2.0, 0, 0]), [2.0], rtol=1e-6)
+    assert (non_negative_weights(x, x @ [0.0, -1.0, 1e-3]) >= 0).all()
+
+
+def test_predict_writes_the_uncertainty_and_load_reads_the_prediction(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.xyz"
+    assert run("predict", folder / "out", folder / "new.h5", "-o", out) == 0
+    (system,) = equiglass.load(folder / "new.h5")
+    prediction = load_model(folder / "out").predict(system)
+    header = out.read_text().splitlines()[1]
+    names = re.findall(r"propensity_\w+", header)
+    assert names == ["propensity_1", "propensity_1_std", "propensity_7", "propensity_7_std"]
+    table = np.array([line.split()[1:] for line in out.read_text().splitlines()[2:]], dtype=float)
+    places = _columns(header)
+    assert prediction.uncertainty is not None
+    np.testing.assert_allclose(table[:, places["propensity_7_std"]], prediction.uncertainty[1], rtol=1e-8)
+    np.testing.assert_allclose(table[:, places["propensity_1"]], prediction.values[0], rtol=1e-8)
+    (again,) = equiglass.load(out)
+    (values,) = again.predictions.values()
+    np.testing.assert_allclose(values, prediction.values, rtol=1e-8)
+
+
+def _columns(header: str) -> dict[str, int]:
+    """Place of every number of width one in a line without its species."""
+    words = re.findall(r"Properties=(\S+)", header)[0].split(":")
+    places, at = {}, -1
+    for name, width in zip(words[0::3], words[2::3], strict=True):
+        places[name], at = at, at + int(width)
+    return places
+
+
+def test_without_an_uncertainty_there_is_no_column(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.xyz"
+    assert run("predict", folder / "ridge", folder / "new.h5", "-o", out) == 0
+    assert "_std" not in out.read_text()
+    prediction = load_model(folder / "ridge").predict(liquid(20))
+    assert prediction.uncertainty is None
+    assert prediction.uncertainty_at("7") is None
+
+
+def test_a_stopped_prediction_has_its_uncertainty_too(folder: Path, tmp_path: Path) -> None:
+    from equiglass.commands.targets import name_of
+    from equiglass.files.partial import Partial
+
+    (system,) = equiglass.load(folder / "new.h5")
+    out, uncertainty = tmp_path / "out.xyz", np.full((2, system.n_particles), 0.125)
+    name = name_of(system, digest_of(folder / "out"))
+    Partial(out).put(name, {"values": np.ones_like(uncertainty), "uncertainty": uncertainty})
+    assert run("predict", folder / "out", folder / "new.h5", "-o", out) == 0
+    _, header, *lines = out.read_text().splitlines()
+    place = _columns(header)["propensity_7_std"] + 1
+    assert {line.split()[place] for line in lines} == {"0.125"}
+
+
+def test_other_weights_are_another_model(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "out", tmp_path / "out")
+    assert digest_of(tmp_path / "out") == digest_of(folder / "out")
+    path = tmp_path / "out" / "combination.json"
+    changed = json.loads(path.read_text())
+    changed["rows"][0]["offset"] += 1.0
+    path.write_text(json.dumps(changed))
+    assert digest_of(tmp_path / "out") != digest_of(folder / "out")
+
+
+def test_a_combination_is_saved_and_loaded_to_the_digit(folder: Path, tmp_path: Path) -> None:
+    model, system = load_model(folder / "out"), liquid(20)
+    save_model(model, tmp_path / "again")
+    assert run("export", folder / "out", "-o", tmp_path / "exported") == 0
+    for place in ("again", "exported"):
+        found = load_model(tmp_path / place).predict(system)
+        np.testing.assert_array_equal(found.values, model.predict(system).values)
+        np.testing.assert_array_equal(found.uncertainty, model.predict(system).uncertainty)
+    assert (tmp_path / "again/combination.json").read_text() == (folder / "out/combination.json").read_text()
+
+
+def test_a_combination_has_seen_what_its_members_have(folder: Path) -> None:
+    model = load_model(folder / "out")
+    assert {model.role(system) for system in systems_of(folder)} == {"training"}
+    assert model.role(liquid(20)) == "not seen"
+
+
+def test_several_seeds_share_the_weight_of_their_average(tmp_path: Path) -> None:
+    """Two members of a run: the weight is that of their mean, and their difference is part of the spread."""
+    systems = [liquid(seed) for seed in range(4)]
+    network = {"architecture": {"l_max": 1, "layers": 1, "channels": 1}, "epochs": 1, "folds": 2}
+    settings = METHODS["network"].configuration(**network, fold=0)
+    equiglass.train(systems, tmp_path / "net", settings, members=2)
+    equiglass.crossvalidate(systems, tmp_path / "cv", settings, members=2)
+    found = equiglass.combine([(tmp_path / "net", tmp_path / "cv")], systems, tmp_path / "out")
+    combination = found.model.combination
+    assert combination is not None
+    assert combination.members == ("member-net-1", "member-net-2")
+    np.testing.assert_array_equal(combination.weights[..., 0], combination.weights[..., 1])
+    model, system = load_model(tmp_path / "out"), liquid(20)
+    each = np.stack([load_model(tmp_path / f"net/member-{k}").values(system) for k in (1, 2)])
+    weighted = combination.weights.any(axis=2)[system.types].T
+    np.testing.assert_allclose(model.spread(system), np.where(weighted, each.std(axis=0), 0.0), atol=1e-6)
+    with pytest.raises(ConfigurationError, match="itself a combination"):
+        candidates([(str(tmp_path / "out"), tmp_path / "cv")])
+    with pytest.raises(ConfigurationError, match="has the members"):
+        equiglass.combine([(tmp_path / "net" / "member-1", tmp_path / "cv")], systems, tmp_path / "other")
+
+
+def test_a_time_without_labels_has_equal_weights_and_no_uncertainty(folder: Path, tmp_path: Path) -> None:
+    systems = [
+        replace(s, time_labels=("7",), times=s.times[1:], propensity=s.propensity[1:], replica_variance=None)  # type: ignore[index]
+        for s in systems_of(folder)
+    ]
+    with pytest.warns(EquiglassWarning, match="no held-out labels for type A at '1', type B at '1'"):
+        found = equiglass.combine(pairs(folder, "ridge", "none"), systems, tmp_path / "out")
+    combination = found.model.combination
+    assert combination is not None
+    np.testing.assert_array_equal(combination.weights[:, 0], 0.5)
+    assert np.isnan(combination.uncertainty[:, 0]).all()
+    prediction = load_model(tmp_path / "out").predict(liquid(20))
+    assert prediction.uncertainty is not None
+    assert np.isnan(prediction.uncertainty[0]).all()
+    assert np.isfinite(prediction.uncertainty[1]).all()
+    np.testing.assert_allclose(
+        prediction.at("1"),
+        (load_model(folder / "ridge").values(liquid(20))[0] + load_model(folder / "none").values(liquid(20))[0]) / 2,
+    )
+
+
+def test_the_tables_and_the_json(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    words = ("combine", tmp_path / "out", *members(folder, "ridge", "energy"), "--data", folder / "data.h5")
+    assert run(*words) == 0
+    printed = capsys.readouterr().out
+    for word in ("equal average", "stack", "ridge", "energy", "6 configurations in 3 folds", "error² / std²"):
+        assert word in printed
+    scores = json.loads((folder / "scores.json").read_text())
+    assert (scores["configurations"], scores["folds"]) == (6, 3)
+    by_place = {(row["type"], row["label"]): [] for row in scores["rho"]}
+    for row in scores["rho"]:
+        by_place[row["type"], row["label"]].append(row["model"])
+    assert by_place[("A", "1")] == ["ridge", "none", "equal average", "stack"]
+    assert by_place[("B", "7")] == ["ridge", "energy", "equal average", "stack"]
+    assert [(row["type"], row["label"]) for row in scores["uncertainty"]] == list(by_place)
+    for row in scores["uncertainty"]:
+        assert row["noise"] == pytest.approx(1e-3 / 32)
+        assert 0.2 < row["ratio"] < 5
+    assert run("info", folder / "out") == 0
+    shown = capsys.readouterr().out
+    assert "members: 1 ridge, 1 energy" in shown
+    assert "member-ridge" in shown
+
+
+REFUSED = {
+    "no cross-validation": (["--member", "ridge:nowhere"], "nowhere is no finished cross-validation"),
+    "no colon": (["--member", "ridge"], "--member takes RUN:CV"),
+    "another method": (["--member", "ridge:cv-energy"], "has the members"),
+    "another data set": (["--member", "ridge:cv-ridge", "--data", "new.h5"], "held out liquid-20 for a test, not one"),
+    "unfinished": (["--member", "ridge:unfinished"], "unfinished is no finished cross-validation"),
+    "other folds": (["--member", "ridge:cv-ridge", "energy:turned"], "have different folds"),
+    "no model": (["--member", "nothing:cv-ridge"], "nothing is neither a run folder"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_combined_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    words, sentence = REFUSED[case]
+    if case == "unfinished":
+        shutil.copytree("cv-ridge", "unfinished")
+        shutil.rmtree("unfinished/fold-3")
+    if case == "other folds":
+        systems = systems_of(folder)
+        equiglass.crossvalidate(systems[:1] + systems[:0:-1], folder / "turned", configuration("energy"))
+    data = [] if "--data" in words else ["--data", "data.h5"]
+    assert run("combine", tmp_path / "out", *words, *data) == 2
+    assert sentence in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_all_configurations_of_the_cross_validation_are_needed(folder: Path) -> None:
+    those = candidates([(str(run), cv) for run, cv in pairs(folder, "ridge")])
+    with pytest.raises(ConfigurationError, match=r"held out liquid-3, which --data does not hold"):
+        held_out(those, [s for s in systems_of(folder) if s.name != "liquid-3"], ["7"])
+
+
+def test_a_model_that_was_not_trained_on_all_is_noticed(folder: Path, tmp_path: Path) -> None:
+    pair = (folder / "cv-energy" / "fold-1", folder / "cv-energy")
+    with pytest.warns(EquiglassWarning, match=r"not trained on 2 of 6 configurations .* --set fold=0"):
+        equiglass.combine([pair], systems_of(folder), tmp_path / "out")
+    with pytest.raises(ConfigurationError, match="is not empty"):
+        equiglass.combine([pair], systems_of(folder), tmp_path / "out")
+
+
+def test_models_with_other_times_or_potentials_are_refused_before_any_work(folder: Path, tmp_path: Path) -> None:
+    others = [replace(s, times=2 * s.times) for s in systems_of(folder)]
+    equiglass.train(others, tmp_path / "energy", configuration("energy", fold=0))
+    with pytest.raises(ConfigurationError, match="another time labelled '7'"):
+        equiglass.combine(
+            [*pairs(folder, "ridge"), (tmp_path / "energy", folder / "cv-energy")], systems_of(folder), tmp_path / "out"
+        )
+
+
+def test_other_settings_are_noticed(folder: Path, tmp_path: Path) -> None:
+    equiglass.train(systems_of(folder), tmp_path / "run", configuration("ridge", fold=0, l_max=2))
+    with pytest.warns(EquiglassWarning, match=r"other settings than .*\(l_max\)"):
+        candidates([(str(tmp_path / "run"), folder / "cv-ridge")])
+
+
+DAMAGED: dict[str, tuple[Any, str]] = {
+    "negative weight": (lambda d: d["rows"][0]["weights"].update({"member-ridge": -0.1}), "negative"),
+    "negative uncertainty": (lambda d: d["rows"][0].update(uncertainty=[-1.0, 0.0]), "negative"),
+    "not a number": (lambda d: d["rows"][0].update(offset=float("nan")), "finite number"),
+    "infinite": (lambda d: d["rows"][1]["weights"].update({"member-ridge": float("inf")}), "finite number"),
+    "unknown member": (lambda d: d["rows"][0]["weights"].update({"member-x": 0.1}), "member-x has a weight"),
+    "unknown label": (lambda d: d["rows"][0].update(label="9"), "unknown or double row for type A"),
+    "unknown type": (lambda d: d["rows"][0].update(type="Z"), "unknown or double row"),
+    "missing row": (lambda d: d["rows"].pop(), "no row for type B at the time labelled '7'"),
+    "missing member": (lambda d: d["members"].append("member-x"), "member-x, which has no model file"),
+    "outside": (lambda d: d["members"].append("../ridge"), "no name of a folder"),
+    "twice": (lambda d: d["members"].append("member-ridge"), "occurs twice"),
+    "next version": (lambda d: d.update(version=2), "up to version 1"),
+    "another format": (lambda d: d.update(format="x"), "no description of an average"),
+    "unknown key": (lambda d: d.update(wieghts=1), "unknown key"),
+    "a text": (lambda d: d["rows"][0].update(offset="much"), "rows.0.offset"),
+    "not learned": (lambda d: d["rows"][0]["weights"].update({"member-energy": 0.1}), "which it has not learned"),
+    "another time": (lambda d: d["times"].update({"7": 99.0}), "has another time labelled '7' than the average"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_file_is_one_sentence(folder: Path, tmp_path: Path, case: str) -> None:
+    shutil.copytree(folder / "out", tmp_path / "out")
+    path = tmp_path / "out" / "combination.json"
+    described, (change, sentence) = json.loads(path.read_text()), DAMAGED[case]
+    change(described)
+    path.write_text(json.dumps(described))
+    with pytest.raises((DataError, ConfigurationError), match=re.escape(sentence)):
+        load_model(tmp_path / "out")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '{"format": "equiglass-combination", "version": "1"}'])
+def test_a_file_that_is_no_combination(folder: Path, tmp_path: Path, text: str) -> None:
+    shutil.copytree(folder / "out", tmp_path / "out")
+    (tmp_path / "out" / "combination.json").write_text(text)
+    with pytest.raises(DataError, match=r"combination\.json"):
+        load_model(tmp_path / "out")
+
+
+def test_what_no_member_has_learned_has_no_number() -> None:
+    combination = Combination(
+        ("a",), {"7": 1.0}, np.array([[[0.5]], [[0.0]]]), np.array([[0.1], [np.nan]]), np.full((2, 1, 2), np.nan)
+    )
+    assert not combination.is_calibrated
+    assert combination.learned().tolist() == [[True], [False]]
+    types = np.array([0, 1])
+    np.testing.assert_array_equal(combination.mean(np.array([[[2.0, np.nan]]]), types), [[1.1, np.nan]])
+
+
+def test_a_plain_average_is_as_before(folder: Path, tmp_path: Path) -> None:
+    """A folder without combination.json: the members alike, and no uncertainty."""
+    shutil.copytree(folder / "ridge", tmp_path / "runs/a")
+    shutil.copytree(folder / "ridge", tmp_path / "runs/b")
+    model = load_model(tmp_path / "runs")
+    prediction = model.predict(liquid(20))
+    np.testing.assert_array_equal(prediction.values, load_model(folder / "ridge").predict(liquid(20)).values)
+    assert prediction.uncertainty is None
+    shutil.copytree(folder / "energy", tmp_path / "runs/c")
+    with pytest.raises(ConfigurationError, match="they cannot be averaged"):
+        load_model(tmp_path / "runs")
+
+
+def test_the_report_has_the_reliability(folder: Path, tmp_path: Path) -> None:
+    new = liquid(20)
+    # One label: fewer figures.
+    labels = {"propensity": new.propensity[1:], "replica_variance": new.replica_variance[1:]}  # type: ignore[index]
+    equiglass.save(replace(new, time_labels=("7",), times=new.times[1:], **labels), tmp_path / "one.h5")
+    words = ("--data", tmp_path / "one.h5", "--out", tmp_path / "report.html")
+    assert run("report", folder / "out", *words) == 0
+    text = Outline((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert text.count("Error against predicted uncertainty") == 1
+    assert "weights by particle type and time" in text
+    assert "member-ridge" in text
+    # The model card shows it; it is no result.
+    assert "combination.json" not in text
+
+
+def test_a_report_without_an_uncertainty_has_no_reliability(folder: Path) -> None:
+    from equiglass.report.scores import _reliability, score
+
+    assert _reliability(score(load_model(folder / "ridge"), [liquid(20)])) == []
+
+
+def test_a_reliable_uncertainty_lies_on_the_diagonal() -> None:
+    """Errors drawn with the predicted deviation, labels with noise of known variance."""
+    from equiglass.prediction.model import Prediction
+
+    rng = np.random.default_rng(0)
+    n = 20_000
+    base = labelled_liquid(0)
+    types = (np.arange(n) % 5 == 0).astype(np.int64)
+    deviation = rng.uniform(0.1, 0.5, n)
+    truth = rng.uniform(2.0, 3.0, n)
+    system = System(
+        rng.uniform(0, 25, (n, 3)),
+        types,
+        np.full(3, 25.0),
+        time_labels=("7",),
+        times=np.array([16.5]),
+        propensity=(truth + rng.normal(0, 0.2, n))[None],
+        replica_variance=np.full((1, n), 32 * 0.04),
+        runs=32,
+        name=base.name,
+    )
+    values = truth + rng.normal(size=n) * deviation
+    prediction = Prediction(system, {"7": 16.5}, values[None], uncertainty=deviation[None])
+    figure = reliability([prediction], "7")
+    lines = [line for line in figure.axes[0].get_lines() if len(line.get_xdata()) > 2]
+    assert [line.get_label() for line in lines] == ["A", "B"]
+    for line in lines:
+        np.testing.assert_allclose(line.get_ydata(), line.get_xdata(), rtol=0.15)
+    with pytest.raises(DataError, match="no particle with a known error"):
+        reliability([replace(prediction, uncertainty=None)], "7")
