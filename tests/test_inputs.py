@@ -42,7 +42,7 @@ def test_every_input_keeps_what_it_declares(name: str, monkeypatch: pytest.Monke
     if "cage" in chosen.needs:
         # The particles overlap, so that no run can start from them.
         system = replace(system, positions_cage=system.positions)
-    if "short runs" in chosen.title:
+    if "short runs" in chosen.needs:
         monkeypatch.setattr(mobility, "displacements", lambda system, time: np.ones((3, 60, 3), np.float32))
     parts = chosen.compute(supplied(system, chosen.needs))
     assert tuple(parts) == chosen.degrees

@@ -17,6 +17,7 @@ def lacks(system: System, needs: Collection[Need]) -> list[Need]:
         "potential": system.potential is not None,
         "inherent": system.positions_inherent is not None,
         "cage": system.positions_cage is not None,
+        "short runs": True,
     }
     return [need for need in needs if not has[need]]
 

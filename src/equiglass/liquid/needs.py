@@ -9,8 +9,11 @@ from equiglass.errors import DataError
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
 
-Need = Literal["potential", "inherent", "cage"]
-"""The pair potential, the inherent structure, or the state of the cages. The potential determines the last two."""
+Need = Literal["potential", "inherent", "cage", "short runs"]
+"""The pair potential, the inherent structure, the state of the cages, or short runs from the configuration.
+
+The potential determines the last three. A node input makes its short runs itself; they need the temperature.
+"""
 
 STATED_POTENTIAL = "stated potential"
 """The key of the provenance that holds the name of a potential that a file states and that is not known."""
