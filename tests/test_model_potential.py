@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +20,11 @@ from equiglass.liquid.potential import (
 )
 from equiglass.liquid.system import System
 from equiglass.methods.energy import Energy, EnergyConfiguration
+from equiglass.methods.loading import read_configuration
 from equiglass.prediction.ensemble import Ensemble
 from equiglass.prediction.training_data import TrainingData
 from samples.labelled import labelled_liquid
+from samples.liquids import random_liquid
 
 
 def trained(potential: LennardJones = KOB_ANDERSEN) -> Energy:
@@ -89,3 +92,18 @@ def test_info_names_the_potential_of_the_shipped_model(capsys: pytest.CaptureFix
 
     info()
     assert "kalj-T0.44: trained with the potential kob-andersen, shifted at 2.5 sigma" in capsys.readouterr().out
+
+
+def test_a_configuration_without_temperature_has_that_of_the_training(tmp_path: Path) -> None:
+    """The input computes with it; the result does not claim it."""
+    labelled = [replace(random_liquid(60, seed=k), temperature=0.5, potential=KOB_ANDERSEN) for k in range(3)]
+    labelled = [
+        replace(s, time_labels=("1",), times=np.array([0.1]), propensity=np.linspace(0.1, 0.2, 60)[None])
+        for s in labelled
+    ]
+    settings = ["epochs=1", "fold=0", "inputs.nodes=[harmonic_0.1]", "architecture.l_max=1", "architecture.layers=1"]
+    model = equiglass.train(labelled, tmp_path / "run", read_configuration(None, settings))
+    unnamed, named = (replace(random_liquid(60, seed=9), temperature=t) for t in (None, 0.5))
+    prediction = model.predict(unnamed)
+    np.testing.assert_array_equal(prediction.values, model.predict(named).values)
+    assert prediction.system.temperature is None

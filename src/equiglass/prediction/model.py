@@ -142,7 +142,8 @@ class Model(ABC):
         """Predict the target of every particle.
 
         If the model needs the inherent structure, the configuration is quenched first. Energies and inherent structures
-        are those of the potential of the training data, because the model has learned them.
+        are those of the potential of the training data, because the model has learned them. A configuration without a
+        temperature is taken to have that of the training data.
 
         Args:
             system: the configuration.
@@ -157,9 +158,12 @@ class Model(ABC):
         Raises:
             DataError: the configuration has more particle types than the model, or a prediction is not finite.
         """
+        named = system.temperature
         system = self.prepared(system, any_temperature)
         values, uncertainty = self.estimate(system)
         self._check_finite(system, values)
+        if named is None and system.temperature is not None:
+            system = replace(system, temperature=None)
         if not TARGETS[self.target].negative:
             # A mean distance cannot be negative. Far from its training data, a linear read-out can be.
             values = np.maximum(values, 0.0)
@@ -227,8 +231,13 @@ class Model(ABC):
         return next(role for role in ROLES if role in roles)
 
     def prepared(self, system: System, any_temperature: bool = False) -> System:
-        """The configuration with everything that the model needs; raises and warns as `check` does."""
+        """The configuration with everything that the model needs; raises and warns as `check` does.
+
+        A configuration without a temperature gets that of the training data, if there is only one.
+        """
         self.check(system, any_temperature)
+        if system.temperature is None and len(self.data.temperatures) == 1:
+            system = replace(system, temperature=self.data.temperatures[0])
         return self._supplied(system, self.needs)
 
     def measurable(self, system: System) -> System:
