@@ -94,10 +94,11 @@ def test_a_combination_predicts_its_formulas(folder: Path) -> None:
         assert prediction.at("7")[i] == pytest.approx(max(both, 0.0), abs=1e-12)
         middle = (v * ridge[1, i] + w * energy[i]) / (v + w)
         spread = np.sqrt((v * (ridge[1, i] - middle) ** 2 + w * (energy[i] - middle) ** 2) / (v + w))
-        a, b = combination.uncertainty[kind, 1]
+        a, b, d = combination.uncertainty[kind, 1]
         found = prediction.uncertainty_at("7")
         assert found is not None
-        assert found[i] == pytest.approx(np.hypot(a, b * spread), abs=1e-12)
+        mean = v * ridge[1, i] + w * energy[i] + combination.offsets[kind, 1]
+        assert found[i] == pytest.approx(np.sqrt(a**2 + b**2 * spread**2 + d**2 * mean**2), abs=1e-12)
         assert model.spread(system)[1, i] == pytest.approx(spread, abs=1e-12)
     assert model.spread(system)[0].max() == 0
 
@@ -168,7 +169,7 @@ def test_held_out_labels_decide_no_nested_prediction_of_their_fold(folder: Path,
 
 
 def test_the_noise_of_the_labels_is_no_error_of_the_model() -> None:
-    """Synthetic members: the fit recovers a and b of an error whose variance is a^2 + b^2 s^2, with noisy labels."""
+    """Synthetic members: the fit recovers the line of an error whose variance is a^2 + b^2 s^2, with noisy labels."""
     from equiglass.training.combination import _Case, _Fit
 
     rng = np.random.default_rng(3)
@@ -191,11 +192,29 @@ def test_the_noise_of_the_labels_is_no_error_of_the_model() -> None:
     # The prediction is shrunk by the factor sum(w) < 1, as the best linear one is: compare the variances themselves.
     mean, squared = fit.apply(cases[0], found)
     truth = cases[0].truth
-    predicted = found.uncertainty[0] ** 2 + found.uncertainty[1] ** 2 * squared
+    a, b, d = found.uncertainty
+    predicted = a**2 + b**2 * squared + d**2 * mean**2
     wide, narrow = squared > np.quantile(squared, 0.8), squared < np.quantile(squared, 0.2)
     for part in (wide, narrow):
         assert np.mean((truth - mean)[part] ** 2) - 0.09 == pytest.approx(predicted[part].mean(), rel=0.15)
     assert found.noise == pytest.approx(0.09)
+
+
+def test_the_error_may_grow_with_the_prediction() -> None:
+    """A single member without spread, whose error is 0.3 of its prediction."""
+    from equiglass.training.combination import _Case, _Fit
+
+    rng = np.random.default_rng(4)
+
+    class One:
+        shares = np.array([1.0])
+
+    predicted = rng.uniform(0.1, 1.0, 50_000)
+    truth = predicted + 0.3 * predicted * rng.normal(size=50_000)
+    cases = [_Case(fold, truth[fold::2], predicted[fold::2, None], np.nan, -np.inf) for fold in range(2)]
+    a, b, d = _Fit(cases, [One()], np.array([True]))(cases).uncertainty  # type: ignore[list-item]
+    assert (a, b) == (pytest.approx(0, abs=0.05), 0)
+    assert d == pytest.approx(0.3, rel=0.05)
 
 
 def test_non_negative_weights_of_any_scale() -> None:
@@ -421,7 +440,7 @@ DAMAGED: dict[str, tuple[Any, str]] = {
     "missing member": (lambda d: d["members"].append("member-x"), "member-x, which has no model file"),
     "outside": (lambda d: d["members"].append("../ridge"), "no name of a folder"),
     "twice": (lambda d: d["members"].append("member-ridge"), "occurs twice"),
-    "next version": (lambda d: d.update(version=2), "up to version 1"),
+    "next version": (lambda d: d.update(version=3), "up to version 2"),
     "another format": (lambda d: d.update(format="x"), "no description of an average"),
     "unknown key": (lambda d: d.update(wieghts=1), "unknown key"),
     "a text": (lambda d: d["rows"][0].update(offset="much"), "rows.0.offset"),
@@ -451,7 +470,7 @@ def test_a_file_that_is_no_combination(folder: Path, tmp_path: Path, text: str) 
 
 def test_what_no_member_has_learned_has_no_number() -> None:
     combination = Combination(
-        ("a",), {"7": 1.0}, np.array([[[0.5]], [[0.0]]]), np.array([[0.1], [np.nan]]), np.full((2, 1, 2), np.nan)
+        ("a",), {"7": 1.0}, np.array([[[0.5]], [[0.0]]]), np.array([[0.1], [np.nan]]), np.full((2, 1, 3), np.nan)
     )
     assert not combination.is_calibrated
     assert combination.learned().tolist() == [[True], [False]]

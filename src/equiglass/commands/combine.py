@@ -76,10 +76,11 @@ def tables(found: Combined) -> list[Table]:
         place = (row.type, f"{row.time:g}", row.label, row.model)
         rho = [number(getattr(row, key), getattr(row, f"{key}_error")) for key in ("per_configuration", "pooled")]
         scores.add_row(*place, number(row.weight), *rho, end_section=row.model == "stack")
-    reliability = Table(title="uncertainty: std = sqrt(a² + b² spread²)", title_justify="left")
-    for column in ("type", "time", "label", "a", "b", "error² / std²", "rho(|error|, std)"):
+    reliability = Table(title="uncertainty: std = sqrt(a² + b² spread² + d² mean²)", title_justify="left")
+    for column in ("type", "time", "label", "a", "b", "d", "error² / std²", "rho(|error|, std)"):
         reliability.add_column(column, justify="left" if column == "type" else "right")
     for row in found.reliability.itertuples():
         of_type = (row.type, f"{row.time:g}", row.label)
-        reliability.add_row(*of_type, f"{row.a:.3g}", f"{row.b:.3g}", number(row.ratio), number(row.correlation))
+        line = [f"{value:.3g}" for value in (row.a, row.b, row.d)]
+        reliability.add_row(*of_type, *line, number(row.ratio), number(row.correlation))
     return [scores, reliability]

@@ -68,10 +68,10 @@ def show(model: Model) -> None:
     if not isinstance(model, Ensemble) or model.combination is None:
         return
     frame = model.combination.frame()
-    table = Table(title="weights, offset, and std = sqrt(a² + b² spread²)", title_justify="left")
+    table = Table(title="weights, offset, and std = sqrt(a² + b² spread² + d² mean²)", title_justify="left")
     for column in frame:
         table.add_column(str(column), justify="left" if column == "type" else "right")
     for row in frame.to_dict("records"):
-        small = {key: f"{row[key]:.3g}" for key in ("time", "offset", "a", "b")}
+        small = {key: f"{row[key]:.3g}" for key in ("time", "offset", "a", "b", "d")}
         table.add_row(*({key: number(value) for key, value in row.items()} | small).values())
     Console().print(table)

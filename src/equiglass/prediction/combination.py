@@ -2,12 +2,14 @@
 
     m_i(t)   = sum_k w_k p_ik(t) + c
     s_i^2    = sum_k w_k (p_ik - <p_i>)^2 / sum_k w_k,    <p_i> = sum_k w_k p_ik / sum_k w_k
-    std_i(t) = sqrt(a^2 + b^2 s_i^2)
+    std_i(t) = sqrt(a^2 + b^2 s_i^2 + d^2 m_i^2)
 
-p_k is the prediction of member k. The weights w_k >= 0, the offset c and the numbers a, b >= 0 depend on the particle
-type and the time. A member has no weight where it has not learned a type or a time.
+p_k is the prediction of member k. The weights w_k >= 0, the offset c and the numbers a, b, d >= 0 depend on the
+particle type and the time. Mobile particles have larger errors. A member has no weight where it has not learned a type
+or a time.
 
-File: combination.json in the folder of the average, version 1. It names the members by their folders.
+File: combination.json in the folder of the average, version 2. It names the members by their folders. Version 1 has no
+d.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from equiglass.liquid.system import type_name
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-FORMAT, VERSION = "equiglass-combination", 1
+FORMAT, VERSION = "equiglass-combination", 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,7 @@ class Combination:
         times: values of the T times by label, LJ time, in the order of the outputs.
         weights: w, (n_types, T, K), not negative; 0 where a member has not learned a type or a time.
         offsets: c, LJ units, (n_types, T); NaN where no member has learned a type and time.
-        uncertainty: a in LJ units and b, (n_types, T, 2), not negative; NaN where it is unknown.
+        uncertainty: a in LJ units, b and d, (n_types, T, 3), not negative; NaN where it is unknown.
     """
 
     members: tuple[str, ...]
@@ -81,20 +83,21 @@ class Combination:
 
     def deviation(self, predicted: Float, types: NDArray[np.int64]) -> Float:
         """The standard deviation of the error of m, LJ units, (T, N); NaN where it is unknown."""
-        a, b = np.moveaxis(self.uncertainty[types], 2, 0)
-        return np.asarray(np.hypot(a.T, b.T * self.spread(predicted, types)))
+        a, b, d = np.moveaxis(self.uncertainty[types], 2, 0)
+        terms = a.T, b.T * self.spread(predicted, types), d.T * self.mean(predicted, types)
+        return np.asarray(np.sqrt(sum(np.square(term) for term in terms)))
 
     def frame(self) -> DataFrame:
-        """Columns type, label, time, the weight of every member, offset, a, b; one row per type and time."""
+        """Columns type, label, time, the weight of every member, offset, a, b, d; one row per type and time."""
         from pandas import DataFrame
 
         rows = []
         for kind, t in np.ndindex(self.offsets.shape):
             label = list(self.times)[t]
             where = {"type": type_name(kind), "label": label, "time": self.times[label]}
-            a, b = self.uncertainty[kind, t].tolist()
+            line = dict(zip("abd", self.uncertainty[kind, t].tolist(), strict=True))
             weights = dict(zip(self.members, self.weights[kind, t].tolist(), strict=True))
-            rows.append({**where, **weights, "offset": float(self.offsets[kind, t]), "a": a, "b": b})
+            rows.append({**where, **weights, "offset": float(self.offsets[kind, t]), **line})
         return DataFrame(rows)
 
     def _weighted(self, predicted: Float, types: NDArray[np.int64]) -> tuple[Float, Float]:
@@ -140,7 +143,7 @@ class _Row(BaseModel):
     label: str
     weights: dict[str, float]
     offset: float | None
-    uncertainty: tuple[float, float] | None
+    uncertainty: tuple[float, float] | tuple[float, float, float] | None
 
 
 class _File(BaseModel):
@@ -177,7 +180,7 @@ def _combination(described: Any) -> Combination:
         raise DataError(f"the average has no row for type {missing[0]} at the time labelled {missing[1]!r}.")
     shape = len(kinds), len(labels)
     weights, offsets = np.zeros((*shape, len(file.members))), np.full(shape, np.nan)
-    uncertainty = np.full((*shape, 2), np.nan)
+    uncertainty = np.full((*shape, 3), np.nan)
     for row in file.rows:
         at, said = (kinds.index(row.type), labels.index(row.label)), f"type {row.type}, time labelled {row.label!r}"
         if unknown := row.weights.keys() - set(file.members):
@@ -187,7 +190,7 @@ def _combination(described: Any) -> Combination:
         for name, weight in row.weights.items():
             weights[(*at, file.members.index(name))] = weight
         offsets[at] = np.nan if row.offset is None else row.offset
-        uncertainty[at] = np.nan if row.uncertainty is None else row.uncertainty
+        uncertainty[at] = np.nan if row.uncertainty is None else (*row.uncertainty, 0.0)[:3]
     return Combination(file.members, file.times, weights, offsets, uncertainty)
 
 

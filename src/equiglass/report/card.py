@@ -35,7 +35,7 @@ def card(model: Model, folder: RunFolder, checkpoint: str = "last") -> list[Mark
     first_folder = folder.members(checkpoint)[0]
     parts = [_summary(model, firsts, checkpoint), _training_data(model, first_folder.command())]
     if isinstance(model, Ensemble) and model.combination is not None:
-        caption = "Weights of the members and offset; uncertainty: std = sqrt(a² + b² spread²)"
+        caption = "Weights of the members and offset; uncertainty: std = sqrt(a² + b² spread² + d² mean²)"
         parts.append(html.long_table(caption, model.combination.frame()))
     for method, member in firsts.items():
         parts += [html.long_table(f"{method}: {one.caption}", one.frame) for one in member.card()]

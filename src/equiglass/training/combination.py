@@ -4,15 +4,15 @@ Let p_ik be the held-out prediction of model k for particle i. For every particl
 
     w    = argmin_{w >= 0} sum_i (y'_i - sum_k w_k p'_ik)^2
     c    = < y_i - sum_k w_k p_ik >
-    a, b = argmin_{a, b} sum_i ((y_i - m_i)^2 - nu - a^2 - b^2 s_i^2)^2
+    a, b, d = argmin sum_i ((y_i - m_i)^2 - nu - a^2 - b^2 s_i^2 - d^2 m_i^2)^2
 
 A prime marks that the mean over the particles of this type in the configuration is subtracted, because the score of a
 configuration, rho, does not depend on its mean. m is the weighted prediction, s the spread of the predictors
 (`prediction.combination`), and nu the mean variance of the noise of the labels, or 0 if it is unknown. All particles
 have the same weight.
 
-The scores are nested: each fold is predicted with w, c, a and b of the other folds. The combination itself has those of
-all folds.
+The scores are nested: each fold is predicted with w, c, a, b and d of the other folds. The combination itself has
+those of all folds.
 
 Source: L. Breiman, Mach. Learn. 24, 49 (1996), doi 10.1007/BF00117832.
 """
@@ -61,8 +61,9 @@ class Combined:
         folds: number of folds.
         scores: columns type, label, time, model, weight, per_configuration and pooled rho with their bootstrap errors,
             mse; one row per type, time and model, among them the equal average and the stack.
-        reliability: columns type, label, time, a, b, noise (variance of the labels' noise), ratio (mean squared error
-            without noise, over the mean predicted variance), correlation (of absolute error and predicted deviation).
+        reliability: columns type, label, time, a, b, d, noise (variance of the labels' noise), ratio (mean squared
+            error without noise, over the mean predicted variance), correlation (of absolute error and predicted
+            deviation).
     """
 
     model: Ensemble
@@ -115,7 +116,7 @@ def combine(
     times = _times(those)
     shape = max(one.model.n_types for one in those), len(times)
     weights, offsets = np.zeros((*shape, len(those))), np.full(shape, np.nan)
-    uncertainty = np.full((*shape, 2), np.nan)
+    uncertainty = np.full((*shape, 3), np.nan)
     # Before any work: whether the models fit together.
     _ensemble(str(out), those, Combination((), times, weights, offsets, uncertainty))
     held = held_out(those, systems, list(times), on_done)
@@ -141,8 +142,8 @@ def combine(
         nested = _nested(fit, cases)
         names = [one.name for one in those]
         scores += [where | row for row in _scores(fit, cases, nested, names, found.weights)]
-        a, b = found.uncertainty
-        reliability.append(where | {"a": a, "b": b, "noise": found.noise} | _reliability(cases, nested))
+        line = dict(zip("abd", found.uncertainty, strict=True))
+        reliability.append(where | line | {"noise": found.noise} | _reliability(cases, nested))
     if unknown:
         warnings.warn(
             f"no held-out labels for {', '.join(unknown)}: the members have equal weights there, and no uncertainty.",
@@ -173,11 +174,11 @@ class _Case(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """Weights of the candidates, (R,), offset, (a, b), and the variance of the noise of the labels."""
+    """Weights of the candidates, (R,), offset, (a, b, d), and the variance of the noise of the labels."""
 
     weights: Float
     offset: float
-    uncertainty: tuple[float, float]
+    uncertainty: tuple[float, float, float]
     noise: float
 
 
@@ -222,13 +223,13 @@ class _Fit:
         offset = float(np.mean(np.concatenate(truth) - np.concatenate(predicted) @ weights))
         known = [case.noise for case in cases if np.isfinite(case.noise)]
         noise = float(np.mean(known)) if known else np.nan
-        found = _Found(weights, offset, (np.nan, np.nan), noise)
+        found = _Found(weights, offset, (np.nan,) * 3, noise)
         mean, squared = (np.concatenate(each) for each in zip(*(self.apply(c, found) for c in cases), strict=True))
         error = (np.concatenate(truth) - mean) ** 2 - np.nan_to_num(noise)
-        scale = float(squared.mean()) or 1.0
-        line = non_negative_weights(np.column_stack([np.ones_like(squared), squared / scale]), error)
-        a, b = np.sqrt(line / [1.0, scale]).tolist()
-        return found._replace(uncertainty=(a, b))
+        terms = np.column_stack([np.ones_like(squared), squared, mean**2])
+        scales = np.maximum(terms.mean(axis=0), np.finfo(np.float64).tiny)
+        a, b, d = np.sqrt(non_negative_weights(terms / scales, error) / scales).tolist()
+        return found._replace(uncertainty=(a, b, d))
 
 
 def _centred(values: Float) -> Float:
@@ -250,8 +251,8 @@ def _nested(fit: _Fit, cases: Sequence[_Case]) -> list[tuple[Float, Float]]:
         if found is None:
             result.append((np.full_like(case.truth, np.nan), np.full_like(case.truth, np.nan)))
             continue
-        (mean, squared), (a, b) = fit.apply(case, found), found.uncertainty
-        result.append((np.maximum(mean, case.floor), np.sqrt(a**2 + b**2 * squared)))
+        (mean, squared), (a, b, d) = fit.apply(case, found), found.uncertainty
+        result.append((np.maximum(mean, case.floor), np.sqrt(a**2 + b**2 * squared + d**2 * mean**2)))
     return result
 
 
