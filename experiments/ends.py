@@ -1,10 +1,11 @@
 """Training data from ten configurations: the ends of their runs, with inherent structures and labels of short times.
 
-    python experiments/ends.py DATA OUT.h5 --ends 16
+    python experiments/ends.py RUNS OUT.h5 --starts LABELLED.h5 --ends 16
 
-DATA holds configurations with the displacements of every run at their last time, as those of Shiba et al. at
-T = 0.44, and their labels at other times. OUT holds them and the ends of their runs. An end has its label of one
-reversed run at the last time (`equiglass.ends_of`), and labels at t = 0.13 and 1.3 from 32 runs of its own.
+RUNS holds configurations with the displacements of every run at their last time, as those of Shiba et al. at T = 0.44.
+LABELLED holds the same configurations with labels at further times, as `equiglass simulate --from RUNS --merge` gives
+them. OUT holds these and the ends of the runs. An end has its label of one reversed run at the last time
+(`equiglass.ends_of`), and labels at t = 0.13 and 1.3 from 32 runs of its own.
 
 OUT.parts holds what is finished, so a stopped command continues with the same command. One end of 4096 particles takes
 7 s of one core.
@@ -61,13 +62,13 @@ def labelled(end: System, found: Mapping[str, Float]) -> System:
 def main() -> None:
     """Make the ends one by one, then write the data set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, nargs="+")
+    parser.add_argument("runs", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--starts", type=Path, help="the same configurations with further labels; by default RUNS")
     parser.add_argument("--ends", type=int, default=16, help="number of runs per configuration whose ends are used")
     given = parser.parse_args()
-    starts = [system for system in equiglass.load(given.data) if system.replica_displacements is not None]
-    last = [system.time_labels[-1] for system in starts]
-    ends = [equiglass.ends_of([s], [label], given.ends) for s, label in zip(starts, last, strict=True)]
+    ends = [equiglass.ends_of([s], [s.time_labels[-1]], given.ends) for s in equiglass.load(given.runs)]
+    starts = equiglass.load(given.starts or given.runs)
     names = {end.name: digest(end.name, end.positions) for of_start in ends for end in of_start}
     with partial(given.out, names.values(), lambda error, words: print(words, flush=True)) as results:
         for number, of_start in enumerate(ends):
@@ -75,9 +76,8 @@ def main() -> None:
                 if results.get(names[end.name]) is None:
                     results.put(names[end.name], made(end, [SEED, number, run]))
                     print(f"{results.finished(names.values())} of {len(names)}: {end.name}", flush=True)
-        systems = []
-        for start, of_start in zip(starts, ends, strict=True):
-            systems.append(equiglass.quench(start) if start.positions_inherent is None else start)
+        systems = [start if start.positions_inherent is not None else equiglass.quench(start) for start in starts]
+        for of_start in ends:
             systems += [labelled(end, results.get(names[end.name]) or {}) for end in of_start]
         equiglass.save(systems, given.out)
 

@@ -363,6 +363,9 @@ def test_the_tables_and_the_json(
     assert [(row["type"], row["label"]) for row in scores["uncertainty"]] == list(by_place)
     for row in scores["uncertainty"]:
         assert row["noise"] == pytest.approx(1e-3 / 32)
+        kind, t = "AB".index(row["type"]), ["1", "7"].index(row["label"])
+        variances = [s.propensity[t, s.types == kind].var() for s in systems_of(folder)]  # type: ignore[index]
+        assert row["ceiling"] == pytest.approx(np.mean(np.sqrt(1 - 1e-3 / 32 / np.array(variances))))
         assert 0.2 < row["ratio"] < 5
     assert run("info", folder / "out") == 0
     shown = capsys.readouterr().out

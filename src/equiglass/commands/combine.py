@@ -77,10 +77,10 @@ def tables(found: Combined) -> list[Table]:
         rho = [number(getattr(row, key), getattr(row, f"{key}_error")) for key in ("per_configuration", "pooled")]
         scores.add_row(*place, number(row.weight), *rho, end_section=row.model == "stack")
     reliability = Table(title="uncertainty: std = sqrt(a² + b² spread² + d² mean²)", title_justify="left")
-    for column in ("type", "time", "label", "a", "b", "d", "error² / std²", "rho(|error|, std)"):
+    for column in ("type", "time", "label", "a", "b", "d", "error² / std²", "rho(|error|, std)", "ceiling of rho"):
         reliability.add_column(column, justify="left" if column == "type" else "right")
     for row in found.reliability.itertuples():
         of_type = (row.type, f"{row.time:g}", row.label)
         line = [f"{value:.3g}" for value in (row.a, row.b, row.d)]
-        reliability.add_row(*of_type, *line, number(row.ratio), number(row.correlation))
+        reliability.add_row(*of_type, *line, *map(number, (row.ratio, row.correlation, row.ceiling)))
     return [scores, reliability]

@@ -63,7 +63,7 @@ class Combined:
             mse; one row per type, time and model, among them the equal average and the stack.
         reliability: columns type, label, time, a, b, d, noise (variance of the labels' noise), ratio (mean squared
             error without noise, over the mean predicted variance), correlation (of absolute error and predicted
-            deviation).
+            deviation), ceiling (of rho per configuration by the noise; NaN where that is unknown).
     """
 
     model: Ensemble
@@ -291,7 +291,9 @@ def _reliability(cases: Sequence[_Case], nested: Sequence[tuple[Float, Float]]) 
     known = [case.noise for case in cases if np.isfinite(case.noise)]
     variance, noise = float(np.mean(deviation**2)), float(np.mean(known)) if known else 0.0
     ratio = (float(np.mean(error**2)) - noise) / variance if variance > 0 else np.nan
-    return {"ratio": ratio, "correlation": pearson(np.abs(error), deviation)}
+    ceilings = [np.sqrt(max(0.0, 1 - case.noise / v)) for case in cases if (v := float(case.truth.var())) > 0]
+    ceiling = float(np.mean(ceilings)) if ceilings else np.nan
+    return {"ratio": ratio, "correlation": pearson(np.abs(error), deviation), "ceiling": ceiling}
 
 
 def _cases(held: Sequence[HeldOut], kind: int, t: int, label: str, target: str) -> list[_Case]:
