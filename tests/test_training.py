@@ -28,6 +28,7 @@ from equiglass.methods.descent.gradient import Gradient, masked_loss
 from equiglass.methods.descent.loop import EpochResult
 from equiglass.methods.descent.samples import Sample
 from equiglass.methods.descent.schedule import learning_rates
+from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.loading import load_model, read_configuration
 from equiglass.methods.network.configuration import Configuration
 from equiglass.methods.network.predictor import NetworkPredictor
@@ -391,3 +392,16 @@ def test_kill_9_then_resume_reaches_the_same_weights(tmp_path: Path) -> None:
     assert len((broken / "log.csv").read_text().splitlines()) < 201
     subprocess.run([*command, str(broken), "--resume"], check=True, env=environment, capture_output=True)
     assert_same_weights(tmp_path / "unbroken", broken)
+
+
+def test_an_output_beyond_all_targets_is_set_to_the_end_of_their_range() -> None:
+    """One particle unlike all others must not decide a correlation."""
+    types, targets = np.array([0, 0, 0, 1, 1]), np.array([[1.0, 2.0, 3.0, 10.0, 30.0]])
+    line = TargetStandardisation.fit([types], [targets], 2)
+    outputs = np.array([[-1e6, 0.0, 1e9, np.inf, -0.5]])
+    found = line.restored(outputs, types, np.empty((5, 0)))
+    np.testing.assert_allclose(found, [[1.0, 2.0, 3.0, 30.0, 15.0]])
+    again = TargetStandardisation.from_tensors(line.tensors())
+    np.testing.assert_array_equal(again.restored(outputs, types, np.empty((5, 0))), found)
+    older = {key: value for key, value in line.tensors().items() if key not in ("targets.lowest", "targets.highest")}
+    assert TargetStandardisation.from_tensors(older).restored(outputs, types, np.empty((5, 0)))[0, 2] > 1e8

@@ -198,7 +198,7 @@ def _with_decoder(
     state["decoder"] = torch.from_numpy(weights / decoders.scale[..., None]).to(old.decoder.dtype)
     network.load_state_dict(state)
     numbers = (decoders.offset, decoders.scale, decoders.average_weights)
-    line = TargetStandardisation(*(np.ascontiguousarray(x) for x in numbers))
+    line = TargetStandardisation.linear(*(np.ascontiguousarray(x) for x in numbers))
     data = TrainingData.of(systems, n_types)
     splits = [split for split in (member.data.split, data.split) if split is not None]
     data = replace(data, potential=member.data.potential, split=Split.joined(splits))

@@ -43,6 +43,7 @@ def calibrate(
     measured = np.concatenate([sample.measured for sample in samples], axis=1)
     types = np.concatenate([sample.types for sample in samples])
     averages = np.concatenate([sample.averages for sample in samples])
+    outputs = standardisation.bounded(outputs.T, types).T
     mean, scale = standardisation.mean.copy(), standardisation.scale.copy()
     weights = standardisation.average_weights.copy()
     for kind, t in np.ndindex(mean.shape):

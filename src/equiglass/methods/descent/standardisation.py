@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +12,36 @@ from numpy.typing import NDArray
 from equiglass.liquid.arrays import Float
 from equiglass.model.inputs.standardisation import moments_of
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 @dataclass(frozen=True)
 class TargetStandardisation:
     """The linear map from outputs y to the target m, per particle type and time.
 
-        m_i(t) = mean + scale * y_i(t) + average_weights . averages_i
+        m_i(t) = mean + scale * min(max(y_i(t), lowest), highest) + average_weights . averages_i
+
+    An output of a particle unlike all others may be far outside the range of the targets; it is set to its end.
 
     Attributes:
         mean: mean of the targets; after calibration, the offset of the map; LJ units, (n_types, T).
         scale: standard deviation of the targets; after calibration, the slope of the map; LJ units, (n_types, T).
         average_weights: weights of the G averages, (n_types, T, G).
+        lowest: lowest standardised target of the training set, (n_types, T); -inf where it is unknown.
+        highest: highest standardised target of the training set, (n_types, T); inf where it is unknown.
     """
 
     mean: Float
     scale: Float
     average_weights: Float
+    lowest: Float
+    highest: Float
+
+    @classmethod
+    def linear(cls, mean: Float, scale: Float, average_weights: Float) -> TargetStandardisation:
+        """The map without bounds."""
+        return cls(mean, scale, average_weights, np.full_like(mean, -np.inf), np.full_like(mean, np.inf))
 
     @classmethod
     def fit(
@@ -50,10 +65,28 @@ class TargetStandardisation:
         targets = np.concatenate(measured, axis=1)
         moments = [moments_of(values, every_type, n_types, pooled=not by_type) for values in targets]
         mean, scale = (np.stack([of_time[k] for of_time in moments], axis=1) for k in (0, 1))
+        lowest, highest = np.full_like(mean, -np.inf), np.full_like(mean, np.inf)
         for kind, t in np.ndindex(mean.shape):
-            if not np.isfinite(targets[t, every_type == kind]).any():
+            known = targets[t, every_type == kind]
+            known = known[np.isfinite(known)]
+            if not known.size:
                 mean[kind, t], scale[kind, t] = np.nan, 1.0
-        return cls(mean, scale, np.zeros((n_types, len(targets), n_averages)))
+                continue
+            lowest[kind, t], highest[kind, t] = (np.array([known.min(), known.max()]) - mean[kind, t]) / scale[kind, t]
+        return cls(mean, scale, np.zeros((n_types, len(targets), n_averages)), lowest, highest)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors of a model file, ``targets.NAME``."""
+        import torch
+
+        return {f"targets.{f.name}": torch.from_numpy(getattr(self, f.name)) for f in fields(self)}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> TargetStandardisation:
+        """The map from the tensors of a model file; older files hold no bounds."""
+        linear = cls.linear(*(np.asarray(tensors[f"targets.{name}"]) for name in ("mean", "scale", "average_weights")))
+        found = (np.asarray(tensors.get(f"targets.{f.name}", getattr(linear, f.name))) for f in fields(cls))
+        return cls(*found)
 
     @property
     def learned(self) -> NDArray[np.bool_]:
@@ -64,7 +97,11 @@ class TargetStandardisation:
         """Standardised targets, (T, N); NaN remains NaN."""
         return (measured - self.mean[types].T) / self.scale[types].T
 
+    def bounded(self, outputs: Float, types: NDArray[np.int64]) -> Float:
+        """Outputs within the range of the standardised targets, (T, N)."""
+        return np.clip(outputs, self.lowest[types].T, self.highest[types].T)
+
     def restored(self, outputs: Float, types: NDArray[np.int64], averages: Float) -> Float:
         """The target in LJ units, (T, N), from outputs (T, N) and averages (N, G)."""
-        line = outputs * self.scale[types].T + self.mean[types].T
+        line = self.bounded(outputs, types) * self.scale[types].T + self.mean[types].T
         return np.asarray(line + np.einsum("ntg,ng->tn", self.average_weights[types], averages))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -224,7 +224,7 @@ class MessagePredictor(Predictor):
             state: further readable metadata.
         """
         tensors = {f"network.{k}": v.contiguous() for k, v in self.network.state_dict().items()}
-        tensors |= {f"targets.{f.name}": torch.from_numpy(getattr(self.line, f.name)) for f in fields(self.line)}
+        tensors |= self.line.tensors()
         description = {
             "format": self.file_format,
             "version": self.version,
@@ -245,8 +245,7 @@ class MessagePredictor(Predictor):
         """
         tensors, description = read_model(path)
         check_version(path, description, cls.file_format, cls.version)
-        numbers = {f.name: np.asarray(tensors[f"targets.{f.name}"]) for f in fields(TargetStandardisation)}
-        line = TargetStandardisation(**numbers)
+        line = TargetStandardisation.from_tensors(tensors)
         architecture = cls.architecture_of(**description["architecture"])
         network = cls.network_of(architecture, *line.mean.shape)
         weights = _weights(tensors)

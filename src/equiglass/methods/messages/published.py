@@ -173,7 +173,7 @@ def _fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path | str) -
 
 
 def _identity(n_times: int) -> TargetStandardisation:
-    return TargetStandardisation(np.zeros((2, n_times)), np.ones((2, n_times)), np.zeros((2, n_times, 0)))
+    return TargetStandardisation.linear(np.zeros((2, n_times)), np.ones((2, n_times)), np.zeros((2, n_times, 0)))
 
 
 def _data(temperature: float, potential: str | None) -> TrainingData:

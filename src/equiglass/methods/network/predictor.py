@@ -8,7 +8,7 @@ under other names. The description names architecture, inputs, target and times,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -172,7 +172,7 @@ class NetworkPredictor(Predictor):
         """
         tensors = {f"network.{k}": v.contiguous() for k, v in self.network.state_dict().items()}
         tensors |= self.standardisation.tensors()
-        tensors |= {f"targets.{f.name}": torch.from_numpy(getattr(self.line, f.name)) for f in fields(self.line)}
+        tensors |= self.line.tensors()
         description = {
             "format": self.file_format,
             "version": self.version,
@@ -200,13 +200,12 @@ class NetworkPredictor(Predictor):
         n_types, n_times, _ = weights["decoder"].shape
         network = Network(Architecture(**description["architecture"]), inputs.channels(n_types), n_types, n_times)
         network.to(weights["decoder"].dtype).load_state_dict(weights)
-        numbers = {f.name: np.asarray(tensors[f"targets.{f.name}"]) for f in fields(TargetStandardisation)}
         return cls(
             network,
             inputs,
             description["times"],
             InputStandardisation.from_tensors(tensors),
-            TargetStandardisation(**numbers),
+            TargetStandardisation.from_tensors(tensors),
             TrainingData.from_metadata(description["data"]),
             description["target"],
         )
