@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from equiglass.experiments.declaration import read_declaration
-from equiglass.figures.style import colour_and_marker, panels, save_figure, style, unfilled
+from equiglass.figures.style import panels, save_figure, style
 
 SHOWN = {0.44: ("kalj-T0.44", "kalj-T0.44-cage"), 0.50: ("kalj-T0.50",), 0.56: ("kalj-T0.56",), 0.64: ("kalj-T0.64",)}
 NAMES = ("structure alone", "with short runs")
@@ -46,16 +46,16 @@ def draw(folder: Path, out: Path) -> None:
                 rows = rows_of(folder / f"{model}.json")
                 times = [row["time"] for row in rows]
                 errors = [row["per_configuration_error"] for row in rows]
-                ax.errorbar(
-                    times, [row["per_configuration"] for row in rows], errors, label=name, **colour_and_marker(k)
-                )
+                rho = [row["per_configuration"] for row in rows]
+                ax.errorbar(times, rho, errors, label=name, marker="os"[k], color=f"C{k}")
                 if k == 0:
                     ax.plot(times, [row["ceiling"] for row in rows], "k:", label="noise ceiling")
             for curve in curves:
                 if curve["temperature"] == temperature and curve["column"] == column:
                     shown = [p for p in zip(curve["times"], curve["values"], strict=True) if p[0] < LONGEST]
-                    mark = unfilled(3 + others.index(curve["name"]))
-                    ax.plot(*zip(*shown, strict=True), label=f"{curve['name']}, published", **mark)
+                    place = others.index(curve["name"])
+                    how = {"marker": "Dv^<>p*"[place], "color": f"C{2 + place}", "fillstyle": "none", "linewidth": 0.8}
+                    ax.plot(*zip(*shown, strict=True), label=f"{curve['name']}, published", linestyle="--", **how)
             said = "" if column == "per_configuration" else " (published: pooled)"
             ax.set(xscale="log", xlabel="$t$", ylim=(0.3, 1), title=f"T = {temperature:g}{said}")
         for ax in axes[:, 0]:

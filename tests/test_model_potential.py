@@ -91,7 +91,10 @@ def test_info_names_the_potential_of_the_shipped_model(capsys: pytest.CaptureFix
     from equiglass.commands.info import info
 
     info()
-    assert "kalj-T0.44: trained with the potential kob-andersen, shifted at 2.5 sigma" in capsys.readouterr().out
+    assert (
+        "kalj-T0.44: trained with the potential kob-andersen-force-shifted, force-shifted at 2.5 sigma"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_configuration_without_temperature_has_that_of_the_training(tmp_path: Path) -> None:

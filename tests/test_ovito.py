@@ -138,7 +138,7 @@ def test_what_cannot_be_shown_is_said(run: Path, file: Path) -> None:
     modifier.model, modifier.colour = str(run / "member-1"), "uncertainty"
     with pytest.raises(ConfigurationError, match="single predictor"):
         pipeline.compute()
-    modifier.model, modifier.colour = "kalj-T0.44", "tau_alpha"
+    modifier.model, modifier.colour = "kalj-T0.44/member-regression", "tau_alpha"
     with pytest.raises(ConfigurationError, match="predicts one time, '7'"):
         pipeline.compute()
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from equiglass.model.architecture import Architecture
 from equiglass.model.graph import build_graph
 from equiglass.model.network import Network
-from equiglass.model.update import Update
+from equiglass.model.update import LARGEST, Update
 from samples.liquids import random_liquid
 
 few = settings(deadline=None, max_examples=8)
@@ -80,3 +80,15 @@ def test_every_weight_of_an_update_learns() -> None:
     for name, parameter in network.updates.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 0, name
+
+
+def test_no_channel_becomes_longer_than_the_bound() -> None:
+    torch.manual_seed(3)
+    update, h = lively(), torch.randn(6, 9, 3, dtype=torch.float64)
+    h[2] *= 1e6
+    new = update(h)
+    for l in range(3):
+        assert new[:, l * l : (l + 1) ** 2].norm(dim=1).max() <= LARGEST * (1 + 1e-9)
+    assert torch.isfinite(new).all()
+    others = torch.cat([h[:2], h[3:]])
+    torch.testing.assert_close(torch.cat([new[:2], new[3:]]), update(others))

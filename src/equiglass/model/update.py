@@ -7,6 +7,8 @@
 particles; its products contain triplets, and those of later layers higher orders. s and g start at zero, so a network
 starts as one without updates.
 
+Products of products grow fast, so a channel longer than `LARGEST` is shortened to it.
+
 The network of the paper has no updates. Gates of this kind: Weiler et al. 2018, arXiv 1807.02547, sec. 4.2; products
 of summed neighbourhoods: Batatia et al., NeurIPS 2022, arXiv 2206.07697.
 """
@@ -15,6 +17,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+LARGEST = 100.0
+"""The largest length of a channel of the field. In equilibrium liquids it is 10 to 50."""
 
 
 class Update(nn.Module):
@@ -47,7 +52,13 @@ class Update(nn.Module):
         known = torch.cat([h[:, 0], *products], dim=1)
         change = self.last(nn.functional.silu(self.hidden(known)))
         scalars, *gates = change.split(self.channels, dim=1)
-        parts = [h[:, :1] + scalars[:, None]]
+        parts = [bounded(h[:, :1] + scalars[:, None])]
         for part, turned, gate in zip(degrees[1:], self.turned, gates, strict=True):
-            parts.append(part + gate[:, None] * (part @ turned))
+            parts.append(bounded(part + gate[:, None] * (part @ turned)))
         return torch.cat(parts, dim=1)
+
+
+def bounded(part: Tensor) -> Tensor:
+    """The part of one degree, (N, 2 l + 1, C), with no channel longer than `LARGEST`."""
+    square = part.detach().square().sum(1, keepdim=True)
+    return torch.where(square > LARGEST**2, part * (LARGEST * torch.rsqrt(square.clamp(min=LARGEST**2))), part)

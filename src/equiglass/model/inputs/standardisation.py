@@ -21,11 +21,19 @@ class Moments(NamedTuple):
     scale: Float
 
 
+LARGEST = 100.0
+"""The largest length of a standardised input. In equilibrium liquids it is 5 to 15."""
+
+_HUGE = 1e30
+
+
 @dataclass(frozen=True)
 class InputStandardisation:
     """The mean and the scale of every part of every node input.
 
         degree 0:  (x - mean) / scale,    degree l >= 1:  x / scale,  scale = root mean square of |x|
+
+    Longer ones are shortened to `LARGEST`: those of particles that overlap would spoil all their neighbourhood.
 
     Attributes:
         moments: moments by name of the input and degree. The mean is 0 for degrees of 1 and higher.
@@ -36,7 +44,9 @@ class InputStandardisation:
     def apply(self, name: str, degree: int, values: Float, types: NDArray[np.int64]) -> Float:
         """The standardised values of one part of a node input, (N, 2 l + 1)."""
         mean, scale = self.moments[name][degree]
-        return (values - mean[types][:, None]) / scale[types][:, None]
+        standard = np.clip((values - mean[types][:, None]) / scale[types][:, None], -_HUGE, _HUGE)
+        length = np.linalg.norm(standard, axis=1, keepdims=True)
+        return np.where(length > LARGEST, standard * (LARGEST / np.maximum(length, LARGEST)), standard)
 
     def tensors(self) -> dict[str, Tensor]:
         """The tensors of a model file: ``inputs.NAME.DEGREE.mean`` and ``.scale``, each (n_types,), float64."""
