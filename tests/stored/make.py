@@ -350,7 +350,7 @@ def make_shipped(file: Path) -> None:
 
     from equiglass import load, load_model
 
-    data = files("equiglass").joinpath("data/kalj-T0.64.h5")
+    data = files("equiglass").joinpath("experiments/data/kalj-T0.64.h5")
     system = load(str(data))[0]
     prediction = load_model("kalj-T0.44").predict(system)
     np.savez_compressed(file, name=system.name, labels=list(prediction.times), values=prediction.values)
@@ -369,7 +369,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "representation-1-205e5e7.h5": ("205e5e7", make_representation),
     "run-44e3eb7": (NEWEST, make_run),
     "stopped-44e3eb7": (NEWEST, make_stopped),
-    "shipped-44e3eb7.npz": (NEWEST, make_shipped),
+    "shipped-6f1431b.npz": ("6f1431b", make_shipped),
     "combination-1-f10718a": ("f10718a", make_combination),
 }
 """Commit and maker of every file or folder."""
