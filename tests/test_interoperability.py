@@ -60,7 +60,7 @@ def test_mdanalysis(run: Callable[[str], dict[str, Any]], capsys: pytest.Capture
     names = run("MDAnalysis")
     expected = eg.load_model("kalj-T0.44").predict(replace(names["system"], temperature=None)).at("7")
     np.testing.assert_allclose(
-        names["propensity"], expected, rtol=5e-3, atol=2e-3
+        names["propensity"], expected, rtol=2e-2, atol=2e-3
     )  # Its positions have single precision.
     assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == ["0", "1"]
 

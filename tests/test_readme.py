@@ -43,7 +43,7 @@ def test_the_example_of_the_shipped_model_runs(
     equiglass.save(replace(random_liquid(200, seed=4), temperature=0.44), Path("my.xyz"))
     names: dict[str, object] = {}
     exec(compile(code, str(README), "exec"), names)
-    assert capsys.readouterr().out == "{'7': 4120.0}\n"
+    assert capsys.readouterr().out == "{'1': 0.13, '2': 1.3, '3': 13.0, '7': 4120.0}\n"
     assert names["mobile"].shape == (200,)
 
 

@@ -157,7 +157,7 @@ from equiglass.methods.loading import load_model, save_model
 
 folder = Path(sys.argv[1])
 data = Path(equiglass.__file__).parent / "experiments" / "data" / "kalj-T0.64.h5"
-model, systems = load_model("kalj-T0.44"), load(data)[:4]
+model, systems = load_model("kalj-T0.44/member-regression"), load(data)[:4]
 for write in (lambda: save(systems, folder / "data.h5"), lambda: save_model(model, folder / "model")):
     try:
         write()

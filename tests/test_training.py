@@ -398,7 +398,7 @@ def test_an_output_beyond_all_targets_is_set_to_the_end_of_their_range() -> None
     """One particle unlike all others must not decide a correlation."""
     types, targets = np.array([0, 0, 0, 1, 1]), np.array([[1.0, 2.0, 3.0, 10.0, 30.0]])
     line = TargetStandardisation.fit([types], [targets], 2)
-    outputs = np.array([[-1e6, 0.0, 1e9, np.inf, -0.5]])
+    outputs = np.array([[-1e6, 0.0, 1e9, 1e30, -0.5]])
     found = line.restored(outputs, types, np.empty((5, 0)))
     np.testing.assert_allclose(found, [[1.0, 2.0, 3.0, 30.0, 15.0]])
     again = TargetStandardisation.from_tensors(line.tensors())

@@ -98,8 +98,8 @@ class TargetStandardisation:
         return (measured - self.mean[types].T) / self.scale[types].T
 
     def bounded(self, outputs: Float, types: NDArray[np.int64]) -> Float:
-        """Outputs within the range of the standardised targets, (T, N)."""
-        return np.clip(outputs, self.lowest[types].T, self.highest[types].T)
+        """Outputs within the range of the standardised targets, (T, N); what is no finite number remains so."""
+        return np.where(np.isfinite(outputs), np.clip(outputs, self.lowest[types].T, self.highest[types].T), outputs)
 
     def restored(self, outputs: Float, types: NDArray[np.int64], averages: Float) -> Float:
         """The target in LJ units, (T, N), from outputs (T, N) and averages (N, G)."""
