@@ -3,7 +3,7 @@
     p_l = (h_l U_l) . (h_l V_l),   l = 0 .. l_max;   (s, g) = MLP(h_0, p)
     h_0 <- h_0 + s,                h_l <- h_l + g_l (h_l W_l)
 
-. is the sum over m, so p are products of two channels: their l = 0 part. A sum over neighbours contains pairs of
+. is the mean over m, so p are products of two channels: their l = 0 part. A sum over neighbours contains pairs of
 particles; its products contain triplets, and those of later layers higher orders. s and g start at zero, so a network
 starts as one without updates.
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 LARGEST = 100.0
-"""The largest length of a channel of the field. In equilibrium liquids it is 10 to 50."""
+"""The largest length of a channel of the field. In the shipped networks it is at most 43 on real configurations."""
 
 
 class Update(nn.Module):

@@ -34,7 +34,7 @@ SEED = 7
 """Seed of the velocities. It differs from that of the cage state, so that both are independent."""
 
 ESCAPED = 0.4
-"""Distance beyond which a particle counts as escaped, LJ length: about the first minimum of its van Hove function."""
+"""Distance beyond which a particle counts as escaped, LJ length; alone, 0.3 to 0.6 served alike at tau_alpha."""
 
 _DISPLACEMENTS: WeakKeyDictionary[System, dict[float, Float]] = WeakKeyDictionary()
 """The displacements of the configurations in use, (runs, N, 3) by time."""

@@ -22,7 +22,7 @@ class Moments(NamedTuple):
 
 
 LARGEST = 100.0
-"""The largest length of a standardised input. In equilibrium liquids it is 5 to 15."""
+"""The largest length of a standardised input. It is at most 12 on real configurations."""
 
 _HUGE = 1e30
 
