@@ -40,7 +40,7 @@ def labelled(start: System, positions: np.ndarray, number: int, times: dict[str,
         potential=start.potential,
     )
     frames = np.stack([run.positions for run in short_runs(later, np.array(list(times.values())), RUNS, seed)])
-    distances = np.linalg.norm(frames - positions, axis=-1)
+    distances = np.linalg.norm(frames - later.positions, axis=-1)
     # As for the end of a run, one run stands for all, and the variance is that of their mean.
     return replace(
         later,
