@@ -7,10 +7,14 @@ import subprocess
 import sys
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from equiglass.errors import EquiglassError
+from equiglass.methods.descent.gradient import loss_of_particles
+from equiglass.methods.descent.samples import Sample
 from equiglass.model.architecture import Architecture
 from equiglass.model.convolution import reference
 from equiglass.model.convolution import triton as gpu
@@ -22,6 +26,7 @@ from equiglass.model.network import Network
 from samples.liquids import random_liquid
 
 pytest.importorskip("triton", reason="triton is not installed (pip install 'equiglass[gpu]')")
+from equiglass.model.convolution.triton import convolution
 from equiglass.model.convolution.triton.convolution import convolve as convolve_triton
 from equiglass.model.convolution.triton.convolution import edges_by_sender
 
@@ -188,6 +193,33 @@ def test_network(monkeypatch):
         torch.manual_seed(1)
         gradients[choice] = torch.autograd.grad((network(graph) ** 2).sum(), list(network.parameters()))
     assert_agree(gradients["triton"], gradients["reference"], 1e-11)
+
+
+class ReadsBack(TorchDispatchMode):
+    """Refuses what a step that is recorded as a CUDA graph must not do: read a number from the device, or send one."""
+
+    FORBIDDEN = ("_local_scalar_dense", "nonzero", "masked_select", "lift_fresh", "is_nonzero", "equal")
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func.overloadpacket.__name__ not in self.FORBIDDEN, f"the step calls {func}"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("update", [0, 4])
+def test_a_second_step_reads_nothing_back(monkeypatch, update):
+    """A CUDA graph can hold a step only if it does not wait for the device; the first step may."""
+    monkeypatch.setenv("EQUIGLASS_CONVOLUTION", "triton")
+    monkeypatch.setattr(convolution, "_launch", lambda *arguments, **constants: None)
+    a = Architecture(
+        l_max=1, layers=2, channels=4, radial_width=4, basis_size=3, cutoff=1.4, dropout=0.1, update=update
+    )
+    network = Network(a, (2,), 2, 1)
+    graph = build_graph(random_liquid(27), 1.4)
+    sample = Sample("", graph, torch.zeros(27, 1), np.zeros((1, 27)), np.zeros(27, int), np.zeros((27, 0)))
+    sign, epoch = torch.ones(()), torch.zeros(())
+    loss_of_particles(network, sample, sign, epoch).backward()
+    with ReadsBack():
+        loss_of_particles(network, sample, sign, epoch).backward()
 
 
 COMPILE = """

@@ -27,10 +27,14 @@ def edges_of(graph: Graph, architecture: Architecture, first: int = 0, last: int
     """
     a = architecture
     last = graph.n_nodes if last is None else last
-    # For the whole graph no number is read back, since reading waits for the GPU.
-    begin = int(graph.row_start[first]) if first else 0
-    end = int(graph.row_start[last]) if last < graph.n_nodes else graph.n_edges
-    vectors = graph.vectors[begin:end]
+    if first == 0 and last == graph.n_nodes:
+        # The tensors themselves, by which the sorted edges of a graph are known again. No number is read back, since
+        # reading waits for the GPU.
+        row_start, senders, vectors = graph.row_start, graph.senders, graph.vectors
+    else:
+        begin, end = int(graph.row_start[first]), int(graph.row_start[last])
+        row_start = graph.row_start[first : last + 1] - begin
+        senders, vectors = graph.senders[begin:end], graph.vectors[begin:end]
 
     def plain() -> tuple[Tensor, Tensor]:
         degrees = list(range(a.l_max + 1))
@@ -42,4 +46,4 @@ def edges_of(graph: Graph, architecture: Architecture, first: int = 0, last: int
         return edge_features(vectors, a.l_max, a.radial_basis, a.basis_size, a.cutoff)
 
     features = fastest([vectors], compiled, plain)
-    return Edges(graph.row_start[first : last + 1] - begin, graph.senders[begin:end], *features)
+    return Edges(row_start, senders, *features)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from equiglass.liquid.needs import Need
 from equiglass.methods.descent.configuration import DescentConfiguration
@@ -18,6 +18,9 @@ class Configuration(DescentConfiguration):
     method: Literal["network"] = "network"
     inputs: Inputs = Inputs()
     architecture: Architecture = Architecture()
+    start: str | None = Field(
+        None, description="model file or run folder whose weights the training starts from; by default random weights"
+    )
 
     @model_validator(mode="after")
     def _does_not_see_its_target(self) -> Configuration:

@@ -8,7 +8,7 @@ under other names. The description names architecture, inputs, target and times,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,6 +29,7 @@ from equiglass.methods.descent.samples import Sample
 from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.network.configuration import Configuration
 from equiglass.methods.network.former import upgraded
+from equiglass.methods.network.start import file_of, take_weights
 from equiglass.model.architecture import Architecture
 from equiglass.model.graph import Graph
 from equiglass.model.inputs.choice import Inputs
@@ -131,12 +132,14 @@ class NetworkPredictor(Predictor):
         torch.manual_seed(key(configuration.seed, 0))
         network = Network(architecture, inputs.channels(n_types), n_types, len(times)).to(device)
         data = TrainingData.of(training, n_types, validation)
+        untrained = cls(network, inputs, times, standardisation, line, data, configuration.target)
+        if configuration.start is not None:
+            take_weights(untrained, cls.load(file_of(configuration.start)).named(configuration.start))
 
         def save(
             path: Path, line: TargetStandardisation, extra: Mapping[str, Tensor], state: Mapping[str, Any]
         ) -> None:
-            now = cls(network, inputs, times, standardisation, line, data, configuration.target)
-            now.save(path, extra, state)
+            replace(untrained, line=line).save(path, extra, state)
 
         def sample(system: System, computed: Computed, values: Float, weight: Float | None = None) -> Sample:
             if system.n_types > n_types:
@@ -158,7 +161,7 @@ class NetworkPredictor(Predictor):
         course = Course(network, configuration, line, list(times), _weights, save, folder)
         calibrated = course.run(learned, scored, watch)
         network.cpu()
-        return cls(network, inputs, times, standardisation, calibrated, data, configuration.target)
+        return replace(untrained, line=calibrated)
 
     def save(
         self, path: Path, extra: Mapping[str, Tensor] | None = None, state: Mapping[str, Any] | None = None
