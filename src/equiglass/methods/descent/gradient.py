@@ -4,7 +4,7 @@ A training step consists of about a thousand short kernels. Python needs more ti
 them. A CUDA graph starts all of them together: the same kernels on the same memory. What differs between replays is
 written into that memory before: mirror image, share, and the seed of torch's generator, which fixes the dropout.
 
-The recording has not yet run on a GPU. On a CPU nothing is recorded.
+On a CPU nothing is recorded.
 """
 
 from __future__ import annotations

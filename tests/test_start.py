@@ -1,0 +1,67 @@
+"""A training that starts from the weights of another model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from equiglass.errors import ConfigurationError
+from equiglass.methods.loading import load_predictor, read_configuration
+from equiglass.methods.network.predictor import NetworkPredictor
+from equiglass.methods.network.start import take_weights
+from equiglass.training import train
+from samples.labelled import labelled_liquid
+
+TINY = ["architecture.l_max=1", "architecture.layers=2", "architecture.channels=2", "epochs=2", "folds=3"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("start") / "first"
+    train([labelled_liquid(seed) for seed in range(3)], run, read_configuration(None, [*TINY, "times=['1']"]))
+    return run
+
+
+def predictor(run: Path) -> NetworkPredictor:
+    loaded = load_predictor(run / "last.safetensors")
+    assert isinstance(loaded, NetworkPredictor)
+    return loaded
+
+
+def test_weights_and_the_read_out_of_common_labels_are_taken(trained: Path, tmp_path: Path) -> None:
+    systems = [labelled_liquid(seed) for seed in range(3)]
+    train(systems, tmp_path / "new", read_configuration(None, [*TINY, "times=all", "seed=2"]))
+    old, new = predictor(trained), predictor(tmp_path / "new")
+    assert list(old.times) == ["1"]
+    before = new.network.decoder.detach().clone()
+    take_weights(new, old)
+    for name, value in new.network.state_dict().items():
+        if name != "decoder":
+            assert torch.equal(value, old.network.state_dict()[name])
+    assert torch.equal(new.network.decoder[:, 0], old.network.decoder[:, 0])
+    assert torch.equal(new.network.decoder[:, 1:], before[:, 1:])
+
+
+def test_a_training_at_a_tiny_rate_stays_where_it_started(trained: Path, tmp_path: Path) -> None:
+    systems = [labelled_liquid(seed) for seed in range(3)]
+    settings = [*TINY, "times=['1']", "learning_rate=1e-12", "epochs=1", f"start={trained}", "seed=5"]
+    train(systems, tmp_path / "new", read_configuration(None, settings))
+    old, new = predictor(trained).network, predictor(tmp_path / "new").network
+    for one, other in zip(old.parameters(), new.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["start=nowhere"], "nowhere is neither a model file nor a run folder"),
+        (["start={run}", "architecture.channels=3"], r"other architecture: architecture.channels\. Set these as"),
+        (["start={run}", "inputs.positions=inherent"], r"other inputs: inputs.positions\. Set these as"),
+    ],
+)
+def test_what_cannot_start_is_refused(trained: Path, tmp_path: Path, settings: list[str], said: str) -> None:
+    named = [setting.format(run=trained) for setting in settings]
+    with pytest.raises(ConfigurationError, match=said):
+        train([labelled_liquid(seed) for seed in range(3)], tmp_path / "new", read_configuration(None, [*TINY, *named]))
