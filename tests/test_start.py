@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from equiglass.errors import ConfigurationError
-from equiglass.methods.loading import load_predictor, read_configuration
+from equiglass.methods.loading import PRETRAINED, load_predictor, read_configuration
+from equiglass.methods.network.configuration import Configuration
 from equiglass.methods.network.predictor import NetworkPredictor
 from equiglass.methods.network.start import take_weights
 from equiglass.training import train
@@ -65,3 +66,12 @@ def test_what_cannot_start_is_refused(trained: Path, tmp_path: Path, settings: l
     named = [setting.format(run=trained) for setting in settings]
     with pytest.raises(ConfigurationError, match=said):
         train([labelled_liquid(seed) for seed in range(3)], tmp_path / "new", read_configuration(None, [*TINY, *named]))
+
+
+@pytest.mark.parametrize("settings", sorted(PRETRAINED.glob("*/network-relaxation.yaml")), ids=lambda p: p.parent.name)
+def test_the_start_of_the_shipped_models_fits_their_settings(settings: Path) -> None:
+    configuration = read_configuration(settings)
+    assert isinstance(configuration, Configuration)
+    start = NetworkPredictor.load(Path(__file__).parents[1] / str(configuration.start))
+    assert start.inputs == configuration.inputs
+    assert start.network.architecture == configuration.architecture
