@@ -369,7 +369,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "representation-1-205e5e7.h5": ("205e5e7", make_representation),
     "run-44e3eb7": (NEWEST, make_run),
     "stopped-44e3eb7": (NEWEST, make_stopped),
-    "shipped-6f1431b.npz": ("6f1431b", make_shipped),
+    "shipped-7e3835c.npz": ("7e3835c", make_shipped),
     "combination-1-f10718a": ("f10718a", make_combination),
 }
 """Commit and maker of every file or folder."""
