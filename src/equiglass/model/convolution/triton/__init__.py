@@ -1,6 +1,7 @@
 """The equivariant convolution of :mod:`equiglass.model.convolution.operation` in Triton, for a CUDA GPU.
 
-Tests check the kernels on a GPU where there is one, else with the interpreter of Triton on a CPU (``TRITON_INTERPRET=1``).
+Tests check the kernels on a GPU where there is one, else on a CPU with the interpreter of Triton
+(``TRITON_INTERPRET=1``).
 """
 
 from __future__ import annotations
