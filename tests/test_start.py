@@ -11,7 +11,7 @@ from equiglass.errors import ConfigurationError
 from equiglass.methods.loading import PRETRAINED, load_predictor, read_configuration
 from equiglass.methods.network.configuration import Configuration
 from equiglass.methods.network.predictor import NetworkPredictor
-from equiglass.methods.network.start import take_weights
+from equiglass.methods.network.start import Weights, take_weights
 from equiglass.training import train
 from samples.labelled import labelled_liquid
 
@@ -37,7 +37,7 @@ def test_weights_and_the_read_out_of_common_labels_are_taken(trained: Path, tmp_
     old, new = predictor(trained), predictor(tmp_path / "new")
     assert list(old.times) == ["1"]
     before = new.network.decoder.detach().clone()
-    take_weights(new, old)
+    take_weights(*(Weights(each.network, each.inputs, tuple(each.times)) for each in (new, old)), name="old")
     for name, value in new.network.state_dict().items():
         if name != "decoder":
             assert torch.equal(value, old.network.state_dict()[name])

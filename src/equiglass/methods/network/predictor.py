@@ -29,7 +29,7 @@ from equiglass.methods.descent.samples import Sample
 from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.network.configuration import Configuration
 from equiglass.methods.network.former import upgraded
-from equiglass.methods.network.start import file_of, take_weights
+from equiglass.methods.network.start import Weights, file_of, take_weights
 from equiglass.model.architecture import Architecture
 from equiglass.model.graph import Graph
 from equiglass.model.inputs.choice import Inputs
@@ -134,7 +134,9 @@ class NetworkPredictor(Predictor):
         data = TrainingData.of(training, n_types, validation)
         untrained = cls(network, inputs, times, standardisation, line, data, configuration.target)
         if configuration.start is not None:
-            take_weights(untrained, cls.load(file_of(configuration.start)).named(configuration.start))
+            old = cls.load(file_of(configuration.start))
+            own = Weights(network, inputs, tuple(times))
+            take_weights(own, Weights(old.network, old.inputs, tuple(old.times)), configuration.start)
 
         def save(
             path: Path, line: TargetStandardisation, extra: Mapping[str, Tensor], state: Mapping[str, Any]

@@ -7,15 +7,28 @@ deviations from the mean of the liquid, in units of its standard deviation.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import torch
 
 from equiglass.errors import ConfigurationError
+from equiglass.model.inputs.choice import Inputs
+from equiglass.model.network import Network
 from equiglass.prediction.run_folder import RunFolder
 
-if TYPE_CHECKING:
-    from equiglass.methods.network.predictor import NetworkPredictor
+
+class Weights(NamedTuple):
+    """A network with what its weights depend on.
+
+    Attributes:
+        network: the network.
+        inputs: its inputs.
+        labels: labels of the times, in the order of the outputs.
+    """
+
+    network: Network
+    inputs: Inputs
+    labels: tuple[str, ...]
 
 
 def file_of(start: str) -> Path:
@@ -31,14 +44,15 @@ def file_of(start: str) -> Path:
     return found
 
 
-def take_weights(new: NetworkPredictor, old: NetworkPredictor) -> None:
-    """Copy the weights of a model into another with the same inputs and architecture.
+def take_weights(new: Weights, old: Weights, name: str) -> None:
+    """Copy the weights of a network into another with the same inputs and architecture.
 
-    The read-out of a label that the old model has not remains as it is.
+    The read-out of a label that the old network has not remains as it is.
 
     Args:
-        new: the model whose weights change in place.
-        old: the model that they come from.
+        new: the network whose weights change in place.
+        old: the network that they come from.
+        name: name of the old one in messages.
 
     Raises:
         ConfigurationError: inputs, architecture or types differ; the message names what.
@@ -50,16 +64,17 @@ def take_weights(new: NetworkPredictor, old: NetworkPredictor) -> None:
         differing = [key for key, value in mine.model_dump().items() if other.model_dump()[key] != value]
         if differing:
             raise ConfigurationError(
-                f"start: {old.name} has other {what}: {', '.join(f'{what}.{key}' for key in differing)}. Set these as "
+                f"start: {name} has other {what}: {', '.join(f'{what}.{key}' for key in differing)}. Set these as "
                 "`equiglass info` shows them, or train without start."
             )
-    if new.n_types != old.n_types:
-        raise ConfigurationError(f"start: {old.name} knows {old.n_types} particle types, the data have {new.n_types}.")
-    weights, places = old.network.state_dict(), list(old.times)
+    n_types, known = len(new.network.decoder), len(old.network.decoder)
+    if n_types != known:
+        raise ConfigurationError(f"start: {name} knows {known} particle types, the data have {n_types}.")
+    weights = old.network.state_dict()
     with torch.no_grad():
-        for name, value in new.network.state_dict().items():
-            if name != "decoder":
-                value.copy_(weights[name])
-        for t, label in enumerate(new.times):
-            if label in places:
-                new.network.decoder[:, t].copy_(weights["decoder"][:, places.index(label)])
+        for key, value in new.network.state_dict().items():
+            if key != "decoder":
+                value.copy_(weights[key])
+        for t, label in enumerate(new.labels):
+            if label in old.labels:
+                new.network.decoder[:, t].copy_(weights["decoder"][:, old.labels.index(label)])
