@@ -68,7 +68,6 @@ def labelled(child: System, times: np.ndarray, runs: int, seed: Sequence[int]) -
 def made(parents: Sequence[System], parts: Path, given: argparse.Namespace) -> Iterator[Path]:
     """Do what is missing on all cores, and yield the file of every configuration when it is finished."""
     with ProcessPoolExecutor(given.jobs) as pool:
-        pending: set[Future[Path]] = set()
         starting = {}
         for k, parent in enumerate(parents):
             names = [parts / f"{k:03d}-{n:02d}.h5" for n in range(given.children)]
@@ -83,9 +82,7 @@ def made(parents: Sequence[System], parts: Path, given: argparse.Namespace) -> I
                     k, names = starting[future]
                     for n, (child, name) in enumerate(zip(future.result(), names, strict=True)):
                         if not name.exists():
-                            pending.add(pool.submit(write, child, name, given.times, given.runs, [given.seed, k, n]))
-                    waiting |= pending
-                    pending = set()
+                            waiting.add(pool.submit(write, child, name, given.times, given.runs, [given.seed, k, n]))
                 else:
                     yield future.result()
 
