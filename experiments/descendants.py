@@ -17,6 +17,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,8 @@ def labelled(child: System, times: np.ndarray, runs: int, seed: Sequence[int]) -
 
 def made(parents: Sequence[System], parts: Path, given: argparse.Namespace) -> Iterator[Path]:
     """Do what is missing on all cores, and yield the file of every configuration when it is finished."""
-    with ProcessPoolExecutor(given.jobs) as pool:
+    # A forked process would inherit locks of the threads of torch, and wait for them.
+    with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
         starting = {}
         for k, parent in enumerate(parents):
             names = [parts / f"{k:03d}-{n:02d}.h5" for n in range(given.children)]
