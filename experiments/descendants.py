@@ -68,7 +68,8 @@ def labelled(child: System, times: np.ndarray, runs: int, seed: Sequence[int]) -
 
 def made(parents: Sequence[System], parts: Path, given: argparse.Namespace) -> Iterator[Path]:
     """Do what is missing on all cores, and yield the file of every configuration when it is finished."""
-    # A forked process would inherit locks of the threads of torch, and wait for them.
+    # Every worker has one core. Its libraries read this when they are imported, so workers are spawned, not forked.
+    os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
         starting = {}
         for k, parent in enumerate(parents):
