@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from equiglass.errors import ConfigurationError
-from equiglass.methods.loading import PRETRAINED, load_predictor, read_configuration
+from equiglass.methods.loading import PRETRAINED, load_model, load_predictor, read_configuration
 from equiglass.methods.network.configuration import Configuration
 from equiglass.methods.network.predictor import NetworkPredictor
 from equiglass.methods.network.start import Weights, take_weights
@@ -66,6 +66,21 @@ def test_what_cannot_start_is_refused(trained: Path, tmp_path: Path, settings: l
     named = [setting.format(run=trained) for setting in settings]
     with pytest.raises(ConfigurationError, match=said):
         train([labelled_liquid(seed) for seed in range(3)], tmp_path / "new", read_configuration(None, [*TINY, *named]))
+
+
+def test_what_the_start_has_learned_counts_as_training(trained: Path, tmp_path: Path) -> None:
+    old = predictor(trained)
+    assert old.data.split is not None
+    known = next(s for s in (labelled_liquid(seed) for seed in range(3)) if old.data.split.role(s) == "training")
+    others = [labelled_liquid(seed) for seed in range(5, 8)]
+    settings = [*TINY, "times=['1']", f"start={trained}"]
+    with pytest.raises(ConfigurationError, match=f"trained on 1 of 1 validation configurations .{known.name} is"):
+        train(others, tmp_path / "refused", read_configuration(None, settings), validation=[known])
+    assert not (tmp_path / "refused").exists()
+    model = train(others, tmp_path / "new", read_configuration(None, [*settings, "fold=0"]))
+    for each in (model, load_model(tmp_path / "new"), predictor(tmp_path / "new")):
+        assert each.role(known) == "training"
+        assert each.role(labelled_liquid(20)) == "not seen"
 
 
 @pytest.mark.parametrize("settings", sorted(PRETRAINED.glob("*/network-relaxation.yaml")), ids=lambda p: p.parent.name)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from equiglass.liquid.needs import Need
 from equiglass.liquid.potential import MIXTURES
 from equiglass.liquid.targets import TARGETS
+from equiglass.prediction.split import Split
 
 
 class MethodConfiguration(BaseModel):
@@ -52,6 +53,11 @@ class MethodConfiguration(BaseModel):
     def chooses_on_validation(self) -> bool:
         """Whether the fit depends on the validation configurations, which then must not be scored."""
         return False
+
+    @property
+    def earlier(self) -> Split | None:
+        """The split of the model whose weights the training starts from; None if it starts from none."""
+        return None
 
     def check(self) -> None:
         """Check, before any work, that this machine can carry out the training.

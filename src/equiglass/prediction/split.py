@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, Self
 
@@ -59,12 +59,14 @@ class Split:
         validation: those that were scored after every epoch, or on which a penalty was chosen.
         selected: whether the model was chosen by its scores on the validation configurations.
         means: mean measured target of the training configurations by label, LJ units; empty if unknown.
+        start: those on which the model was trained whose weights the training started from. They count as training.
     """
 
     training: tuple[Identity, ...]
     validation: tuple[Identity, ...] = ()
     selected: bool = False
     means: Mapping[str, float] = field(default_factory=dict)
+    start: tuple[Identity, ...] = ()
 
     @classmethod
     def of(
@@ -77,13 +79,18 @@ class Split:
         """The split of configurations."""
         return cls(tuple(map(Identity.of, training)), tuple(map(Identity.of, validation)), selected, dict(means or {}))
 
+    def after(self, earlier: Split | None) -> Split:
+        """The split of a training that starts from the weights of a model with the split ``earlier``."""
+        return self if earlier is None else replace(self, start=(*earlier.start, *earlier.training))
+
     @classmethod
     def joined(cls, splits: Iterable[Split]) -> Split:
         """The splits of several members as one. A training configuration of any member counts as training only."""
         splits = list(splits)
         training = tuple(dict.fromkeys(one for split in splits for one in split.training))
         validation = dict.fromkeys(one for split in splits for one in split.validation if one not in training)
-        return cls(training, tuple(validation), any(split.selected for split in splits))
+        start = tuple(dict.fromkeys(one for split in splits for one in split.start))
+        return cls(training, tuple(validation), any(split.selected for split in splits), start=start)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
@@ -95,7 +102,8 @@ class Split:
         try:
             training, validation = (_identities(plain, role) for role in ("training", "validation"))
             means = {str(label): float(mean) for label, mean in plain.get("means", {}).items()}
-            return cls(training, validation, bool(plain.get("selected", False)), means)
+            start = _identities(plain, "start") if "start" in plain else ()
+            return cls(training, validation, bool(plain.get("selected", False)), means, start)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise DataError(
                 "the names or fingerprints of training and validation configurations are damaged."
@@ -104,6 +112,7 @@ class Split:
     def plain(self) -> dict[str, Any]:
         """A value for YAML and JSON: the names by role, then the fingerprints and parents in the same order."""
         roles = {"training": self.training, "validation": self.validation}
+        roles |= {"start": self.start} if self.start else {}
         plain: dict[str, Any] = {role: [one.name for one in own] for role, own in roles.items()}
         for key in ("fingerprint", "parent"):
             texts = {role: [str(getattr(one, key) or "") for one in own] for role, own in roles.items()}
@@ -115,7 +124,7 @@ class Split:
     @property
     def has_fingerprints(self) -> bool:
         """Whether every configuration has a fingerprint."""
-        return all(one.fingerprint is not None for one in (*self.training, *self.validation))
+        return all(one.fingerprint is not None for one in (*self.training, *self.validation, *self.start))
 
     def difference(self, other: Split) -> str | None:
         """The first difference between the configurations of two splits, in words; None if they are the same."""
@@ -154,7 +163,7 @@ class Split:
             return role, names, Known.of((each, name or "unnamed") for name, each in prints)
 
         validation: Role = "selection" if self.selected else "validation"
-        return known("training", self.training), known(validation, self.validation)
+        return known("training", (*self.training, *self.start)), known(validation, self.validation)
 
 
 def _identities(plain: Mapping[str, Any], role: str) -> tuple[Identity, ...]:

@@ -82,6 +82,10 @@ class TrainingData:
             times={label: tuple(sorted(values)) for label, values in times.items()},
         )
 
+    def after(self, earlier: Split | None) -> TrainingData:
+        """The summary of a training that starts from the weights of a model with the split ``earlier``."""
+        return self if self.split is None else replace(self, split=self.split.after(earlier))
+
     @classmethod
     def from_metadata(cls, described: Mapping[str, Any]) -> TrainingData:
         """The summary from the values that `metadata` returned."""

@@ -95,6 +95,7 @@ def train(
     training, held_out = supply(training, configuration), supply(held_out, configuration)
     means = _means(training, configuration)
     split = Split.of(training, held_out, selected=configuration.chooses_on_validation, means=means)
+    split = split.after(_unseen(held_out, configuration))
     if processes.same(lambda: split) != split:
         raise ConfigurationError("the processes read different configurations; give every machine the same data.")
     folder = RunFolder(out)
@@ -104,6 +105,22 @@ def train(
     if processes.rank() == 0 and folder.model() is None:
         predictor.save(folder.checkpoint("last"))
     return predictor.named(str(out))
+
+
+def _unseen(validation: Sequence[System], configuration: MethodConfiguration) -> Split | None:
+    """The split of the model that the training starts from.
+
+    Raises:
+        ConfigurationError: that model was trained on a validation configuration, its parent or an end of its parent.
+    """
+    earlier = configuration.earlier
+    seen = [] if earlier is None else [system.name for system in validation if earlier.role(system) == "training"]
+    if seen:
+        raise ConfigurationError(
+            f"the model in 'start' was trained on {len(seen)} of {len(validation)} validation configurations "
+            f"({seen[0]} is the first); its weights know them. Leave them out, or start from another model."
+        )
+    return earlier
 
 
 def _check_times(training: Sequence[System], validation: Sequence[System], configuration: MethodConfiguration) -> None:

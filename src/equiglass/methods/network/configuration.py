@@ -8,8 +8,11 @@ from pydantic import Field, model_validator
 
 from equiglass.liquid.needs import Need
 from equiglass.methods.descent.configuration import DescentConfiguration
+from equiglass.methods.network.start import file_of
 from equiglass.model.architecture import Architecture
 from equiglass.model.inputs.choice import Inputs
+from equiglass.prediction.model_file import read_model
+from equiglass.prediction.split import Split
 
 
 class Configuration(DescentConfiguration):
@@ -35,3 +38,11 @@ class Configuration(DescentConfiguration):
     def input_needs(self) -> frozenset[Need]:
         """The needs of the inputs."""
         return self.inputs.needs
+
+    @property
+    def earlier(self) -> Split | None:
+        """The split of the model in ``start``."""
+        if self.start is None:
+            return None
+        split = read_model(file_of(self.start))[1]["data"].get("split")
+        return None if split is None else Split.from_plain(split)

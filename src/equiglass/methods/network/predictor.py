@@ -131,7 +131,7 @@ class NetworkPredictor(Predictor):
         line = TargetStandardisation.fit(types, targets, n_types, by_type, inputs.n_averages)
         torch.manual_seed(key(configuration.seed, 0))
         network = Network(architecture, inputs.channels(n_types), n_types, len(times)).to(device)
-        data = TrainingData.of(training, n_types, validation)
+        data = TrainingData.of(training, n_types, validation).after(configuration.earlier)
         untrained = cls(network, inputs, times, standardisation, line, data, configuration.target)
         if configuration.start is not None:
             old = cls.load(file_of(configuration.start))
