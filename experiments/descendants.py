@@ -45,6 +45,8 @@ def children(parent: System, time: float, number: int, seed: Sequence[int]) -> l
                 name=f"{parent.name}-{n:02d}",
                 temperature=parent.temperature,
                 potential=parent.potential,
+                # Its children share the energy of a parent, so they lie on the same side of every split.
+                parent=parent.fingerprint,
                 provenance={**origin, "run": str(n)},
             )
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import equiglass
-from equiglass.liquid.system import System
+from equiglass.liquid.system import LABELS, System
 from equiglass.methods.loading import read_configuration
 from equiglass.training import train
 
@@ -40,22 +40,9 @@ def by_label(system: System, labels: Sequence[str]) -> System:
     assert system.propensity is not None
     rows = [system.row(label) for label in labels]
     variance = system.replica_variance
-    return replace(
-        System(
-            system.positions,
-            system.types,
-            system.box,
-            name=system.name,
-            temperature=system.temperature,
-            potential=system.potential,
-            positions_inherent=system.positions_inherent,
-        ),
-        time_labels=tuple(labels),
-        times=np.array([float(label) for label in labels]),
-        propensity=system.propensity[rows],
-        replica_variance=None if variance is None else variance[rows],
-        runs=system.runs,
-    )
+    kept = {"propensity": system.propensity[rows], "replica_variance": None if variance is None else variance[rows]}
+    times = np.array([float(label) for label in labels])
+    return replace(system, time_labels=tuple(labels), times=times, **(dict.fromkeys(LABELS) | kept))
 
 
 def main() -> None:

@@ -36,10 +36,10 @@ def test_a_file_is_what_the_readme_says(name: str, temperature: str, configurati
     assert all(np.isfinite(system.propensity).all() for system in systems if system.propensity is not None)
     assert all(system.positions_inherent is not None for system in systems)
     if name.startswith(DESCENDANTS):
-        parents = {system.name for system in load(FOLDER / name.replace(DESCENDANTS, "kalj-"))}
+        parents = {system.name: system.fingerprint for system in load(FOLDER / name.replace(DESCENDANTS, "kalj-"))}
         for system in systems:
             assert system.potential == MIXTURES["kob-andersen-force-shifted"]
-            assert system.provenance["parent"] in parents
+            assert system.parent == parents[system.provenance["parent"]]
             assert (system.temperature, system.n_particles, system.runs) == (float(temperature), 4096, 16)
             assert system.propensity is not None
             assert system.replica_variance is not None
