@@ -41,6 +41,10 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "network-3-c68142f": {"inputs": {"generations": 2}, "target": "propensity"},
     "network-4-b0423ce": {"inputs": {"displacement": True, "generations": 1}},
     "network-5-2209010": {"inputs": {"nodes": ["energy_thermal", "force", "displacement_inherent"]}},
+    "network-6-64ffa84": {
+        "inputs": {"nodes": ["energy_inherent", "displacement_inherent"], "generations": 1},
+        "architecture": ARCHITECTURE | {"update": 3},
+    },
 }
 """Settings of every stored network that differ from the defaults of its commit."""
 

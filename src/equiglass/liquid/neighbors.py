@@ -35,6 +35,20 @@ class Pairs(NamedTuple):
     distances: NDArray[np.float64]
 
 
+class UnionPairs(NamedTuple):
+    """Directed pairs of two states, sorted by receiver.
+
+    Attributes:
+        receivers: index i of every pair, ascending, int64, (E,).
+        senders: index j of every pair, int64, (E,).
+        vectors: a_ij in the first and in the second state, float64, (E, 2, 3), LJ length.
+    """
+
+    receivers: NDArray[np.int64]
+    senders: NDArray[np.int64]
+    vectors: NDArray[np.float64]
+
+
 class Neighbourhood(NamedTuple):
     """Some receivers, and all particles that may be near them.
 
@@ -73,6 +87,31 @@ def periodic_pairs(
         for whole, part in zip(pairs, block, strict=True):
             whole[place] = part
     return pairs
+
+
+def union_pairs(
+    positions: NDArray[np.float64], displacements: NDArray[np.float64], box: NDArray[np.float64], cutoff: float
+) -> UnionPairs:
+    """All directed pairs within the cutoff in a first or a second state, with the vector of the same image in both.
+
+    Args:
+        positions: positions in the first state, (N, 3), LJ length.
+        displacements: vectors to the positions in the second state, (N, 3), LJ length.
+        box: (3,) edge lengths of the periodic orthorhombic box.
+        cutoff: upper limit of the distance, LJ length; the limit itself is excluded.
+    """
+
+    def change(pairs: Pairs) -> NDArray[np.float64]:
+        return displacements[pairs.senders] - displacements[pairs.receivers]
+
+    first, second = (periodic_pairs(x, box, cutoff) for x in (positions, positions + displacements))
+    there, here = first.vectors + change(first), second.vectors - change(second)
+    new = np.linalg.norm(here, axis=1) >= cutoff
+    receivers = np.concatenate([first.receivers, second.receivers[new]])
+    order = np.argsort(receivers, kind="stable")
+    vectors = [np.concatenate([first.vectors, here[new]]), np.concatenate([there, second.vectors[new]])]
+    senders = np.concatenate([first.senders, second.senders[new]])
+    return UnionPairs(receivers[order], senders[order], np.stack(vectors, axis=1)[order])
 
 
 def pair_blocks(

@@ -45,5 +45,10 @@ def edges_of(graph: Graph, architecture: Architecture, first: int = 0, last: int
     def compiled() -> tuple[Tensor, Tensor]:
         return edge_features(vectors, a.l_max, a.radial_basis, a.basis_size, a.cutoff)
 
-    features = fastest([vectors], compiled, plain)
-    return Edges(row_start, senders, *features)
+    harmonics, basis = fastest([vectors], compiled, plain)
+    if graph.lengths is not None:
+        second = graph.lengths if len(vectors) == graph.n_edges else graph.lengths[begin:end]
+        # The basis is 0 at the cutoff, so an edge that is longer in one state has no radial functions of this state.
+        lengths = [x.clamp(max=a.cutoff) for x in (torch.linalg.vector_norm(vectors, dim=1), second)]
+        basis = torch.cat([radial_basis(a.radial_basis, x, a.basis_size, a.cutoff) for x in lengths], 1)
+    return Edges(row_start, senders, harmonics, basis)

@@ -2,7 +2,9 @@
 
 Edges have the vector ``a_ij = x_j - x_i`` (see :mod:`equiglass.liquid.neighbors`) and are sorted by receiver i. Node i
 receives the edges ``row_start[i]`` to ``row_start[i + 1]``. The nodes are the particles in the order of a curve through
-space, so that neighbours are close in memory. A batch of configurations is one graph with disconnected parts.
+space, so that neighbours are close in memory. A graph of two states, thermal positions and inherent structure, joins
+every pair within the cutoff in either; the edge has the vector of one state and the length in the other. A batch of
+configurations is one graph with disconnected parts.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from torch import Tensor
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.neighbors import pair_blocks, spatial_order, wrap
+from equiglass.liquid.neighbors import minimum_image, pair_blocks, spatial_order, union_pairs, wrap
 from equiglass.liquid.system import Structure, System
 
 
@@ -33,6 +35,7 @@ class Graph:
         inputs: node inputs by degree l, each (N, 2 l + 1, channels). The scalars begin with the one-hot of the type.
             Components have the order of e3nn (x, y, z for l = 1) and parity (-1)^l: there are no pseudotensors.
         nodes: node of every particle, int64, (N,). ``x[nodes]`` sorts values of nodes in the order of the particles.
+        lengths: length of every edge in the second state of a union of two states, (E,), LJ length; None without.
     """
 
     row_start: Tensor
@@ -42,6 +45,7 @@ class Graph:
     types: Tensor
     inputs: tuple[Tensor, ...]
     nodes: Tensor
+    lengths: Tensor | None = None
 
     @property
     def n_nodes(self) -> int:
@@ -61,10 +65,11 @@ class Graph:
     def to(self, where: torch.dtype | torch.device) -> Graph:
         """The graph with another precision of its real numbers, or on another device."""
         inputs = tuple(x.to(where) for x in self.inputs)
+        lengths = None if self.lengths is None else self.lengths.to(where)
         if isinstance(where, torch.dtype):
-            return replace(self, vectors=self.vectors.to(where), inputs=inputs)
-        others = {f.name: getattr(self, f.name).to(where) for f in fields(self) if f.name != "inputs"}
-        return Graph(inputs=inputs, **others)
+            return replace(self, vectors=self.vectors.to(where), inputs=inputs, lengths=lengths)
+        others = {f.name: getattr(self, f.name).to(where) for f in fields(self) if f.name not in ("inputs", "lengths")}
+        return Graph(inputs=inputs, lengths=lengths, **others)
 
     def mirrored(self, sign: float | Tensor = -1.0) -> Graph:
         """The graph of the configuration after an inversion at a point, which is its mirror image up to a rotation.
@@ -83,6 +88,7 @@ def build_graph(
     n_types: int | None = None,
     inputs: Mapping[int, Float] | None = None,
     dtype: torch.dtype = torch.float32,
+    union: bool = False,
 ) -> Graph:
     """The graph of one configuration.
 
@@ -93,18 +99,28 @@ def build_graph(
         n_types: length of the one-hot of the type, by default the number of types in ``system``.
         inputs: node inputs by degree l without the one-hot of the type, each (N, 2 l + 1, channels).
         dtype: precision of the real numbers.
+        union: whether pairs within the cutoff in the other structure are edges too, and edges have the length there.
 
     Raises:
         DataError: the system has no inherent structure, or a node input has another shape.
     """
     positions = wrap(system.positions_in(structure), system.box)
     particles = spatial_order(positions, system.box, cutoff)
-    n = system.n_particles
+    n, lengths = system.n_particles, None
     edges, senders, vectors = np.zeros(n, np.int64), [], []
-    for pairs in pair_blocks(positions[particles], system.box, cutoff, threads=torch.get_num_threads()):
-        edges += np.bincount(pairs.receivers, minlength=n)
-        senders.append(torch.from_numpy(pairs.senders))
-        vectors.append(torch.from_numpy(pairs.vectors).to(dtype))
+    if union:
+        other = wrap(system.positions_in("inherent" if structure == "thermal" else "thermal"), system.box)
+        displacements = minimum_image(other - positions, system.box)
+        both = union_pairs(positions[particles], displacements[particles], system.box, cutoff)
+        edges += np.bincount(both.receivers, minlength=n)
+        senders.append(torch.from_numpy(both.senders))
+        vectors.append(torch.from_numpy(both.vectors[:, 0]).to(dtype))
+        lengths = torch.from_numpy(np.linalg.norm(both.vectors[:, 1], axis=1)).to(dtype)
+    else:
+        for pairs in pair_blocks(positions[particles], system.box, cutoff, threads=torch.get_num_threads()):
+            edges += np.bincount(pairs.receivers, minlength=n)
+            senders.append(torch.from_numpy(pairs.senders))
+            vectors.append(torch.from_numpy(pairs.vectors).to(dtype))
     nodes = np.empty(n, np.int64)
     nodes[particles] = np.arange(n)
     return Graph(
@@ -115,6 +131,7 @@ def build_graph(
         torch.from_numpy(system.types[particles]),
         tuple(torch.from_numpy(x[particles]).to(dtype) for x in _node_inputs(system, n_types, inputs or {})),
         torch.from_numpy(nodes),
+        lengths,
     )
 
 
@@ -145,4 +162,5 @@ def batch(graphs: Sequence[Graph]) -> Graph:
         torch.cat([g.types for g in graphs]),
         tuple(torch.cat(same) for same in zip(*(g.inputs for g in graphs), strict=True)),
         torch.cat([g.nodes + int(n) for g, n in zip(graphs, nodes, strict=False)]),
+        torch.cat([g.lengths for g in graphs if g.lengths is not None]) if graphs[0].lengths is not None else None,
     )

@@ -32,7 +32,9 @@ from equiglass.model.update import Update
 class Network(nn.Module):
     """The network, which maps a graph to the standardised target at every time."""
 
-    def __init__(self, architecture: Architecture, inputs: Sequence[int], n_types: int, n_times: int) -> None:
+    def __init__(
+        self, architecture: Architecture, inputs: Sequence[int], n_types: int, n_times: int, n_lengths: int = 1
+    ) -> None:
         """Draw the weights from the random generator of torch.
 
         Args:
@@ -41,12 +43,14 @@ class Network(nn.Module):
                 l_max are ignored.
             n_types: number of particle types.
             n_times: number of times.
+            n_lengths: number of lengths per edge of the graphs.
         """
         super().__init__()
         self.architecture = a = architecture
         self.entering = tuple(inputs[: a.l_max + 1])
         self.convolutions = nn.ModuleList(
-            Convolution(a, Paths(a.l_max, a.channels if layer else 0, self.entering)) for layer in range(a.layers)
+            Convolution(a, Paths(a.l_max, a.channels if layer else 0, self.entering), n_lengths)
+            for layer in range(a.layers)
         )
         self.norms = nn.ModuleList(
             EquivariantBatchNorm(a.l_max, a.channels, a.advanced.norm_momentum)
@@ -77,7 +81,8 @@ class Network(nn.Module):
         layers = [
             (c, norm) for c, norm in zip(self.convolutions, self.norms, strict=True) if isinstance(c, Convolution)
         ]
-        prepare([convolution.paths for convolution, _ in layers], a, graph.vectors)
+        basis_size = (1 if graph.lengths is None else 2) * a.basis_size
+        prepare([convolution.paths for convolution, _ in layers], a, basis_size, graph.vectors)
         edges = edges_of(graph, a) if self.training else inference.EdgesInParts(graph, a, edges_at_once)
         h, total = None, self.self_interaction(inputs)
         for layer, (convolution, norm) in enumerate(layers):

@@ -193,7 +193,8 @@ def _with_decoder(
     systems: Sequence[System],
 ) -> NetworkPredictor:
     old, n_types = member.network, member.n_types
-    network = Network(old.architecture, member.inputs.channels(n_types), n_types, len(times)).to(old.decoder.dtype)
+    channels, lengths = member.inputs.channels(n_types), member.inputs.n_lengths
+    network = Network(old.architecture, channels, n_types, len(times), lengths).to(old.decoder.dtype)
     state = dict(old.state_dict())
     state["decoder"] = torch.from_numpy(weights / decoders.scale[..., None]).to(old.decoder.dtype)
     network.load_state_dict(state)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.neighbors import periodic_pairs, spatial_order
+from equiglass.liquid.neighbors import periodic_pairs, spatial_order, union_pairs
 from equiglass.liquid.system import System
 
 
@@ -183,21 +183,12 @@ def edge_graph(
 
 def _edges(system: System, cutoff: float, self_edges: bool, displacements: Float | None) -> Mapping[str, NDArray]:
     """Receivers, senders and vectors (receiver minus sender) of all edges, indices of particles, unsorted."""
-    pairs = periodic_pairs(system.positions, system.box, cutoff)
-    receivers, senders, vectors = pairs.receivers, pairs.senders, -pairs.vectors[:, None]
-    if displacements is not None:
-        # Receiver minus sender in the second state, for the same image.
-        change = displacements[receivers] - displacements[senders]
-        vectors = np.concatenate([vectors, vectors + change[:, None]], axis=1)
-        second = periodic_pairs(system.positions + displacements, system.box, cutoff)
-        there = -second.vectors[:, None]
-        change = displacements[second.receivers] - displacements[second.senders]
-        both = np.concatenate([there - change[:, None], there], axis=1)
-        # The pairs within the cutoff in the first state are there already.
-        new = np.linalg.norm(both[:, 0], axis=1) >= cutoff
-        receivers = np.concatenate([receivers, second.receivers[new]])
-        senders = np.concatenate([senders, second.senders[new]])
-        vectors = np.concatenate([vectors, both[new]])
+    if displacements is None:
+        pairs = periodic_pairs(system.positions, system.box, cutoff)
+        receivers, senders, vectors = pairs.receivers, pairs.senders, -pairs.vectors[:, None]
+    else:
+        union = union_pairs(system.positions, displacements, system.box, cutoff)
+        receivers, senders, vectors = union.receivers, union.senders, -union.vectors
     if self_edges:
         own = np.arange(system.n_particles)
         receivers, senders = np.concatenate([receivers, own]), np.concatenate([senders, own])

@@ -1,7 +1,7 @@
 """Conversion of the network's model files from versions 1 to 4 to version 5.
 
 Version 6 names the width of the updates, and holds bounds of the outputs; a network of version 5 has neither, and needs
-no conversion.
+no conversion. Version 7 names the edges; before, they are those of ``inputs.positions``.
 
 Version 5 names the standardisation of a node input after the input. Up to version 4 the names are
 ``standardisation.energy_*`` and ``standardisation.distance_*``. Up to version 3 there is no displacement. Up to version

@@ -1,4 +1,4 @@
-"""The trained network as a predictor, and its model file, version 6.
+"""The trained network as a predictor, and its model file, version 7.
 
 Tensors of the file: ``network.*`` (state of `equiglass.model.network.Network`), ``inputs.NAME.DEGREE.*``
 (standardisation of the node inputs) and ``targets.*`` (linear map to the target). The state of the optimiser may follow
@@ -67,7 +67,7 @@ class NetworkPredictor(Predictor):
         "training: minutes to hours; prediction: seconds for 4096 particles",
     )
     file_format = "equiglass-model"
-    version = 6
+    version = 7
     configuration = Configuration
 
     network: Network
@@ -130,7 +130,7 @@ class NetworkPredictor(Predictor):
         standardisation = fit_inputs(known, types, n_types, pooled)
         line = TargetStandardisation.fit(types, targets, n_types, by_type, inputs.n_averages)
         torch.manual_seed(key(configuration.seed, 0))
-        network = Network(architecture, inputs.channels(n_types), n_types, len(times)).to(device)
+        network = Network(architecture, inputs.channels(n_types), n_types, len(times), inputs.n_lengths).to(device)
         data = TrainingData.of(training, n_types, validation).after(configuration.earlier)
         untrained = cls(network, inputs, times, standardisation, line, data, configuration.target)
         if configuration.start is not None:
@@ -203,7 +203,8 @@ class NetworkPredictor(Predictor):
         weights = _weights(tensors)
         inputs = Inputs(**description["inputs"])
         n_types, n_times, _ = weights["decoder"].shape
-        network = Network(Architecture(**description["architecture"]), inputs.channels(n_types), n_types, n_times)
+        architecture, channels = Architecture(**description["architecture"]), inputs.channels(n_types)
+        network = Network(architecture, channels, n_types, n_times, inputs.n_lengths)
         network.to(weights["decoder"].dtype).load_state_dict(weights)
         return cls(
             network,

@@ -111,18 +111,19 @@ def fastest(data: Sequence[Tensor], compiled: Callable[[], T], plain: Callable[[
         return plain()
 
 
-def prepare(layers: Sequence[Paths], architecture: Architecture, like: Tensor) -> None:
+def prepare(layers: Sequence[Paths], architecture: Architecture, basis_size: int, like: Tensor) -> None:
     """Compile the code of all layers of a network in parallel, if the compiled code will run.
 
     Args:
         layers: paths of every layer.
         architecture: hyper-parameters of the network.
+        basis_size: number of radial functions per edge.
         like: any tensor with the device and the precision of the input.
     """
     if like.device.type != "cpu" or implementation() != "compiled" or not all(map(cpu.fits, layers)):
         return
     a, real = architecture, "float" if like.dtype == torch.float32 else "double"
-    shapes = tuple(build.Shape(paths, a.channels, a.radial_width, a.basis_size, real) for paths in layers)
+    shapes = tuple(build.Shape(paths, a.channels, a.radial_width, basis_size, real) for paths in layers)
     build.prepare(shapes, a.radial_basis == "gaussian", torch.is_grad_enabled())
 
 

@@ -16,13 +16,20 @@ from equiglass.model.convolution.paths import Paths
 class Convolution(nn.Module):
     """A layer of radial MLP, tensor product, neighbour sum and mixing."""
 
-    def __init__(self, architecture: Architecture, paths: Paths) -> None:
+    def __init__(self, architecture: Architecture, paths: Paths, n_lengths: int = 1) -> None:
+        """Draw the weights from the random generator of torch.
+
+        Args:
+            architecture: hyper-parameters of the network.
+            paths: paths of the layer.
+            n_lengths: number of lengths per edge; the radial MLP has the radial basis of each.
+        """
         super().__init__()
         a = architecture
         self.paths = paths
         self.norm = a.advanced.neighbors**-0.5
         self.dropout = a.dropout
-        self.trunk = RadialHiddenLayer(a.basis_size, a.radial_width)
+        self.trunk = RadialHiddenLayer(n_lengths * a.basis_size, a.radial_width)
         self.radial = nn.Linear(a.radial_width, paths.combinations)
         self.mixing = nn.ParameterList()
         for l_out in range(a.l_max + 1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -17,6 +17,11 @@ class Inputs(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     positions: Structure = Field("thermal", description="positions that define the graph")
+    edges: Literal["positions", "union"] = Field(
+        "positions",
+        description="the edges join particles that are near in `positions`, or near in the thermal positions or the "
+        "inherent structure (`union`); these edges have the lengths in both",
+    )
     nodes: tuple[str, ...] = Field(("energy_inherent",), description="names of the node inputs in addition to the type")
     generations: int = Field(
         0,
@@ -74,8 +79,14 @@ class Inputs(BaseModel):
     @property
     def needs(self) -> frozenset[Need]:
         """The needs that a configuration must meet."""
-        graph: frozenset[Need] = frozenset({"potential", "inherent"} if self.positions == "inherent" else ())
+        quenched = self.positions == "inherent" or self.edges == "union"
+        graph: frozenset[Need] = frozenset({"potential", "inherent"} if quenched else ())
         return graph.union(*(x.needs for x in self.chosen))
+
+    @property
+    def n_lengths(self) -> int:
+        """The number of lengths per edge."""
+        return 2 if self.edges == "union" else 1
 
     @property
     def n_scalars(self) -> int:

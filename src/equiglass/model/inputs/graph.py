@@ -38,4 +38,5 @@ def input_graph(
         for degree, values in parts.items():
             channels.setdefault(degree, []).append(standardisation.apply(name, degree, values, system.types))
     by_degree = {degree: np.stack(same, axis=2) for degree, same in channels.items()}
-    return build_graph(system, cutoff, inputs.positions, n_types, by_degree, dtype)
+    union = inputs.edges == "union"
+    return build_graph(system, cutoff, inputs.positions, n_types, by_degree, dtype, union)
