@@ -16,7 +16,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed
 	$(BIN)/equiglass demo --out demo
 
-test: $(VENV)/installed
+test: $(VENV)/programs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -29,19 +29,24 @@ docs: $(VENV)/documented
 packages:
 	./.ci/packages
 
-coverage: $(VENV)/installed
-	$(BIN)/pytest --cov=equiglass --cov-report=term --cov-report=xml:coverage.xml
+coverage: $(VENV)/programs
+	$(BIN)/pytest -n 2 --cov=equiglass --cov-report=term --cov-report=xml:coverage.xml
 
 lowest newest:
 	$(PYTHON) -m venv $(VENV)-$@
 	$(VENV)-$@/bin/pip install --quiet uv
 	$(VENV)-$@/bin/uv pip install --python $(VENV)-$@ --resolution $(if $(filter lowest,$@),lowest-direct,highest) -e '.[test]'
-	$(VENV)-$@/bin/pytest $(TESTS)
+	$(VENV)-$@/bin/pytest -n 2 $(TESTS)
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt torch
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[test]'
+	touch $@
+
+# OVITO, freud and MDAnalysis have no wheels for some systems; their tests are skipped there.
+$(VENV)/programs: $(VENV)/installed
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[programs]' || echo "no OVITO, freud and MDAnalysis here"
 	touch $@
 
 $(VENV)/documented: $(VENV)/installed

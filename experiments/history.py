@@ -4,7 +4,11 @@
     equiglass benchmark step --threads 1 --json step.json
     python experiments/history.py ridge=ridge.json step=step.json
 
-Of scores the mean over configurations of rho is added, by type, at the last time. Of a benchmark the time of the other
+Of scores the mean over configurations of rho is added, by type, at the last time; of a combination that of the whole.
+A file of an earlier commit is written COMMIT:PATH. It belongs to that commit and its date, and its machine is unknown:
+
+    python experiments/history.py kalj-T0.44=4738fd9:results/shipped/kalj-T0.44.json
+ Of a benchmark the time of the other
 software over that of equiglass is added: both run by turns, so that a busy machine changes the ratio little.
 """
 
@@ -13,6 +17,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +25,7 @@ from typing import Any
 import equiglass
 from equiglass.files import write_text
 from equiglass.machine.environment import machine
+from equiglass.training.combination import STACK
 
 ROOT = Path(__file__).resolve().parents[1]
 HISTORY = ROOT / "results" / "history.json"
@@ -36,7 +42,8 @@ def quantities(name: str, measured: dict[str, Any]) -> list[dict[str, Any]]:
             "unit": "ratio of times",
         }
         return [{**value, "error": None, "conditions": conditions, "command": measured["command"]}]
-    rows = measured["rho"]
+    # A combination has rows of its members too.
+    rows = [row for row in measured["rho"] if row.get("model", STACK) == STACK]
     last = max(row["time"] for row in rows)
     return [
         {
@@ -51,16 +58,33 @@ def quantities(name: str, measured: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def git(*words: str) -> str:
+    """What git answers."""
+    return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout
+
+
+def of_today(file: str) -> tuple[dict[str, str], str]:
+    """Commit, date and version of now, and the text of the file."""
+    where = {"commit": git("rev-parse", "HEAD").strip(), "date": datetime.now(UTC).date().isoformat()}
+    return {**where, "equiglass": equiglass.__version__}, Path(file).read_text(encoding="utf-8")
+
+
+def of_commit(commit: str, path: str) -> tuple[dict[str, str], str]:
+    """Commit, date and version of then, and the text of the file."""
+    whole, date = git("log", "-1", "--format=%H %as", commit).split()
+    project = tomllib.loads(git("show", f"{commit}:pyproject.toml"))["project"]
+    return {"commit": whole, "date": date, "equiglass": project["version"]}, git("show", f"{commit}:{path}")
+
+
 def main(words: list[str]) -> None:
     """Append the quantities of NAME=FILE ... to the history."""
-    git = ["git", "-C", str(ROOT)]
-    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    where = {"commit": commit, "date": datetime.now(UTC).date().isoformat(), "equiglass": equiglass.__version__}
     history = json.loads(HISTORY.read_text(encoding="utf-8"))
     for word in words:
         name, _, file = word.partition("=")
-        for found in quantities(name, json.loads(Path(file).read_text(encoding="utf-8"))):
-            history["records"].append({**where, **found, "machine": machine()})
+        where, text = of_commit(*file.split(":")) if ":" in file else of_today(file)
+        here = None if ":" in file else machine()
+        for found in quantities(name, json.loads(text)):
+            history["records"].append({**where, **found, "machine": here})
     write_text(HISTORY, json.dumps(history, indent=1) + "\n")
 
 

@@ -1,6 +1,7 @@
 """The code blocks of the documentation: Python runs, commands are those of the command line, links lead somewhere.
 
-A block that cannot run here follows a comment ``<!-- not run: why -->``. Its commands are still checked.
+A block that cannot run here follows a comment ``<!-- not run: why -->``. Its commands are still checked. Of a block
+without a language, such as a summary of options, the commands are only checked.
 """
 
 from __future__ import annotations
@@ -8,8 +9,11 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from glob import glob
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,12 +25,13 @@ import yaml
 import equiglass
 from equiglass.commands import app
 from equiglass.experiments.declaration import read_declaration
+from equiglass.liquid.system import System
 from equiglass.methods.loading import read_configuration
 from equiglass.simulate.protocol import load_protocol
 from samples.command import run
 from samples.labelled import labelled_liquid
 from samples.liquids import random_liquid
-from test_label import CALM, START, dump
+from test_label import CALM, START, dump, gsd_file, xyz
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -36,11 +41,12 @@ OWN_TEST = {
     "README.md": "test_readme",
     "architecture.md": "test_architecture_docs",
     "observables.md": "test_observables_docs",
+    "ovito.md": "test_ovito",
 }
 """Pages whose Python blocks run in a test of their own."""
 
-CARRIED_OUT = ("quench.md", "predict.md", "compare.md")
-"""Pages whose commands are carried out too, not only parsed."""
+SMALL = "epochs=1", "architecture.l_max=1", "architecture.layers=2", "architecture.channels=2"
+"""Settings of the networks that the commands of the pages train here."""
 
 
 class Block(NamedTuple):
@@ -117,21 +123,54 @@ def test_settings_are_valid(block: Block, tmp_path: Path) -> None:
         load_protocol(tmp_path / "shown.yaml")
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder of a page: the files that the pages name."""
-    monkeypatch.chdir(tmp_path)
-    liquids = [labelled_liquid(seed) for seed in range(6)]
-    for name in ("DIR", "T0.44/train"):
-        Path(name).mkdir(parents=True)
-        equiglass.save(liquids, Path(name) / "data.h5")
-    equiglass.save(replace(random_liquid(200, seed=4), temperature=0.44), Path("my.xyz"))
-    equiglass.save(START, Path("start.xyz"))
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that the pages name, each small."""
+    folder = tmp_path_factory.mktemp("made")
+    for number, name in enumerate(("T0.44", "T0.56", "T0.64", "T0.44/train", "DIR")):
+        (folder / name).mkdir()
+        temperature = float(name[1:5]) if name.startswith("T") else 0.5
+        liquids = [replace(labelled_liquid(10 * number + k), temperature=temperature) for k in range(6)]
+        equiglass.save(liquids, folder / name / "data.h5")
+    for name in ("data.h5", "other.h5"):
+        equiglass.save(liquids, folder / name)
+    cold = equiglass.quench(replace(random_liquid(200, seed=4), temperature=0.44))
+    assert cold.positions_inherent is not None
+    shaken = cold.positions_inherent + np.random.default_rng(0).normal(0, 0.06, (200, 3))
+    equiglass.save(replace(cold, positions=shaken % cold.box, positions_inherent=None), folder / "my.xyz")
+    equiglass.save(START, folder / "start.xyz")
+    write_lammps_data(folder / "start.data", START)
     for k in range(3):
-        dump(Path(f"run{k}.dump"), CALM[:, k])
-    settings = read_configuration(overrides=["folds=3"], method="energy")
-    equiglass.train(liquids[:4], "RUN", settings)
+        dump(folder / f"run{k}.dump", CALM[:, k])
+        (folder / f"run{k}").mkdir()
+        dump(folder / f"run{k}" / "dump.lammpstrj", CALM[:, k])
+        xyz(folder / f"run{k}.xyz", CALM[:, k])
+    if find_spec("gsd"):
+        still = np.zeros((3, 216, 3))
+        gsd_file(folder / "start.gsd", still, frames=1)
+        for k in range(3):
+            gsd_file(folder / f"run{k}.gsd", CALM[:, k])
+    (folder / "run.yaml").write_text("seed: 2\n", encoding="utf-8")
+    equiglass.train(liquids[:4], folder / "RUN", read_configuration(overrides=[*SMALL, "fold=0"]))
+    (folder / "RESULTS").mkdir()
+    (folder / "RESULTS" / "table.csv").write_text("type,rho\nA,0.5\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder of a page."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def write_lammps_data(path: Path, system: System) -> None:
+    particles = zip(system.types, system.positions, strict=True)
+    rows = [f"{i} {kind + 1} {x} {y} {z}" for i, (kind, (x, y, z)) in enumerate(particles, start=1)]
+    sides = [f"0 {side!r} {axis}lo {axis}hi" for axis, side in zip("xyz", system.box.tolist(), strict=True)]
+    head = [f"{len(rows)} atoms", "2 atom types", *sides]
+    path.write_text("\n".join(["LAMMPS data", "", *head, "", "Atoms # atomic", "", *rows]) + "\n", encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", sorted({b.page for b in BLOCKS if b.language == "python"} - set(OWN_TEST)))
@@ -139,6 +178,7 @@ def test_python_runs(page: str, folder: Path, capsys: pytest.CaptureFixture[str]
     liquid = labelled_liquid(0)
     names: dict[str, object] = {"np": np, "equiglass": equiglass, "System": equiglass.System}
     names |= {"types": liquid.types, "positions": liquid.positions, "box": liquid.box, "propensity": liquid.propensity}
+    names |= objects_of_other_packages() if page == "data.md" else {}
     for block in (b for b in BLOCKS if b.page == page and b.language == "python"):
         code = compile(block.text, f"{page}:{block.line}", "exec")
         if block.not_run:
@@ -154,17 +194,44 @@ def test_python_runs(page: str, folder: Path, capsys: pytest.CaptureFixture[str]
             pytest.skip(str(error))
 
 
+def objects_of_other_packages() -> dict[str, object]:
+    """A configuration as an object of ASE, GSD and OVITO."""
+    liquid = labelled_liquid(0)
+    pytest.importorskip("ase")
+    hoomd, ovito = pytest.importorskip("gsd.hoomd"), pytest.importorskip("ovito", exc_type=ImportError)
+    frame = hoomd.Frame()
+    frame.configuration.box = [*liquid.box, 0, 0, 0]
+    frame.particles.N, frame.particles.types, frame.particles.typeid = liquid.n_particles, ["A", "B"], liquid.types
+    frame.particles.position = liquid.positions - liquid.box / 2
+    equiglass.save(liquid, "one.xyz")
+    return {"atoms": liquid.to_ase(["Ni", "P"]), "frame": frame, "pipeline": ovito.io.import_file("one.xyz")}
+
+
 def test_the_pages_with_tests_of_their_own_are_executed_there() -> None:
     for page, module in OWN_TEST.items():
         assert page in (ROOT / "tests" / f"{module}.py").read_text(encoding="utf-8")
         importlib.import_module(module)
 
 
-@pytest.mark.parametrize("page", CARRIED_OUT)
-def test_the_commands_of_the_tasks_run(page: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("page", sorted({b.page for b in BLOCKS if b.language == "sh" and not b.not_run}))
+def test_the_commands_run(page: str, folder: Path, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for block in (b for b in BLOCKS if b.page == page and b.language == "sh" and not b.not_run):
         for words in words_of(block.text):
-            assert run(*words) == 0, " ".join(words)
+            if any(".gsd" in word for word in words) and not find_spec("gsd"):
+                continue
+            words = [name for word in words for name in (sorted(glob(word)) if "*" in word else [word])]
+            if words[0] in ("train", "crossvalidate") and "--method" not in words:
+                words += [part for setting in SMALL for part in ("--set", setting)]
+            clear_of(made, words)
+            # The liquids of this test are no liquids in equilibrium.
+            assert run(*words) in ((0, 1) if words[0] == "check" else (0,)), " ".join(words)
+
+
+def clear_of(made: Path, words: list[str]) -> None:
+    """Remove what the page finds under the name that this command writes to."""
+    for option in ("--out", "-o"):
+        if option in words and (made / (name := words[words.index(option) + 1])).is_dir():
+            shutil.rmtree(name)
 
 
 def test_links_lead_to_files_and_headings() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -71,10 +72,11 @@ def xyz(path: Path, walk: np.ndarray, how: str = "unwrapped") -> Path:
     return path
 
 
-def gsd_file(path: Path, walk: np.ndarray, how: str = "flags") -> Path:
+def gsd_file(path: Path, walk: np.ndarray, how: str = "flags", frames: int | None = None) -> Path:
     hoomd = pytest.importorskip("gsd.hoomd")
     with hoomd.open(str(path), "w") as file:
-        for step, positions in zip(STEPS, START.positions + np.stack([np.zeros((216, 3)), *walk]), strict=True):
+        every = zip(STEPS, START.positions + np.stack([np.zeros((216, 3)), *walk]), strict=True)
+        for step, positions in islice(every, frames):
             frame = hoomd.Frame()
             frame.configuration.step, frame.configuration.box = step, [*START.box, 0, 0, 0]
             frame.particles.N, frame.particles.types = 216, ["A", "B"]

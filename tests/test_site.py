@@ -8,6 +8,7 @@ The browser reads the site from this machine and has no network. Skipped without
 from __future__ import annotations
 
 import functools
+import html
 import json
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
@@ -27,8 +29,19 @@ pytestmark = [
     pytest.mark.skipif(not (SITE / "index.html").exists(), reason="no site; make docs builds it"),
 ]
 
-PHONE = 390
-"""Width of a telephone, CSS pixels."""
+PHONE, SCREEN = 390, 1280
+"""Widths of a telephone and of a screen, CSS pixels."""
+
+NAMES = [path.relative_to(SITE).as_posix() for path in sorted(SITE.rglob("*.html"))]
+"""Every page of the site."""
+
+WORK = [(f"/{name}", width) for name in NAMES for width in (SCREEN, PHONE)]
+
+PATIENCE = 20000
+"""Milliseconds until a page must have finished."""
+
+START = "_look"
+"""Address of the page that opens all others."""
 
 PROBE = """<script>
 const met = [];
@@ -60,9 +73,13 @@ class Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = Path(self.translate_path(self.path))
-        if path.suffix != ".html":
+        if self.path == f"/{START}":
+            text = LOOK.replace("WORK", json.dumps(WORK)).replace("PATIENCE", str(PATIENCE))
+        elif path.suffix == ".html" and path.exists():
+            text = path.read_text(encoding="utf-8").replace("<head>", "<head>" + PROBE, 1)
+        else:
             return super().do_GET()
-        content = path.read_text(encoding="utf-8").replace("<head>", "<head>" + PROBE, 1).encode()
+        content = text.encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(content)))
@@ -95,14 +112,9 @@ class Targets(HTMLParser):
         self.links += [value for key in ("href", "src") if (value := given.get(key))]
 
 
-def pages() -> list[Path]:
-    """Every page of the site."""
-    return sorted(SITE.rglob("*.html"))
-
-
 def test_no_link_is_broken() -> None:
     found = {}
-    for page in pages():
+    for page in (SITE / name for name in NAMES):
         parser = Targets()
         parser.feed(page.read_text(encoding="utf-8"))
         found[page] = parser
@@ -119,59 +131,62 @@ def test_no_link_is_broken() -> None:
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
-    for page in pages():
+    for page in (SITE / name for name in NAMES):
         text = page.read_text(encoding="utf-8")
         for mark in ('src="http', 'src="//', 'rel="stylesheet" type="text/css" href="http'):
             assert mark not in text, page
 
 
-def look(url: str, folder: Path, width: int, picture: Path | None = None) -> dict[str, object]:
-    """What the probe has found on a page, in a window of this width."""
+LOOK = """<!doctype html><html><body><script>
+(async () => {
+  const found = {};
+  for (const [page, width] of WORK) {
+    const frame = document.createElement("iframe");
+    frame.style.border = 0;
+    frame.width = width;
+    frame.height = 800;
+    frame.src = page;
+    document.body.replaceChildren(frame);
+    const start = Date.now();
+    found[page + " " + width] = await new Promise(done => {
+      const timer = setInterval(() => {
+        const said = frame.contentDocument.body && frame.contentDocument.body.getAttribute("data-found");
+        if (!said && Date.now() - start < PATIENCE) return;
+        clearInterval(timer);
+        done(said ? JSON.parse(said) : null);
+      }, 50);
+    });
+  }
+  document.body.setAttribute("data-found", JSON.stringify(found));
+})();
+</script></body></html>"""
+"""Every page in a frame as wide as a screen, then as a telephone, because a window of Chromium is at least 500 wide."""
+
+
+@pytest.fixture(scope="module")
+def found(server: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the probe has found on every page, by page and width, by one start of the browser."""
     assert CHROMIUM is not None
+    folder = tmp_path_factory.mktemp("chromium")
     quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
     words = [CHROMIUM, "--headless", "--no-sandbox", *quiet, "--disable-component-update", "--hide-scrollbars"]
-    words += [f"--user-data-dir={folder}", f"--window-size={width},900", "--virtual-time-budget=20000"]
-    out = [f"--screenshot={picture}"] if picture else ["--dump-dom"]
-    shown = subprocess.run([*words, *out, url], capture_output=True, text=True, timeout=180, check=True).stdout
-    if picture:
-        return {}
+    budget = len(WORK) * PATIENCE
+    words += [f"--user-data-dir={folder}", "--window-size=1400,900", f"--virtual-time-budget={budget}", "--dump-dom"]
+    done = subprocess.run([*words, f"{server}/{START}"], capture_output=True, text=True, timeout=1500, check=True)
     mark = 'data-found="'
-    assert mark in shown, f"{url}: the page did not finish"
-    text = shown.split(mark, 1)[1].split('"', 1)[0]
-    return json.loads(text.replace("&quot;", '"').replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
-
-
-NAMES = [
-    *("index", "first-steps", "load", "quench", "label", "training", "predict", "transfer", "compare", "simulate"),
-    *("report", "theory", "methods", "observables", "data", "results", "history", "gallery", "contributing"),
-    *("reference/index", "reference/commands", "reference/modules/observables", "reference/modules/model"),
-]
+    assert mark in done.stdout, "the browser did not finish"
+    return json.loads(html.unescape(done.stdout.split(mark, 1)[1].split('"', 1)[0]))
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; apt-get install chromium")
-@pytest.mark.parametrize("name", NAMES)
-def test_a_page_in_the_browser(name: str, server: str, tmp_path: Path) -> None:
-    wide = look(f"{server}/{name}.html", tmp_path / "wide", 1280)
-    assert wide["met"] == []
+@pytest.mark.parametrize("page", NAMES)
+def test_a_page_in_the_browser(page: str, found: dict[str, Any]) -> None:
+    wide, narrow = found[f"/{page} {SCREEN}"], found[f"/{page} {PHONE}"]
+    assert wide, "the page did not finish"
+    assert narrow, "the page did not finish on a telephone"
+    assert wide["met"] == narrow["met"] == []
     assert wide["set"] == wide["formulas"]
     assert wide["wrong"] == 0
     assert wide["plain"] == []
-    # Chromium's window is at least 500 wide, so the page stands in a frame as wide as a telephone.
-    frame = SITE / f"_telephone_{name.replace('/', '_')}.html"
-    frame.write_text(FRAME.format(width=PHONE, page=f"/{name}.html"), encoding="utf-8")
-    try:
-        narrow = look(f"{server}/{frame.name}", tmp_path / "narrow", 800)
-    finally:
-        frame.unlink()
     assert narrow["window"] == PHONE
-    assert narrow["width"] <= PHONE, f"{name} is {narrow['width']} wide on a telephone"
-
-
-FRAME = """<!doctype html><html><body><iframe width="{width}" height="800" style="border: 0" src="{page}"></iframe>
-<script>
-setInterval(() => {{
-  const found = document.querySelector("iframe").contentDocument.body.getAttribute("data-found");
-  if (found) document.body.setAttribute("data-found", found);
-}}, 50);
-</script></body></html>
-"""
+    assert narrow["width"] <= PHONE, f"{narrow['width']} wide on a telephone"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from equiglass import observables
+    from equiglass.dynamics.cage import cage
     from equiglass.errors import ConfigurationError, DataError, EquiglassError, EquiglassWarning, SetupError
     from equiglass.formats import load, save
     from equiglass.liquid.ends import ends_of

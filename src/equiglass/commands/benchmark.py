@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from equiglass.commands.closing import closing
+
 if TYPE_CHECKING:
     from equiglass.benchmark.measure import Result, Setting
 
@@ -78,6 +80,7 @@ def benchmark(
             typer.echo(simulate.table(numbers))
             if json_file is not None:
                 write_text(json_file, json.dumps(numbers, indent=2) + "\n")
+                closing(json_file, "the numbers")
             return
         system = configuration(file, None if which == Benchmark.INFERENCE else particles)
         setting = Setting(
@@ -95,6 +98,8 @@ def benchmark(
     if json_file is not None:
         write_text(json_file, json.dumps(result.as_json(setting), indent=2) + "\n")
     print_result(result, setting)
+    if json_file is not None:
+        closing(json_file, "the numbers")
 
 
 def print_result(result: Result, setting: Setting) -> None:

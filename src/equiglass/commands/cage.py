@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from equiglass.commands.closing import closing
 from equiglass.commands.predict import FramesOption, TypesOption
 from equiglass.commands.quench import POTENTIAL, mixture_named
 
@@ -73,4 +74,5 @@ def cage(
                 yield replace(system, **found)
 
         save(finished(), out)
-    typer.echo(f"{out}: {len(names)} configuration{'s' if len(names) > 1 else ''}")
+    said = f"{len(names)} configuration{'s' if len(names) > 1 else ''}"
+    closing(out, said, ("predict", "kalj-T0.44-cage", out), ("train", "--data", out, "--out", "RUN"))

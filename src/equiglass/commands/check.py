@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from equiglass.commands.closing import closing
 from equiglass.commands.predict import TypesOption
 from equiglass.commands.quench import POTENTIAL, mixture_named
 
@@ -59,7 +60,7 @@ def check(
         table.add_row(*each)
     Console().print(table)
     if out is not None:
-        for path in write_report(out, state, checks):
-            typer.echo(path)
+        write_report(out, state, checks)
+        closing(out, "report and figures", ("report", out, "--out", "report.html"))
     if failures(checks):
         raise typer.Exit(1)
