@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-EDGES = np.linspace(-6.0, 6.0, 49)
-"""Edges of the bins of the softness; what lies beyond is in no bin."""
+BINS, TAIL = 40, 1e-3
+"""Number of bins of the softness, and the share of the particles beyond either end of them."""
 
 CLASSES = ("mobile", "immobile", "all")
 
@@ -50,10 +50,10 @@ def softness(runs: Sequence[Run], declaration: Declaration) -> Measured:
         for kind, label, time, values, mobility, configuration in _particles(own):
             first = dict(zip(KEYS, (group, variant, kind, label, time), strict=True))
             chosen = classes(mobility, share_of(own[0]))
-            rows += [
-                DataFrame({**first, "class": name, "softness": centres(), "density": histogram(values[which])})
-                for name, which in chosen.items()
-            ]
+            edges = np.linspace(np.quantile(values, TAIL), np.quantile(values, 1 - TAIL), BINS + 1)
+            for name, which in chosen.items():
+                found = {"softness": (edges[:-1] + edges[1:]) / 2, "density": histogram(values[which], edges)}
+                rows.append(DataFrame({**first, "class": name, **found}))
             shares.append({**first, **soft_shares(values, chosen, configuration)})
     summary = DataFrame(shares)
     note = (
@@ -72,15 +72,10 @@ def classes(mobility: Float, share: float) -> dict[str, np.ndarray]:
     return {name: np.isin(np.arange(len(mobility)), which) for name, which in chosen.items()}
 
 
-def histogram(values: Float) -> Float:
-    """The probability density of the softness in the bins of `EDGES`."""
-    counts, _ = np.histogram(values, EDGES)
-    return np.asarray(counts / (len(values) * np.diff(EDGES)))
-
-
-def centres() -> Float:
-    """The centres of the bins."""
-    return (EDGES[:-1] + EDGES[1:]) / 2
+def histogram(values: Float, edges: Float) -> Float:
+    """The probability density of the softness in bins; what lies beyond them counts in the normalisation."""
+    counts, _ = np.histogram(values, edges)
+    return np.asarray(counts / (len(values) * np.diff(edges)))
 
 
 def soft_shares(values: Float, chosen: dict[str, np.ndarray], configuration: np.ndarray) -> dict[str, float]:
@@ -168,9 +163,9 @@ def _particles(runs: Sequence[Run]) -> Iterator[tuple[str, str, float, Float, Fl
                     truth = measured(system, [label])[0]
                     known = (system.types == kind) & np.isfinite(truth)
                     parts.append((values[label][known], truth[known], np.full(known.sum(), number_)))
-            found = [np.concatenate(column) for column in zip(*parts, strict=True)]
-            if len(found[0]):
-                yield type_name(kind), label, time, *found
+            values_, truths, numbers = (np.concatenate(column) for column in zip(*parts, strict=True))
+            if len(values_):
+                yield type_name(kind), label, time, values_, truths, numbers
 
 
 MEASURES.add("softness", Measure(softness, check_softness, folds=True))
