@@ -235,7 +235,7 @@ def test_what_cannot_be_measured_is_refused_before_training(data: dict[str, list
         (
             data,
             with_line("transfer").model_copy(update={"folds": 2}),
-            "'transfer' has no folds; those with folds: methods",
+            "'transfer' has no folds; those with folds: chi4, g4, methods, softness",
         ),
         (data, declared("chi4", trained_at=0.7), "no network of T = 0.7; there are T = 0.4, T = 0.5"),
         (data, declared("g4", step="soft"), "step"),

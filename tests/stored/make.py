@@ -41,12 +41,43 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "network-3-c68142f": {"inputs": {"generations": 2}, "target": "propensity"},
     "network-4-b0423ce": {"inputs": {"displacement": True, "generations": 1}},
     "network-5-2209010": {"inputs": {"nodes": ["energy_thermal", "force", "displacement_inherent"]}},
-    "network-6-64ffa84": {
-        "inputs": {"nodes": ["energy_inherent", "displacement_inherent"], "generations": 1},
-        "architecture": ARCHITECTURE | {"update": 3},
-    },
 }
 """Settings of every stored network that differ from the defaults of its commit."""
+
+FEW = {"radial": [{"first": 0.9, "last": 1.5, "number": 4, "width": 0.05}], "l_max": 4, "generations": 1}
+FEW |= {"angular": {"first": 1.0, "last": 1.6, "number": 3, "width": 0.1}, "averaging_radius": 1.6}
+SHORT = {"epochs": 2, "learning_rate": 0.01}
+
+METHODS_STORED: dict[str, dict[str, Any]] = {
+    "network-7-bb786ac": {
+        "epochs": 1,
+        "architecture": ARCHITECTURE,
+        "inputs": {"nodes": ["displacement_inherent"], "edges": "union"},
+    },
+    "network-6-64ffa84": {
+        "epochs": 1,
+        "architecture": {**ARCHITECTURE, "update": 4},
+        "inputs": {"nodes": ["energy_inherent"]},
+    },
+    "bapst-1-64ffa84": {**SHORT, "architecture": {"width": 4, "steps": 2}},
+    "botan-1-64ffa84": {**SHORT, "edge_epochs": 1, "architecture": {"width": 4, "steps": 2}},
+    "eignn-1-64ffa84": {**SHORT, "architecture": {"width": 4, "interactions": 2}},
+    "geognn-1-64ffa84": {**SHORT, "architecture": {"width": 4, "gaussians": 8, "angular": 2}},
+    "boattini-2-64ffa84": {"descriptors": FEW, "thermal": [0.3], "decay": [0.5]},
+    "cage-1-64ffa84": {"descriptors": FEW, "penalties": [0.1]},
+    "glassmlp-1-64ffa84": {"lengths": [0, 0.5], "reach": 2.0, "epochs": 4},
+    "softness-1-64ffa84": {
+        "radial": {"first": 0.8, "last": 2.5, "number": 6, "width": 0.1},
+        "cutoff": 1.5,
+        "powers": [1],
+        "share": 0.2,
+    },
+    "ridge-1-64ffa84": {"l_max": 1},
+    "energy-1-64ffa84": {},
+    "none-1-64ffa84": {},
+    "stack-1-64ffa84": {"methods": ["energy", "ridge"], "settings": {"ridge": {"l_max": 1}}, "parts": 2},
+}
+"""Settings of every stored method, under its name, the version of its format, and the commit."""
 
 FAILED = (
     "The temperature of the runs is 0.4712, the velocities were drawn at 0.5, off by more than 0.005.",
@@ -332,6 +363,33 @@ def make_combination(folder: Path) -> None:
     np.savez_compressed(folder.with_name(f"{folder.name}.golden.npz"), labels=list(prediction.times), **golden)
 
 
+def make_method(folder: Path) -> None:
+    """One model of a method, trained on configurations with everything that it may need, and its predictions."""
+    import warnings
+
+    from equiglass.methods import METHODS
+    from equiglass.methods.loading import save_model
+
+    rng = np.random.default_rng(5)
+    name = folder.name.split("-")[0]
+    runs = {"replica_displacements": rng.normal(0, 0.1, (2, 3, N, 3)).astype(np.float32)}
+    systems = [with_cage(system, **runs) for system in liquids(folder.parent)]
+    configuration = METHODS[name].configuration(**METHODS_STORED[folder.name])
+    with warnings.catch_warnings():
+        # Three configurations are few for a stack.
+        warnings.simplefilter("ignore")
+        save_model(METHODS[name].fit(systems, configuration), folder)
+    np.savez_compressed(folder / "golden.npz", **predicted(folder, with_cage(unlabelled(folder.parent))))
+
+
+def with_cage(system: Any, **more: Any) -> Any:
+    """The configuration with cages halfway to the inherent structure."""
+    from dataclasses import replace
+
+    halfway = (system.positions + system.positions_inherent) / 2
+    return replace(system, **{**more, "positions_cage": halfway})
+
+
 def make_stopped(folder: Path) -> None:
     """The same run, stopped in its second epoch; the last checkpoint is that after the first."""
     from contextlib import suppress
@@ -375,6 +433,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "stopped-44e3eb7": (NEWEST, make_stopped),
     "shipped-7e3835c.npz": ("7e3835c", make_shipped),
     "combination-1-f10718a": ("f10718a", make_combination),
+    **{name: (name.rsplit("-", 1)[1], make_method) for name in METHODS_STORED},
 }
 """Commit and maker of every file or folder."""
 

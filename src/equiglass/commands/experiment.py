@@ -42,7 +42,7 @@ def experiment(
     """Run an experiment of the paper or of your own; the same command continues a stopped one."""
     from equiglass.commands.progress import progress
     from equiglass.errors import ConfigurationError
-    from equiglass.experiments.declaration import declared_names, read_declaration
+    from equiglass.experiments.declaration import cases, chosen, declared_names, read_declaration
     from equiglass.experiments.demo import DATASET
     from equiglass.experiments.experiment import carry_out
     from equiglass.files.settings import from_overrides
@@ -55,8 +55,9 @@ def experiment(
         names = ", ".join(declared_names())
         raise ConfigurationError(f"name an experiment ({names}, or a YAML file) and --out; --list describes them.")
     check_folder(out)
-    declaration = read_declaration(name)
-    systems = {source: load(path, replicas=False) for source, path in sources(data or [DATASET]).items()}
+    declaration, changes = read_declaration(name), from_overrides(set_ or ())
+    runs = any(case.configuration.needs_runs for case in cases(chosen(declaration, only or ()), changes))
+    systems = {source: load(path, replicas=runs) for source, path in sources(data or [DATASET]).items()}
     with progress("quenching") as quenching, progress("training") as shown:
         begun: dict[str, tuple[int, int, int]] = {}
 
@@ -85,7 +86,7 @@ def experiment(
             seeds=seeds,
             folds=folds,
             only=only or (),
-            changes=from_overrides(set_ or ()),
+            changes=changes,
             quick=quick,
             command=command_line(),
             on_quench=on_quench,

@@ -14,6 +14,7 @@ def methods() -> None:
     table = Table("method", "what", "source", "needs", "cost")
     for name in METHODS:
         method = METHODS[name]
-        needs = ", ".join(sorted(read_configuration(method=name).needs)) or "-"
-        table.add_row(name, method.about.summary, method.about.source, needs, method.about.cost)
+        configuration = read_configuration(method=name)
+        needs = [*sorted(configuration.needs), *(["displacements of every run"] if configuration.needs_runs else [])]
+        table.add_row(name, method.about.summary, method.about.source, ", ".join(needs) or "-", method.about.cost)
     Console().print(table)

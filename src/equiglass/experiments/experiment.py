@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from equiglass.errors import ConfigurationError
 from equiglass.experiments.declaration import Declaration, Settings, cases, chosen
 from equiglass.experiments.measures import MEASURES, Measured
-from equiglass.experiments.plan import Training, groups_of, supplied, trainings
+from equiglass.experiments.plan import Training, groups_of, possible, supplied, trainings
 from equiglass.experiments.results import refuse_to_replace, write_results
 from equiglass.experiments.runs import missing, train_missing
 from equiglass.liquid.system import System
@@ -65,10 +66,12 @@ def carry_out(
     made = cases(declaration, changes)
     groups = groups_of(systems, declaration, quick)
     measure.check(groups, declaration)
+    made, left_out = possible(made, groups)
     groups = supplied(groups, made, on_quench)
     planned = trainings(declaration, made, groups, 1 if quick else seeds or declaration.seeds, quick)
     on_plan(planned, missing(planned, out / RUNS))
     runs = train_missing(planned, out / RUNS, on_step, command)
     measured = measure.of(runs, declaration)
+    measured = replace(measured, notes=(*measured.notes, *left_out))
     write_results(out / name, declaration, runs, measured, command, quick)
     return measured

@@ -116,6 +116,8 @@ class Training:
             digest.update(potential.parameters().encode())
         if getattr(self.configuration, "weights", "alike") == "noise" and system.replica_variance is not None:
             digest.update(system.replica_variance.tobytes())
+        if self.configuration.needs_runs and system.replica_displacements is not None:
+            digest.update(np.ascontiguousarray(system.replica_displacements).tobytes())
         return [system.name, *system.time_labels, digest.hexdigest()]
 
     def __str__(self) -> str:
@@ -175,6 +177,25 @@ def _dealt(name: str, systems: Sequence[System], first: int | None) -> Group:
     return Group(name, tuple(training), tuple(test))
 
 
+def possible(made: Sequence[Case], groups: Sequence[Group]) -> tuple[list[Case], tuple[str, ...]]:
+    """The cases that can be trained in every group, and a sentence for each variant that is left out.
+
+    Raises:
+        ConfigurationError: none is left.
+    """
+    bare = [g.name for g in groups if all(s.replica_displacements is None for s in g.training)]
+    kept = [case for case in made if not (bare and case.configuration.needs_runs)]
+    gone = dict.fromkeys(case.variant for case in made if case not in kept)
+    left_out = tuple(
+        f"{variant} is left out: it learns from the displacements of every run, and {', '.join(dict.fromkeys(bare))} "
+        "has none. Simulate with keep_displacements: true."
+        for variant in gone
+    )
+    if not kept:
+        raise ConfigurationError(" ".join(left_out))
+    return kept, left_out
+
+
 def trainings(
     declaration: Declaration, made: Sequence[Case], groups: Sequence[Group], seeds: int, quick: bool = False
 ) -> list[Training]:
@@ -200,10 +221,10 @@ def trainings(
                 if amount > len(group.training) or (epochs is None and seed):
                     continue
                 chosen = group.training[:amount]
-                update: dict[str, object] = {"seed": first.seed + seed}
+                configuration = first.model_copy(update={"seed": first.seed + seed})
                 if epochs is not None:
-                    update["epochs"] = math.ceil((QUICK_EPOCHS if quick else epochs) * largest / amount)
-                configuration = first.model_copy(update=update)
+                    wanted = math.ceil((QUICK_EPOCHS if quick else epochs) * largest / amount)
+                    configuration = configuration.with_epochs(wanted)
                 scored = group.test if declaration.score_epochs else ()
                 labels = [first.times]
                 if case.each_time:

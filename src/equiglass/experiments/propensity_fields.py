@@ -16,6 +16,7 @@ from pydantic import Field as Option
 
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.experiments.declaration import Declaration, options_of
+from equiglass.experiments.held_out import held_out
 from equiglass.experiments.plan import Group
 from equiglass.experiments.published import PublishedCurves, Strict
 from equiglass.experiments.runs import Run, groups_of_runs
@@ -141,6 +142,8 @@ def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[lis
         DataError: no time is known in all test configurations.
     """
     groups = groups_of_runs(runs)
+    if any(group.fold for group in groups):
+        return _over_folds(runs), ["Transfer learning is not combined with folds: there is none here."]
     fields = [_measured(group, runs) for group in groups]
     labels = {field.group: field.labels for field in fields}
 
@@ -167,6 +170,22 @@ def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[lis
             values = _refitted(run, group, labels[group])
             fields.append(predicted(f"{run}, transfer-learned from T = {source:g}", run, group, values))
     return fields, list(dict.fromkeys(notes))
+
+
+def _over_folds(runs: Sequence[Run]) -> list[PropensityField]:
+    """The fields of all folds together; every configuration is predicted by the model that has not seen it."""
+    found, fields = held_out(runs), []
+    for name in dict.fromkeys(one.group for one in found):
+        own = [one for one in found if one.group == name]
+        group = Group(name, (), own[0].systems)
+        truth = _measured(group, runs)
+        fields.append(truth)
+        for one in own:
+            labels = tuple(label for label in truth.labels if label in one.times)
+            places = [list(one.times).index(label) for label in labels]
+            values = tuple(one.predicted[system.name][places] for system in group.test)
+            fields.append(PropensityField(one.name, group, one.seed, labels, values))
+    return fields
 
 
 def _measured(group: Group, runs: Sequence[Run]) -> PropensityField:

@@ -9,6 +9,9 @@ The regression shrinks a feature of large emphasis less. The emphasis is 1 for t
 for the thermal positions. Every generation multiplies both by ``decay``. The scalars have the emphasis ``scalars``. A
 cross-validation over the training data chooses ``thermal``, ``decay`` and the penalty, per particle type and time.
 
+Deviations from the paper: it has the descriptors of one state, without energy and distance, and one penalty. The shells
+and the averaging radius are partly recalled.
+
 Model file: safetensors with the arrays of `Ridge`. Version 1 names the descriptors only; version 2 names all settings.
 
 Sources: E. Boattini, F. Smallenburg, L. Filion, Phys. Rev. Lett. 127, 088007 (2021), doi

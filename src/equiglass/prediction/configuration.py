@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -50,6 +50,11 @@ class MethodConfiguration(BaseModel):
         return self.input_needs | TARGETS[self.target].needs
 
     @property
+    def needs_runs(self) -> bool:
+        """Whether a training needs the displacements of every run."""
+        return False
+
+    @property
     def chooses_on_validation(self) -> bool:
         """Whether the fit depends on the validation configurations, which then must not be scored."""
         return False
@@ -58,6 +63,10 @@ class MethodConfiguration(BaseModel):
     def earlier(self) -> Split | None:
         """The split of the model whose weights the training starts from; None if it starts from none."""
         return None
+
+    def with_epochs(self, epochs: int) -> Self:
+        """The same settings with another number of epochs; unchanged for a method without epochs."""
+        return self.model_copy(update={"epochs": epochs}) if "epochs" in type(self).model_fields else self
 
     def check(self) -> None:
         """Check, before any work, that this machine can carry out the training.
@@ -85,3 +94,8 @@ class LeastSquaresConfiguration(MethodConfiguration):
         description="learn the labels themselves, or labels with the same mean and variance of a type in every "
         "configuration",
     )
+
+    @property
+    def needs_runs(self) -> bool:
+        """Whether a training needs the displacements of every run: it does if their ends are learned."""
+        return self.ends > 0

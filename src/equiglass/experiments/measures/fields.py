@@ -153,5 +153,5 @@ def _step_of(frame: DataFrame) -> str:
     return rf"$c_i$: threshold {first['threshold']:g}, softness {first['softness']:g}"
 
 
-MEASURES.add("chi4", Measure(fluctuations, check_fields))
-MEASURES.add("g4", Measure(correlations, check_fields))
+MEASURES.add("chi4", Measure(fluctuations, check_fields, folds=True))
+MEASURES.add("g4", Measure(correlations, check_fields, folds=True))

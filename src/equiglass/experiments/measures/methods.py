@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import field_validator
 
 from equiglass.errors import ConfigurationError
-from equiglass.experiments.declaration import Declaration, method_of, options_of
+from equiglass.experiments.declaration import Declaration, method_of, options_of, read_declaration
 from equiglass.experiments.held_out import HeldOut, held_out
 from equiglass.experiments.measures import MEASURES, Measure, Measured
 from equiglass.experiments.measures.scores import CEILINGS, CONVENTIONS, scores_table
@@ -52,6 +53,12 @@ class MethodOptions(Strict):
     """Options of the measure "methods"."""
 
     published: PublishedCurves | None = None
+
+    @field_validator("published", mode="before")
+    @classmethod
+    def _of_another(cls, published: Any) -> Any:
+        """The curves of another experiment, if its name is given."""
+        return read_declaration(published).options.get("published") if isinstance(published, str) else published
 
 
 def methods(runs: Sequence[Run], declaration: Declaration) -> Measured:

@@ -16,7 +16,7 @@ Source: H. Shiba, M. Hanai, T. Suzumura, T. Shimokawabe, J. Chem. Phys. 158, 084
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -59,6 +59,20 @@ class BotanConfiguration(MessageConfiguration):
                 f"epochs must be larger, not {self.epochs}"
             )
         return self
+
+    @property
+    def learns_edges(self) -> bool:
+        """Whether the loss contains the edges."""
+        return self.p < 1 or self.edge_epochs > 0
+
+    @property
+    def needs_runs(self) -> bool:
+        """Whether a training needs the displacements of every run: the targets of the edges come from them."""
+        return super().needs_runs or self.learns_edges
+
+    def with_epochs(self, epochs: int) -> Self:
+        """The same settings with another number of epochs; the same share of them learns the edges alone."""
+        return self.model_copy(update={"epochs": epochs, "edge_epochs": self.edge_epochs * epochs // self.epochs})
 
 
 class BotanNetwork(Skeleton):
@@ -111,7 +125,7 @@ class Botan(MessagePredictor):
         """
         network.turned = configuration.mirror
         labels = list(times_to_learn(training, configuration.times))
-        if configuration.p < 1 or configuration.edge_epochs:
+        if configuration.learns_edges:
             known = [edge_changes(system, graph, labels) for system, graph in zip(training, graphs, strict=True)]
             every = np.concatenate(known)
             if not np.isfinite(every).any():
