@@ -17,7 +17,6 @@ from equiglass.model.inputs.choice import Inputs
 from equiglass.model.network import Network
 from equiglass.prediction.run_folder import RunFolder
 
-
 Row = tuple[int | str, ...]
 """Degrees of a path, if there is one, and a channel of the field or the name of a node input."""
 
