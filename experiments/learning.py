@@ -156,23 +156,22 @@ def draw(out: Path, rows: DataFrame) -> None:
                 where = {"title": title, "row": f"{row['start']}, fold {row['fold']}", "column": row["configurations"]}
                 cells.append({**where, "text": number(row[column])})
     said = (
-        "# Learning curves at T = 0.44, tau_alpha\n\n`python experiments/learning.py OUT --data LABELLED --unlabelled "
-        "MORE`\n\nColumns: number of training configurations; 0 is the start as it is. One network with seed 1 per "
-        "number, two test configurations per fold.\n\n"
+        "# Learning curves at tau_alpha, with and without a start\n\n"
+        "`python experiments/learning.py OUT --data LABELLED --unlabelled MORE`\n\n"
+        "Columns: number of training configurations; 0 is the start as it is. One network with seed 1 per number, two "
+        "test configurations per fold.\n\n"
     )
     write_text(out / "table.md", said + crossed(cells, "{}") + "\n")
     shown = rows[rows["configurations"] > 0]
     panel = [f"type {kind}, fold {fold}" for kind, fold in zip(shown["type"], shown["fold"], strict=True)]
     figure = curves(
-        shown.assign(panel=panel).sort_values(["fold", "type"], kind="stable"),
-        "configurations",
+        shown.assign(panel=panel, at=shown["configurations"]).sort_values(["fold", "type"], kind="stable"),
+        "at",
         "per_configuration",
         curve="start",
         panel="panel",
         xlabel="training configurations",
         xscale="log",
-        xticks=sorted(shown["configurations"].unique()),
-        xticklabels=[str(n) for n in sorted(shown["configurations"].unique())],
         ylim=(0.5, 0.9),
     )
     save_figure(figure, out / "learning-start.png")
