@@ -121,6 +121,39 @@ def test_standardised_inputs_have_mean_0_and_unit_variance_of_every_type(systems
     np.testing.assert_allclose(np.cross(first, computed[0]["displacement_inherent"][1]), 0, atol=1e-6)
 
 
+def test_an_input_that_does_not_vary_is_0(systems: list[System]) -> None:
+    """Its mean has a rounding error, by which nothing may be divided; and a model may meet other values."""
+    inputs = Inputs(nodes=("temperature",))
+    cold = [replace(s, temperature=0.44) for s in systems]
+    fitted = fit([compute(s, inputs) for s in cold], [s.types for s in cold], 3)
+    np.testing.assert_array_equal(fitted.moments["temperature"][0].scale, [0, 0, 1])
+    for value in (0.44, 0.64):
+        system = replace(systems[0], temperature=value)
+        graph = input_graph(system, inputs, compute(system, inputs), fitted, 2.0, 3)
+        np.testing.assert_array_equal(graph.inputs[0][:, 0, 3], 0)
+
+
+def test_the_standardised_temperature_tells_temperatures_apart(systems: list[System]) -> None:
+    inputs = Inputs(nodes=("temperature",))
+    two = [replace(s, temperature=t) for s, t in zip(systems, (0.44, 0.64), strict=True)]
+    fitted = fit([compute(s, inputs) for s in two], [s.types for s in two], 2)
+    for system, sign in zip(two, (-1, 1), strict=True):
+        graph = input_graph(system, inputs, compute(system, inputs), fitted, 2.0, 2)
+        np.testing.assert_allclose(graph.inputs[0][graph.nodes, 0, 2], sign, rtol=1e-5)
+
+
+def test_moments_of_another_training_complete_what_does_not_vary(systems: list[System]) -> None:
+    inputs = Inputs(nodes=("energy_inherent", "temperature"))
+    types = [s.types for s in systems]
+    cold = fit([compute(replace(s, temperature=0.44), inputs) for s in systems], types, 2)
+    both = fit([compute(replace(s, temperature=0.44 + 0.2 * k), inputs) for k, s in enumerate(systems)], types, 2)
+    completed = cold.completed(both)
+    np.testing.assert_array_equal(completed.moments["temperature"][0], both.moments["temperature"][0])
+    np.testing.assert_array_equal(completed.moments["energy_inherent"][0], cold.moments["energy_inherent"][0])
+    without = fit([compute(s, Inputs()) for s in systems], types, 2)
+    np.testing.assert_array_equal(cold.completed(without).moments["temperature"][0].scale, 0)
+
+
 def test_pooled_inputs_have_the_moments_of_all_particles(systems: list[System]) -> None:
     computed = [compute(s, Inputs(nodes=BOTH)) for s in systems]
     fitted = fit(computed, [s.types for s in systems], 3, pooled=["energy_inherent"])

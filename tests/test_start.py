@@ -12,6 +12,12 @@ from equiglass.methods.loading import PRETRAINED, load_model, load_predictor, re
 from equiglass.methods.network.configuration import Configuration
 from equiglass.methods.network.predictor import NetworkPredictor
 from equiglass.methods.network.start import Weights, take_weights
+from equiglass.model.architecture import Architecture
+from equiglass.model.inputs.choice import Inputs
+from equiglass.model.inputs.compute import compute
+from equiglass.model.inputs.graph import input_graph
+from equiglass.model.inputs.standardisation import fit as fit_inputs
+from equiglass.model.network import Network
 from equiglass.training import train
 from samples.labelled import labelled_liquid
 
@@ -55,11 +61,46 @@ def test_a_training_at_a_tiny_rate_stays_where_it_started(trained: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("fewer", "more"),
+    [
+        ([], ["force", "energy_thermal"]),
+        (["energy_thermal"], ["displacement_inherent", "energy_thermal", "local_hessian"]),
+        (["force"], ["local_hessian", "displacement_inherent", "force"]),
+    ],
+)
+def test_further_node_inputs_begin_without_effect(fewer: list[str], more: list[str]) -> None:
+    """The network begins as the old one, whatever the further inputs are, and learns from them at once."""
+    architecture = Architecture(l_max=2, layers=3, channels=2, update=4, dropout=0)
+    liquid = labelled_liquid(0)
+    made = {}
+    for seed, nodes in enumerate((fewer, more)):
+        torch.manual_seed(seed)
+        inputs = Inputs(nodes=tuple(nodes))
+        made[seed] = Weights(Network(architecture, inputs.channels(2), 2, 1), inputs, ("7",)), compute(liquid, inputs)
+    (old, fewer_computed), (new, more_computed) = made[0], made[1]
+    standardisation = fit_inputs([{**fewer_computed, **more_computed}], [liquid.types], 2)
+    take_weights(new, old, "old")
+    graphs = [
+        input_graph(liquid, weights.inputs, computed, standardisation, 2.0, 2)
+        for weights, computed in ((old, fewer_computed), (new, more_computed))
+    ]
+    old.network.eval()
+    new.network.eval()
+    with torch.no_grad():
+        torch.testing.assert_close(new.network(graphs[1]), old.network(graphs[0]))
+    new.network(graphs[1]).square().sum().backward()
+    for own, before in zip(new.network.own, [len(x) for x in old.network.own] or [2], strict=False):
+        assert own.grad is not None
+        assert bool((own.grad[before:] != 0).any())
+
+
+@pytest.mark.parametrize(
     ("settings", "said"),
     [
         (["start=nowhere"], "nowhere is neither a model file nor a run folder"),
         (["start={run}", "architecture.channels=3"], r"other architecture: architecture.channels\. Set these as"),
         (["start={run}", "inputs.positions=inherent"], r"other inputs: inputs.positions\. Set these as"),
+        (["start={run}", "inputs.nodes=[force]"], r"further node inputs: energy_inherent\. Add them to inputs.nodes"),
     ],
 )
 def test_what_cannot_start_is_refused(trained: Path, tmp_path: Path, settings: list[str], said: str) -> None:

@@ -81,7 +81,11 @@ def test_the_methods_and_their_files() -> None:
 
 def test_the_node_inputs_and_targets() -> None:
     shown = {row[0].strip("`"): row[1:3] for row in rows_of("Node inputs")}
-    words = {"inherent": "inherent structure", "cage": "cage state", **{n: n for n in ("potential", "short runs")}}
+    words = {
+        "inherent": "inherent structure",
+        "cage": "cage state",
+        **{n: n for n in ("potential", "short runs", "temperature")},
+    }
     assert shown == {
         name: [", ".join(map(str, INPUTS[name].degrees)), ", ".join(words[n] for n in sorted(INPUTS[name].needs))]
         for name in INPUTS

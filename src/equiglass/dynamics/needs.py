@@ -18,6 +18,7 @@ def lacks(system: System, needs: Collection[Need]) -> list[Need]:
         "inherent": system.positions_inherent is not None,
         "cage": system.positions_cage is not None,
         "short runs": True,
+        "temperature": system.temperature is not None,
     }
     return [need for need in needs if not has[need]]
 
@@ -30,11 +31,15 @@ def supplied(system: System, needs: Collection[Need]) -> System:
         needs: the needs of the method.
 
     Raises:
-        DataError: the potential is needed and unknown.
+        DataError: the potential or the temperature is needed and unknown.
     """
     missing = lacks(system, needs)
     if not missing:
         return system
+    if "temperature" in missing:
+        raise DataError(
+            f"{system.name}: the temperature is needed, but the file names none. Store it with the configuration."
+        )
     if system.potential is None:
         raise DataError(
             f"{system.name}: the pair potential is needed, but the file names none. Store the potential with the "

@@ -114,6 +114,8 @@ class Training:
         if "potential" in self.configuration.needs:
             potential = system.potential or MIXTURES[self.configuration.potential]
             digest.update(potential.parameters().encode())
+        if "temperature" in self.configuration.needs:
+            digest.update(str(system.temperature).encode())
         if getattr(self.configuration, "weights", "alike") == "noise" and system.replica_variance is not None:
             digest.update(system.replica_variance.tobytes())
         if self.configuration.needs_runs and system.replica_displacements is not None:

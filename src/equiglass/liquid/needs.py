@@ -9,10 +9,10 @@ from equiglass.errors import DataError
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
 
-Need = Literal["potential", "inherent", "cage", "short runs"]
-"""The pair potential, the inherent structure, the state of the cages, or short runs from the configuration.
+Need = Literal["potential", "inherent", "cage", "short runs", "temperature"]
+"""The pair potential, the inherent structure, the state of the cages, short runs, the temperature.
 
-The potential determines the last three. A node input makes its short runs itself; they need the temperature.
+The potential determines the three in the middle. A node input makes its short runs itself.
 """
 
 STATED_POTENTIAL = "stated potential"

@@ -48,7 +48,7 @@ class Ensemble(Model):
                 raise ConfigurationError(
                     f"{other.name} has another target, other times or types than {first.name}; they cannot be averaged."
                 )
-        potentials = {member.data.potential: member.name for member in self.averaged if member.needs}
+        potentials = {member.data.potential: member.name for member in self.averaged if "potential" in member.needs}
         if len(potentials) > 1:
             described = "; ".join(f"{name}: {potential}" for potential, name in potentials.items())
             raise ConfigurationError(
@@ -97,7 +97,7 @@ class Ensemble(Model):
     @property
     def data(self) -> TrainingData:  # type: ignore[override]
         """Summary of the training data of the first member that needs the potential, otherwise of the first."""
-        return next((member for member in self.averaged if member.needs), self.averaged[0]).data
+        return next((member for member in self.averaged if "potential" in member.needs), self.averaged[0]).data
 
     @property
     def needs(self) -> frozenset[Need]:  # type: ignore[override]

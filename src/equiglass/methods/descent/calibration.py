@@ -13,6 +13,7 @@ from equiglass.liquid.arrays import Float
 from equiglass.methods.descent.samples import Sample
 from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.linear.solver import solve_ridge
+from equiglass.model.inputs.standardisation import ROUNDING
 
 AVERAGES_PENALTY = 1e-4
 """Penalty on the slopes of the averages, in units of the variance of the standardised averages."""
@@ -61,7 +62,7 @@ def calibrate(
 def _least_squares(x: Float, y: Float) -> Float:
     """Slopes of y on x, (F,). All but the first are damped slightly, because averages may be nearly equal."""
     deviation = x.std(axis=0)
-    scale = np.where(deviation > 0, deviation, np.inf)
+    scale = np.where(deviation > ROUNDING * np.abs(x.mean(axis=0)), deviation, np.inf)
     z = (x - x.mean(axis=0)) / scale
     damping = np.full(len(scale), AVERAGES_PENALTY)
     damping[0] = 0

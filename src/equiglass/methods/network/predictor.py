@@ -131,12 +131,13 @@ class NetworkPredictor(Predictor):
         line = TargetStandardisation.fit(types, targets, n_types, by_type, inputs.n_averages)
         torch.manual_seed(key(configuration.seed, 0))
         network = Network(architecture, inputs.channels(n_types), n_types, len(times), inputs.n_lengths).to(device)
-        data = TrainingData.of(training, n_types, validation).after(configuration.earlier)
-        untrained = cls(network, inputs, times, standardisation, line, data, configuration.target)
         if configuration.start is not None:
             old = cls.load(file_of(configuration.start))
             own = Weights(network, inputs, tuple(times))
             take_weights(own, Weights(old.network, old.inputs, tuple(old.times)), configuration.start)
+            standardisation = standardisation.completed(old.standardisation)
+        data = TrainingData.of(training, n_types, validation).after(configuration.earlier)
+        untrained = cls(network, inputs, times, standardisation, line, data, configuration.target)
 
         def save(
             path: Path, line: TargetStandardisation, extra: Mapping[str, Tensor], state: Mapping[str, Any]

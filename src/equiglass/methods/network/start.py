@@ -12,9 +12,13 @@ from typing import NamedTuple
 import torch
 
 from equiglass.errors import ConfigurationError
+from equiglass.model.convolution.layer import Convolution
 from equiglass.model.inputs.choice import Inputs
 from equiglass.model.network import Network
 from equiglass.prediction.run_folder import RunFolder
+
+Row = tuple[int | str, ...]
+"""Degrees of a path, if there is one, and a channel of the field or the name of a node input."""
 
 
 class Weights(NamedTuple):
@@ -45,9 +49,10 @@ def file_of(start: str) -> Path:
 
 
 def take_weights(new: Weights, old: Weights, name: str) -> None:
-    """Copy the weights of a network into another with the same inputs and architecture.
+    """Copy the weights of a network into another with the same architecture, and with the same node inputs or more.
 
-    The read-out of a label that the old network has not remains as it is.
+    The weights that show further node inputs to the network begin at 0, so that it begins as the old one. The read-out
+    of a label that the old network has not remains as it is.
 
     Args:
         new: the network whose weights change in place.
@@ -61,20 +66,56 @@ def take_weights(new: Weights, old: Weights, name: str) -> None:
         ("inputs", new.inputs, old.inputs),
         ("architecture", new.network.architecture, old.network.architecture),
     ):
-        differing = [key for key, value in mine.model_dump().items() if other.model_dump()[key] != value]
+        same = {key: value for key, value in mine.model_dump().items() if key not in ("nodes", "generations")}
+        differing = [key for key, value in same.items() if other.model_dump()[key] != value]
         if differing:
             raise ConfigurationError(
                 f"start: {name} has other {what}: {', '.join(f'{what}.{key}' for key in differing)}. Set these as "
                 "`equiglass info` shows them, or train without start."
             )
+    missing = [node for node in old.inputs.nodes if node not in new.inputs.nodes]
+    if missing:
+        raise ConfigurationError(
+            f"start: {name} has further node inputs: {', '.join(missing)}. Add them to inputs.nodes, or train without "
+            "start."
+        )
     n_types, known = len(new.network.decoder), len(old.network.decoder)
     if n_types != known:
         raise ConfigurationError(f"start: {name} knows {known} particle types, the data have {n_types}.")
-    weights = old.network.state_dict()
+    weights, own_rows, old_rows = old.network.state_dict(), _rows(new, n_types), _rows(old, n_types)
     with torch.no_grad():
         for key, value in new.network.state_dict().items():
-            if key != "decoder":
+            if key in own_rows:
+                places = {row: place for place, row in enumerate(old_rows.get(key, []))}
+                for row, of_row in zip(own_rows[key], value, strict=True):
+                    if row in places:
+                        of_row.copy_(weights[key][places[row]])
+                    elif "radial" not in key:
+                        of_row.zero_()
+            elif key != "decoder":
                 value.copy_(weights[key])
         for t, label in enumerate(new.labels):
             if label in old.labels:
                 new.network.decoder[:, t].copy_(weights["decoder"][:, old.labels.index(label)])
+
+
+def _rows(of: Weights, n_types: int) -> dict[str, list[Row]]:
+    """What the rows stand for of the weights that depend on the node inputs."""
+    names: list[list[int | str]] = [[f"type {kind}" for kind in range(n_types)]]
+    names += [[] for _ in range(of.network.architecture.l_max)]
+    for node in of.inputs.chosen:
+        for degree in node.degrees:
+            if degree < len(names):
+                names[degree].append(node.name)
+    rows: dict[str, list[Row]] = {
+        f"own.{degree}": [(name,) for name in names[degree]] for degree in range(len(of.network.own))
+    }
+    for layer, convolution in enumerate(of.network.convolutions):
+        assert isinstance(convolution, Convolution)
+        paths, prefix = convolution.paths, f"convolutions.{layer}"
+        field = range(paths.field)
+        every: list[Row] = [(*path, channel) for path in paths.triplets for channel in (*field, *names[path.l_in])]
+        rows |= {f"{prefix}.radial.{key}": every for key in ("weight", "bias")}
+        for l_out in range(paths.l_max + 1):
+            rows[f"{prefix}.mixing.{l_out}"] = [row for row in every if row[2] == l_out]
+    return rows

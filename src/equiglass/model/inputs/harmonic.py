@@ -31,7 +31,8 @@ def motion(structure: Structure, time: float, system: System) -> dict[int, Float
 
 
 def _add(structure: Structure, time: float) -> None:
-    needs: frozenset[Need] = frozenset({"potential", "inherent"} if structure == "inherent" else {"potential"})
+    of_structure: frozenset[Need] = frozenset({"inherent"} if structure == "inherent" else ())
+    needs: frozenset[Need] = of_structure | {"potential", "temperature"}
     name = f"harmonic_{time:g}" if structure == "thermal" else f"harmonic_inherent_{time:g}"
     around = {"thermal": "the thermal positions", "inherent": "the inherent structure"}[structure]
     title = f"harmonic motion around {around} after t = {time:g}"

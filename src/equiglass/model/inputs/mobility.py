@@ -79,7 +79,7 @@ def _of_runs(quantity: Callable[[Float], dict[int, Float]], time: float, system:
     return quantity(displacements(system, time))
 
 
-_NEEDS: frozenset[Need] = frozenset({"potential", "short runs"})
+_NEEDS: frozenset[Need] = frozenset({"potential", "short runs", "temperature"})
 _QUANTITIES: tuple[tuple[Callable[[Float], dict[int, Float]], tuple[int, ...], str, str], ...] = (
     (mobility, (0,), "σ", "mean distance moved in short runs"),
     (drift, (1,), "σ", "mean displacement in short runs"),
