@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file
 
 import equiglass
 from equiglass.experiments.measures import MEASURES
@@ -21,6 +22,7 @@ from equiglass.formats import FORMATS
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import TARGETS
 from equiglass.methods import METHODS
+from equiglass.methods.network.further_targets import FURTHER_TARGETS
 from equiglass.model.inputs import INPUTS
 from samples.command import run
 from samples.complete import full_system
@@ -44,7 +46,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def module(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ModuleType]:
     """The module of the page that the test names; what it registers is forgotten afterwards."""
-    registries: list[Any] = [METHODS, INPUTS, TARGETS, FORMATS, MEASURES]
+    registries: list[Any] = [METHODS, INPUTS, TARGETS, FURTHER_TARGETS, FORMATS, MEASURES]
     before = [set(registry) for registry in registries]
     file = tmp_path / Path(request.param).with_suffix(".py").name
     file.write_text(MODULES[request.param], encoding="utf-8")
@@ -141,6 +143,12 @@ def test_a_target_is_one_file(module: ModuleType, data: Path, tmp_path: Path) ->
     assert "logarithm of the propensity" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("module", ["methods/network/further_targets/mean_square"], indirect=True)
+def test_a_further_target_is_one_file(module: ModuleType, data: Path, tmp_path: Path) -> None:
+    used(data, tmp_path, *SETTINGS, "--set", "further_targets=[mean_square]")
+    assert "read_outs.mean_square.weight" in load_file(tmp_path / "run" / "last.safetensors")
+
+
 @pytest.mark.parametrize("module", ["formats/table"], indirect=True)
 def test_a_format_is_one_file(module: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written = [labelled_liquid(seed) for seed in range(2)]
@@ -188,6 +196,7 @@ def test_every_kind_of_addition_is_shown() -> None:
         "methods/line",
         "model/inputs/bonds",
         "liquid/targets/log_propensity",
+        "methods/network/further_targets/mean_square",
         "formats/table",
         "observables/non_gaussian",
         "experiments/measures/errors",

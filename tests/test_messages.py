@@ -381,7 +381,9 @@ def test_loss_of_botan_is_that_of_the_edges_alone_at_first() -> None:
     graph = edge_graph(system, 2.0)
     targets, edges = torch.randn(40, 1), torch.randn(graph.n_edges, 1)
     edges[::2] = torch.nan
-    sample = Sample("one", graph, targets, np.zeros((1, 40)), system.types, np.zeros((40, 0)), edges)
+    sample = Sample(
+        "one", graph, targets, np.zeros((1, 40)), system.types, np.zeros((40, 0)), further_targets={"edges": edges}
+    )
     loss, one = bond_loss(0.4, edge_epochs=3), torch.ones(())
     with torch.no_grad():
         out = network.particles_and_edges(graph)

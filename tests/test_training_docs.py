@@ -18,6 +18,7 @@ from equiglass.methods.descent.schedule import learning_rates
 from equiglass.methods.loading import read_configuration
 from equiglass.methods.messages.predictor import MessageConfiguration
 from equiglass.methods.network.configuration import Configuration
+from equiglass.methods.network.further_targets import FURTHER_TARGETS
 from equiglass.model.inputs import INPUTS
 from equiglass.prediction.configuration import LeastSquaresConfiguration, MethodConfiguration
 
@@ -77,6 +78,11 @@ def test_every_key_of_message_passing_has_its_default() -> None:
 def test_the_methods_and_their_files() -> None:
     shown = {row[0].strip("`"): row[-1] for row in rows_of("Methods")}
     assert shown == {name: f"`{METHODS[name].file_format}` version {METHODS[name].version}" for name in METHODS}
+
+
+def test_the_further_targets() -> None:
+    shown = {row[0].strip("`"): row[1].strip("`") for row in rows_of("Further targets")}
+    assert shown == {name: FURTHER_TARGETS[name].label for name in FURTHER_TARGETS}
 
 
 def test_the_node_inputs_and_targets() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from equiglass.errors import EquiglassError
 from equiglass.methods.descent.gradient import loss_of_particles
 from equiglass.methods.descent.samples import Sample
+from equiglass.methods.network.regularised import Regularised, loss_of_targets
 from equiglass.model.architecture import Architecture
 from equiglass.model.convolution import reference
 from equiglass.model.convolution import triton as gpu
@@ -205,8 +207,8 @@ class ReadsBack(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("update", [0, 4])
-def test_a_second_step_reads_nothing_back(monkeypatch, update):
+@pytest.mark.parametrize(("update", "further"), [(0, ()), (4, ()), (4, ("displacement", "edges", "variance"))])
+def test_a_second_step_reads_nothing_back(monkeypatch, update, further):
     """A CUDA graph can hold a step only if it does not wait for the device; the first step may."""
     monkeypatch.setenv("EQUIGLASS_CONVOLUTION", "triton")
     monkeypatch.setattr(convolution, "_launch", lambda *arguments, **constants: None)
@@ -216,10 +218,14 @@ def test_a_second_step_reads_nothing_back(monkeypatch, update):
     network = Network(a, (2,), 2, 1)
     graph = build_graph(random_liquid(27), 1.4)
     sample = Sample("", graph, torch.zeros(27, 1), np.zeros((1, 27)), np.zeros(27, int), np.zeros((27, 0)))
-    sign, epoch = torch.ones(()), torch.zeros(())
-    loss_of_particles(network, sample, sign, epoch).backward()
+    sign, epoch, loss = torch.ones(()), torch.zeros(()), loss_of_particles
+    if further:
+        sizes = {"displacement": (27, 3), "edges": (graph.n_edges, 1), "variance": (27, 1)}
+        sample = replace(sample, further_targets={name: torch.zeros(size) for name, size in sizes.items()})
+        network, loss = Regularised(network, further), loss_of_targets
+    loss(network, sample, sign, epoch).backward()
     with ReadsBack():
-        loss_of_particles(network, sample, sign, epoch).backward()
+        loss(network, sample, sign, epoch).backward()
 
 
 COMPILE = """

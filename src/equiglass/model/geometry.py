@@ -30,11 +30,12 @@ def edges_of(graph: Graph, architecture: Architecture, first: int = 0, last: int
     if first == 0 and last == graph.n_nodes:
         # The tensors themselves, by which the sorted edges of a graph are known again. No number is read back, since
         # reading waits for the GPU.
-        row_start, senders, vectors = graph.row_start, graph.senders, graph.vectors
+        row_start, senders, vectors, second = graph.row_start, graph.senders, graph.vectors, graph.lengths
     else:
         begin, end = int(graph.row_start[first]), int(graph.row_start[last])
         row_start = graph.row_start[first : last + 1] - begin
         senders, vectors = graph.senders[begin:end], graph.vectors[begin:end]
+        second = None if graph.lengths is None else graph.lengths[begin:end]
 
     def plain() -> tuple[Tensor, Tensor]:
         degrees = list(range(a.l_max + 1))
@@ -46,9 +47,8 @@ def edges_of(graph: Graph, architecture: Architecture, first: int = 0, last: int
         return edge_features(vectors, a.l_max, a.radial_basis, a.basis_size, a.cutoff)
 
     harmonics, basis = fastest([vectors], compiled, plain)
-    if graph.lengths is not None:
-        second = graph.lengths if len(vectors) == graph.n_edges else graph.lengths[begin:end]
-        # The basis is 0 at the cutoff, so an edge that is longer in one state has no radial functions of this state.
+    if second is not None:
+        # Bessel functions are 0 at the cutoff, so an edge that is longer in one state has none of this state.
         lengths = [x.clamp(max=a.cutoff) for x in (torch.linalg.vector_norm(vectors, dim=1), second)]
         basis = torch.cat([radial_basis(a.radial_basis, x, a.basis_size, a.cutoff) for x in lengths], 1)
     return Edges(row_start, senders, harmonics, basis)

@@ -67,7 +67,12 @@ class Network(nn.Module):
 
     def forward(self, graph: Graph) -> Tensor:
         """The standardised target of every particle at every time, (N, T)."""
-        every_type = torch.einsum("nf,stf->nst", self.representation(graph), self.decoder)
+        return self.read_out(self.field(graph), graph)
+
+    def read_out(self, h: Tensor, graph: Graph) -> Tensor:
+        """The standardised target of every particle at every time, (N, T), from the last field."""
+        represented = invariants(h, self.architecture.l_max)[graph.nodes]
+        every_type = torch.einsum("nf,stf->nst", represented, self.decoder)
         return every_type[torch.arange(graph.n_nodes, device=every_type.device), graph.types[graph.nodes]]
 
     def representation(self, graph: Graph, edges_at_once: int = inference.EDGES_AT_ONCE) -> Tensor:
@@ -77,6 +82,10 @@ class Network(nn.Module):
             graph: the input graph.
             edges_at_once: number of edges per part in evaluation without gradients.
         """
+        return invariants(self.field(graph, edges_at_once), self.architecture.l_max)[graph.nodes]
+
+    def field(self, graph: Graph, edges_at_once: int = inference.EDGES_AT_ONCE) -> Tensor:
+        """The last field h of every node, (N, (l_max + 1)^2, channels); arguments as for `representation`."""
         a, inputs = self.architecture, graph.inputs[: len(self.entering)]
         layers = [
             (c, norm) for c, norm in zip(self.convolutions, self.norms, strict=True) if isinstance(c, Convolution)
@@ -95,7 +104,7 @@ class Network(nn.Module):
                 h = self.updates[layer](h)
             total = h
         assert h is not None
-        return invariants(h, a.l_max)[graph.nodes]
+        return h
 
     def self_interaction(self, inputs: Sequence[Tensor]) -> Tensor | None:
         """The self-interaction W x of every node, (N, (l_max + 1)^2, C); None if the network has none."""

@@ -80,6 +80,25 @@ def over_runs(displacements: Iterable[NDArray[np.floating]]) -> OverRuns:
     return accumulation.result()
 
 
+def mean_changes_of_length(
+    vectors: Float, displacements: NDArray[np.floating], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> Float:
+    """The mean change over runs of the distance of pairs of particles, (P,), LJ length.
+
+        < |r_ij + u_j - u_i| >_runs - |r_ij|,   r_ij = x_j(0) - x_i(0),   u = x(t) - x(0)
+
+    Args:
+        vectors: vector r_ij from the first to the second particle of every pair, (P, 3), LJ length.
+        displacements: displacements u of every run, unwrapped, (runs, N, 3), LJ length.
+        first: index i of every pair, (P,).
+        second: index j of every pair, (P,).
+    """
+    total = np.zeros(len(vectors))
+    for run in displacements:
+        total += np.linalg.norm(vectors + run[second] - run[first], axis=1)
+    return total / len(displacements) - np.linalg.norm(vectors, axis=1)
+
+
 def labels_from_runs(
     ends: Iterable[NDArray[np.floating]], start: NDArray[np.floating], box: NDArray[np.floating]
 ) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 import torch
@@ -33,8 +34,9 @@ class Sample:
         measured: targets in LJ units, (T, N), NaN where unknown.
         types: types of the particles, (N,).
         averages: averages in the linear map from outputs to targets, (N, G).
-        edge_targets: standardised targets of the edges of the graph, (E, T), NaN where unknown; None without any.
         weights: weights of the targets in the loss, (N, T); None if all are 1.
+        further_targets: standardised values of what is learned besides the targets, by name, (N or E, T C), NaN where
+            unknown; E is the number of edges of the graph, and C that of components.
     """
 
     name: str
@@ -43,12 +45,12 @@ class Sample:
     measured: Float
     types: NDArray
     averages: Float
-    edge_targets: Tensor | None = None
     weights: Tensor | None = None
+    further_targets: Mapping[str, Tensor] = field(default_factory=dict)
 
     def to(self, device: torch.device) -> Sample:
         """The sample with graph and targets on a device."""
-        edges = None if self.edge_targets is None else self.edge_targets.to(device)
         weights = None if self.weights is None else self.weights.to(device)
         graph, targets = self.graph.to(device), self.targets.to(device)
-        return replace(self, graph=graph, targets=targets, edge_targets=edges, weights=weights)
+        further = {name: x.to(device) for name, x in self.further_targets.items()}
+        return replace(self, graph=graph, targets=targets, weights=weights, further_targets=further)

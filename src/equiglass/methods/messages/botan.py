@@ -32,6 +32,7 @@ from equiglass.methods.descent.samples import Sample
 from equiglass.methods.messages.graph import EdgeGraph, edge_graph
 from equiglass.methods.messages.passing import Skeleton, blocks, recomputed
 from equiglass.methods.messages.predictor import MessageArchitecture, MessageConfiguration, MessagePredictor
+from equiglass.observables.propensity import mean_changes_of_length
 from equiglass.prediction.predictor import About
 
 
@@ -142,10 +143,12 @@ class Botan(MessagePredictor):
         return bond_loss(configuration.p, configuration.edge_epochs)
 
     @classmethod
-    def edge_targets(cls, system: System, graph: EdgeGraph, labels: Sequence[str], network: Any) -> Tensor | None:
+    def further_targets(
+        cls, system: System, graph: EdgeGraph, labels: Sequence[str], network: Any
+    ) -> dict[str, Tensor]:
         """Standardised changes of the lengths of the edges, (E, T), NaN where unknown."""
         changes = torch.from_numpy(edge_changes(system, graph, labels)).float()
-        return (changes - network.edge_mean) / network.edge_scale
+        return {"edges": (changes - network.edge_mean) / network.edge_scale}
 
     def edge_values(self, system: System) -> Float:
         """The predicted mean change of the length of every edge of ``graph_of``, (T, E), LJ length."""
@@ -162,10 +165,9 @@ def bond_loss(p: float, edge_epochs: int) -> Loss:
 
     def loss(network: Any, sample: Sample, sign: Tensor, epoch: Tensor) -> Tensor:
         particles, edges = network.particles_and_edges(sample.graph.mirrored(sign))
-        assert sample.edge_targets is not None
         weight = torch.where(epoch < edge_epochs, 0.0, p)
         of_particles = masked_loss(particles, sample.targets, sample.weights)
-        return weight * of_particles + (1 - weight) * masked_loss(edges, sample.edge_targets)
+        return weight * of_particles + (1 - weight) * masked_loss(edges, sample.further_targets["edges"])
 
     return loss
 
@@ -192,13 +194,8 @@ def edge_changes(system: System, graph: EdgeGraph, labels: Sequence[str]) -> Flo
     back = graph.by_sender.numpy()
     half = np.flatnonzero(np.arange(len(back)) <= back)
     vectors, receivers, senders = vectors[half], receivers[half], senders[half]
-    before = np.linalg.norm(vectors, axis=1)
     for t, label in enumerate(labels):
         if label in system.time_labels:
-            total = np.zeros(len(half))
-            runs = moves[system.row(label)]
-            for run in runs:
-                total += np.linalg.norm(vectors + run[receivers] - run[senders], axis=1)
-            changes[half, t] = total / len(runs) - before
+            changes[half, t] = mean_changes_of_length(vectors, moves[system.row(label)], senders, receivers)
             changes[back[half], t] = changes[half, t]
     return changes

@@ -122,9 +122,11 @@ class MessagePredictor(Predictor):
         return line.targets(values, types)
 
     @classmethod
-    def edge_targets(cls, system: System, graph: EdgeGraph, labels: Sequence[str], network: nn.Module) -> Tensor | None:
-        """Standardised targets of the edges, (E, T), NaN where unknown; None if the method has none."""
-        return None
+    def further_targets(
+        cls, system: System, graph: EdgeGraph, labels: Sequence[str], network: nn.Module
+    ) -> dict[str, Tensor]:
+        """Standardised values of what is learned besides the targets, by name, NaN where unknown."""
+        return {}
 
     @classmethod
     def begin(
@@ -196,11 +198,11 @@ class MessagePredictor(Predictor):
             values = measured(system, labels, configuration.target)
             standard = cls.standardised(given, system.types, line)
             standard[:, ~np.isin(system.types, learned_types)] = np.nan
-            edges = cls.edge_targets(system, graph, labels, network) if learns else None
+            further = cls.further_targets(system, graph, labels, network) if learns else {}
             averages = np.empty((system.n_particles, 0))
             targets = torch.from_numpy(standard.T.copy()).float()
             weighted = None if weight is None else torch.from_numpy(weight[system.types]).float()
-            return Sample(system.name, graph, targets, values, system.types, averages, edges, weighted).to(device)
+            return Sample(system.name, graph, targets, values, system.types, averages, weighted, further).to(device)
 
         each: list[Float | None] = [None] * len(training) if weights is None else list(weights)
         learned = [sample(*parts, learns=True) for parts in zip(training, graphs, learnable, each, strict=True)]

@@ -2,6 +2,8 @@
 
 configuration   settings of the network and of its training
 predictor       the trained network as a predictor, and its model file
+further_targets what the network may learn besides its target
+regularised     the network with the read-outs of its further targets, and its loss
 former          model files of earlier versions
 """
 

@@ -1,8 +1,9 @@
 """The trained network as a predictor, and its model file, version 7.
 
 Tensors of the file: ``network.*`` (state of `equiglass.model.network.Network`), ``inputs.NAME.DEGREE.*``
-(standardisation of the node inputs) and ``targets.*`` (linear map to the target). The state of the optimiser may follow
-under other names. The description names architecture, inputs, target and times, and summarises the training data.
+(standardisation of the node inputs) and ``targets.*`` (linear map to the target). The state of a training may follow
+under other names: ``optimizer.*`` and ``read_outs.*``, the read-outs of the further targets. The description names
+architecture, inputs, target and times, and summarises the training data.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
@@ -24,11 +25,13 @@ from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import TARGETS, measured, times_to_learn
 from equiglass.methods.descent.course import Course
 from equiglass.methods.descent.device import training_device
+from equiglass.methods.descent.gradient import Loss, loss_of_particles
 from equiglass.methods.descent.loop import key
 from equiglass.methods.descent.samples import Sample
 from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.network.configuration import Configuration
 from equiglass.methods.network.former import upgraded
+from equiglass.methods.network.regularised import Regularised, loss_of_targets, weights_of, with_further_targets
 from equiglass.methods.network.start import Weights, file_of, take_weights
 from equiglass.model.architecture import Architecture
 from equiglass.model.graph import Graph
@@ -142,7 +145,8 @@ class NetworkPredictor(Predictor):
         def save(
             path: Path, line: TargetStandardisation, extra: Mapping[str, Tensor], state: Mapping[str, Any]
         ) -> None:
-            replace(untrained, line=line).save(path, extra, state)
+            read_outs = trained.tensors() if isinstance(trained, Regularised) else {}
+            replace(untrained, line=line).save(path, {**read_outs, **extra}, state)
 
         def sample(system: System, computed: Computed, values: Float, weight: Float | None = None) -> Sample:
             if system.n_types > n_types:
@@ -152,16 +156,25 @@ class NetworkPredictor(Predictor):
             averages = input_averages(system, inputs, computed)
             own = measured(system, list(times), configuration.target)
             weighted = None if weight is None else torch.from_numpy(weight[system.types]).float()
-            return Sample(system.name, graph, standard, own, system.types, averages, weights=weighted).to(device)
+            return Sample(system.name, graph, standard, own, system.types, averages, weights=weighted)
 
         each: list[Float | None] = [None] * len(training) if weights is None else list(weights)
         learned = [sample(*parts) for parts in zip(training, known, targets, each, strict=True)]
         del known
         scored = [
-            sample(system, compute(system, inputs), measured(system, list(times), configuration.target))
+            sample(system, compute(system, inputs), measured(system, list(times), configuration.target)).to(device)
             for system in validation
         ]
-        course = Course(network, configuration, line, list(times), _weights, save, folder)
+        trained: nn.Module = network
+        loss: Loss = loss_of_particles
+        weights_in = _weights
+        if configuration.further_targets:
+            learned = with_further_targets(learned, training, configuration.further_targets, list(times))
+            torch.manual_seed(key(configuration.seed, 3))
+            trained = Regularised(network, configuration.further_targets).to(device)
+            loss, weights_in = loss_of_targets, weights_of
+        learned = [one.to(device) for one in learned]
+        course = Course(trained, configuration, line, list(times), weights_in, save, folder, loss)
         calibrated = course.run(learned, scored, watch)
         network.cpu()
         return replace(untrained, line=calibrated)
