@@ -66,6 +66,7 @@ def test_keys_of_older_files(old: dict[str, Any], nodes: tuple[str, ...]) -> Non
     assert inputs.nodes == nodes
     assert inputs.model_dump() == {
         "positions": old.get("positions", "thermal"),
+        "edges": "positions",
         "nodes": nodes,
         "generations": old.get("generations", 0),
     }

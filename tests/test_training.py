@@ -187,7 +187,9 @@ def test_a_network_that_sees_displacements_predicts_the_same_of_a_turned_configu
 
 
 def test_a_sample_moves_whole() -> None:
-    moved = small_sample(1).to(torch.device("meta"))
+    sample = small_sample(1)
+    whole = replace(sample.graph, lengths=sample.graph.vectors.norm(dim=1))
+    moved = replace(sample, graph=whole).to(torch.device("meta"))
     graph = vars(moved.graph)
     assert all(x.is_meta for x in (moved.targets, *graph.pop("inputs"), *graph.values()))
 
