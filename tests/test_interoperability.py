@@ -55,6 +55,7 @@ def test_freud(run: Callable[[str], dict[str, Any]], capsys: pytest.CaptureFixtu
     assert names["clusters"].num_clusters >= 1
 
 
+@pytest.mark.slow  # Three predictions, a minute.
 def test_mdanalysis(run: Callable[[str], dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("MDAnalysis")
     names = run("MDAnalysis")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from equiglass.liquid.system import System
 from equiglass.machine import programs, signals
 from equiglass.methods.descent.gradient import Gradient
 from equiglass.methods.network.predictor import NetworkPredictor
+from equiglass.simulate.workers import working
 from samples.command import run
 from samples.labelled import labelled_liquid
 from samples.protocols import TINY_LONG
@@ -195,6 +197,28 @@ def test_programs_of_threads_end_with_their_own_programs(tmp_path: Path) -> None
     programs.allow()
     assert programs.run(["echo", "x"]).output == "x\n"
     assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def signalled_elsewhere(end: threading.Event) -> bool:
+    """Receive Ctrl-C in this thread, which does not wake the waiting main thread. Whether the end came in time."""
+    time.sleep(0.5)
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    return end.wait(20)
+
+
+def test_a_signal_that_does_not_wake_the_main_thread_stops_its_waiting() -> None:
+    end, began = threading.Event(), time.monotonic()
+
+    def wait_for_it() -> None:
+        with signals.caught(), working(1) as workers:
+            try:
+                list(workers.do(signalled_elsewhere, [(end,)]))
+            finally:
+                end.set()
+
+    with pytest.raises(signals.Interrupted):
+        wait_for_it()
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("named", ["TERM", "INT"])

@@ -8,7 +8,7 @@ import sysconfig
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,9 @@ from typing import Any
 
 from equiglass.errors import ConfigurationError, EquiglassError, SetupError
 from equiglass.machine import programs
+
+GLANCE = 0.5
+"""Time between two looks for a signal while the main thread waits for a piece of work, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,13 @@ class Workers:
 
 
 def _result(future: Future[Any] | None) -> Any:
+    if future is None:
+        return None
+    # A signal that comes just before the main thread waits, or to another thread, does not wake it.
+    while wait([future], GLANCE).not_done:
+        pass
     try:
-        return None if future is None else future.result()
+        return future.result()
     except EquiglassError:
         raise
     except Exception as error:
