@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import equiglass as eg
-from samples.liquids import random_liquid
+from samples.liquids import settled_liquid
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "interoperability.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
@@ -22,7 +22,7 @@ SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | 
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, Any]]:
     """Run the code of a section in a folder that holds my.xyz, and return its names."""
     monkeypatch.chdir(tmp_path)
-    eg.save(replace(random_liquid(200, seed=4), temperature=0.44), Path("my.xyz"))
+    eg.save(settled_liquid(), Path("my.xyz"))
 
     def section(title: str) -> dict[str, Any]:
         names: dict[str, Any] = {}
@@ -55,7 +55,6 @@ def test_freud(run: Callable[[str], dict[str, Any]], capsys: pytest.CaptureFixtu
     assert names["clusters"].num_clusters >= 1
 
 
-@pytest.mark.slow  # Three predictions, a minute.
 def test_mdanalysis(run: Callable[[str], dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("MDAnalysis")
     names = run("MDAnalysis")

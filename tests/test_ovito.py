@@ -20,7 +20,7 @@ from equiglass.observables import relaxation_times_of_propensity
 from equiglass.prediction.combination import Combination
 from equiglass.prediction.ensemble import Ensemble
 from samples.labelled import labelled_liquid
-from samples.liquids import random_liquid
+from samples.liquids import settled_liquid
 
 pytest.importorskip("ovito", exc_type=ImportError)
 from ovito.io import import_file
@@ -47,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "my.xyz"
-    eg.save(replace(random_liquid(200, seed=4), temperature=0.44), path)
+    eg.save(settled_liquid(), path)
     return path
 
 
@@ -117,7 +117,7 @@ def test_the_colours_follow_the_property(run: Path, file: Path, colour: str) -> 
 
 
 def test_species_have_an_order(run: Path, tmp_path: Path) -> None:
-    system = replace(random_liquid(200, seed=4), temperature=None)
+    system = replace(settled_liquid(), temperature=None)
     names = [("Ni", "P")[kind] for kind in system.types]
     lines = [f"{name} {x} {y} {z}" for name, (x, y, z) in zip(names, system.positions, strict=True)]
     edges = " ".join(str(edge) if i == j else "0" for i, edge in enumerate(system.box) for j in range(3))

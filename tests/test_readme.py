@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 import equiglass
 from equiglass.commands import COMMANDS
 from samples.labelled import labelled_liquid
-from samples.liquids import random_liquid
+from samples.liquids import settled_liquid
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -40,7 +39,7 @@ def test_the_example_of_the_shipped_model_runs(
 ) -> None:
     _, code = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    equiglass.save(replace(random_liquid(200, seed=4), temperature=0.44), Path("my.xyz"))
+    equiglass.save(settled_liquid(), Path("my.xyz"))
     names: dict[str, object] = {}
     exec(compile(code, str(README), "exec"), names)
     assert capsys.readouterr().out == "{'1': 0.13, '2': 1.3, '3': 13.0, '7': 4120.0}\n"
