@@ -285,7 +285,8 @@ def test_the_line_takes_in_averages_of_the_energy_and_its_errors_are_uncorrelate
     errors = np.concatenate([(trained.values(s) - s.propensity)[1, s.types == 0] for s in systems])
     known = [compute(s, trained.inputs) for s in systems]
     averages = [input_averages(s, trained.inputs, k)[s.types == 0] for s, k in zip(systems, known, strict=True)]
-    assert errors.mean() == pytest.approx(0, abs=1e-9)
+    # On a GPU the outputs of the fit and of the prediction differ by the rounding of single precision.
+    assert errors.mean() == pytest.approx(0, abs=1e-9 if not torch.cuda.is_available() else 1e-7)
     assert np.abs(np.corrcoef(errors, np.concatenate(averages).T)[0, 1:]).max() < 0.02
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -215,14 +216,15 @@ def test_a_second_step_reads_nothing_back(monkeypatch, update, further):
     a = Architecture(
         l_max=1, layers=2, channels=4, radial_width=4, basis_size=3, cutoff=1.4, dropout=0.1, update=update
     )
-    network = Network(a, (2,), 2, 1)
-    graph = build_graph(random_liquid(27), 1.4)
-    sample = Sample("", graph, torch.zeros(27, 1), np.zeros((1, 27)), np.zeros(27, int), np.zeros((27, 0)))
-    sign, epoch, loss = torch.ones(()), torch.zeros(()), loss_of_particles
+    network = Network(a, (2,), 2, 1).to(DEVICE)
+    graph = build_graph(random_liquid(27), 1.4).to(DEVICE)
+    zeros = partial(torch.zeros, device=DEVICE)
+    sample = Sample("", graph, zeros(27, 1), np.zeros((1, 27)), np.zeros(27, int), np.zeros((27, 0)))
+    sign, epoch, loss = torch.ones((), device=DEVICE), zeros(()), loss_of_particles
     if further:
         sizes = {"displacement": (27, 3), "edges": (graph.n_edges, 1), "variance": (27, 1)}
-        sample = replace(sample, further_targets={name: torch.zeros(size) for name, size in sizes.items()})
-        network, loss = Regularised(network, further), loss_of_targets
+        sample = replace(sample, further_targets={name: zeros(size) for name, size in sizes.items()})
+        network, loss = Regularised(network, further).to(DEVICE), loss_of_targets
     loss(network, sample, sign, epoch).backward()
     with ReadsBack():
         loss(network, sample, sign, epoch).backward()

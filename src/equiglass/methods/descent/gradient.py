@@ -21,8 +21,9 @@ Step = Callable[[], Tensor]
 Loss = Callable[[nn.Module, Sample, Tensor, Tensor], Tensor]
 """The loss of a configuration: (network, sample, sign of the mirror image, number of the epoch from 0)."""
 
-# Triton and TorchScript must compile their kernels before a step is recorded. TorchScript does so in the third run.
-RUNS_BEFORE = 3
+# Triton and TorchScript must compile their kernels before a step is recorded. TorchScript does so in the third run of
+# the first configuration. The others run once, which sorts their edges.
+RUNS_BEFORE_FIRST, RUNS_BEFORE = 3, 1
 
 
 def masked_loss(prediction: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -108,13 +109,16 @@ class Gradient:
 def recorder() -> Callable[[Step], Step]:
     """A function that records a step as a CUDA graph. The graphs share memory: read a result before the next replay."""
     pool = torch.cuda.graph_pool_handle()
+    runs = RUNS_BEFORE_FIRST
 
     def record(step: Step) -> Step:
+        nonlocal runs
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
-            for _ in range(RUNS_BEFORE):
+            for _ in range(runs):
                 step()
+        runs = RUNS_BEFORE
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=pool):

@@ -9,10 +9,9 @@ Q = n sum_p (2 l_out + 1) W_p. R receivers share a program: R times W_l, rounded
     stored for the gradient  S: Q,  the entering fields: N sum_l (2 l + 1) W_l
     during the value         u: E H
     during the gradient      dS: Q,  u and du: 2 E H,  dx: E (2 l_in + 1) C for one l_in at a time,
-                             partial sums: ceil(n / R) (H + 1) W_l per path, for one group of paths at a time;
-                             a group has at most max(1, REGISTERS / (2 H + 2)) paths
+                             dz: E W_l per path, for one group of paths at a time, at most 2 l_max + 1 of them
 
-No array grows with edges times paths. The edges by sender, E + N + 1 whole numbers, are computed once per tensor
+No array grows with edges times all paths. The edges by sender, E + N + 1 whole numbers, are computed once per tensor
 ``senders`` and stored as long as it exists.
 """
 
@@ -108,20 +107,21 @@ class TritonConvolution(torch.autograd.Function):
         u = _hidden(edges, radial, dropout)
         du = torch.zeros_like(u)
         dh = None if ctx.sent is None else u.new_empty(len(fields[0]), paths.components, paths.field)
-        dweight = []
+        dweight, dbias = [], []
         for degree, same in groupby(groups(paths, hidden), lambda group: group[0].path.l_in):
             field, size = fields[degree], 2 * degree + 1
             dx = u.new_empty(len(u), size, paths.field)
             every = (edges.row_start, edges.senders, u, edges.harmonics, field, radial.weight, radial.bias)
             for group in same:
-                programs = triton.cdiv(nodes, receivers(paths, group))
-                partial = u.new_empty(programs, len(group) * field.shape[2], hidden + 1)
-                _launch_group(backward_source, paths, group, nodes, *every, *dsummed, du, dx, partial)
-                dweight.append(partial.sum(0))
+                first, rows = group[0].row, len(group) * field.shape[2]
+                dz = u.new_empty(len(u), rows)
+                _launch_group(backward_source, paths, group, nodes, *every, *dsummed, dz, dx)
+                du.addmm_(dz, radial.weight[first : first + rows])
+                dweight.append(dz.T @ u)
+                dbias.append(dz.sum(0))
             if dh is not None:
                 _sum_over_sent(dx, ctx.sent, dh[:, degree**2 : (degree + 1) ** 2])
-        of_weights = torch.cat(dweight)
-        dradial = (*_hidden_gradient(edges, radial, dropout, du), of_weights[:, :hidden], of_weights[:, hidden])
+        dradial = (*_hidden_gradient(edges, radial, dropout, du), torch.cat(dweight), torch.cat(dbias))
         return dh, *dradial, *dmixing, None, None, None, None, None, None
 
 
@@ -195,7 +195,6 @@ def _sum_over_sent(dx: Tensor, sent: tuple[Tensor, Tensor], dh: Tensor) -> None:
 
 def _launch_group(source: Source, paths: Paths, group: Group, n: int, *arguments: Any) -> None:
     R = receivers(paths, group)
-    # Up to 32 channels, a program has one warp, because lanes exchange numbers only within a warp.
     warps = max(1, R * lanes_of(paths, group) // 32)
     kernel = compiled(source, paths, group, arguments[2].shape[1])
     _launch(kernel, (triton.cdiv(n, R),), *arguments, n, R=R, num_warps=warps)

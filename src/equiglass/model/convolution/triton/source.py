@@ -14,9 +14,8 @@ arguments:
 
     begins (n + 1,), senders (E,), u (E, H), y (E, K), x (N, 2 l_in + 1, W), weight (n_comb, H), bias (n_comb,)
     s0, s1, ...   S or dS by l_out, (n, 2 l_out + 1, n_comb to l_out)
-    du            (E, H), to which the kernel adds
+    dz            (E, rows of the group), the gradient of the radial functions before ReLU, which the kernel writes
     dx            (E, 2 l_in + 1, C), which the first group of an l_in writes and to which the others add
-    partial       (programs, rows of the group, H + 1), which the kernel writes
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def groups(paths: Paths, hidden: int) -> list[Group]:
     """The paths in groups with the same l_in and l_edge, as large as the registers of a lane permit."""
     found: list[Group] = []
     for (l_in, l_edge), same in groupby(members(paths), lambda member: member.path[:2]):
-        at_once = max(1, REGISTERS // ((2 * l_in + 1) * (2 * l_edge + 1) + 2 * (hidden + 1)))
+        at_once = max(1, REGISTERS // ((2 * l_in + 1) * (2 * l_edge + 1) + hidden + 1))
         chosen = tuple(same)
         found += [chosen[first : first + at_once] for first in range(0, len(chosen), at_once)]
     return found
@@ -92,11 +91,8 @@ def forward_source(paths: Paths, group: Group, hidden: int) -> str:
 
 
 def backward_source(paths: Paths, group: Group, hidden: int) -> str:
-    """The source of the kernel ``backward``.
-
-    From dS of a group of paths, it computes du, dx, and the gradients of weight and bias by program.
-    """
-    degree, field, lanes = group[0].path.l_in, paths.field, lanes_of(paths, group)
+    """The source of the kernel ``backward``, which computes dz and dx from dS of a group of paths."""
+    degree, field = group[0].path.l_in, paths.field
     size, width = 2 * degree + 1, paths.entering(degree)
     before = []
     for p, member in enumerate(group):
@@ -104,7 +100,6 @@ def backward_source(paths: Paths, group: Group, hidden: int) -> str:
         before += [f"s{p}_{m} = tl.load({_place(paths, member, m)}, mine, 0.0)" for m in orders]
         for a, b in np.ndindex(size, 2 * member.path.l_edge + 1):
             before.append(f"d{p}_{a}_{b} = {_combination(clebsch_gordan(member.path)[a, b], f's{p}_{{}}')}")
-        before += [f"gb{p} = zero", *(f"gw{p}_{k} = zero" for k in range(hidden))]
 
     loop = [*_edge(paths, group, hidden), *(f"dx{a} = zero" for a in range(size))]
     for p, member in enumerate(group):
@@ -112,26 +107,14 @@ def backward_source(paths: Paths, group: Group, hidden: int) -> str:
         for a in range(size):
             terms = [f"d{p}_{a}_{b} * y{b}" for b in range(2 * member.path.l_edge + 1)]
             loop += [f"q = {' + '.join(terms)}", f"dphi += q * x{a}", f"dx{a} += q * phi"]
-        loop += [f"dz{p} = tl.where(z{p} > 0, dphi, 0.0)", f"gb{p} += dz{p}"]
-        loop += [f"gw{p}_{k} += dz{p} * u{k}" for k in range(hidden)]
-    for k in range(hidden):
-        of_lane = " + ".join(f"dz{p} * w{p}_{k}" for p in range(len(group)))
-        loop.append(f"at = du + (begin_of_row + k) * {hidden} + {k}")
-        loop.append(f"sum_over_channels = tl.sum(tl.reshape({of_lane}, (R, {lanes})), 1)")
-        loop.append("tl.store(at, tl.load(at, k < count_of_row, 0.0) + sum_over_channels, k < count_of_row)")
+        at = f"dz + edge * {len(group) * width} + {p * width} + c"
+        loop.append(f"tl.store({at}, tl.where(z{p} > 0, dphi, 0.0), here & (c < {width}))")
     for a in range(size if field else 0):
         # The first group of an l_in has l_edge = 0 and writes; the others add.
         earlier = f"tl.load(at, here & (c < {field}), 0.0) + " if group[0].path.l_edge else ""
         loop.append(f"at = dx + (edge * {size} + {a}) * {field} + c")
         loop.append(f"tl.store(at, {earlier}dx{a}, here & (c < {field}))")
-
-    after = []
-    for p in range(len(group)):
-        after.append(f"at = partial + ((program * {len(group)} + {p}) * {width} + channels) * {hidden + 1}")
-        for k, name in enumerate([*(f"gw{p}_{k}" for k in range(hidden)), f"gb{p}"]):
-            sum_over_receivers = f"tl.sum(tl.reshape({name}, (R, {lanes})), 0)"
-            after.append(f"tl.store(at + {k}, {sum_over_receivers}, channels < {width})")
-    return _kernel("backward", "du, dx, partial, ", paths, group, hidden, before, loop, after)
+    return _kernel("backward", "dz, dx, ", paths, group, hidden, before, loop, [])
 
 
 def _kernel(
@@ -148,10 +131,6 @@ def _kernel(
     width, lanes = paths.entering(group[0].path.l_in), lanes_of(paths, group)
     by_order = ", ".join(f"s{l}" for l in range(paths.l_max + 1))
     body = f"""program = tl.program_id(0).to(tl.int64)
-row = program * R + tl.arange(0, R)
-begin_of_row = tl.load(begins + row, row < n, 0)
-count_of_row = tl.load(begins + row + 1, row < n, 0) - begin_of_row
-channels = tl.arange(0, {lanes})
 lane = tl.arange(0, R * {lanes})
 c = lane % {lanes}
 node = program * R + lane // {lanes}
@@ -165,7 +144,7 @@ zero = tl.zeros((R * {lanes},), u.dtype.element_ty)
         body += f"b{p} = tl.load(bias + {at}, c < {width}, 0.0)\n"
         for k in range(hidden):
             body += f"w{p}_{k} = tl.load(weight + {at} * {hidden} + {k}, c < {width}, 0.0)\n"
-    body += "\n".join([*before, "for k in range(tl.max(count_of_row, 0)):", indent("\n".join(loop), "    "), *after])
+    body += "\n".join([*before, "for k in range(tl.max(count, 0)):", indent("\n".join(loop), "    "), *after])
     arguments = f"begins, senders, u, y, x, weight, bias, {by_order}, {results}n, R: tl.constexpr"
     return f"@triton.jit\ndef {name}({arguments}):\n" + indent(body, "    ") + "\n"
 
