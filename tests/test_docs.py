@@ -7,6 +7,7 @@ without a language, such as a summary of options, the commands are only checked.
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
 import shlex
 import shutil
@@ -266,5 +267,10 @@ def test_every_equation_names_what_computes_it() -> None:
             importlib.import_module(name)
         else:
             assert callable(getattr(importlib.import_module(module), member)), name
+    for label, text in parts:
+        for name in re.findall(r"\{py:(?:func|class)\}`([\w.]+)`", text) if label.isdigit() else ():
+            module, _, member = name.rpartition(".")
+            documentation = inspect.getdoc(getattr(importlib.import_module(module), member))
+            assert re.search(rf"[Ee]qs?\. [\d and]*\b{label}\b", documentation), f"{name} does not name eq. {label}"
     without = {"2", "13", "15"}
     assert {label for label, text in parts if "{py:" not in text} == without

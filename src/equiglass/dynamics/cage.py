@@ -30,10 +30,10 @@ from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
 
-LONGEST = 13.0
-"""The time of the runs, LJ time: the plateau at T = 0.44, the lowest temperature of the public sets."""
+LONGEST = 6.5
+"""The time of the runs, LJ time: twice that of the plateau at T = 0.44, the lowest temperature of the public sets."""
 
-FRAMES = 16
+FRAMES = 13
 """The number of frames per run, equally spaced in the logarithm of time."""
 
 FIRST = 0.2

@@ -64,7 +64,9 @@ class Neighbourhood(NamedTuple):
 def periodic_pairs(
     positions: NDArray[np.float64], box: NDArray[np.float64], cutoff: float, receivers: int | None = None
 ) -> Pairs:
-    """All directed pairs with 0 < |a_ij| < cutoff, images included. A particle may be its own neighbour in a small box.
+    """All directed pairs with 0 < |a_ij| < cutoff (eq. 1), images included.
+
+    A particle may be its own neighbour in a small box.
 
     Args:
         positions: (N, 3), wrapped or not, LJ length units.

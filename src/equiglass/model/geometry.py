@@ -15,7 +15,7 @@ from equiglass.model.radial import radial_basis
 
 
 def edges_of(graph: Graph, architecture: Architecture, first: int = 0, last: int | None = None) -> Edges:
-    """The edges that the nodes ``first`` to ``last`` receive, with the features that the convolution needs.
+    """The edges that the nodes ``first`` to ``last`` receive, with the features that the convolution needs (eq. 18).
 
     The spherical harmonics are those of e3nn with "component" normalisation, |Y^l|^2 = 2 l + 1.
 

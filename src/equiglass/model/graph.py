@@ -90,7 +90,7 @@ def build_graph(
     dtype: torch.dtype = torch.float32,
     union: bool = False,
 ) -> Graph:
-    """The graph of one configuration.
+    """The graph of one configuration (eq. 1).
 
     Args:
         system: the configuration.

@@ -30,7 +30,7 @@ from equiglass.model.update import Update
 
 
 class Network(nn.Module):
-    """The network, which maps a graph to the standardised target at every time."""
+    """The network, which maps a graph to the standardised target at every time (eqs. 3 and 23)."""
 
     def __init__(
         self, architecture: Architecture, inputs: Sequence[int], n_types: int, n_times: int, n_lengths: int = 1

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class EquivariantBatchNorm(nn.Module):
-    """The batch norm, which divides every degree and channel by its root mean square over the nodes.
+    """The batch norm, which divides every degree and channel by its root mean square over the nodes (eq. 21).
 
         l = 0:   (h - <h>) / sigma * gamma + beta
         l >= 1:  h / sigma^l * gamma,    sigma^l = sqrt(<|h^l|^2> / (2l + 1))

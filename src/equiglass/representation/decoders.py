@@ -110,7 +110,7 @@ def decoders_of(model: Model) -> Decoders:
 
 
 def refit(decoders: Decoders, configurations: Sequence[Represented]) -> Refit:
-    """Refit the read-out by exact ridge regression towards the given one, per type and time.
+    """Refit the read-out by exact ridge regression towards the given one, per type and time (eq. 23).
 
     The features are |h| and the averages; `fit_line` has the formula. Leaving out one configuration at a time chooses
     the penalty. In the limit of a large penalty only the offset changes, so the error on the configurations of the

@@ -71,7 +71,7 @@ def describe(
     positions: Structure = "inherent",
     n_types: int | None = None,
 ) -> Float:
-    """Descriptors of Boattini et al. for every particle, generations 0 to n.
+    """Descriptors of Boattini et al. for every particle, generations 0 to n (eq. 28).
 
         G_i(r, s) = sum_{j of type s} exp(-(r_ij - r)^2 / (2 w^2))
         q_i(l, r) = sqrt(4 pi / (2l+1) sum_m |q_lm|^2),   q_lm = sum_j exp(-(r_ij - r)^2 / (2 w^2)) Y_lm / Z_i
@@ -145,7 +145,7 @@ def first_layer_invariants(
     positions: Structure = "thermal",
     n_types: int | None = None,
 ) -> Float:
-    """Invariants of one convolution of the equivariant network, with a Gaussian radial basis and without mixing.
+    """Invariants of one convolution of the network (eq. 26), with a Gaussian radial basis and without mixing.
 
         |C_i(s, k, l)|, the norm over m of sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2)) Y_lm
 

@@ -72,7 +72,7 @@ def radial_sums(
     shells: tuple[Shells, ...],
     receives: NDArray[np.bool_],
 ) -> list[Float]:
-    """Radial sums over the neighbours of each type.
+    """Radial sums over the neighbours of each type (eq. 27).
 
         C_i(s, k, 0, 0) = sum_{j of type s} exp(-(r_ij - r_k)^2 / (2 w^2))
 
@@ -109,7 +109,7 @@ def radial_sums(
 
 
 def shell_norms(pairs: Pairs, types: NDArray[np.int64], n_types: int, shells: Shells, l_max: int) -> Float:
-    """Norms |C_i(s, k, l)| over m of the moments, from both directions of every pair.
+    """Norms |C_i(s, k, l)| over m of the moments, from both directions of every pair (eqs. 14 and 28).
 
     Args:
         pairs: pairs sorted by receiver; pairs beyond the reach of the shells do not count.

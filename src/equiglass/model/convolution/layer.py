@@ -14,7 +14,7 @@ from equiglass.model.convolution.paths import Paths
 
 
 class Convolution(nn.Module):
-    """A layer of radial MLP, tensor product, neighbour sum and mixing."""
+    """A layer of radial MLP, tensor product, neighbour sum and mixing (eq. 20)."""
 
     def __init__(self, architecture: Architecture, paths: Paths, n_lengths: int = 1) -> None:
         """Draw the weights from the random generator of torch.

@@ -90,7 +90,7 @@ class Dropout(NamedTuple):
 
 
 def hidden_units(basis: Tensor, radial: Radial, dropout: Dropout | None, first: int = 0) -> Tensor:
-    """The hidden units u of every edge, (E, H).
+    """The hidden units u of every edge, (E, H) (eq. 25).
 
     Args:
         basis: radial basis B(r_ij) of the edges, (E, B).

@@ -36,7 +36,7 @@ class Path(NamedTuple):
 
 @dataclass(frozen=True)
 class Paths:
-    """The paths of one convolution layer, in their fixed order.
+    """The paths of one convolution layer, in their fixed order (eqs. 4 and 17).
 
     Attributes:
         l_max: highest degree of input, harmonics and output.
@@ -86,7 +86,7 @@ class Paths:
 
 @cache
 def clebsch_gordan(path: Path) -> NDArray[np.float64]:
-    """The Clebsch-Gordan coefficients <l_in m_in l_edge m_edge | l_out m_out> in the real basis of e3nn.
+    """The Clebsch-Gordan coefficients <l_in m_in l_edge m_edge | l_out m_out> in the real basis of e3nn (eq. 16).
 
     Returns:
         A read-only array (2 l_in + 1, 2 l_edge + 1, 2 l_out + 1), float64. Coefficients that vanish are exactly zero.

@@ -21,7 +21,9 @@ def convolve(
     paths: Paths,
     dropout: Dropout | None = None,
 ) -> Tensor:
-    """The convolution of :mod:`equiglass.model.convolution.operation`. Its memory grows with edges times paths.
+    """The convolution of :mod:`equiglass.model.convolution.operation` (eqs. 19 and 20).
+
+    Its memory grows with edges times paths.
 
     Args:
         h: field of every node, (N, (l_max + 1)^2, C), or None in the first layer.
