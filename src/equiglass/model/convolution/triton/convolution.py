@@ -1,6 +1,6 @@
 """The convolution on a GPU. Triton kernels compute value and gradients, and torch does the mixing.
 
-There are no atomic operations, so all sums have a fixed order.
+The kernels have no atomic operations, so their sums have a fixed order.
 
 The table gives the size of the arrays in addition to arguments, result and gradients. There are n receivers, N senders,
 E edges and H hidden units. W_l channels enter at degree l, and C of them come from the field. All S_p have the size
