@@ -138,7 +138,9 @@ def cages(system: System, *, time: float | None = None, runs: int = RUNS, seed: 
     )
 
 
-def short_runs(system: System, times: Float, runs: int, seed: int | Sequence[int]) -> Iterator[Run]:
+def short_runs(
+    system: System, times: Float, runs: int, seed: int | Sequence[int], timestep: float = TIMESTEP
+) -> Iterator[Run]:
     """Yield runs at constant energy from a configuration, on all cores.
 
     Args:
@@ -146,6 +148,7 @@ def short_runs(system: System, times: Float, runs: int, seed: int | Sequence[int
         times: times of the frames, ascending, LJ time.
         runs: number of runs.
         seed: seed of the velocities, one number or several.
+        timestep: longest integration step, LJ time.
 
     Raises:
         DataError: the potential or the temperature is unknown, or the box is shorter than the cutoff.
@@ -171,7 +174,7 @@ def short_runs(system: System, times: Float, runs: int, seed: int | Sequence[int
 
     def group(first: int, end: int) -> list[Run]:
         state = State(system.positions, system.types, system.box, velocities[first:end])
-        return lanes.constant_energy(state, potential, times, TIMESTEP)
+        return lanes.constant_energy(state, potential, times, timestep)
 
     ends: Sequence[int] = np.cumsum([0, *lanes.groups(runs)]).tolist()
     with ThreadPoolExecutor(cores) as threads:

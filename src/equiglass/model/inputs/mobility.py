@@ -29,6 +29,9 @@ from equiglass.model.inputs.tensor import parts
 TIMES = (13.0, 40.0)
 """The times of the inputs, LJ time: at T = 0.44 the plateau, and a hundredth of tau_alpha."""
 
+TIMESTEP = 0.006
+"""Longest integration step, LJ time. It saves a sixth of the time; the energy then drifts 1.4 times as much."""
+
 RUNS = 32
 SEED = 7
 """Seed of the velocities. It differs from that of the cage state, so that both are independent."""
@@ -49,7 +52,7 @@ def displacements(system: System, time: float) -> Float:
     """
     known = _DISPLACEMENTS.setdefault(system, {})
     if time not in known:
-        ends = [run.positions[0] for run in short_runs(system, np.array([time]), RUNS, SEED)]
+        ends = [run.positions[0] for run in short_runs(system, np.array([time]), RUNS, SEED, TIMESTEP)]
         known[time] = (np.stack(ends) - system.positions).astype(np.float32)
     return known[time]
 
