@@ -112,6 +112,8 @@ def test_mobilities_are_those_of_short_runs(liquid: System, monkeypatch: pytest.
     """Four node inputs from the same runs, which one configuration makes once."""
     monkeypatch.setattr(mobility, "RUNS", 3)
     monkeypatch.setattr(mobility, "ESCAPED", 2.0)
+    # Random positions are far from equilibrium and need shorter steps than a liquid.
+    monkeypatch.setattr(mobility, "TIMESTEP", 0.004)
     system, made = replace(liquid), []
 
     def counted(*arguments: Any) -> Any:
@@ -120,7 +122,7 @@ def test_mobilities_are_those_of_short_runs(liquid: System, monkeypatch: pytest.
 
     monkeypatch.setattr(mobility, "short_runs", counted)
     u = (
-        np.stack([run.positions[0] for run in short_runs(system, np.array([13.0]), 3, mobility.SEED)])
+        np.stack([run.positions[0] for run in short_runs(system, np.array([13.0]), 3, mobility.SEED, 0.004)])
         - system.positions
     )
     found = {name: INPUTS[f"{name}_13"].compute(system) for name in ("mobility", "drift", "spread", "escape")}
