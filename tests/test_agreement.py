@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import equiglass
@@ -54,6 +54,7 @@ def test_the_propensity_of_wrapped_positions_is_refused(
 
 @settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 10_000), size=st.floats(0.01, 2.0))
+@example(seed=716, size=1.0)
 def test_a_heterogeneous_propensity_is_accepted(seed: int, size: float) -> None:
     check_not_of_wrapped_positions(moved(seed, size))
 

@@ -32,6 +32,12 @@ In liquids of 250 and 4096 particles the smallest of the three ratios was 0.66 t
 where the mean displacement is a fifth of the edge, about the largest that can be unwrapped.
 """
 
+SURE = 12.0
+"""How many standard errors the slabs on the faces must exceed the particles far from all faces, three edges together.
+
+In 2500 liquids of 250 particles with mobilities drawn at random the largest was 7; wrapped positions gave 20 and more.
+"""
+
 FEWEST = 200
 """The number of particles below which the slabs are too small."""
 
@@ -95,6 +101,9 @@ def _is_of_wrapped_positions(system: System, propensity: Float) -> bool:
         numbers = np.array([np.bincount(axis, minlength=SLABS) for axis in slabs.T])
         sums = np.array([np.bincount(axis, propensity[known], SLABS) for axis in slabs.T])
         means = sums / np.maximum(numbers, 1)
-        if np.all(means[:, 0] > EXCESS * means[:, 2:-1].max(axis=1)):
+        inside = propensity[known][np.all((slabs > 1) & (slabs < SLABS - 1), axis=1)]
+        beyond = np.sum((means[:, 0] - inside.mean()) * np.sqrt(numbers[:, 0])) if len(inside) else 0.0
+        larger = np.all(means[:, 0] > EXCESS * means[:, 2:-1].max(axis=1))
+        if larger and beyond > SURE * inside.std() * np.sqrt(3):
             return True
     return False
