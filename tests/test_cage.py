@@ -121,10 +121,8 @@ def test_mobilities_are_those_of_short_runs(liquid: System, monkeypatch: pytest.
         return short_runs(*arguments)
 
     monkeypatch.setattr(mobility, "short_runs", counted)
-    u = (
-        np.stack([run.positions[0] for run in short_runs(system, np.array([13.0]), 3, mobility.SEED, 0.004)])
-        - system.positions
-    )
+    runs = short_runs(system, np.array([13.0]), 3, mobility.SEED, mobility.TIMESTEP)
+    u = np.stack([run.positions[0] for run in runs]) - system.positions
     found = {name: INPUTS[f"{name}_13"].compute(system) for name in ("mobility", "drift", "spread", "escape")}
     assert made == ["a"]
     distance = np.linalg.norm(u, axis=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,9 @@ from equiglass.liquid.potential import KOB_ANDERSEN, KOB_ANDERSEN_FORCE_SHIFTED
 from equiglass.liquid.system import System
 from equiglass.methods.loading import PRETRAINED, pretrained_names, save_model
 from equiglass.observables import pearson
+from equiglass.training.combination import STACK
+
+ROOT = Path(__file__).resolve().parents[1]
 
 ALONE = [name for name in pretrained_names() if not name.endswith("-cage")]
 """The models that need no short runs."""
@@ -72,6 +76,21 @@ def test_they_state_what_they_were_trained_on(name: str) -> None:
 def test_every_shipped_model_has_a_card_and_no_training_state() -> None:
     assert all((PRETRAINED / name / "README.md").stat().st_size > 500 for name in pretrained_names())
     assert sum(file.stat().st_size for file in PRETRAINED.rglob("*")) < 12e6
+
+
+@pytest.mark.parametrize("name", pretrained_names())
+def test_the_card_and_the_results_have_the_stored_scores(name: str) -> None:
+    stored = json.loads((ROOT / "results" / "shipped" / f"{name}.json").read_text(encoding="utf-8"))
+    card = (PRETRAINED / name / "README.md").read_text(encoding="utf-8")
+    results = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    ceilings = {(row["type"], row["label"]): row["ceiling"] for row in stored["uncertainty"]}
+    whole = [row for row in stored["rho"] if row["model"] == STACK]
+    assert len(whole) == len(ceilings) == 2 * len(equiglass.load_model(name).times)
+    for row in whole:
+        rho = f"**{row['per_configuration']:.3f}** +- {row['per_configuration_error']:.3f}"
+        ceiling = f"{ceilings[row['type'], row['label']]:.3f}"
+        assert f"| {row['type']} | {row['time']:g} | {rho} | {row['pooled']:.3f} | {ceiling} |" in card
+        assert f"{rho} ({row['pooled']:.3f}) | {ceiling} |" in results
 
 
 @pytest.mark.data

@@ -1,7 +1,7 @@
 """The public interface (docs/versions.md) loses no name without a warning first.
 
-`stored/public.json` holds the interface of the last release: names with their parameters, commands with their options,
-registries with their names. `python tests/test_public.py` writes it at a release.
+`stored/public.json` holds the interface as it was last written: names with their parameters, commands with their
+options, registries with their names. `python tests/test_public.py` writes it at a release.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ where the mean displacement is a fifth of the edge, about the largest that can b
 SURE = 12.0
 """How many standard errors the slabs on the faces must exceed the particles far from all faces, three edges together.
 
-In 2500 liquids of 250 particles with mobilities drawn at random the largest was 7; wrapped positions gave 20 and more.
+In 2500 liquids of 250 particles with random mobilities it was at most 7.3; wrapped positions gave at least 19.8.
 """
 
 FEWEST = 200
@@ -102,8 +102,9 @@ def _is_of_wrapped_positions(system: System, propensity: Float) -> bool:
         sums = np.array([np.bincount(axis, propensity[known], SLABS) for axis in slabs.T])
         means = sums / np.maximum(numbers, 1)
         inside = propensity[known][np.all((slabs > 1) & (slabs < SLABS - 1), axis=1)]
-        beyond = np.sum((means[:, 0] - inside.mean()) * np.sqrt(numbers[:, 0])) if len(inside) else 0.0
-        larger = np.all(means[:, 0] > EXCESS * means[:, 2:-1].max(axis=1))
-        if larger and beyond > SURE * inside.std() * np.sqrt(3):
+        if not len(inside) or not np.all(means[:, 0] > EXCESS * means[:, 2:-1].max(axis=1)):
+            continue
+        # The sum of three normal variables has a standard deviation of sqrt(3).
+        if np.sum((means[:, 0] - inside.mean()) * np.sqrt(numbers[:, 0])) > SURE * np.sqrt(3) * inside.std():
             return True
     return False
