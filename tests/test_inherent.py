@@ -1,4 +1,4 @@
-"""Inherent structures by FIRE, against their definition and against LAMMPS."""
+"""Inherent structures, against their definition and against LAMMPS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inherent structures: FIRE finds the minimum of the potential energy that lies downhill from a configuration."""
+"""Inherent structures: the minimum of the potential energy that lies downhill from a configuration."""
 
 from __future__ import annotations
 
@@ -13,17 +13,11 @@ import numpy as np
 
 from equiglass.errors import DataError, EquiglassError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.minimum import largest, minimum
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.potential import LennardJones, pair_force, potential_energy
 from equiglass.liquid.system import System
 from equiglass.machine.compiled import library
-
-# The usual parameters of FIRE. A first step of 0.005 and a longest step of 0.05 suit masses of 1 in LJ units.
-FIRST_STEP, LONGEST_STEP, SHORTEST_STEP = 0.005, 0.05, 0.0001
-LONGEST_MOVE = 0.1
-DELAY = 20
-GROW, SHRINK = 1.1, 0.5
-MIXING, MIXING_SHRINK = 0.25, 0.99
 
 HIGHEST_ENERGY = 1e30
 """Highest potential energy of a particle, LJ units. Beyond it the squares of the forces overflow."""
@@ -74,9 +68,7 @@ def quench(
     Raises:
         DataError: the potential is unknown, particles overlap, or the forces stay above the tolerance.
 
-    Source: FIRE 2.0 with semi-implicit Euler steps, Guenole et al., Comput. Mater. Sci. 175, 109584 (2020),
-    doi 10.1016/j.commatsci.2020.109584; after Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006),
-    doi 10.1103/PhysRevLett.97.170201.
+    Source: `minimum` names the methods.
     """
     if isinstance(systems, System):
         return quench([systems], potential=potential, tolerance=tolerance, max_steps=max_steps, progress=progress)[0]
@@ -98,58 +90,20 @@ def _quench(system: System, potential: LennardJones | None, tolerance: float, ma
         energy = potential_energy(system.positions, system.types, system.box, potential)
     if not np.all(energy < HIGHEST_ENERGY):
         raise DataError(f"{system.name}: particles overlap, so that the potential energy is practically infinite.")
-    return quenched(known, _fire(known, potential, tolerance, max_steps), tolerance)
+    forces = _Forces(known, potential)
+    x, left = minimum(forces, np.array(known.positions.T, order="C"), tolerance, max_steps)
+    if left > tolerance:
+        raise DataError(
+            f"{system.name}: the quench left a force of {left:.2g} after {max_steps} steps, "
+            f"more than {tolerance:g}; allow more steps or a larger force."
+        )
+    return quenched(known, x.T, tolerance)
 
 
 def quenched(system: System, positions: Float, tolerance: float = 1e-5) -> System:
     """The configuration with the positions of its inherent structure, (N, 3), as `quench` returns it."""
-    how = {"inherent structure": f"FIRE, largest force {tolerance:g}, potential {system.potential}"}
+    how = {"inherent structure": f"FIRE and L-BFGS, largest force {tolerance:g}, potential {system.potential}"}
     return replace(system, positions_inherent=positions, provenance={**system.provenance, **how})
-
-
-def _fire(system: System, potential: LennardJones, tolerance: float, max_steps: int) -> Float:
-    """The positions of the minimum, unwrapped, (N, 3). The arrays inside have the shape (3, N)."""
-    x = np.array(system.positions.T, order="C")
-    v = np.zeros_like(x)
-    forces = _Forces(system, potential)
-    force = forces(x)
-    step, mixing = FIRST_STEP, MIXING
-    last_uphill = 0
-    for iteration in range(1, max_steps + 1):
-        if _largest(force) <= tolerance:
-            return x.T
-        downhill = np.vdot(v, force) > 0
-        if downhill:
-            along = mixing * np.sqrt(np.vdot(v, v) / np.vdot(force, force))
-            keep = 1 - mixing
-            if iteration - last_uphill > DELAY:
-                step, mixing = min(step * GROW, LONGEST_STEP), mixing * MIXING_SHRINK
-        else:
-            last_uphill = iteration
-            if iteration > DELAY:
-                step, mixing = max(step * SHRINK, SHORTEST_STEP), MIXING
-            # The last step overshot the valley: go half a step back and start from rest.
-            x -= 0.5 * step * v
-            v[:] = 0
-            force = forces(x)
-        v += step * force
-        if downhill:
-            v *= keep
-            v += along * force
-        longest = step * _largest(v)
-        if longest > LONGEST_MOVE:
-            v *= LONGEST_MOVE / longest
-        x += step * v
-        force = forces(x)
-    raise DataError(
-        f"{system.name}: the quench left a force of {_largest(force):.2g} after {max_steps} steps, "
-        f"more than {tolerance:g}; allow more steps or a larger force."
-    )
-
-
-def _largest(force: Float) -> float:
-    """The largest |F_i|."""
-    return float(np.sqrt(np.einsum("ai,ai->i", force, force).max()))
 
 
 class _Forces:
@@ -171,7 +125,7 @@ class _Forces:
 
     def __call__(self, x: Float) -> Float:
         """The forces at the positions x, both (3, N)."""
-        if self.origin is None or _largest(x - self.origin) > self.SKIN / 2:
+        if self.origin is None or largest(x - self.origin) > self.SKIN / 2:
             self._renew(x)
         return self._plain(x) if self.library is None else self._compiled(x, self.library)
 

@@ -18,7 +18,7 @@ import yaml
 from equiglass.errors import ConfigurationError, DataError, EquiglassWarning, SetupError
 from equiglass.files import write_text
 from equiglass.formats import load, save
-from equiglass.liquid.inherent import quench
+from equiglass.liquid.inherent import quench, quenched
 from equiglass.liquid.system import System
 from equiglass.simulate.checks import check, collect, failures, measure, write_report
 from equiglass.simulate.engine import about, choose
@@ -282,18 +282,15 @@ def _with_inherent(
         None if start.positions_inherent is not None or file.exists() else (start, file)
         for start, file in zip(starts, files, strict=True)
     )
-    quenched = []
+    cold = []
     for index, (start, file, _) in enumerate(zip(starts, files, workers.do(_quench, work), strict=True), start=1):
         finished(f"configuration {index}, inherent structure")
         if start.positions_inherent is not None:
-            quenched.append(start)
+            cold.append(start)
             continue
-        source = {"inherent structure": f"FIRE, largest force {LARGEST_FORCE:g}, potential {start.potential}"}
         with np.load(file) as saved:
-            quenched.append(
-                replace(start, positions_inherent=saved["positions"], provenance={**start.provenance, **source})
-            )
-    return quenched
+            cold.append(quenched(start, saved["positions"], LARGEST_FORCE))
+    return cold
 
 
 def _quench(start: System, file: Path) -> None:
