@@ -5,11 +5,12 @@
     python experiments/history.py ridge=ridge.json step=step.json
 
 Of scores the mean over configurations of rho is added, by type, at the last time; of a combination that of the whole.
+Of a benchmark the time of the other software over that of equiglass is added: both run by turns, so that a busy machine
+changes the ratio little.
+
 A file of an earlier commit is written COMMIT:PATH. It belongs to that commit and its date, and its machine is unknown:
 
     python experiments/history.py kalj-T0.44=4738fd9:results/shipped/kalj-T0.44.json
- Of a benchmark the time of the other
-software over that of equiglass is added: both run by turns, so that a busy machine changes the ratio little.
 """
 
 from __future__ import annotations
@@ -33,15 +34,30 @@ HISTORY = ROOT / "results" / "history.json"
 
 def quantities(name: str, measured: dict[str, Any]) -> list[dict[str, Any]]:
     """The quantities of one JSON file that a command wrote."""
+    if measured.get("benchmark") == "simulate":
+        return [
+            {
+                "quantity": f"{name}, LAMMPS over equiglass, {case}",
+                "value": measured[f"{case}_ratio"],
+                "error": None,
+                "unit": "ratio of times",
+                "conditions": f"T = {measured[f'{case}_temperature']:g} up to t = {measured[f'{case}_duration']:g}, "
+                f"{measured['runs']} runs, one core",
+                "command": measured["command"],
+            }
+            for case in ("plateau", "relaxation")
+        ]
     if "benchmark" in measured:
-        conditions = f"{measured['particles']} particles, {measured['threads']} threads, {measured['device']}"
-        ratio = measured[f"{measured['benchmark']}_ratio"]
-        value = {
-            "quantity": f"{name}, {measured['reference']} over equiglass",
-            "value": ratio,
-            "unit": "ratio of times",
-        }
-        return [{**value, "error": None, "conditions": conditions, "command": measured["command"]}]
+        return [
+            {
+                "quantity": f"{name}, {measured['reference']} over equiglass",
+                "value": measured[f"{measured['benchmark']}_ratio"],
+                "error": None,
+                "unit": "ratio of times",
+                "conditions": f"{measured['particles']} particles, {measured['threads']} threads, {measured['device']}",
+                "command": measured["command"],
+            }
+        ]
     # A combination has rows of its members too.
     rows = [row for row in measured["rho"] if row.get("model", STACK) == STACK]
     last = max(row["time"] for row in rows)

@@ -8,7 +8,9 @@ runs, and the fastest counts.
 from __future__ import annotations
 
 import resource
+import shlex
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -24,6 +26,7 @@ from equiglass.errors import SetupError
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN, LennardJones
 from equiglass.liquid.system import System
+from equiglass.machine.environment import machine
 from equiglass.simulate.lammps import about_lammps, prepare_constant_energy, run_lammps
 
 TIMESTEP = 0.005
@@ -81,7 +84,12 @@ def simulate(plateau: Case, relaxation: Case, runs: int = 16, repeats: int = 3) 
             f"{name}_duration": case.duration,
             f"{name}_lists": profile,
         }
-    return {**numbers, "particle_steps_per_second": numbers["plateau_particle_steps_per_second"]}
+    return {
+        **numbers,
+        "particle_steps_per_second": numbers["plateau_particle_steps_per_second"],
+        "machine": machine(),
+        "command": shlex.join(["equiglass", *sys.argv[1:]]),
+    }
 
 
 def cases(file: Path | None) -> tuple[Case, Case]:

@@ -8,15 +8,19 @@ from pathlib import Path
 import typer
 
 
-def closing(where: Path, what: str, *following: tuple[object, ...]) -> None:
+def closing(where: Path, what: str, *commands: tuple[object, ...]) -> None:
     """Print where results are and what they are, and the commands that may follow.
 
     Args:
         where: file or folder of the results.
         what: what it holds.
-        following: words of command lines of equiglass.
+        commands: words of command lines of equiglass.
     """
     typer.echo(f"{where}: {what}")
-    for words in following:
-        # Words in capital letters are for the reader to replace.
-        typer.echo(f"next: equiglass {shlex.join(map(str, words))}")
+    for words in commands:
+        following(*words)
+
+
+def following(*words: object) -> None:
+    """Print a command that may follow. The reader replaces the words in capital letters."""
+    typer.echo(f"next: equiglass {shlex.join(map(str, words))}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from equiglass.commands.closing import closing
+from equiglass.commands.closing import closing, following
 from equiglass.commands.train import DataOption
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def evaluate(
     systems, left_out = (systems, ()) if seen else leave_out_seen(systems, [model.role(system) for system in systems])
     predictions = [model.predict(model.measurable(system)) for system in tracked(systems, "predicting")]
     report(predictions, f"{run} on {len(systems)} configurations", json_file, figures, seen, left_out)
+    following("report", run, "--data", *data, "--out", "report.html")
 
 
 def report(

@@ -110,9 +110,7 @@ def predict(
             out.mkdir(parents=True, exist_ok=True)
         for file, target in zip(files, targets, strict=True):
             written = write_predictions(target, _predictions(model, systems(file), name, results))
-            closing(
-                target, f"{written} configuration{'s' if written > 1 else ''}; OVITO opens it, with a column per time"
-            )
+            closing(target, f"{written} configuration{'s' if written > 1 else ''}; open it in OVITO: a column per time")
         if figure is not None:
             prediction = next(_predictions(model, systems(files[0]), name, results))
             save_prediction_figure(figure, prediction)
