@@ -147,14 +147,14 @@ def test_a_stopped_quench_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     words = ("quench", tmp_path / "thermal.h5", "-o", tmp_path / name)
     calls: list[str] = []
 
-    def fire(system: System, *others: object) -> np.ndarray:
-        """In the place of FIRE, for speed."""
+    def rest(system: System, *others: object) -> np.ndarray:
+        """In the place of the minimum, for speed."""
         calls.append(system.name)
         if len(calls) == 3:
             terminate()
         return system.positions + 0.01 * len(system.name)
 
-    monkeypatch.setattr(inherent, "_fire", fire)
+    monkeypatch.setattr(inherent, "_minimum", rest)
     assert run(*words) == 143
     assert not (tmp_path / name).exists()
     assert run(*words) == 0

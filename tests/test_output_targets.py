@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def quick_quenches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inherent, "_fire", lambda system, *others: system.positions.copy())
+    monkeypatch.setattr(inherent, "_minimum", lambda system, *others: system.positions.copy())
 
 
 PREDICT = ("predict", "{folder}/run", "{folder}/data.h5", "-o")

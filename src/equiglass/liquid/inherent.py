@@ -90,14 +90,18 @@ def _quench(system: System, potential: LennardJones | None, tolerance: float, ma
         energy = potential_energy(system.positions, system.types, system.box, potential)
     if not np.all(energy < HIGHEST_ENERGY):
         raise DataError(f"{system.name}: particles overlap, so that the potential energy is practically infinite.")
-    forces = _Forces(known, potential)
-    x, left = minimum(forces, np.array(known.positions.T, order="C"), tolerance, max_steps)
+    return quenched(known, _minimum(known, potential, tolerance, max_steps), tolerance)
+
+
+def _minimum(system: System, potential: LennardJones, tolerance: float, max_steps: int) -> Float:
+    """The positions of the minimum, unwrapped, (N, 3)."""
+    x, left = minimum(_Forces(system, potential), np.array(system.positions.T, order="C"), tolerance, max_steps)
     if left > tolerance:
         raise DataError(
             f"{system.name}: the quench left a force of {left:.2g} after {max_steps} steps, "
             f"more than {tolerance:g}; allow more steps or a larger force."
         )
-    return quenched(known, x.T, tolerance)
+    return x.T
 
 
 def quenched(system: System, positions: Float, tolerance: float = 1e-5) -> System:
