@@ -320,7 +320,7 @@ def test_transfer_as_a_whole(data: dict[str, list[System]], out: Path) -> None:
     assert "trained at T = 0.5, transfer test, published" in table
     assert "A, time 7, transfer test: " in table
     figures = measured.draw()
-    assert set(figures) == {"_A", "_B"}
+    assert set(figures) == {"_A", "_A_matrix", "_B", "_B_matrix"}
     marks = [line for ax in figures["_A"].axes for line in ax.lines if line.get_marker() == "x"]
     (mark,) = (line for line in marks if len(line.get_xdata()))
     np.testing.assert_array_equal(mark.get_xydata(), [(0.4, 0.33)])

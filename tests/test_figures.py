@@ -29,7 +29,13 @@ from equiglass.figures import (
     training_curves,
 )
 from equiglass.figures.evaluation import compared, scatter_of_type, slice_of_first
-from equiglass.figures.temperature import components_figure, populations_figure, transfer_figure, weights_figure
+from equiglass.figures.temperature import (
+    components_figure,
+    populations_figure,
+    transfer_figure,
+    transfer_matrix_figure,
+    weights_figure,
+)
 from equiglass.liquid.system import System
 from equiglass.prediction.evaluation import evaluate
 from equiglass.prediction.model import Prediction
@@ -381,6 +387,23 @@ def test_transfer_figure_shows_times_in_both_conventions() -> None:
     assert [marked(ax) for ax in figure.axes] == [[], [], [[(0.6, 0.33)]], []]
     assert {"0.5, trained at $T$ = 0.5", "transfer test", "noise ceiling"} < set(legend(figure))
     assert "transfer test, published" in legend(figure)
+
+
+def test_transfer_matrix_shows_every_number() -> None:
+    trained, used = ["0.5", "0.5", "0.6", "0.6"], [0.5, 0.6, 0.5, 0.6]
+    rows = DataFrame({"trained_at": trained, "temperature": used, "test_per_configuration": [0.7, 0.6, 0.5, np.nan]})
+    rows["learn_per_configuration"] = None
+    test, _ = transfer_matrix_figure(rows).axes
+    assert test.get_title() == "transfer test"
+    assert {text.get_position(): text.get_text() for text in test.texts} == {
+        (0, 0): "0.70",
+        (1, 0): "0.60",
+        (0, 1): "0.50",
+    }
+    both = transfer_matrix_figure(
+        rows.assign(learn_per_configuration_median=0.8).drop(columns="learn_per_configuration")
+    )
+    assert [ax.get_title() for ax in both.axes[:2]] == ["transfer test", "transfer learn"]
 
 
 def test_components_populations_and_weights_show_their_numbers() -> None:

@@ -10,7 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.figures.curves import curves
-from equiglass.figures.style import COLOURS, figure_of, legend_above, level, new_axes, save_figure, stem, style
+from equiglass.figures.style import (
+    COLOURS,
+    COLUMN,
+    FIELD,
+    figure_of,
+    legend_above,
+    level,
+    new_axes,
+    panels,
+    save_figure,
+    stem,
+    style,
+)
 from equiglass.liquid.arrays import Float
 
 if TYPE_CHECKING:
@@ -62,6 +74,40 @@ def transfer_figure(rows: DataFrame, conventions: Sequence[str] = ("per_configur
         published=long.dropna(subset="value"),
         title=f"type {rows['type'].iloc[0]}",
     )
+
+
+def transfer_matrix_figure(rows: DataFrame, convention: str = "per_configuration") -> Figure:
+    """Rho by temperatures of training and of use, as numbers and colours: a panel for transfer test, one for transfer learn.
+
+    Args:
+        rows: of one particle type and time, as in `transfer_figure`, one per temperature of training and of use.
+            Transfer learn has a panel where it was done.
+        convention: of rho, "per_configuration" or "pooled".
+    """
+    tables = {}
+    for method in ("test", "learn"):
+        score = f"{method}_{convention}"
+        score = score if score in rows else f"{score}_median"
+        if score in rows and rows[score].notna().any():
+            tables[f"transfer {method}"] = rows.pivot(index="trained_at", columns="temperature", values=score)
+    values = np.concatenate([table.to_numpy(dtype=float).ravel() for table in tables.values()])
+    lowest, highest = np.nanmin(values), np.nanmax(values)
+    with style():
+        figure, (axes,) = panels(1, len(tables), COLUMN * len(tables), COLUMN, sharey=True)
+        for ax, (name, table) in zip(axes, tables.items(), strict=True):
+            image = ax.imshow(table, cmap=FIELD, vmin=lowest, vmax=highest)
+            for (i, j), rho in np.ndenumerate(table.to_numpy(dtype=float)):
+                if np.isfinite(rho):
+                    dark = rho < (lowest + highest) / 2
+                    ax.text(j, i, f"{rho:.2f}", ha="center", va="center", color="w" if dark else "k")
+            ax.set_xticks(range(table.shape[1]), [f"{temperature:g}" for temperature in table.columns])
+            ax.set_yticks(range(table.shape[0]), table.index)
+            ax.tick_params(length=0)
+            ax.spines[:].set_visible(False)
+            ax.set(title=name, xlabel="used at $T$")
+        axes[0].set_ylabel("trained at $T$")
+        figure.colorbar(image, ax=axes, label=r"$\rho$, " + convention.replace("_", " "), shrink=0.7)
+        return figure
 
 
 def components_figure(coordinates: Float, structure: NDArray[np.int64], kind: str, *, ax: Axes | None = None) -> Figure:

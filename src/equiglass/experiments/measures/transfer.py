@@ -22,7 +22,7 @@ from equiglass.experiments.measures.scores import CEILINGS, CONVENTIONS, SPREAD
 from equiglass.experiments.plan import Group
 from equiglass.experiments.published import PublishedMatrix, Strict
 from equiglass.experiments.runs import Run, groups_of_runs
-from equiglass.figures.temperature import transfer_figure
+from equiglass.figures.temperature import transfer_figure, transfer_matrix_figure
 from equiglass.files.tables import crossed, number, over_seeds, records, spread
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.splits import Halves
@@ -90,11 +90,14 @@ def temperatures(runs: Sequence[Run], declaration: Declaration) -> Measured:
         notes.append(f"Published, transfer test, other data: {published.source}.")
 
     def draw() -> dict[str, Figure]:
-        shown = summary.assign(model=summary["variant"])
-        return {
-            f"_{variant}_{kind}" if len(variants) > 1 else f"_{kind}": transfer_figure(own, CONVENTIONS)
-            for (variant, kind), own in shown.groupby(["variant", "type"], sort=False)
-        }
+        figures = {}
+        for (variant, kind), own in summary.assign(model=summary["variant"]).groupby(["variant", "type"], sort=False):
+            name = f"_{variant}_{kind}" if len(variants) > 1 else f"_{kind}"
+            figures[name] = transfer_figure(own, CONVENTIONS)
+            at_tau = own[own["label"] == shown[0]]
+            if at_tau["test_per_configuration_median"].notna().any():
+                figures[f"{name}_matrix"] = transfer_matrix_figure(at_tau)
+        return figures
 
     return Measured(without_each(rows), summary, transfer_table(summary), draw, tuple(notes))
 
