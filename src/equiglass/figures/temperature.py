@@ -77,7 +77,7 @@ def transfer_figure(rows: DataFrame, conventions: Sequence[str] = ("per_configur
 
 
 def transfer_matrix_figure(rows: DataFrame, convention: str = "per_configuration") -> Figure:
-    """Rho by temperatures of training and of use, as numbers and colours: a panel for transfer test, one for transfer learn.
+    """Rho by temperatures of training and of use as numbers and colours, a panel per kind of transfer.
 
     Args:
         rows: of one particle type and time, as in `transfer_figure`, one per temperature of training and of use.
