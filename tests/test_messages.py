@@ -26,7 +26,6 @@ from equiglass.methods.messages.passing import Skeleton, turned_at_random
 from samples.liquids import random_liquid
 from samples.messages import NAMES, configuration_of, learnable, made
 
-
 # Graphs
 
 

@@ -25,7 +25,6 @@ from samples.command import run
 from samples.liquids import random_liquid
 from samples.messages import NAMES, configuration_of, learnable, settings_of
 
-
 # Edges of BOTAN
 
 
