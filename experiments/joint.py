@@ -32,7 +32,7 @@ SETTINGS = (
     "architecture.update=16",
     "architecture.dropout=0.1",
 )
-"""The settings of `experiments/start.safetensors`; docs/choices.md has those of `start-l3.safetensors`."""
+"""The settings of `experiments/start.safetensors`; docs/choices.md has those of the other starts."""
 
 
 def by_label(system: System, labels: Sequence[str]) -> System:
