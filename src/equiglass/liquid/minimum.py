@@ -45,7 +45,7 @@ def minimum(forces: Forces, x: Float, tolerance: float, max_steps: int) -> tuple
         forces: the forces at given positions, both (3, N).
         x: the first positions, (3, N).
         tolerance: largest |F_i| at the minimum. The returned one is larger if the steps did not suffice.
-        max_steps: the number of times that forces may be computed after the first.
+        max_steps: the number of steps or moves, each with the forces at one place or a few.
 
     Source: FIRE 2.0 with semi-implicit Euler steps, Guenole et al., Comput. Mater. Sci. 175, 109584 (2020),
     doi 10.1016/j.commatsci.2020.109584, after Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006),
