@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.test_inherent import random_configuration
 
 from equiglass.liquid import minimum as methods
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.minimum import largest, minimum
+from samples.liquids import random_liquid
 
 
 def counted(forces):
@@ -24,7 +24,7 @@ def counted(forces):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_minimum_is_that_of_fire_alone(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    system = random_configuration(seed)
+    system = random_liquid(150, seed=seed)
     both = quench(system, tolerance=1e-7).positions_inherent
     monkeypatch.setattr(methods, "CONVEX", 0.0)
     np.testing.assert_allclose(both, quench(system, tolerance=1e-7).positions_inherent, atol=1e-3)
