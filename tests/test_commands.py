@@ -43,6 +43,7 @@ def test_evaluate_writes_both_conventions_and_ceilings(folder: Path, capsys: pyt
     printed = capsys.readouterr().out
     assert "ceiling" in printed
     assert "±" in printed
+    assert f"next: equiglass report {folder}/run --data {folder}/new.h5 --out report.html\n" in printed
     scores = json.loads((folder / "scores.json").read_text())
     assert (scores["configurations"], scores["left_out"]) == (6, [])
     assert {row["role"] for row in scores["rho"]} == {"not seen"}

@@ -22,5 +22,5 @@ def closing(where: Path, what: str, *commands: tuple[object, ...]) -> None:
 
 
 def following(*words: object) -> None:
-    """Print a command that may follow. The reader replaces the words in capital letters."""
+    """Print a command that may follow, from its words. The reader replaces those in capital letters."""
     typer.echo(f"next: equiglass {shlex.join(map(str, words))}")
