@@ -17,7 +17,7 @@ import numpy as np
 from equiglass.liquid.arrays import Float
 
 CONVEX = 0.01
-"""Largest force below which L-BFGS is tried. From 0.1 on, one of two configurations had another minimum than by FIRE."""
+"""Largest force below which L-BFGS is tried. From 0.1 on, one of two configurations had another minimum than FIRE."""
 
 # The usual parameters of FIRE. A first step of 0.005 and a longest step of 0.05 suit masses of 1 in LJ units.
 FIRST_STEP, LONGEST_STEP, SHORTEST_STEP = 0.005, 0.05, 0.0001
