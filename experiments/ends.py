@@ -36,13 +36,19 @@ FORCE = 1e-2
 
 
 def made(end: System, seed: list[int]) -> dict[str, Float]:
-    """The inherent structure of an end, (N, 3), and its labels of short times with their variances, (2, N)."""
+    """The inherent structure of an end, (N, 3), and its labels of short times: means over the runs, (2, N) or (2, N, 3)."""
     inherent = equiglass.quench(end, tolerance=FORCE).positions_inherent
     assert inherent is not None
     frames = np.stack([run.positions for run in short_runs(end, np.array(list(SHORT.values())), RUNS, seed)])
-    distances = np.linalg.norm(frames - end.positions, axis=-1)
+    moves = frames - end.positions
+    distances = np.linalg.norm(moves, axis=-1)
     # An end counts as one run, so the variance of a short label is that of its mean over the runs.
-    return {"inherent": inherent, "propensity": distances.mean(0), "variance": distances.var(0, ddof=1) / RUNS}
+    return {
+        "inherent": inherent,
+        "propensity": distances.mean(0),
+        "variance": distances.var(0, ddof=1) / RUNS,
+        "mean_displacement": moves.mean(0),
+    }
 
 
 def labelled(end: System, found: Mapping[str, Float]) -> System:
@@ -56,6 +62,7 @@ def labelled(end: System, found: Mapping[str, Float]) -> System:
         times=np.array([*SHORT.values(), *end.times]),
         propensity=np.concatenate([found["propensity"], end.propensity]),
         replica_variance=np.concatenate([found["variance"], end.replica_variance]),
+        mean_displacement=np.concatenate([found["mean_displacement"], np.full((1, end.n_particles, 3), np.nan)]),
     )
 
 

@@ -263,6 +263,15 @@ def test_configurations_without_a_value_and_ends_of_runs_are_masked(tmp_path: Pa
     train([known, bare, end], tmp_path / "run", tiny("epochs=1", "fold=0"))
 
 
+def test_an_end_of_a_run_may_have_a_mean_displacement_of_its_own() -> None:
+    known = liquid(1)
+    end = replace(ends_of([known], ["7"], 1)[0], mean_displacement=np.ones((1, known.n_particles, 3)))
+    samples = [replace(sample_of(known, build_graph(s, 1.4)), further_targets={}) for s in (known, end)]
+    (_, further) = with_further_targets(samples, [known, end], ["displacement", "variance"], ["7"])
+    assert torch.isfinite(further.further_targets["displacement"]).all()
+    assert torch.isnan(further.further_targets["variance"]).all()
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.ends import is_end
 from equiglass.liquid.system import System
 from equiglass.methods.descent.gradient import masked_loss
 from equiglass.methods.descent.samples import Sample
@@ -71,7 +70,7 @@ def loss_of_targets(trained: Any, sample: Sample, sign: Tensor, epoch: Tensor) -
 def with_further_targets(
     samples: Sequence[Sample], systems: Sequence[System], names: Sequence[str], labels: Sequence[str]
 ) -> list[Sample]:
-    """The samples with standardised further targets. The end of a run has none.
+    """The samples with standardised further targets.
 
     Args:
         samples: the training configurations on the CPU.
@@ -87,7 +86,6 @@ def with_further_targets(
         what = FURTHER_TARGETS[name]
         pairs = list(zip(systems, samples, strict=True))
         values = [what.measured(system, sample.graph, labels) for system, sample in pairs]  # type: ignore[arg-type]
-        values = [np.full_like(x, np.nan) if is_end(s) else x for s, x in zip(systems, values, strict=True)]
         if not any(np.isfinite(x).any() for x in values):
             raise DataError(
                 f"further_targets: {name} is {what.title} and needs {what.label}, which no training configuration has "

@@ -3,7 +3,7 @@
     ln s_i^2(t) ~ w_{t, type(i)} . |h_i|
 
 The variance of M runs has the same relative error at every particle, sqrt(2 / (M - 1)) for a normal distribution. The
-errors of its logarithm are therefore alike.
+errors of its logarithm are therefore alike. The end of a run has no variance of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.ends import is_end
 from equiglass.liquid.system import System
 from equiglass.methods.network.further_targets import FURTHER_TARGETS, FurtherTarget, at_labels, of_own_type
 from equiglass.model.architecture import Architecture
@@ -39,7 +40,7 @@ class ScalarReadOut(nn.Module):
 
 def measured(system: System, graph: Graph, labels: Sequence[str]) -> Float:
     """The logarithm of the variance of every particle, (N, T, 1); NaN where the variance is 0."""
-    variance = at_labels(system, labels, system.replica_variance, 1)
+    variance = at_labels(system, labels, None if is_end(system) else system.replica_variance, 1)
     return np.log(np.where(variance > 0, variance, np.nan))
 
 
