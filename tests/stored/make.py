@@ -431,7 +431,7 @@ PARTS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "representation-1-205e5e7.h5": ("205e5e7", make_representation),
     "run-44e3eb7": (NEWEST, make_run),
     "stopped-44e3eb7": (NEWEST, make_stopped),
-    "shipped-4426550.npz": ("4426550", make_shipped),
+    "shipped-093bf03.npz": ("093bf03", make_shipped),
     "combination-1-f10718a": ("f10718a", make_combination),
     **{name: (name.rsplit("-", 1)[1], make_method) for name in METHODS_STORED},
 }
