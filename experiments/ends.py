@@ -36,7 +36,7 @@ FORCE = 1e-2
 
 
 def made(end: System, seed: list[int]) -> dict[str, Float]:
-    """The inherent structure of an end, (N, 3), and its labels of short times: means over the runs, (2, N) or (2, N, 3)."""
+    """The inherent structure of an end, (N, 3), and its means over the runs up to the short times, (2, N[, 3])."""
     inherent = equiglass.quench(end, tolerance=FORCE).positions_inherent
     assert inherent is not None
     frames = np.stack([run.positions for run in short_runs(end, np.array(list(SHORT.values())), RUNS, seed)])
