@@ -61,7 +61,7 @@ def test_the_shipped_model(tmp_path: Path) -> None:
     text = reported(tmp_path, "kalj-T0.44")
     assert "Predicts the dynamic propensity of every particle of the 80:20 Kob-Andersen mixture" in text
     assert "no log of its training" in text
-    assert "method network SE(3)-equivariant graph neural network; 4 trained" in text
+    assert "method network SE(3)-equivariant graph neural network; 3 trained" in text
     assert "method boattini" in text
     assert "weights by particle type and time, from predictions of configurations left out" in text
     assert "boattini: Choices of the regression on 2174 features" in text
