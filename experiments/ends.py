@@ -5,10 +5,10 @@
 RUNS holds configurations with the displacements of every run at their last time, as those of Shiba et al. at T = 0.44.
 LABELLED holds the same configurations with labels at further times, as `equiglass simulate --from RUNS --merge` gives
 them. OUT holds these and the ends of the runs. An end has its label of one reversed run at the last time
-(`equiglass.ends_of`), and labels at t = 0.13 and 1.3 from 32 runs of its own.
+(`equiglass.ends_of`), and labels and mean displacements at t = 0.13 and 1.3 from 32 runs of its own.
 
-OUT.parts holds what is finished, so a stopped command continues with the same command. One end of 4096 particles takes
-7 s of one core.
+OUT.h5.partial holds what is finished, so a stopped command continues with the same command. One end of 4096 particles
+takes 3 to 7 s of one core.
 """
 
 from __future__ import annotations

@@ -271,7 +271,7 @@ struct Lanes {
         pairs_of_outer += double(outer.count);
     }
 
-    // Not inlined: in `advance` the compiler runs out of registers for the addresses, which costs a sixth of the time.
+    // Not inlined: in `advance` the compiler runs out of registers for the addresses, which costs a seventh of the time.
     __attribute__((noinline)) void forces() {
         const Scalar* const place = u;
         Scalar* const force = f;
