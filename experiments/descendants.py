@@ -64,6 +64,7 @@ def labelled(child: System, times: np.ndarray, runs: int, seed: Sequence[int]) -
         propensity=labels.propensity,
         replica_variance=labels.replica_variance,
         propensity_halves=labels.propensity_halves,
+        mean_displacement=labels.mean_displacement,
         runs=runs,
     )
 

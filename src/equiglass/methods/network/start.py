@@ -51,6 +51,7 @@ def file_of(start: str) -> Path:
 def take_weights(new: Weights, old: Weights, name: str) -> None:
     """Copy the weights of a network into another with the same architecture, and with the same node inputs or more.
 
+    Dropout may differ: it has no weights.
     The weights that show further node inputs to the network begin at 0, so that it begins as the old one. The read-out
     of a label that the old network has not remains as it is.
 
@@ -66,7 +67,9 @@ def take_weights(new: Weights, old: Weights, name: str) -> None:
         ("inputs", new.inputs, old.inputs),
         ("architecture", new.network.architecture, old.network.architecture),
     ):
-        same = {key: value for key, value in mine.model_dump().items() if key not in ("nodes", "generations")}
+        same = {
+            key: value for key, value in mine.model_dump().items() if key not in ("nodes", "generations", "dropout")
+        }
         differing = [key for key, value in same.items() if other.model_dump()[key] != value]
         if differing:
             raise ConfigurationError(
