@@ -76,7 +76,8 @@ def main() -> None:
     given = parser.parse_args()
     ends = [equiglass.ends_of([s], [s.time_labels[-1]], given.ends) for s in equiglass.load(given.runs)]
     starts = equiglass.load(given.starts or given.runs)
-    names = {end.name: digest(end.name, end.positions) for of_start in ends for end in of_start}
+    # A file of an earlier version, without mean displacements, is not taken for this one.
+    names = {end.name: digest("mean displacements", end.name, end.positions) for of_start in ends for end in of_start}
     with partial(given.out, names.values(), lambda error, words: print(words, flush=True)) as results:
         for number, of_start in enumerate(ends):
             for run, end in enumerate(of_start):
