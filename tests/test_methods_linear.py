@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from equiglass.dynamics.needs import supplied
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import save
+from equiglass.liquid.coarse_graining import RADII, cell_surfaces, coarse_grained
 from equiglass.liquid.confinement import confined_cage, confined_mean
 from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.neighbors import periodic_pairs
@@ -24,7 +25,6 @@ from equiglass.liquid.potential import potential_energy
 from equiglass.liquid.system import System
 from equiglass.methods import METHODS
 from equiglass.methods.cage import Cage, CageConfiguration
-from equiglass.methods.glassmlp.features import RADII, cell_surfaces, coarse_grained
 from equiglass.methods.glassmlp.loss import ShellCorrelation, absolute_error, fluctuation_errors
 from equiglass.methods.glassmlp.predictor import GlassMLP, GlassMLPConfiguration
 from equiglass.methods.linear.angular import angular_sums

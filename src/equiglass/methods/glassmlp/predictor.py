@@ -1,8 +1,9 @@
 """GlassMLP as a method.
 
-One small network per particle type and time predicts the propensity from coarse-grained features (`features`). A step
-of Adam takes one configuration. For the first two thirds of the epochs the loss is the absolute error; then the errors
-of spatial correlation and variance are added (`loss`). The rates are 5e-4, 2e-4, 4e-5 and 2e-5.
+One small network per particle type and time predicts the propensity from coarse-grained structure
+(`liquid.coarse_graining`). A step of Adam takes one configuration. For the first two thirds of the epochs the loss is
+the absolute error; then the errors of spatial correlation and variance are added (`loss`). The rates are 5e-4, 2e-4,
+4e-5 and 2e-5.
 
 Deviations from the paper and its code: the list of the lengths L is not published there, so `lengths` is a choice of
 this package, as is the reach of the weights. 300 and 100 epochs at the first two rates are the authors'; 100 and 100 at
@@ -29,10 +30,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.coarse_graining import REACH, coarse_grained
 from equiglass.liquid.needs import Need
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import measured, times_to_learn
-from equiglass.methods.glassmlp.features import REACH, coarse_grained
 from equiglass.methods.glassmlp.loss import ShellCorrelation, absolute_error, fluctuation_errors
 from equiglass.methods.glassmlp.network import Networks
 from equiglass.model.inputs.standardisation import moments_of

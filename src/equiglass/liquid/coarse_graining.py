@@ -1,4 +1,4 @@
-"""Features of GlassMLP: the structure around a particle, coarse-grained over several lengths, per type and for all.
+"""The structure around a particle, coarse-grained over several lengths, per type and for all: GlassMLP's features.
 
 With weights w_ij = exp(-r_ij / L) over the particles j of a set s within `REACH`, i included if it belongs to s:
 
@@ -99,9 +99,9 @@ def cell_surfaces(system: System, radii: Sequence[float] = RADII) -> Float:
     try:
         import pyvoro2
     except ImportError:
-        raise SetupError("GlassMLP needs the power diagram of pyvoro2: pip install 'equiglass[voronoi]'.") from None
+        raise SetupError("The surface of a cell needs pyvoro2: pip install 'equiglass[voronoi]'.") from None
     if system.n_types > len(radii):
-        raise DataError(f"{system.name} has {system.n_types} particle types; GlassMLP has radii for {len(radii)}.")
+        raise DataError(f"{system.name} has {system.n_types} particle types; the cells have radii for {len(radii)}.")
     x = wrap(system.positions_in("inherent"), system.box)
     cell = pyvoro2.OrthorhombicCell(tuple((0.0, float(edge)) for edge in system.box), periodic=(True, True, True))
     found = pyvoro2.compute(
