@@ -121,7 +121,7 @@ def test_mobilities_are_those_of_short_runs(liquid: System, monkeypatch: pytest.
         return short_runs(*arguments)
 
     monkeypatch.setattr(mobility, "short_runs", counted)
-    runs = short_runs(system, np.array([13.0]), 3, mobility.SEED, mobility.TIMESTEP)
+    runs = short_runs(system, np.array([13.0]), 3, mobility.SEEDS[13.0], mobility.TIMESTEP)
     u = np.stack([run.positions[0] for run in runs]) - system.positions
     found = {name: INPUTS[f"{name}_13"].compute(system) for name in ("mobility", "drift", "spread", "escape")}
     assert made == ["a"]

@@ -1,6 +1,6 @@
 """Node inputs from short runs: how far a particle has moved after a time that is well below tau_alpha.
 
-With the displacements u of `RUNS` runs at constant energy from the configuration, with velocities of a fixed seed:
+With the displacements u of `RUNS` runs at constant energy from the configuration, each time with a seed of its own:
 
     mobility_TIME   <|u|>
     drift_TIME      <u>
@@ -26,16 +26,16 @@ from equiglass.liquid.system import System
 from equiglass.model.inputs import INPUTS, NodeInput
 from equiglass.model.inputs.tensor import parts
 
-TIMES = (13.0, 40.0)
-"""The times of the inputs, LJ time: at T = 0.44 the plateau, and a hundredth of tau_alpha."""
+SEEDS = {1.3: 9, 13.0: 8, 40.0: 7}
+"""The seed of the velocities by time of the inputs, LJ time. At T = 0.44 the times are the beginning and the end of the
+plateau, and a hundredth of tau_alpha. Seeds differ from each other and from that of the cage state, so that all runs
+are independent."""
 
 TIMESTEP = 0.008
 """Longest integration step, LJ time. That of labels is 0.005. At T = 0.44 the energy changes by 5e-4 T per particle
 instead of 2e-4, and mobility and escape agree within their errors."""
 
 RUNS = 32
-SEED = 7
-"""Seed of the velocities. It differs from that of the cage state, so that both are independent."""
 
 ESCAPED = 0.4
 """Distance beyond which a particle counts as escaped, LJ length; alone, 0.3 to 0.6 served alike at tau_alpha."""
@@ -53,7 +53,7 @@ def displacements(system: System, time: float) -> Float:
     """
     known = _DISPLACEMENTS.setdefault(system, {})
     if time not in known:
-        ends = [run.positions[0] for run in short_runs(system, np.array([time]), RUNS, SEED, TIMESTEP)]
+        ends = [run.positions[0] for run in short_runs(system, np.array([time]), RUNS, SEEDS[time], TIMESTEP)]
         known[time] = (np.stack(ends) - system.positions).astype(np.float32)
     return known[time]
 
@@ -91,7 +91,7 @@ _QUANTITIES: tuple[tuple[Callable[[Float], dict[int, Float]], tuple[int, ...], s
     (escape, (0,), "", "fraction of short runs in which the particle escapes"),
 )
 
-for _time in TIMES:
+for _time in SEEDS:
     for _quantity, _degrees, _unit, _title in _QUANTITIES:
         _name = f"{_quantity.__name__}_{_time:g}"
         _compute = partial(_of_runs, _quantity, _time)
