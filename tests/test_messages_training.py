@@ -122,9 +122,11 @@ def test_unknown_labels_and_types_are_masked(name: str) -> None:
             propensity[:, system.types == 1] = value + 0.1 * np.arange((system.types == 1).sum())
             systems.append(replace(system, propensity=propensity))
         model = METHODS[name].fit(systems, configuration_of(name, types=["A"]))
+        np.testing.assert_array_equal(model.learned(), [[True] * len(model.times), [False] * len(model.times)])
         predicted = model.values(learnable(7))
-        assert np.isfinite(predicted).all()
+        assert np.isnan(predicted[:, learnable(7).types == 1]).all()
         results.append(predicted[:, learnable(7).types == 0])
+        assert np.isfinite(results[-1]).all()
     np.testing.assert_allclose(*results, rtol=1e-6)
 
 
@@ -214,8 +216,16 @@ def test_weights_in_the_form_of_bapst_load(tmp_path: Path) -> None:
     graph = edge_graph(random_liquid(40), 2.0, self_edges=True)
     with torch.no_grad():
         torch.testing.assert_close(model.network(graph), network(graph))
+    # Their network has learned A alone.
+    assert model.learned().tolist() == [[True], [False]]
     save_model(model, tmp_path / "run")
     assert equiglass.load_model(tmp_path / "run").times == {"1": 0.13}
+    for times in ({}, {"1": 0.13, "2": 1.3}):
+        with pytest.raises(DataError, match="this network predicts one time, not"):
+            published.bapst(tmp_path / "weights.npz", times, 0.44)
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    with pytest.raises(DataError, match=r"one\.npy"):
+        published.bapst(tmp_path / "one.npy", {"1": 0.13}, 0.44)
     arrays.pop("Graph/graph_network/node_block/mlp/linear_1/b")
     np.savez(tmp_path / "part.npz", **arrays)
     with pytest.raises(DataError, match="node_block/mlp/linear_1/b"):
@@ -255,9 +265,54 @@ def test_weights_in_the_form_of_pyg_botan_load(tmp_path: Path) -> None:
     torch.save(stored, tmp_path / "part.pth")
     with pytest.raises(DataError, match=r"decoder\.4\.bias"):
         published.botan(tmp_path / "part.pth", {"7": 4120.0}, 0.44)
+    for damaged in ([1], torch.zeros(3), {"weight": torch.zeros(3)}, {"model": stored}, {}):
+        torch.save(damaged, tmp_path / "damaged.pth")
+        with pytest.raises(DataError, match=r"damaged\.pth"):
+            published.botan(tmp_path / "damaged.pth", {"7": 4120.0}, 0.44)
+        with pytest.raises(DataError, match=r"damaged\.pth"):
+            published.eignn(tmp_path / "damaged.pth", {"7": 4120.0}, 0.44)
     (tmp_path / "other.pth").write_text("no weights")
     with pytest.raises(DataError, match=r"other\.pth"):
         published.botan(tmp_path / "other.pth", {"7": 4120.0}, 0.44)
+
+
+def test_weights_in_the_form_of_eignn_load(tmp_path: Path) -> None:
+    """Names and shapes of the authors' checkpoint, from a network with random weights."""
+    architecture = METHODS["eignn"].configuration().architecture
+    network = METHODS["eignn"].network_of(architecture, 2, 3)
+    theirs = {"embedding": "lin_embedding", "joining": "lin_cat", "neighbourhood": "agg_3.nn.lins.0"}
+    theirs |= {"decoder.0": "out.lins.0", "decoder.1": "out.norms.0.module", "decoder.3": "out.lins.1"}
+    inside = {"message": "I2EConv.lin1", "weights": "I2EConv.lin2", "scalars": "I2EConv.lin3", "norm": "norm"}
+    inside |= {"gate": "E2IConv.lin_cat", "value": "E2IConv.lin_r"}
+    of_norm = {"scale": "weight", "shift": "bias", "running_mean": "running_mean", "running_variance": "running_var"}
+    stored: dict[str, Tensor] = {}
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.rand(parameter.shape, generator=generator))
+    for name, tensor in network.state_dict().items():
+        part, kind = name.rsplit(".", 1)
+        _, number, *rest = (*part.split("."), "", "")
+        if part in theirs:
+            stored[f"{theirs[part]}.{kind}"] = tensor
+        elif rest[0] in inside:
+            stored[f"interactions.{number}.{inside[rest[0]]}.{kind}"] = tensor
+        elif rest[0] == "vector_norm" and kind in of_norm:
+            stored[f"interactions.{number}.e_norm.{of_norm[kind]}"] = tensor.flatten()
+    for k in range(architecture.interactions):
+        mixing = [network.state_dict()[f"interactions.{k}.vector_mixing.{l}"] for l in range(3)]
+        stored[f"interactions.{k}.I2EConv.o3_lin.weight"] = torch.cat([part.flatten() for part in mixing])
+    torch.save({"net": stored}, tmp_path / "eignn.pt")
+    model = published.eignn(tmp_path / "eignn.pt", {"1": 0.1, "2": 1.0, "3": 10.0}, 0.44)
+    assert {key: value.shape for key, value in model.network.state_dict().items()} == {
+        key: value.shape for key, value in network.state_dict().items()
+    }
+    for name, tensor in network.named_parameters():
+        torch.testing.assert_close(model.network.get_parameter(name), tensor)
+    stored.pop("lin_cat.weight")
+    torch.save({"net": stored}, tmp_path / "part.pt")
+    with pytest.raises(DataError, match=r"part\.pt"):
+        published.eignn(tmp_path / "part.pt", {"1": 0.1}, 0.44)
 
 
 @pytest.mark.data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,12 @@ def test_unknown_names_are_refused(folder: Path, capsys: pytest.CaptureFixture[s
     assert "T0.44_401 has no predictions 'CAGE'; its file has BOTAN, EPOT, SE3." in capsys.readouterr().err
     with pytest.raises(EquiglassError, match="its file has none"):
         published_predictions([random_liquid(20)], "SE3")
+
+
+@pytest.mark.parametrize("wrong", [lambda x: x[:, :-1], lambda x: x.T, lambda x: x[:8]])
+def test_another_shape_is_named(folder: Path, wrong: Callable[[np.ndarray], np.ndarray]) -> None:
+    path = folder / "N4096T0.44_402.npz"
+    arrays = dict(np.load(path))
+    np.savez(path, **{**arrays, "SE3": wrong(arrays["SE3"])})
+    with pytest.raises(EquiglassError, match=r"N4096T0\.44_402.*SE3 have the shape .* 60 particles need \(10, 60\)"):
+        load(folder)

@@ -44,6 +44,9 @@ _NOT_PREDICTIONS = (
     "initial_positions_cage",
 )
 
+_PUBLISHED = {"BOTAN", "CAGE", "GlassMLP", "SE3"}
+"""The predictions in the test files of GlassBench."""
+
 
 def cubic_box(n: int) -> NDArray[np.float64]:
     """The edges L = (N / 1.2)^(1/3) of the cubic box of N particles, (3,), LJ length."""
@@ -80,7 +83,8 @@ def read_glassbench(path: Path) -> System:
     ``bb_prop`` and arrays of other shapes are not read.
 
     Raises:
-        DataError: an array is missing or has other values, or the temperature of labels is unknown.
+        DataError: an array is missing or has other values, a published prediction has another shape, or the temperature
+            of labels is unknown.
     """
     arrays = read_npz(path)
     require(arrays, "types", "initial_positions")
@@ -89,6 +93,12 @@ def read_glassbench(path: Path) -> System:
     types = arrays["types"]
     if not np.all(np.isin(types, (1, 2))):
         raise DataError(f"types must be 1 (A) and 2 (B) in GlassBench; got {np.unique(types)[:8]}.")
+    for key in _PUBLISHED & arrays.keys():
+        if arrays[key].shape != (10, types.size):
+            raise DataError(
+                f"the predictions {key} have the shape {arrays[key].shape}; 10 times and {types.size} particles need "
+                f"{(10, types.size)}."
+            )
     predictions = {
         key: array
         for key, array in arrays.items()

@@ -177,6 +177,9 @@ class MessagePredictor(Predictor):
         learned_types = _types_to_learn(configuration.types, n_types)
         learnable, weights = labels_to_learn(training, labels, configuration, n_types)
         types = [system.types for system in training]
+        learnable = [
+            _of_types(values, system, learned_types) for values, system in zip(learnable, training, strict=True)
+        ]
         by_type = configuration.advanced.standardise_targets == "type"
         line = TargetStandardisation.fit(types, learnable, n_types, by_type)
         torch.manual_seed(key(configuration.seed, 0))
@@ -195,9 +198,8 @@ class MessagePredictor(Predictor):
         ) -> Sample:
             if system.n_types > n_types:
                 raise DataError(f"{system.name} has {system.n_types} particle types; the training set has {n_types}.")
-            values = measured(system, labels, configuration.target)
-            standard = cls.standardised(given, system.types, line)
-            standard[:, ~np.isin(system.types, learned_types)] = np.nan
+            values = _of_types(measured(system, labels, configuration.target), system, learned_types)
+            standard = cls.standardised(_of_types(given, system, learned_types), system.types, line)
             further = cls.further_targets(system, graph, labels, network) if learns else {}
             averages = np.empty((system.n_particles, 0))
             targets = torch.from_numpy(standard.T.copy()).float()
@@ -288,6 +290,11 @@ def _types_to_learn(wanted: str | Sequence[str], n_types: int) -> list[int]:
     if missing:
         raise DataError(f"types: no training configuration has particle type {', '.join(missing)}; there are {names}.")
     return [kind for kind, name in enumerate(names) if wanted == "all" or name in wanted]
+
+
+def _of_types(values: Float, system: System, kinds: Sequence[int]) -> Float:
+    """Values per particle, (T, N), of these types alone; NaN for all others."""
+    return np.where(np.isin(system.types, kinds), values, np.nan)
 
 
 def _weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -27,7 +27,7 @@ from equiglass.prediction.training_data import TrainingData
 def bapst(path: Path | str, times: Mapping[str, float], temperature: float) -> Bapst:
     """The network of Bapst et al. from their weights as an npz file, named as in their checkpoints.
 
-    It has learned type A alone; what it says of other types means nothing.
+    It has learned type A alone, so its predictions of other types are NaN.
 
     Args:
         path: the npz file.
@@ -35,10 +35,11 @@ def bapst(path: Path | str, times: Mapping[str, float], temperature: float) -> B
         temperature: the temperature for which it was trained.
 
     Raises:
-        DataError: the file is missing, damaged, or holds other arrays.
+        DataError: the file is missing, damaged, or holds other arrays; or there is not one time.
     """
-    with reading(Path(path)), np.load(path) as arrays:
-        stored = dict(arrays)
+    _check_one(times)
+    with reading(Path(path)), decoding(), np.load(path) as arrays:
+        stored = {name: arrays[name] for name in arrays.files}
     architecture = BapstArchitecture()
     network = Bapst.network_of(architecture, 2, 1)
     parts = {
@@ -58,7 +59,9 @@ def bapst(path: Path | str, times: Mapping[str, float], temperature: float) -> B
                     raise DataError(f"{path} is no checkpoint of Bapst et al.: it holds no array {key}.")
                 weights[f"{part}.{name}.{kind}"] = torch.from_numpy(stored[key].T)
     _fill(network, weights, path)
-    return Bapst(network, architecture, dict(times), _identity(1), _data(temperature, None), name=str(path))
+    line = _identity(1)
+    line.mean[1:] = np.nan
+    return Bapst(network, architecture, dict(times), line, _data(temperature, None), name=str(path))
 
 
 def botan(path: Path | str, times: Mapping[str, float], temperature: float) -> Botan:
@@ -70,8 +73,9 @@ def botan(path: Path | str, times: Mapping[str, float], temperature: float) -> B
         temperature: the temperature for which it was trained.
 
     Raises:
-        DataError: the file is missing, damaged, or holds other arrays.
+        DataError: the file is missing, damaged, or holds other arrays; or there is not one time.
     """
+    _check_one(times)
     architecture = BotanArchitecture()
     network = Botan.network_of(architecture, 2, 1)
     stored = _torch_file(Path(path))
@@ -85,16 +89,17 @@ def botan(path: Path | str, times: Mapping[str, float], temperature: float) -> B
     }
     weights = {}
     for name, tensor in stored.items():
-        part, layer, kind = name.rsplit(".", 2)
+        part, layer, kind = ("", "", *str(name).rsplit(".", 2))[-3:]
         if part not in parts or layer not in ("fc1", "fc2", "fc3"):
             raise DataError(f"{path} holds no weights of pyg_botan: {name} is unknown.")
         weights[f"{parts[part]}.{2 * (int(layer[2]) - 1)}.{kind}"] = tensor
-    # Theirs: sender, receiver, edge, encoded edge. The first index of their edges is the sender.
-    first = weights["edge_update.0.weight"].split(width, dim=1)
-    weights["edge_update.0.weight"] = torch.cat([first[2], first[3], first[1], first[0]], 1)
-    # Theirs: node, encoded node, sum of the edges.
-    own = weights["node_update.0.weight"].split(width, dim=1)
-    weights["node_update.0.weight"] = torch.cat([own[2], own[0], own[1]], 1)
+    with reading(Path(path)), decoding():
+        # Theirs: sender, receiver, edge, encoded edge. The first index of their edges is the sender.
+        first = weights["edge_update.0.weight"].split(width, dim=1)
+        weights["edge_update.0.weight"] = torch.cat([first[2], first[3], first[1], first[0]], 1)
+        # Theirs: node, encoded node, sum of the edges.
+        own = weights["node_update.0.weight"].split(width, dim=1)
+        weights["node_update.0.weight"] = torch.cat([own[2], own[0], own[1]], 1)
     _fill(network, weights, path)
     return Botan(network, architecture, dict(times), _identity(1), _data(temperature, None), name=str(path))
 
@@ -116,7 +121,9 @@ def eignn(
     Raises:
         DataError: the file is missing, damaged, or holds other arrays.
     """
-    stored = _torch_file(Path(path)).get("net", {})
+    stored = _torch_file(Path(path)).get("net")
+    if not isinstance(stored, dict):
+        raise DataError(f"{path} is no checkpoint of EIGNN: it holds no weights by name under 'net'.")
     architecture = EignnArchitecture(state=state)
     network = Eignn.network_of(architecture, 2, len(times))
     names = {
@@ -159,8 +166,16 @@ def eignn(
 
 def _torch_file(path: Path) -> dict[str, Any]:
     with reading(path), decoding():
-        stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return stored
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(stored, dict):
+            raise DataError(f"it holds a {type(stored).__name__}, not weights by name.")
+        return stored
+
+
+def _check_one(times: Mapping[str, float]) -> None:
+    """Raise a DataError unless there is one time, which is what a published network of this kind predicts."""
+    if len(times) != 1:
+        raise DataError(f"times: this network predicts one time, not {len(times)} ({', '.join(times) or 'none'}).")
 
 
 def _fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path | str) -> None:
