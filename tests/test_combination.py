@@ -184,6 +184,11 @@ def test_non_negative_weights_of_any_scale() -> None:
     x = rng.normal(size=(500, 3)) * [1e-4, 1.0, 1e3]
     np.testing.assert_allclose(non_negative_weights(x[:, :1], x @ [2.0, 0, 0]), [2.0], rtol=1e-6)
     assert (non_negative_weights(x, x @ [0.0, -1.0, 1e-3]) >= 0).all()
+    # A constant minus its mean, and a column that adds 1e-12 of the sum.
+    x = np.random.default_rng(1).normal(size=(500, 3)) * [1.0, 1e-16, 1e-12]
+    found = non_negative_weights(x, x.sum(axis=1))
+    assert found[0] == pytest.approx(1)
+    assert (found[1:] == 0).all()
 
 
 def test_predict_writes_the_uncertainty_and_load_reads_the_prediction(folder: Path, tmp_path: Path) -> None:

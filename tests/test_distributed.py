@@ -73,7 +73,7 @@ def together(data: Path) -> Path:
     """The run of two processes."""
     run = data.parent / "together"
     process = start(data.parent / "logs", "-m", "equiglass", "train", "--data", data, "--out", run, *SETTINGS)
-    assert process.wait(60) == 0, said(data.parent / "logs")
+    assert process.wait(240) == 0, said(data.parent / "logs")
     assert said(data.parent / "logs") == ["", ""]
     return run
 
@@ -124,12 +124,12 @@ def test_an_error_of_one_process_ends_all_and_the_run_goes_on(data: Path, togeth
     script.write_text(MISHAP)
     words = ("train", "--data", data, "--out", run)
     process = start(tmp_path / "logs", script, *words, *SETTINGS, MISHAP="raise")
-    assert process.wait(60) != 0
+    assert process.wait(240) != 0
     assert sorted(said(tmp_path / "logs")) == ["", "error: the fifth step failed.\n"]
     assert len((run / "log.csv").read_text().splitlines()) == 2
 
     process = start(tmp_path / "again", "-m", "equiglass", *words, "--resume")
-    assert process.wait(60) == 0
+    assert process.wait(240) == 0
     assert_close(together / "last.safetensors", run / "last.safetensors", 0.0)
     assert (together / "log.csv").read_text() == (run / "log.csv").read_text()
 
@@ -145,7 +145,7 @@ def test_a_killed_process_ends_the_others(data: Path, tmp_path: Path) -> None:
         subprocess.Popen(command, env={**environment, "RANK": rank}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         for rank in "01"
     )
-    assert killed.wait(60) == -signal.SIGKILL
+    assert killed.wait(240) == -signal.SIGKILL
     _, error = survivor.communicate(timeout=20)
     killed.communicate()
     assert survivor.returncode == 2
@@ -186,7 +186,7 @@ def test_of_all_that_fail_one_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_members_and_crossvalidation_share_their_steps(data: Path, tmp_path: Path) -> None:
     words = ("crossvalidate", "--data", data, "--out", tmp_path / "folds", "--json", tmp_path / "cv.json", *SETTINGS)
     process = start(tmp_path / "logs", "-m", "equiglass", *words, "--set", "folds=2", "--members", "2")
-    assert process.wait(60) == 0, said(tmp_path / "logs")
+    assert process.wait(240) == 0, said(tmp_path / "logs")
     assert (tmp_path / "cv.json").exists()
     runs = sorted(str(p.parent.relative_to(tmp_path)) for p in tmp_path.rglob("last.safetensors"))
     assert runs == [f"folds/fold-{fold}/member-{member}" for fold in (1, 2) for member in (1, 2)]

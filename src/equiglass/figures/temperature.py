@@ -56,7 +56,7 @@ def transfer_figure(rows: DataFrame, conventions: Sequence[str] = ("per_configur
             rho=rows[score if score in rows else f"{score}_median"].where(rows["unseen"].astype(bool)),
             rho_error=rows[f"{score}_error"],
             ceiling_rho=rows[f"ceiling_{convention}"],
-            value=rows.get(f"published_{score}"),
+            value=rows.get(f"published_{score}", np.nan),
         )
         for convention in conventions
         for method in ("learn", "test")

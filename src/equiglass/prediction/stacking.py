@@ -11,9 +11,14 @@ import numpy as np
 
 from equiglass.liquid.arrays import Float
 
+ROUNDING = 1e-9
+"""Smallest part of a method in the sum, relative to the largest."""
+
 
 def non_negative_weights(predicted: Float, truth: Float) -> Float:
     """The weights w >= 0 that minimise |predicted w - truth|^2, (K,).
+
+    A method whose part of the sum is rounding noise has weight 0.
 
     Args:
         predicted: predictions of K methods, (n, K).
@@ -26,7 +31,8 @@ def non_negative_weights(predicted: Float, truth: Float) -> Float:
     gram[np.diag_indices(len(gram))] += 1e-12 * max(np.trace(gram), 1e-300)
     root = np.linalg.cholesky(gram)
     weights, _ = nnls(root.T, np.linalg.solve(root, predicted.T @ truth))
-    return np.asarray(weights)
+    parts = weights * np.linalg.norm(predicted, axis=0)
+    return np.where(parts > ROUNDING * parts.max(initial=0.0), weights, 0.0)
 
 
 def stacking_weights(truth: Float, predicted: Float, types: Any, n_types: int) -> tuple[Float, Float]:

@@ -120,7 +120,9 @@ class TrainingData:
         known = np.pad(self.composition, (0, len(shares) - len(self.composition)))
         if np.any(np.abs(shares - known) > COMPOSITION_TOLERANCE):
             trained = ":".join(f"{x:.2f}" for x in self.composition)
-            unlike.append(f"composition {':'.join(f'{x:.2f}' for x in shares)} (trained on {trained})")
+            exchanged = np.all(np.abs(np.sort(shares) - np.sort(known)) <= COMPOSITION_TOLERANCE)
+            hint = "; are the types exchanged? --types names their order" if exchanged else ""
+            unlike.append(f"composition {':'.join(f'{x:.2f}' for x in shares)} (trained on {trained}{hint})")
         if system.temperature is not None and self.temperatures:
             same = np.isclose(self.temperatures, system.temperature, rtol=TEMPERATURE_TOLERANCE, atol=0)
             if not np.any(same):
