@@ -21,7 +21,7 @@ from equiglass.liquid.coarse_graining import RADII, cell_surfaces, coarse_graine
 from equiglass.liquid.confinement import confined_cage, confined_mean
 from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.neighbors import periodic_pairs
-from equiglass.liquid.potential import potential_energy
+from equiglass.liquid.potential import LennardJones, potential_energy
 from equiglass.liquid.system import System
 from equiglass.methods import METHODS
 from equiglass.methods.cage import Cage, CageConfiguration
@@ -114,8 +114,8 @@ def test_missing_labels_and_three_types(method: str) -> None:
         if seed == 1 and method != "stack":
             # With four configurations no part of a stack could lose a time.
             propensity[1] = np.nan
-        three = replace(read_potential(), epsilon=((1.0,) * 3,) * 3, sigma=((0.9,) * 3,) * 3, name="three")
-        systems.append(replace(system, propensity=propensity, positions_cage=system.positions, potential=three))
+        states = {"positions_cage": system.positions, "potential": of_three_types()}
+        systems.append(replace(system, propensity=propensity, **states))
     words = [word for word in SHRUNK[method] if not word.startswith("share")]
     configuration = read_configuration(None, words, method)
     model = METHODS[method].fit(systems, configuration)
@@ -123,10 +123,29 @@ def test_missing_labels_and_three_types(method: str) -> None:
     assert np.isfinite(model.values(systems[1])).all()
 
 
-def read_potential():
+def of_three_types() -> LennardJones:
     potential = labelled_liquid(0).potential
     assert potential is not None
-    return potential
+    return replace(potential, epsilon=((1.0,) * 3,) * 3, sigma=((0.9,) * 3,) * 3, name="three")
+
+
+@pytest.mark.parametrize("method", ["glassmlp", "none", "softness"])
+def test_what_has_no_labels_is_not_learned(method: str, tmp_path: Path) -> None:
+    """Two configurations have no labels, and no configuration has those of type B at time 7."""
+    if method == "glassmlp":
+        pytest.importorskip("pyvoro2")
+    systems = [shaken(k) for k in range(8)]
+    for k, system in enumerate(systems):
+        assert system.propensity is not None
+        unknown = np.full((2, system.n_particles), k < 2)
+        unknown[1] |= system.types == 1
+        noise = np.random.default_rng(k).uniform(0, 0.01, unknown.shape)
+        systems[k] = replace(system, propensity=np.where(unknown, np.nan, system.propensity + noise))
+    model = train(systems, tmp_path / "run", read_configuration(None, [*SHRUNK[method], "fold=0"], method))
+    np.testing.assert_array_equal(model.learned(), [[True, True], [True, False]])
+    with pytest.warns(EquiglassWarning, match="has not learned type B at the time labelled '7'"):
+        values = model.predict(shaken(9)).values
+    np.testing.assert_array_equal(np.isfinite(values), model.learned()[shaken(9).types].T)
 
 
 def test_none_is_the_mean_by_type() -> None:
@@ -342,10 +361,15 @@ def test_loss_of_a_field_that_is_too_flat() -> None:
     assert all(float(x) == pytest.approx(0, abs=1e-6) for x in fluctuation_errors(wave, wave, correlations))
 
 
-def test_a_stopped_training_of_glassmlp_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("second", [1, 2])
+def test_a_stopped_training_of_glassmlp_continues(
+    second: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the second type has number 2, so that no particle has number 1."""
     pytest.importorskip("pyvoro2")
     monkeypatch.setattr("equiglass.methods.glassmlp.predictor.SAVED", -1.0)
-    systems, configuration = [shaken(k) for k in range(3)], GlassMLPConfiguration.model_validate(SHORT)
+    systems = [replace(s, types=second * s.types, potential=of_three_types()) for s in map(shaken, range(3))]
+    configuration = GlassMLPConfiguration.model_validate(SHORT)
     whole = GlassMLP.fit(systems, configuration)
     folder = RunFolder(tmp_path)
 
@@ -360,7 +384,7 @@ def test_a_stopped_training_of_glassmlp_continues(tmp_path: Path, monkeypatch: p
     begun: list[int] = []
     again = GlassMLP.fit(systems, configuration, folder=folder, watch=Watch(step=lambda d, t, x: begun.append(d)))
     assert begun[0] == 10
-    np.testing.assert_allclose(again.values(shaken(9)), whole.values(shaken(9)), rtol=1e-6)
+    np.testing.assert_allclose(again.values(systems[0]), whole.values(systems[0]), rtol=1e-6)
     assert not list(tmp_path.iterdir())
 
 
