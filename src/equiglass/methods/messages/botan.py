@@ -67,9 +67,9 @@ class BotanConfiguration(MessageConfiguration):
         return self.p < 1 or self.edge_epochs > 0
 
     @property
-    def needs_runs(self) -> bool:
-        """Whether a training needs the displacements of every run: the targets of the edges come from them."""
-        return super().needs_runs or self.learns_edges
+    def further_labels(self) -> frozenset[str]:
+        """The displacements of every run too: the targets of the edges come from them."""
+        return super().further_labels | ({"replica_displacements"} if self.learns_edges else frozenset())
 
     def with_epochs(self, epochs: int) -> Self:
         """The same settings with another number of epochs; the same share of them learns the edges alone."""
