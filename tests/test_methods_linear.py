@@ -129,7 +129,7 @@ def of_three_types() -> LennardJones:
     return replace(potential, epsilon=((1.0,) * 3,) * 3, sigma=((0.9,) * 3,) * 3, name="three")
 
 
-@pytest.mark.parametrize("method", ["glassmlp", "none", "softness"])
+@pytest.mark.parametrize("method", ["glassmlp", "none", "softness", "stack"])
 def test_what_has_no_labels_is_not_learned(method: str, tmp_path: Path) -> None:
     """Two configurations have no labels, and no configuration has those of type B at time 7."""
     if method == "glassmlp":
@@ -175,7 +175,7 @@ def test_monte_carlo_with_confinement_samples_the_boltzmann_weight() -> None:
     """Two particles, against an average over points drawn directly."""
     box = np.full(3, 20.0)
     pair = System(np.array([[5.0, 5, 5], [6.0, 5, 5]]), np.array([0, 0]), box, temperature=0.5)
-    pair = replace(pair, potential=read_potential())
+    pair = replace(pair, potential=labelled_liquid(0).potential)
     radius = 0.3
     mean, accepted = confined_mean(pair, radius=radius, equilibration=200, sweeps=600_000, seed=3)
     assert 0.2 < accepted < 0.99
@@ -362,9 +362,7 @@ def test_loss_of_a_field_that_is_too_flat() -> None:
 
 
 @pytest.mark.parametrize("second", [1, 2])
-def test_a_stopped_training_of_glassmlp_continues(
-    second: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_training_of_glassmlp_continues(second: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also if the second type has number 2, so that no particle has number 1."""
     pytest.importorskip("pyvoro2")
     monkeypatch.setattr("equiglass.methods.glassmlp.predictor.SAVED", -1.0)
@@ -403,6 +401,33 @@ def test_stacking_weights_find_the_mixture() -> None:
     assert offsets[0, 0] == pytest.approx(2)
 
 
+def test_a_method_that_predicts_nothing_has_no_weight() -> None:
+    rng = np.random.default_rng(0)
+    predicted = rng.normal(size=(1, 50, 3))
+    truth, types = predicted[:, :, 0] + 1, np.zeros(50, np.int64)
+    predicted[0, :, 1], predicted[0, ::5, 0] = np.nan, np.nan
+    weights, offsets = stacking_weights(truth, predicted, types, 2)
+    np.testing.assert_allclose(weights[0, 0], [1, 0, 0], atol=1e-6)
+    assert offsets[0, 0] == pytest.approx(1)
+    assert np.isnan(weights[1]).all()
+    assert np.isnan(offsets[1]).all()
+
+
+@pytest.mark.parametrize("times", ["all", ("7",)])
+def test_a_stack_learns_a_label_of_one_part(times: str | tuple[str, ...]) -> None:
+    systems = [shaken(k) for k in range(4)]
+    for k in (1, 3):
+        first = systems[k].propensity[0]
+        systems[k] = replace(systems[k], propensity=np.stack([first, np.full_like(first, np.nan)]))
+    configuration = StackConfiguration(methods=("energy", "none"), times=times, parts=2)
+    with pytest.warns(EquiglassWarning, match="type A at '7', type B at '7': the methods"):
+        model = Stack.fit(systems, configuration)
+    assert (model.weights[:, -1] == 0.5).all()
+    expected = np.mean([member.values(systems[1])[-1] for member in model.averaged], axis=0)
+    np.testing.assert_allclose(model.values(systems[1])[-1], expected)
+    assert np.isfinite(expected).all()
+
+
 def test_stack_is_at_least_as_good_as_its_members_and_continues(tmp_path: Path) -> None:
     systems = [shaken(k) for k in range(8)]
     settings = {"methods": ["energy", "ridge"], "settings": {"ridge": {"l_max": 1}}, "parts": 2, "fold": 0}
@@ -430,6 +455,8 @@ def test_stack_is_at_least_as_good_as_its_members_and_continues(tmp_path: Path) 
         ({"settings": {"network": {}}}, "'methods' does not name"),
         ({"settings": {"ridge": {"lmax": 1}}}, "Did you mean 'l_max'"),
         ({"settings": {"ridge": {"choose_on": "validation"}}}, "choose_on: folds"),
+        *[({"settings": {"ridge": {key: 2}}}, f"ridge.{key} would have no") for key in ("ends", "fold", "folds")],
+        ({"settings": {"ridge": {"times": ["7"]}}}, "ridge.times would have no effect"),
     ):
         with pytest.raises((EquiglassError, ValueError), match=said):
             StackConfiguration.model_validate(settings | wrong).check()
