@@ -136,6 +136,30 @@ def test_a_run_is_named_by_all_that_it_learns_from() -> None:
     assert planned(declared(), replace(group, test=group.test[:1]))[0].key == keys[0]
 
 
+@pytest.mark.parametrize(
+    ("settings", "read"),
+    [
+        ({"weights": "noise"}, "replica_variance"),
+        ({"further_targets": ["variance"]}, "replica_variance"),
+        ({"further_targets": ["displacement"]}, "mean_displacement"),
+        ({"further_targets": ["displacement"]}, "replica_displacements"),
+        ({"further_targets": ["edges"]}, "replica_displacements"),
+        ({"method": "stack", "methods": ["botan"]}, "replica_displacements"),
+        ({"method": "stack", "settings": {"ridge": {"weights": "noise"}}}, "replica_variance"),
+    ],
+)
+def test_a_run_is_named_by_the_further_labels_that_it_reads(settings: dict[str, object], read: str) -> None:
+    shapes = {"replica_variance": (2, 64), "mean_displacement": (2, 64, 3), "replica_displacements": (2, 4, 64, 3)}
+    (group,) = groups_of({"data": liquids()}, declared())
+    keys = {"reads": set[str](), "does not": set[str]()}
+    for value in (0.1, 0.2):
+        known = replace(group.training[0], **{read: np.full(shapes[read], value)})
+        here = replace(group, training=(known, *group.training[1:]))
+        for name, variant in (("reads", settings), ("does not", {})):
+            keys[name].add(planned(declared(seeds=1, variants={"v": variant}), here)[0].key)
+    assert {name: len(found) for name, found in keys.items()} == {"reads": 2, "does not": 1}
+
+
 def test_a_method_without_epochs_is_trained_once_and_ignores_the_settings_of_networks() -> None:
     declaration = declared(seeds=3, variants={"network": {}, "line": {"method": "energy"}})
     made = cases(declaration, {"learning_rate": 1e-3, "potential": "kob-andersen"})

@@ -137,6 +137,8 @@ def test_fields_of_all_folds_are_those_of_the_models_that_have_not_seen_them(
 def test_a_method_that_learns_from_every_run_gets_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     variants = {name: {"method": name, **SHRUNK[name]} for name in ("botan", "energy")}
+    variants["network"] = {**SHRUNK["network"], "further_targets": ["edges"]}
+    variants["stack"] = {"method": "stack", "methods": ["botan"], "settings": {"botan": SHRUNK["botan"]}, "parts": 2}
     said = {"title": "edges", "source": "none", "variants": variants, "seeds": 1, "measure": "methods"}
     (tmp_path / "edges.yaml").write_text(yaml.safe_dump(said))
     systems = liquids(0.5, 20)
@@ -144,9 +146,9 @@ def test_a_method_that_learns_from_every_run_gets_them(tmp_path: Path, capsys: p
     equiglass.save([replace(system, replica_displacements=None) for system in systems], tmp_path / "bare.h5")
     words = ("experiment", tmp_path / "edges.yaml", "--out", tmp_path / "out", "--data")
     assert run(*words, tmp_path / "runs.h5") == 0
-    assert "botan is left out" not in capsys.readouterr().out
+    assert "is left out" not in capsys.readouterr().out
     held = json.loads((tmp_path / "out/edges/edges.json").read_text())
-    assert {row["variant"] for row in held["rows"]} == {"botan", "energy"}
+    assert {row["variant"] for row in held["rows"]} == set(variants)
     assert run(*words, tmp_path / "bare.h5") == 0
     assert "botan is left out: it learns from the displacements of every run, and T = 0.5 has none" in " ".join(
         capsys.readouterr().out.split()
@@ -167,6 +169,12 @@ def test_edge_epochs_keep_their_share() -> None:
     declaration = read_declaration("methods")
     quick = trainings(declaration, cases(declaration), groups_of({"a": liquids(0.5, 0, 8)}, declaration), 1, quick=True)
     assert [(t.epochs, t.configuration.edge_epochs) for t in quick if t.variant == "botan"] == [(3, 0)]
+    # A number of epochs for all methods leaves botan its share.
+    few = {c.variant: c.configuration for c in cases(declaration, {"epochs": 12})}
+    assert (few["botan"].epochs, few["botan"].edge_epochs) == (12, 2)
+    assert METHODS["botan"].configuration().edge_epochs == 200
+    with pytest.raises(ValueError, match="epochs must be larger, not 4"):
+        METHODS["botan"].configuration(epochs=4, edge_epochs=10)
 
 
 def test_published_curves_of_another_experiment() -> None:

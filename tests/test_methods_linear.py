@@ -21,7 +21,7 @@ from equiglass.liquid.coarse_graining import RADII, cell_surfaces, coarse_graine
 from equiglass.liquid.confinement import confined_cage, confined_mean
 from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.neighbors import periodic_pairs
-from equiglass.liquid.potential import potential_energy
+from equiglass.liquid.potential import LennardJones, potential_energy
 from equiglass.liquid.system import System
 from equiglass.methods import METHODS
 from equiglass.methods.cage import Cage, CageConfiguration
@@ -114,8 +114,8 @@ def test_missing_labels_and_three_types(method: str) -> None:
         if seed == 1 and method != "stack":
             # With four configurations no part of a stack could lose a time.
             propensity[1] = np.nan
-        three = replace(read_potential(), epsilon=((1.0,) * 3,) * 3, sigma=((0.9,) * 3,) * 3, name="three")
-        systems.append(replace(system, propensity=propensity, positions_cage=system.positions, potential=three))
+        states = {"positions_cage": system.positions, "potential": of_three_types()}
+        systems.append(replace(system, propensity=propensity, **states))
     words = [word for word in SHRUNK[method] if not word.startswith("share")]
     configuration = read_configuration(None, words, method)
     model = METHODS[method].fit(systems, configuration)
@@ -123,10 +123,29 @@ def test_missing_labels_and_three_types(method: str) -> None:
     assert np.isfinite(model.values(systems[1])).all()
 
 
-def read_potential():
+def of_three_types() -> LennardJones:
     potential = labelled_liquid(0).potential
     assert potential is not None
-    return potential
+    return replace(potential, epsilon=((1.0,) * 3,) * 3, sigma=((0.9,) * 3,) * 3, name="three")
+
+
+@pytest.mark.parametrize("method", ["glassmlp", "none", "softness", "stack"])
+def test_what_has_no_labels_is_not_learned(method: str, tmp_path: Path) -> None:
+    """Two configurations have no labels, and no configuration has those of type B at time 7."""
+    if method == "glassmlp":
+        pytest.importorskip("pyvoro2")
+    systems = [shaken(k) for k in range(8)]
+    for k, system in enumerate(systems):
+        assert system.propensity is not None
+        unknown = np.full((2, system.n_particles), k < 2)
+        unknown[1] |= system.types == 1
+        noise = np.random.default_rng(k).uniform(0, 0.01, unknown.shape)
+        systems[k] = replace(system, propensity=np.where(unknown, np.nan, system.propensity + noise))
+    model = train(systems, tmp_path / "run", read_configuration(None, [*SHRUNK[method], "fold=0"], method))
+    np.testing.assert_array_equal(model.learned(), [[True, True], [True, False]])
+    with pytest.warns(EquiglassWarning, match="has not learned type B at the time labelled '7'"):
+        values = model.predict(shaken(9)).values
+    np.testing.assert_array_equal(np.isfinite(values), model.learned()[shaken(9).types].T)
 
 
 def test_none_is_the_mean_by_type() -> None:
@@ -156,7 +175,7 @@ def test_monte_carlo_with_confinement_samples_the_boltzmann_weight() -> None:
     """Two particles, against an average over points drawn directly."""
     box = np.full(3, 20.0)
     pair = System(np.array([[5.0, 5, 5], [6.0, 5, 5]]), np.array([0, 0]), box, temperature=0.5)
-    pair = replace(pair, potential=read_potential())
+    pair = replace(pair, potential=labelled_liquid(0).potential)
     radius = 0.3
     mean, accepted = confined_mean(pair, radius=radius, equilibration=200, sweeps=600_000, seed=3)
     assert 0.2 < accepted < 0.99
@@ -342,10 +361,13 @@ def test_loss_of_a_field_that_is_too_flat() -> None:
     assert all(float(x) == pytest.approx(0, abs=1e-6) for x in fluctuation_errors(wave, wave, correlations))
 
 
-def test_a_stopped_training_of_glassmlp_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("second", [1, 2])
+def test_a_stopped_training_of_glassmlp_continues(second: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the second type has number 2, so that no particle has number 1."""
     pytest.importorskip("pyvoro2")
     monkeypatch.setattr("equiglass.methods.glassmlp.predictor.SAVED", -1.0)
-    systems, configuration = [shaken(k) for k in range(3)], GlassMLPConfiguration.model_validate(SHORT)
+    systems = [replace(s, types=second * s.types, potential=of_three_types()) for s in map(shaken, range(3))]
+    configuration = GlassMLPConfiguration.model_validate(SHORT)
     whole = GlassMLP.fit(systems, configuration)
     folder = RunFolder(tmp_path)
 
@@ -360,7 +382,7 @@ def test_a_stopped_training_of_glassmlp_continues(tmp_path: Path, monkeypatch: p
     begun: list[int] = []
     again = GlassMLP.fit(systems, configuration, folder=folder, watch=Watch(step=lambda d, t, x: begun.append(d)))
     assert begun[0] == 10
-    np.testing.assert_allclose(again.values(shaken(9)), whole.values(shaken(9)), rtol=1e-6)
+    np.testing.assert_allclose(again.values(systems[0]), whole.values(systems[0]), rtol=1e-6)
     assert not list(tmp_path.iterdir())
 
 
@@ -377,6 +399,33 @@ def test_stacking_weights_find_the_mixture() -> None:
     assert weights[1, 0, 0] == 0
     assert weights[1, 0, 2] == pytest.approx(1, abs=0.05)
     assert offsets[0, 0] == pytest.approx(2)
+
+
+def test_a_method_that_predicts_nothing_has_no_weight() -> None:
+    rng = np.random.default_rng(0)
+    predicted = rng.normal(size=(1, 50, 3))
+    truth, types = predicted[:, :, 0] + 1, np.zeros(50, np.int64)
+    predicted[0, :, 1], predicted[0, ::5, 0] = np.nan, np.nan
+    weights, offsets = stacking_weights(truth, predicted, types, 2)
+    np.testing.assert_allclose(weights[0, 0], [1, 0, 0], atol=1e-6)
+    assert offsets[0, 0] == pytest.approx(1)
+    assert np.isnan(weights[1]).all()
+    assert np.isnan(offsets[1]).all()
+
+
+@pytest.mark.parametrize("times", ["all", ("7",)])
+def test_a_stack_learns_a_label_of_one_part(times: str | tuple[str, ...]) -> None:
+    systems = [shaken(k) for k in range(4)]
+    for k in (1, 3):
+        first = systems[k].propensity[0]
+        systems[k] = replace(systems[k], propensity=np.stack([first, np.full_like(first, np.nan)]))
+    configuration = StackConfiguration(methods=("energy", "none"), times=times, parts=2)
+    with pytest.warns(EquiglassWarning, match="type A at '7', type B at '7': the methods"):
+        model = Stack.fit(systems, configuration)
+    assert (model.weights[:, -1] == 0.5).all()
+    expected = np.mean([member.values(systems[1])[-1] for member in model.averaged], axis=0)
+    np.testing.assert_allclose(model.values(systems[1])[-1], expected)
+    assert np.isfinite(expected).all()
 
 
 def test_stack_is_at_least_as_good_as_its_members_and_continues(tmp_path: Path) -> None:
@@ -406,6 +455,8 @@ def test_stack_is_at_least_as_good_as_its_members_and_continues(tmp_path: Path) 
         ({"settings": {"network": {}}}, "'methods' does not name"),
         ({"settings": {"ridge": {"lmax": 1}}}, "Did you mean 'l_max'"),
         ({"settings": {"ridge": {"choose_on": "validation"}}}, "choose_on: folds"),
+        *[({"settings": {"ridge": {key: 2}}}, f"ridge.{key} would have no") for key in ("ends", "fold", "folds")],
+        ({"settings": {"ridge": {"times": ["7"]}}}, "ridge.times would have no effect"),
     ):
         with pytest.raises((EquiglassError, ValueError), match=said):
             StackConfiguration.model_validate(settings | wrong).check()

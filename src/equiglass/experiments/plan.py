@@ -116,10 +116,14 @@ class Training:
             digest.update(potential.parameters().encode())
         if "temperature" in self.configuration.needs:
             digest.update(str(system.temperature).encode())
-        if getattr(self.configuration, "weights", "alike") == "noise" and system.replica_variance is not None:
-            digest.update(system.replica_variance.tobytes())
-        if self.configuration.needs_runs and system.replica_displacements is not None:
-            digest.update(np.ascontiguousarray(system.replica_displacements).tobytes())
+        # In this order, which names the runs of earlier versions.
+        for name in sorted(self.configuration.further_labels, reverse=True):
+            label = getattr(system, name)
+            if label is None and name == "mean_displacement":
+                # The further target is then the mean over runs.
+                label = system.replica_displacements
+            if label is not None:
+                digest.update(np.ascontiguousarray(label).tobytes())
         return [system.name, *system.time_labels, digest.hexdigest()]
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
@@ -45,6 +46,10 @@ class Mean(ArrayPredictor):
     def parameters(self) -> int:
         """Number of means."""
         return int(self.arrays["means"].size)
+
+    def learned(self) -> NDArray[np.bool_]:
+        """Whether there were training data of a particle type at a time, (n_types, T)."""
+        return np.isfinite(self.arrays["means"])
 
     def values(self, system: System) -> Float:
         """The mean of the type of every particle, LJ units, (T, N)."""

@@ -90,6 +90,10 @@ class Softness(ArrayPredictor):
         """Number of components of the normals, offsets, and coefficients of the lines."""
         return int(sum(np.isfinite(self.arrays[key]).sum() for key in ("normal", "offset", "line")))
 
+    def learned(self) -> NDArray[np.bool_]:
+        """Whether there were training data of a particle type at a time, (n_types, T)."""
+        return np.isfinite(self.arrays["offset"])
+
     def softness(self, system: System) -> Float:
         """The softness S of every particle at every time of ``times``, (T, N)."""
         x = (features(system, self.settings, self.n_types) - self.arrays["mean"][system.types]) / self.arrays["scale"][

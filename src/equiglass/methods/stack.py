@@ -4,7 +4,8 @@
 
 p_k is the prediction of method k. The training configurations are dealt into parts. Every method is trained without
 each part in turn and predicts it; non-negative least squares on these predictions gives the weights, per particle type
-and time. Then every method is trained on all training configurations.
+and time. Then every method is trained on all training configurations. Methods that have learned a type and time have
+equal weights there if no prediction tells them apart.
 
 `settings` holds the settings of a member by its name: ``--set settings.ridge.l_max=2``.
 
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
@@ -32,7 +34,7 @@ from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
 from equiglass.liquid.splits import folds_of
 from equiglass.liquid.system import System, type_name
-from equiglass.liquid.targets import measured, times_to_learn
+from equiglass.liquid.targets import measured, times_of, times_to_learn
 from equiglass.methods import METHODS
 from equiglass.methods.loading import load_predictor
 from equiglass.prediction.configuration import MethodConfiguration
@@ -42,6 +44,9 @@ from equiglass.prediction.predictor import SILENT, About, Card, Predictor, Watch
 from equiglass.prediction.run_folder import RunFolder
 from equiglass.prediction.stacking import stacking_weights
 from equiglass.prediction.training_data import TrainingData
+
+OF_THE_STACK = ("times", "folds", "fold", "ends")
+"""Keys that a member cannot have: a training takes them before it calls a method."""
 
 FEWEST = 4
 """Fewest training configurations of which some can be left out, so that the others still choose a penalty by folds."""
@@ -68,11 +73,17 @@ class StackConfiguration(MethodConfiguration):
         """Settings of one method.
 
         Raises:
-            ConfigurationError: the method or a key is unknown, or the method would choose on validation configurations.
+            ConfigurationError: the method or a key is unknown, a key would have no effect, or the method would choose
+                on validation configurations.
         """
         shared = {"seed": self.seed, "target": self.target, "potential": self.potential}
-        known = METHODS[name].configuration
-        own = validate(known, changed(shared, self.settings.get(name, {})), f"stack: {name}")
+        given = self.settings.get(name, {})
+        if lost := [key for key in OF_THE_STACK if key in given]:
+            raise ConfigurationError(
+                f"stack: settings.{name}.{lost[0]} would have no effect, because the stack chooses the configurations "
+                f"and times of its members. Leave it out; the stack itself takes times, folds and fold."
+            )
+        own = validate(METHODS[name].configuration, changed(shared, given), f"stack: {name}")
         if own.chooses_on_validation:
             raise ConfigurationError(
                 f"stack: {name}: choose_on: validation is not possible here; set choose_on: folds."
@@ -83,6 +94,11 @@ class StackConfiguration(MethodConfiguration):
     def input_needs(self) -> frozenset[Need]:
         """The needs of all members."""
         return frozenset().union(*(self.member(name).input_needs for name in self.methods))
+
+    @property
+    def further_labels(self) -> frozenset[str]:
+        """Those that any member reads."""
+        return frozenset().union(*(self.member(name).further_labels for name in self.methods))
 
     def check(self) -> None:
         """Check the settings of every member. See `MethodConfiguration.check`."""
@@ -95,7 +111,10 @@ class StackConfiguration(MethodConfiguration):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Stack(Predictor):
-    """The trained members with their weights, (n_types, T, K), and offsets, (n_types, T)."""
+    """The trained members with their weights, (n_types, T, K), and offsets, (n_types, T).
+
+    A weight is 0 where a member has not learned, an offset NaN where no member has.
+    """
 
     method = "stack"
     about = About(
@@ -129,10 +148,16 @@ class Stack(Predictor):
         """Parameters of all members, weights and offsets."""
         return sum(member.parameters for member in self.averaged) + self.weights.size + self.offsets.size
 
+    def learned(self) -> NDArray[np.bool_]:
+        """Whether any member has learned a particle type at a time, (n_types, T)."""
+        return np.isfinite(self.offsets)
+
     def values(self, system: System) -> Float:
         """The weighted average at every time of ``times``, LJ units, (T, N)."""
         predicted = np.stack([rows_at(list(self.times), member, system) for member in self.averaged], axis=2)
-        return np.einsum("tnk,ntk->tn", predicted, self.weights[system.types]) + self.offsets[system.types].T
+        weights = self.weights[system.types].swapaxes(0, 1)
+        # Zero times NaN is NaN.
+        return np.sum(weights * np.where(weights > 0, predicted, 0.0), axis=2) + self.offsets[system.types].T
 
     @classmethod
     def fit(
@@ -149,7 +174,8 @@ class Stack(Predictor):
         Members that are trained already, in the folder ``parts`` of the run folder, are loaded.
 
         Warns:
-            EquiglassWarning: there are fewer than `FEWEST` configurations, so the weights are equal.
+            EquiglassWarning: there are fewer than `FEWEST` configurations, or no configuration that is left out has
+                labels of a type and time, so the weights are equal.
         """
         labels = list(times_to_learn(training, configuration.times, configuration.target))
         times = times_to_learn(training, labels, configuration.target)
@@ -157,10 +183,14 @@ class Stack(Predictor):
         parts = folds_of(training, configuration.parts) if len(training) >= FEWEST else []
         total, done = (len(parts) + 1) * len(configuration.methods), 0
 
+        def known_in(systems: Sequence[System]) -> tuple[str, ...]:
+            known = {label for system in systems for label in times_of(system, configuration.target)}
+            return tuple(label for label in labels if label in known)
+
         def trained(name: str, systems: Sequence[System], place: str) -> Predictor:
             nonlocal done
             here = None if folder is None else RunFolder(folder.path / "parts" / place / name)
-            settings = configuration.member(name).model_copy(update={"times": tuple(labels)})
+            settings = configuration.member(name).model_copy(update={"times": known_in(systems)})
             finished = None if here is None else here.path / "finished.safetensors"
             if finished is not None and finished.is_file():
                 model = load_predictor(finished)
@@ -177,25 +207,39 @@ class Stack(Predictor):
         truth, types, predicted = [], [], []
         for number, part in enumerate(parts, start=1):
             others = [system for other in parts if other is not part for system in other]
+            if not known_in(others):
+                continue
             models = [trained(name, others, f"without-{number}") for name in configuration.methods]
             for system in part:
                 truth.append(measured(system, labels, configuration.target))
                 types.append(system.types)
                 predicted.append(np.stack([rows_at(labels, model, system) for model in models], axis=2))
-        if parts:
-            weights, offsets = stacking_weights(
-                np.concatenate(truth, axis=1), np.concatenate(predicted, axis=1), np.concatenate(types), n_types
-            )
-        else:
+        if not parts:
             warnings.warn(
                 f"A stack fits its weights on configurations left out, but there are {len(training)}; give {FEWEST} or "
                 "more. All methods have the same weight.",
                 EquiglassWarning,
                 stacklevel=2,
             )
-            number = len(configuration.methods)
-            weights, offsets = np.full((n_types, len(labels), number), 1 / number), np.zeros((n_types, len(labels)))
         members = tuple(trained(name, training, "all") for name in configuration.methods)
+        learned = np.stack([member.learned() for member in members], axis=2)
+        weights, offsets = learned / np.maximum(learned.sum(axis=2, keepdims=True), 1), np.zeros(learned.shape[:2])
+        offsets[~learned.any(axis=2)] = np.nan
+        if parts:
+            fitted, shifts = stacking_weights(
+                np.concatenate(truth, axis=1), np.concatenate(predicted, axis=1), np.concatenate(types), n_types
+            )
+            found = np.isfinite(shifts)
+            weights[found], offsets[found] = fitted[found], shifts[found]
+            alike = np.argwhere(~found & np.isfinite(offsets)).tolist()
+            if alike:
+                warnings.warn(
+                    "no configuration left out shows which method is better for "
+                    f"{', '.join(f'type {type_name(kind)} at {labels[t]!r}' for kind, t in alike)}: the methods that "
+                    "have learned it have the same weight.",
+                    EquiglassWarning,
+                    stacklevel=2,
+                )
         return cls(members, weights, offsets, configuration, times, TrainingData.of(training, n_types))
 
     def save(self, path: Path) -> None:

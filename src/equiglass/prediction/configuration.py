@@ -50,9 +50,14 @@ class MethodConfiguration(BaseModel):
         return self.input_needs | TARGETS[self.target].needs
 
     @property
+    def further_labels(self) -> frozenset[str]:
+        """Names of the labels of a configuration that a training reads besides the target."""
+        return frozenset()
+
+    @property
     def needs_runs(self) -> bool:
         """Whether a training needs the displacements of every run."""
-        return False
+        return "replica_displacements" in self.further_labels
 
     @property
     def chooses_on_validation(self) -> bool:
@@ -96,6 +101,7 @@ class LeastSquaresConfiguration(MethodConfiguration):
     )
 
     @property
-    def needs_runs(self) -> bool:
-        """Whether a training needs the displacements of every run: it does if their ends are learned."""
-        return self.ends > 0
+    def further_labels(self) -> frozenset[str]:
+        """The variance over runs, if it weighs the labels, and the displacements of the runs whose ends are learned."""
+        read = {"replica_variance": self.weights == "noise", "replica_displacements": self.ends > 0}
+        return frozenset(name for name, is_read in read.items() if is_read)

@@ -45,16 +45,20 @@ def stacking_weights(truth: Float, predicted: Float, types: Any, n_types: int) -
         n_types: number of types.
 
     Returns:
-        Weights, (n_types, T, K), and offsets, (n_types, T); NaN where nothing is known.
+        Weights, (n_types, T, K), and offsets, (n_types, T); NaN where nothing is known. A method that predicts nothing
+        has the weight 0.
     """
     n_times, _, n_methods = predicted.shape
     weights, offsets = np.full((n_types, n_times, n_methods), np.nan), np.full((n_types, n_times), np.nan)
     for kind in range(n_types):
         for t in range(n_times):
-            known = (types == kind) & np.isfinite(truth[t]) & np.isfinite(predicted[t]).all(axis=1)
-            if not known.any():
+            own = (types == kind) & np.isfinite(truth[t])
+            predicts = np.isfinite(predicted[t, own]).any(axis=0)
+            known = np.isfinite(predicted[t, own][:, predicts]).all(axis=1)
+            x, y = predicted[t, own][known][:, predicts], truth[t, own][known]
+            if not x.size:
                 continue
-            x, y = predicted[t, known], truth[t, known]
             w = non_negative_weights(x - x.mean(axis=0), y - y.mean())
-            weights[kind, t], offsets[kind, t] = w, y.mean() - x.mean(axis=0) @ w
+            weights[kind, t], offsets[kind, t] = 0.0, y.mean() - x.mean(axis=0) @ w
+            weights[kind, t, predicts] = w
     return weights, offsets

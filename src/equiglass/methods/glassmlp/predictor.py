@@ -10,7 +10,7 @@ this package, as is the reach of the weights. 300 and 100 epochs at the first tw
 the last two are chosen. All types get networks, not only A. That the hidden layers of ten units have elu is recalled.
 
 Model file: safetensors with mean and scale of the features (n_types, F), of the target (n_types, T), and the weights
-"K.weights.LAYER", "K.biases.LAYER" of type K; version 1.
+"K.weights.LAYER", "K.biases.LAYER" of type K; version 1. The mean of a target that was never known is NaN.
 
 Source: G. Jung, G. Biroli, L. Berthier, Phys. Rev. Lett. 130, 238202 (2023), doi 10.1103/PhysRevLett.130.238202,
 arXiv 2210.16623; code GerhardJung/StructDynGlass.
@@ -26,6 +26,7 @@ from typing import Literal, NamedTuple, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -34,6 +35,7 @@ from equiglass.liquid.coarse_graining import REACH, coarse_grained
 from equiglass.liquid.needs import Need
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import measured, times_to_learn
+from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.glassmlp.loss import ShellCorrelation, absolute_error, fluctuation_errors
 from equiglass.methods.glassmlp.network import Networks
 from equiglass.model.inputs.standardisation import moments_of
@@ -100,6 +102,10 @@ class GlassMLP(ArrayPredictor):
         """Number of weights and biases."""
         return int(sum(array.size for key, array in self.arrays.items() if "." in key))
 
+    def learned(self) -> NDArray[np.bool_]:
+        """Whether there were training data of a particle type at a time, (n_types, T)."""
+        return np.isfinite(self.arrays["target_mean"])
+
     def values(self, system: System) -> Float:
         """Propensity at every time of ``times``, LJ length, (T, N)."""
         features = coarse_grained(system, self.settings.lengths, self.n_types, self.settings.reach)
@@ -136,14 +142,13 @@ class GlassMLP(ArrayPredictor):
         features = [coarse_grained(s, configuration.lengths, n_types, configuration.reach) for s in training]
         targets = [measured(system, list(times), configuration.target) for system in training]
         types = np.concatenate([system.types for system in training])
-        moments = {
-            "features": [moments_of(x, types, n_types) for x in np.concatenate(features).T],
-            "target": [moments_of(y, types, n_types) for y in np.concatenate(targets, axis=1)],
-        }
+        moments = [moments_of(x, types, n_types) for x in np.concatenate(features).T]
+        line = TargetStandardisation.fit([system.types for system in training], targets, n_types)
         arrays = {
-            f"{what}_{name}": np.stack([each[k] for each in found], axis=1)
-            for what, found in moments.items()
-            for k, name in enumerate(("mean", "scale"))
+            "features_mean": np.stack([each.mean for each in moments], axis=1),
+            "features_scale": np.stack([each.scale for each in moments], axis=1),
+            "target_mean": line.mean,
+            "target_scale": line.scale,
         }
         parts: list[dict[int, Part]] = []
         for system, x, y in zip(training, features, targets, strict=True):
@@ -156,7 +161,7 @@ class GlassMLP(ArrayPredictor):
                 inputs, outputs = (torch.from_numpy(np.ascontiguousarray(z)).float() for z in (standard, target))
                 parts[-1][kind] = Part(inputs, outputs, correlation)
         torch.manual_seed(configuration.seed)
-        networks = nn.ModuleList(Networks(len(times), len(moments["features"])) for _ in range(n_types))
+        networks = nn.ModuleList(Networks(len(times), len(moments)) for _ in range(n_types))
         descend(networks, parts, configuration, folder, watch)
         arrays |= {key: weights.numpy() for key, weights in networks.state_dict().items()}
         return cls(arrays, configuration, times, TrainingData.of(training, n_types), "glassmlp")
@@ -208,7 +213,8 @@ def loss_of(y: Tensor, part: Part, fluctuations: bool) -> Tensor:
     """Loss of predictions (T, n), summed over the times; a time with an unknown target has no fluctuation errors."""
     known = torch.isfinite(part.targets)
     rows, whole = known.any(dim=1), known.all(dim=1)
-    loss = torch.zeros(())
+    # A sum over nothing: without a known target the loss is 0, and so is its gradient.
+    loss = y[:0].sum()
     for t in torch.flatten(torch.nonzero(rows & ~whole)):
         loss = loss + absolute_error(y[t : t + 1, known[t]], part.targets[t : t + 1, known[t]]).sum()
     if whole.any():
@@ -236,7 +242,9 @@ def _restored(networks: nn.Module, optimizer: torch.optim.Optimizer, path: Path)
     tensors, description = read_model(path)
     networks.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")})
     for name, parameter in networks.named_parameters():
-        optimizer.state[parameter] = {
-            key: tensors[f"optimizer.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")
-        }
+        # The network of a type that has not occurred has no gradient yet, so Adam keeps nothing of it.
+        if f"optimizer.step.{name}" in tensors:
+            optimizer.state[parameter] = {
+                key: tensors[f"optimizer.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")
+            }
     return int(description["epoch"])

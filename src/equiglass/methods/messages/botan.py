@@ -49,8 +49,19 @@ class BotanConfiguration(MessageConfiguration):
     target: Literal["propensity"] = "propensity"
     mirror: bool = Field(True, description="permute and reflect the axes of a configuration at random")
     p: float = Field(0.4, ge=0, le=1, description="weight of the particles in the loss; the edges have 1 - p")
-    edge_epochs: int = Field(200, ge=0, description="number of epochs at the start that learn the edges alone")
+    edge_epochs: int = Field(
+        200, ge=0, description="number of epochs at the start that learn the edges alone; by default a fifth of all"
+    )
     architecture: BotanArchitecture = BotanArchitecture()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _same_share_of_edge_epochs(cls, settings: Any) -> Any:
+        """Another number of epochs alone, for instance for all methods of an experiment, must not be refused."""
+        given = settings if isinstance(settings, dict) else {}
+        if "edge_epochs" in given or not isinstance(given.get("epochs"), int):
+            return settings
+        return {**given, "edge_epochs": given["epochs"] // 5}
 
     @model_validator(mode="after")
     def _learns_particles(self) -> BotanConfiguration:
@@ -67,9 +78,9 @@ class BotanConfiguration(MessageConfiguration):
         return self.p < 1 or self.edge_epochs > 0
 
     @property
-    def needs_runs(self) -> bool:
-        """Whether a training needs the displacements of every run: the targets of the edges come from them."""
-        return super().needs_runs or self.learns_edges
+    def further_labels(self) -> frozenset[str]:
+        """The displacements of every run too: the targets of the edges come from them."""
+        return super().further_labels | ({"replica_displacements"} if self.learns_edges else frozenset())
 
     def with_epochs(self, epochs: int) -> Self:
         """The same settings with another number of epochs; the same share of them learns the edges alone."""

@@ -61,6 +61,11 @@ class Configuration(DescentConfiguration):
         return self.inputs.needs
 
     @property
+    def further_labels(self) -> frozenset[str]:
+        """Those of the further targets too."""
+        return super().further_labels | {FURTHER_TARGETS[name].label for name in self.further_targets}
+
+    @property
     def earlier(self) -> Split | None:
         """The split of the model in ``start``."""
         if self.start is None:
