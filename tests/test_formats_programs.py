@@ -69,8 +69,13 @@ def test_gsd(tmp_path: Path) -> None:
     assert_liquid(System.from_gsd(gsd_frame()))
 
 
-def test_gsd_names_of_types() -> None:
-    assert_liquid(System.from_gsd(gsd_frame(["Ni", "P"])))
+def test_gsd_names_of_types(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"species Ni, P have no natural order.*--types"):
+        System.from_gsd(gsd_frame(["Ni", "P"]))
+    path = write_gsd(tmp_path / "a.gsd", gsd_frame(["Ni", "P"]))
+    with pytest.raises(DataError, match=r"a\.gsd: the species Ni, P have no natural order"):
+        load(path)
+    assert_liquid(load(path, types=["Ni", "P"])[0])
     np.testing.assert_array_equal(System.from_gsd(gsd_frame(["Ni", "P"]), ["P", "Ni"]).types, 1 - LIQUID.types)
     np.testing.assert_array_equal(System.from_gsd(gsd_frame(["B", "A"])).types, 1 - LIQUID.types)
     with pytest.raises(DataError, match="two species have the same name"):

@@ -275,10 +275,10 @@ class System:
 
         Args:
             frame: any object with the attributes of ``gsd.hoomd.Frame``.
-            types: names of types 0, 1, 2, ...; None for the species rule, or else the type numbers of the frame.
+            types: names of types 0, 1, 2, ...; None for the species rule.
 
         Raises:
-            DataError: the box is tilted or two-dimensional, or a name is not in ``types``.
+            DataError: the box is tilted or two-dimensional, the names need an order, or one is not in ``types``.
         """
         return cls(**fields_of_gsd(frame, types))
 
