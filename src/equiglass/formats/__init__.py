@@ -127,8 +127,8 @@ def load(
             returned.
         frames: which configurations of every file are returned, "start:stop:step" as in Python, for instance
             "0:1000:10"; None for all.
-        potential: pair potential of configurations whose file states none, or the name of its mixture. It replaces the potential of a public set,
-            which its format assumes.
+        potential: pair potential of configurations whose file states none, or the name of its mixture. It replaces the
+            potential of a public set, which its format assumes.
         copies: whether to return copies of a configuration too. By default each configuration is returned once,
             wherever it stands; `liquid.fingerprint` has the criterion.
 

@@ -86,7 +86,7 @@ def _quench(system: System, potential: LennardJones | None, tolerance: float, ma
     if potential is None:
         raise DataError(
             f"{system.name}: a quench needs the pair potential, but this configuration has none; name it, for "
-            "instance potential=\"kob-andersen\"."
+            'instance potential="kob-andersen".'
         )
     known = replace(system, potential=potential)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

@@ -161,7 +161,8 @@ class Model(ABC):
         """
         if not isinstance(system, System):
             raise ConfigurationError(
-                f"predict takes one System; got {type(system).__name__}. For several: [model.predict(s) for s in systems]."
+                f"predict takes one System; got {type(system).__name__}. Predict several one by one: "
+                "[model.predict(system) for system in systems]."
             )
         named = system.temperature
         system = self.prepared(system, any_temperature)
