@@ -353,6 +353,10 @@ def test_ase_objects_have_labels(tmp_path: Path) -> None:
     for back in (System.from_ase(atoms), loaded, System.from_ase(ase_io.read(tmp_path / "a.extxyz"))):
         kept = replace(full, name=back.name, provenance=back.provenance)
         assert_same(kept, back, dict.fromkeys(("positions", *STATES.values(), *LABELS), 2e-8))
+    atoms.set_array("halves_x", np.ones(40))
+    with pytest.raises(DataError, match=r"'halves_x' of the atoms has shape \(40,\), not \(40, 2\)"):
+        System.from_ase(atoms)
+    atoms.set_array("halves_x", None)
     atoms.info["times"] = "one two three"
     with pytest.raises(DataError, match=r"times in atoms\.info must hold plain numbers"):
         System.from_ase(atoms)

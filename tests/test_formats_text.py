@@ -120,7 +120,7 @@ def test_ends_of_one_parent_stay_together_in_xyz(tmp_path: Path) -> None:
 
 
 def test_xyz_of_labels_without_columns_of_their_own_is_refused(tmp_path: Path) -> None:
-    for labels in (("1", "a b"), ("F=1", "F_1")):
+    for labels in (("1", "a b"), ("1", "[2]"), ("F=1", "F_1")):
         with pytest.raises(DataError, match=r"cannot name columns.*\.h5"):
             save(replace(labelled_liquid(0), time_labels=labels), tmp_path / "a.xyz")
 

@@ -37,6 +37,8 @@ UNCERTAINTY = "_std"
 _SPARE = {"propensity_halves": "halves"}
 """Names of columns that would otherwise be taken for a propensity."""
 
+_WORD = re.compile(r"""[^\s\[\]{}"'\\]+""")
+
 
 class Keys(Protocol):
     """Values by key: those of a comment line, or of ``ase.Atoms.info``."""
@@ -80,15 +82,16 @@ def keys_of(system: Any, table: Mapping[str, Label]) -> dict[str, str | int | Fl
     """The keys of the labels of a System; none if it has no times.
 
     Raises:
-        DataError: a label of a time has a space, or two have one column.
+        DataError: a label of a time is not one word, or two have one column.
     """
     if not system.time_labels:
         return {}
-    split = [label for label in system.time_labels if len(label.split()) != 1]
+    split = [label for label in system.time_labels if not _WORD.fullmatch(label)]
     if split or len({column(label) for label in system.time_labels}) < len(system.time_labels):
         raise DataError(
-            f"{system.name}: the labels of times {list(system.time_labels)} cannot name columns, because one has a "
-            "space or two differ only in special characters. Rename them, or save a data set (.h5)."
+            f"{system.name}: the labels of times {list(system.time_labels)} cannot name columns, because one has "
+            "spaces, brackets or quotation marks, or two differ only in special characters. Rename them, or save a "
+            "data set (.h5)."
         )
     keys: dict[str, str | int | Float] = {"time_labels": " ".join(system.time_labels), "times": np.array(system.times)}
     keys |= {key: np.ravel(getattr(system, key)) for key in _of_all(table) if getattr(system, key) is not None}

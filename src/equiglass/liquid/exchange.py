@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.columns import STATES, labels_in, parent_in, widths
-from equiglass.liquid.labels import Label
+from equiglass.liquid.labels import Label, numbers
 from equiglass.liquid.mixture import potential_in
 from equiglass.liquid.species import Species
 
@@ -67,6 +67,13 @@ class _Info:
         return values
 
 
+def _shaped(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Float:
+    array = numbers(f"the array {name!r}", values)
+    if array.size != np.prod(shape):
+        raise DataError(f"the array {name!r} of the atoms has shape {array.shape}, not {shape}; rename or remove it.")
+    return array.reshape(shape)
+
+
 def fields_of_ase(atoms: Any, types: Sequence[str] | None, table: Mapping[str, Label]) -> dict[str, Any]:
     """The fields of a System from an ``ase.Atoms``; ``table`` holds the labels of a System.
 
@@ -83,7 +90,7 @@ def fields_of_ase(atoms: Any, types: Sequence[str] | None, table: Mapping[str, L
     potential, stated = potential_in(keys)
     shapes = widths(table)
     columns = {
-        name: np.asarray(values).reshape(len(symbols), *shapes[start])
+        name: _shaped(name, values, (len(symbols), *shapes[start]))
         for name, values in arrays.items()
         for start in shapes
         if name.startswith(start)
@@ -98,7 +105,7 @@ def fields_of_ase(atoms: Any, types: Sequence[str] | None, table: Mapping[str, L
         "potential": potential,
         "parent": parent_in(keys),
         "failures": (keys.text("failed"),) if "failed" in keys else (),
-        "equilibrated": bool(info["equilibrated"]) if "equilibrated" in keys else None,
+        "equilibrated": keys.text("equilibrated") in ("True", "T") if "equilibrated" in keys else None,
         **labels_in(columns, keys, table),
         "provenance": {"format": "ase.Atoms", **stated},
     }
@@ -108,7 +115,7 @@ def fields_of_ase(atoms: Any, types: Sequence[str] | None, table: Mapping[str, L
         if column in arrays:
             found[key] = arrays[column] - corner if key.startswith("positions") else arrays[column]
     if "covariance_cage" in found:
-        found["covariance_cage"] = np.reshape(found["covariance_cage"], (-1, 3, 3))
+        found["covariance_cage"] = _shaped("cage_covariance", found["covariance_cage"], (len(symbols), 3, 3))
     return found
 
 

@@ -307,7 +307,7 @@ class System:
             symbols: chemical symbols of types 0, 1, ...; None for the elements 1, 2, ... of the periodic table.
 
         Raises:
-            DataError: there are fewer symbols than types, or a label of a time has a space.
+            DataError: there are fewer symbols than types, or a label of a time is not one word.
             SetupError: ASE is not installed.
         """
         corner = np.zeros(3) if self.origin is None else self.origin
