@@ -14,10 +14,13 @@ import pytest
 
 from equiglass.errors import ConfigurationError, DataError, EquiglassError, EquiglassWarning, SetupError
 from equiglass.formats import load, save, stream
+from equiglass.liquid.columns import STATES
 from equiglass.liquid.neighbors import minimum_image
-from equiglass.liquid.system import System
+from equiglass.liquid.system import LABELS, System
 from samples.command import run
+from samples.complete import assert_same, full_system
 from samples.damaged import LIQUID, dump_lines, shiba_arrays, xyz_lines
+from samples.labelled import labelled_liquid
 from samples.liquids import random_liquid
 
 STORED = Path(__file__).parent / "stored"
@@ -69,8 +72,13 @@ def test_gsd(tmp_path: Path) -> None:
     assert_liquid(System.from_gsd(gsd_frame()))
 
 
-def test_gsd_names_of_types() -> None:
-    assert_liquid(System.from_gsd(gsd_frame(["Ni", "P"])))
+def test_gsd_names_of_types(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"species Ni, P have no natural order.*--types"):
+        System.from_gsd(gsd_frame(["Ni", "P"]))
+    path = write_gsd(tmp_path / "a.gsd", gsd_frame(["Ni", "P"]))
+    with pytest.raises(DataError, match=r"a\.gsd: the species Ni, P have no natural order"):
+        load(path)
+    assert_liquid(load(path, types=["Ni", "P"])[0])
     np.testing.assert_array_equal(System.from_gsd(gsd_frame(["Ni", "P"]), ["P", "Ni"]).types, 1 - LIQUID.types)
     np.testing.assert_array_equal(System.from_gsd(gsd_frame(["B", "A"])).types, 1 - LIQUID.types)
     with pytest.raises(DataError, match="two species have the same name"):
@@ -332,6 +340,39 @@ def test_ase_objects() -> None:
         System.from_ase(atoms, ["Ni", "P"])
     with pytest.raises(DataError, match="2 types, but 1 symbols"):
         LIQUID.to_ase(["Ni"])
+
+
+def test_ase_objects_have_labels(tmp_path: Path) -> None:
+    ase_io = pytest.importorskip("ase.io")
+    full = replace(full_system(), parent=LIQUID.fingerprint, replica_displacements=None, predictions={}, origin=None)
+    full = replace(full, failures=("one thing.",), timestep=None, time=None)
+    atoms = full.to_ase()
+    ase_io.write(tmp_path / "a.extxyz", atoms)
+    with pytest.warns(EquiglassWarning, match="one thing"):
+        (loaded,) = load(tmp_path)
+    for back in (System.from_ase(atoms), loaded, System.from_ase(ase_io.read(tmp_path / "a.extxyz"))):
+        kept = replace(full, name=back.name, provenance=back.provenance)
+        assert_same(kept, back, dict.fromkeys(("positions", *STATES.values(), *LABELS), 2e-8))
+    atoms.set_array("halves_x", np.ones(40))
+    with pytest.raises(DataError, match=r"'halves_x' of the atoms has shape \(40,\), not \(40, 2\)"):
+        System.from_ase(atoms)
+    atoms.set_array("halves_x", None)
+    atoms.info["times"] = "one two three"
+    with pytest.raises(DataError, match=r"times in atoms\.info must hold plain numbers"):
+        System.from_ase(atoms)
+    del atoms.info["times"]
+    with pytest.warns(EquiglassWarning, match="propensity columns are left out"):
+        assert System.from_ase(atoms).propensity is None
+
+
+def test_predictions_in_ase_objects_are_no_labels() -> None:
+    pytest.importorskip("ase")
+    atoms = labelled_liquid(0).to_ase()
+    atoms.info["predicted_by"] = "kalj-T0.44"
+    back = System.from_ase(atoms)
+    assert (back.propensity, back.replica_variance, back.runs, list(back.predictions)) == (None,) * 3 + (
+        ["kalj-T0.44"],
+    )
 
 
 class _Property(SimpleNamespace):

@@ -332,7 +332,7 @@ def test_the_ending_of_a_potential_known_by_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("potential", [KOB_ANDERSEN_BAPST, replace(MIXTURE, cutoff=[[2.5, 2.0], [2.0, 2.2]])])
 def test_a_table_of_cutoffs_survives_every_format(tmp_path: Path, potential: LennardJones) -> None:
-    system = replace(full_system(), potential=potential)
+    system = replace(full_system(), potential=potential, replica_displacements=None, predictions={})
     for name in ("a.h5", "a.xyz"):
         save(system, tmp_path / name)
         (loaded,) = load(tmp_path / name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -386,7 +387,7 @@ def test_repeated_ids_in_xyz_are_refused(tmp_path: Path) -> None:
 
 
 def test_predictions_are_never_read_as_measured(tmp_path: Path) -> None:
-    system = full_system()
+    system = replace(full_system(), predictions={}, replica_displacements=None)
     save(system, tmp_path / "a.xyz")
     text = (tmp_path / "a.xyz").read_text()
     (tmp_path / "b.xyz").write_text(text.replace("time_labels=", "predicted_by=kalj-T0.44 time_labels="))
@@ -396,7 +397,7 @@ def test_predictions_are_never_read_as_measured(tmp_path: Path) -> None:
 
 
 def test_times_that_do_not_match_the_columns_are_refused(tmp_path: Path) -> None:
-    save(full_system(), tmp_path / "a.xyz")
+    save(replace(full_system(), predictions={}, replica_displacements=None), tmp_path / "a.xyz")
     text = (tmp_path / "a.xyz").read_text()
     for old, new in (
         ('times="0.125 3.7 100000.0"', 'times="0.125 3.7"'),

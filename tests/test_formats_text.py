@@ -15,14 +15,19 @@ import pytest
 from equiglass.errors import DataError, EquiglassError, EquiglassWarning
 from equiglass.formats import load, save
 from equiglass.formats.xyz import write_xyz
+from equiglass.liquid.columns import column
+from equiglass.liquid.ends import ends_of, is_end
 from equiglass.liquid.neighbors import minimum_image
-from equiglass.liquid.targets.propensity import column
+from equiglass.liquid.splits import validation_fold
+from equiglass.liquid.system import LABELS
 from samples.complete import assert_same, full_system
 from samples.damaged import (
     LIQUID,
     dump_lines,
     xyz_lines,
 )
+from samples.labelled import labelled_liquid
+from samples.noisy import with_runs
 
 # --- species ---
 
@@ -92,43 +97,63 @@ def test_xyz_columns_in_any_order_and_two_frames(tmp_path: Path) -> None:
 
 
 def test_xyz_round_trip(tmp_path: Path) -> None:
-    systems = [full_system(seed) for seed in range(3)]
-    save(systems, tmp_path / "liquids.xyz")
+    systems = [replace(full_system(seed), parent=full_system(9).fingerprint) for seed in range(3)]
+    with pytest.warns(EquiglassWarning, match=r"does not hold replica_displacements and predictions.*\.h5"):
+        save(systems, tmp_path / "liquids.xyz")
     for system, loaded in zip(systems, load(tmp_path / "liquids.xyz"), strict=True):
         kept = replace(
             system,
             name=system.name.replace('"', "'"),
-            replica_variance=None,
-            propensity_halves=None,
-            mean_displacement=None,
             replica_displacements=None,
-            self_scattering=None,
-            run_temperature=None,
-            energy_drift=None,
-            momentum=None,
-            runs=None,
             predictions={},
-            images=None,
             provenance=loaded.provenance,
         )
-        assert_same(
-            kept,
-            loaded,
-            dict.fromkeys((*STATES, "propensity"), 1e-7),
-        )
+        assert_same(kept, loaded, dict.fromkeys((*STATES, *LABELS), 1e-7))
+
+
+def test_ends_of_one_parent_stay_together_in_xyz(tmp_path: Path) -> None:
+    save([end for k in range(3) for end in ends_of(with_runs(k), runs=2)], tmp_path / "ends.xyz")
+    ends = load(tmp_path / "ends.xyz")
+    assert all(is_end(end) and end.replica_variance is not None for end in ends)
+    training, held_out = validation_fold(ends, 2, 1)
+    assert not {end.parent for end in training} & {end.parent for end in held_out}
+
+
+def test_xyz_of_labels_without_columns_of_their_own_is_refused(tmp_path: Path) -> None:
+    for labels in (("1", "a b"), ("1", "[2]"), ("F=1", "F_1")):
+        with pytest.raises(DataError, match=r"cannot name columns.*\.h5"):
+            save(replace(labelled_liquid(0), time_labels=labels), tmp_path / "a.xyz")
+
+
+def test_xyz_keys_of_other_programs(tmp_path: Path) -> None:
+    save(labelled_liquid(0), tmp_path / "a.xyz")
+    text = (tmp_path / "a.xyz").read_text()
+    (tmp_path / "a.xyz").write_text(text.replace("runs=32", "parent=mp-149 runs=32"))
+    with pytest.warns(EquiglassWarning, match=r"a\.xyz: the key 'parent' is left out: 'mp-149' is no fingerprint"):
+        (system,) = load(tmp_path)
+    assert (system.parent, system.runs) == (None, 32)
+    for old, new, said in (
+        ("runs=32", "runs=many", "'runs' must be a whole number"),
+        ("runs=32", 'momentum="1 2 3"', "'momentum' holds 3 numbers for 2 times"),
+        (":replica_variance_7:", ":variance_of_7:", "no column 'replica_variance_7' for the time '7'"),
+    ):
+        (tmp_path / "a.xyz").write_text(text.replace(old, new))
+        with pytest.raises(DataError, match=said):
+            load(tmp_path)
 
 
 def test_xyz_header_is_what_ovito_and_ase_read(tmp_path: Path) -> None:
-    save(full_system(), tmp_path / "liquid.xyz")
+    save(replace(full_system(), predictions={}, replica_displacements=None), tmp_path / "liquid.xyz")
     lines = (tmp_path / "liquid.xyz").read_text().splitlines()
     side = float(full_system().box[0])
     assert lines[0] == "40"
     assert lines[1].startswith(
         f'Lattice="{side!r} 0.0 0.0 0.0 {side!r} 0.0 0.0 0.0 {side!r}" '
         "Properties=species:S:1:pos:R:3:id:I:1:pos_inherent:R:3:pos_cage:R:3:cage_covariance:R:9:cage_propensity:R:1:"
-        'propensity_F_0.9:R:1:propensity_F_1_e:R:1:propensity_7:R:1 pbc="T T T" '
+        "propensity_F_0.9:R:1:propensity_F_1_e:R:1:propensity_7:R:1:replica_variance_F_0.9:R:1:"
     )
-    assert all(len(line.split()) == 24 for line in lines[2:])
+    assert 'images:I:3 pbc="T T T" ' in lines[1]
+    assert all(len(line.split()) == 24 + 3 * (1 + 2 + 3) + 3 for line in lines[2:])
 
 
 def test_chosen_columns_are_no_labels_when_read_again(tmp_path: Path) -> None:

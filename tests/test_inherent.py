@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import equiglass
 from equiglass.errors import EquiglassError
 from equiglass.liquid.inherent import quench
 from equiglass.liquid.potential import KOB_ANDERSEN, energy_and_forces, potential_energy
 from equiglass.liquid.system import System
 from equiglass.machine.compiled import attempt, compiler
 from equiglass.simulate.lammps import dump_positions, header, read_positions, run_lammps, write_state
+from samples.liquids import random_liquid
 
 
 def random_configuration(seed: int, n: int = 150) -> System:
@@ -105,6 +107,19 @@ def test_the_potential_is_taken_from_the_argument_where_the_system_has_none() ->
     quenched = quench(system, potential=KOB_ANDERSEN)
     assert quenched.potential == KOB_ANDERSEN
     assert "kob-andersen" in quenched.provenance["inherent structure"]
+
+
+def test_a_mixture_has_a_name(tmp_path: Path) -> None:
+    liquid = random_liquid(40)
+    nameless = replace(liquid, potential=None)
+    named = quench(nameless, potential="kob-andersen", tolerance=1.0)
+    assert named.potential == KOB_ANDERSEN
+    equiglass.save(nameless, tmp_path / "a.h5")
+    (loaded,) = equiglass.load(tmp_path / "a.h5", potential="kob-andersen")
+    assert loaded.potential == KOB_ANDERSEN
+    for call in (lambda: quench(nameless, potential="KA"), lambda: equiglass.load(tmp_path, potential="KA")):
+        with pytest.raises(EquiglassError, match="potential 'KA' is not known; known: kob-andersen, "):
+            call()
 
 
 def test_particles_placed_at_random_find_a_minimum() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from equiglass.errors import DataError
+from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.ends import ends_of
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.splits import validation_fold
@@ -47,6 +47,17 @@ def test_ends_are_configurations_of_one_run() -> None:
     # Its own ends would have the same parent.
     own = replace(end, replica_displacements=system.replica_displacements[:1])
     assert ends_of([own])[0].parent == system.fingerprint
+
+
+def test_the_wanted_ends_are_those_that_are_named() -> None:
+    system = replace(with_runs(0), time_labels=("1", "10"))
+    assert {end.time_labels for end in ends_of(system, "10")} == {("10",)}
+    assert len(ends_of(system, ["1", "10"], runs=1)) == 2
+    with pytest.raises(DataError, match=r"labelled 'nope'; there are \['1', '10'\]"):
+        ends_of([system], ["1", "nope"])
+    for runs in (0, -1):
+        with pytest.raises(ConfigurationError, match=f"at least 1; got {runs}"):
+            ends_of([system], runs=runs)
 
 
 def test_a_parent_and_its_ends_lie_on_one_side() -> None:

@@ -194,6 +194,16 @@ def test_a_sample_moves_whole() -> None:
     assert all(x.is_meta for x in (moved.targets, *graph.pop("inputs"), *graph.values()))
 
 
+def test_settings_and_configurations_of_another_kind_are_refused_with_a_sentence(tmp_path: Path) -> None:
+    systems = [labelled_liquid(k) for k in range(3)]
+    for start in (train, equiglass.crossvalidate):
+        with pytest.raises(EquiglassError, match="settings of a method, not dict"):
+            start(systems, tmp_path / "run", {"method": "energy"})  # type: ignore[operator]
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(EquiglassError, match="predict takes one System; got list"):
+        load_model("kalj-T0.44").predict(systems)  # type: ignore[arg-type]
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="here is a GPU")
 def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EquiglassError, match=r"device is 'cuda', but .*; set device: auto or cpu"):

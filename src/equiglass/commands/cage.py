@@ -11,7 +11,7 @@ import typer
 
 from equiglass.commands.closing import closing
 from equiglass.commands.predict import FramesOption, TypesOption
-from equiglass.commands.quench import POTENTIAL, mixture_named
+from equiglass.commands.quench import POTENTIAL
 
 if TYPE_CHECKING:
     from equiglass.liquid.system import System
@@ -40,6 +40,7 @@ def cage(
     from equiglass.commands.targets import check_saved, name_of, unfinished
     from equiglass.dynamics.cage import cage as cage_of
     from equiglass.formats import save, stream
+    from equiglass.liquid.potential import mixture_named
 
     check_saved(out, files)
     mixture = None if potential is None else mixture_named(potential)

@@ -10,7 +10,7 @@ import typer
 
 from equiglass.commands.closing import closing
 from equiglass.commands.predict import TypesOption
-from equiglass.commands.quench import POTENTIAL, mixture_named
+from equiglass.commands.quench import POTENTIAL
 
 if TYPE_CHECKING:
     from equiglass.liquid.system import System
@@ -33,6 +33,7 @@ def check(
     from equiglass.commands.progress import progress
     from equiglass.files.target import check_folder
     from equiglass.formats import stream
+    from equiglass.liquid.potential import mixture_named
     from equiglass.simulate.checks import check as check_state
     from equiglass.simulate.checks import collect, failures, measure, write_report
 

@@ -30,7 +30,6 @@ def label(
     ] = False,
 ) -> None:
     """Compute the propensity of a starting configuration from runs of any simulation program."""
-    from equiglass.commands.quench import mixture_named
     from equiglass.commands.targets import check_saved
     from equiglass.errors import ConfigurationError
     from equiglass.formats import save
@@ -49,7 +48,7 @@ def label(
         frames=frames,
         types=types.split(",") if types else None,
         temperature=temperature,
-        potential=mixture_named(potential) if potential else None,
+        potential=potential or None,
         displacements=displacements,
     )
     save(system, out)

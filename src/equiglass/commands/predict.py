@@ -155,7 +155,8 @@ def write_predictions(path: Path, predictions: Iterator[Prediction]) -> int:
     """
     from equiglass.errors import DataError
     from equiglass.formats.xyz import origin_of_predictions, write_frames
-    from equiglass.liquid.targets import TARGETS, UNCERTAINTY
+    from equiglass.liquid.columns import UNCERTAINTY
+    from equiglass.liquid.targets import TARGETS
 
     first = next(predictions, None)
     if first is None:

@@ -12,7 +12,6 @@ from equiglass.commands.closing import closing
 from equiglass.commands.predict import FramesOption, TypesOption
 
 if TYPE_CHECKING:
-    from equiglass.liquid.potential import LennardJones
     from equiglass.liquid.system import System
 
 POTENTIAL = typer.Option(
@@ -37,7 +36,7 @@ def quench(
     from equiglass.liquid.inherent import quench as quench_one
     from equiglass.liquid.inherent import quenched
     from equiglass.liquid.needs import with_potential
-    from equiglass.liquid.potential import KOB_ANDERSEN
+    from equiglass.liquid.potential import KOB_ANDERSEN, mixture_named
 
     check_saved(out, files)
     mixture = None if potential is None else mixture_named(potential)
@@ -67,17 +66,3 @@ def quench(
 
         save(finished(), out)
     closing(out, f"{len(names)} configuration{'s' if len(names) > 1 else ''}", ("predict", "kalj-T0.44", out))
-
-
-def mixture_named(name: str) -> LennardJones:
-    """The pair potential of a name.
-
-    Raises:
-        ConfigurationError: no mixture has this name.
-    """
-    from equiglass.errors import ConfigurationError
-    from equiglass.liquid.potential import MIXTURES
-
-    if name not in MIXTURES:
-        raise ConfigurationError(f"the potential {name!r} is not known; known: {', '.join(MIXTURES)}.")
-    return MIXTURES[name]

@@ -6,7 +6,7 @@ names the file.
 
 A format is one module of this folder, which adds a `Format` to `FORMATS`.
 
-The species rule applies to formats that name species (extended XYZ, LAMMPS dumps):
+The species rule applies to formats that name species (extended XYZ, LAMMPS dumps, GSD):
 
 - Letters A, B, C, ... are types 0, 1, 2, ... The letters must have no gap: A and B, but not B alone.
 - Whole numbers are LAMMPS types: 1, 2, ... are types 0, 1, ... If the file contains a 0, then 0, 1, ... are types
@@ -34,7 +34,7 @@ from equiglass.formats.checks import checked
 from equiglass.formats.copies import Returned
 from equiglass.formats.npz import keys_of
 from equiglass.formats.packed import Source, head, is_archive, members, source, unpacked
-from equiglass.liquid.potential import LennardJones
+from equiglass.liquid.potential import LennardJones, mixture_named
 from equiglass.liquid.system import System
 
 Paths = str | Path | Iterable[str | Path]
@@ -111,7 +111,7 @@ def load(
     types: Sequence[str] | None = None,
     replicas: bool = True,
     frames: str | None = None,
-    potential: LennardJones | None = None,
+    potential: LennardJones | str | None = None,
     copies: bool = False,
 ) -> list[System]:
     """All configurations in files and folders, without sub-folders.
@@ -127,8 +127,8 @@ def load(
             returned.
         frames: which configurations of every file are returned, "start:stop:step" as in Python, for instance
             "0:1000:10"; None for all.
-        potential: pair potential of configurations whose file states none. It replaces the potential of a public set,
-            which its format assumes.
+        potential: pair potential of configurations whose file states none, or the name of its mixture. It replaces the
+            potential of a public set, which its format assumes.
         copies: whether to return copies of a configuration too. By default each configuration is returned once,
             wherever it stands; `liquid.fingerprint` has the criterion.
 
@@ -141,7 +141,8 @@ def load(
     Raises:
         DataError: there is no readable file or no such frame, or a file is damaged, unphysical or ambiguous, or a copy
             of a configuration has other labels; the message names it.
-        ConfigurationError: ``types`` is not a list of different names, or ``frames`` is not start:stop:step.
+        ConfigurationError: ``types`` is not a list of different names, ``frames`` is not start:stop:step, or no mixture
+            has the name ``potential``.
     """
     return list(stream(paths, types=types, replicas=replicas, frames=frames, potential=potential, copies=copies))
 
@@ -152,11 +153,12 @@ def stream(
     types: Sequence[str] | None = None,
     replicas: bool = True,
     frames: str | None = None,
-    potential: LennardJones | None = None,
+    potential: LennardJones | str | None = None,
     copies: bool = False,
 ) -> Iterator[System]:
     """The configurations of `load`, one at a time, for data that do not fit into memory."""
     chosen = frames_of(frames)
+    mixture = None if potential is None else mixture_named(potential)
     if isinstance(types, str) or (types is not None and len(set(types)) != len(types)):
         raise ConfigurationError(f"types must be a list of different species names; got {types!r}.")
     returned, any_ = Returned(), False
@@ -165,7 +167,7 @@ def stream(
         groups = _grouped(_sources(paths, scratch))
         for sources in groups:
             with unpacked(sources, scratch) as files, returned.from_file(Path(sources[0].shown)):
-                systems = _read(files, types, chosen, potential)
+                systems = _read(files, types, chosen, mixture)
                 for system in _named(systems, dict(zip(files, sources, strict=True))):
                     any_ = True
                     if copies or returned.is_new(system):

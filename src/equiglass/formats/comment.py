@@ -81,8 +81,8 @@ class Comment:
             raise DataError(f"{key} in the comment line must be one number; got {self._values[key]!r}.")
         return float(values[0])
 
-    def numbers(self, key: str) -> NDArray[np.float64] | None:
-        """The values as numbers, flat; None if there is no such key.
+    def numbers(self, key: str, *, may_miss: bool = False) -> NDArray[np.float64] | None:
+        """The values as numbers, flat; None if there is no such key. The word nan is a number if values may miss.
 
         Raises:
             DataError: a value is no number.
@@ -90,7 +90,7 @@ class Comment:
         if key not in self:
             return None
         try:
-            return numbers(self.words(key), key)
+            return numbers(self.words(key), key, may_miss=may_miss)
         except DataError:
             raise DataError(
                 f"{key} in the comment line must hold plain numbers without a unit; got {self._values[key]!r}."

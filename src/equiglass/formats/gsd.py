@@ -1,7 +1,7 @@
 """Trajectories of HOOMD-blue, GSD (gsd.readthedocs.io), read with the library ``gsd``.
 
-Every frame is a configuration. The box is centred at 0 and must be orthorhombic; image flags are read. The types are
-those of their names (A, B, ...), or the numbers of the types where the species rule does not cover the names.
+Every frame is a configuration. The box is centred at 0 and must be orthorhombic; image flags are read. The names of the
+types follow the species rule: names other than A, B, ... and whole numbers need an order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def read_gsd(path: Path, order: Sequence[str] | None = None) -> Iterator[System]
     """One configuration per frame, one at a time.
 
     Raises:
-        DataError: the file is damaged, or a box is tilted or two-dimensional.
+        DataError: the file is damaged, a box is tilted or two-dimensional, or the names of the types need an order.
         SetupError: the library gsd is not installed.
     """
     try:

@@ -28,11 +28,10 @@ from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.agreement import warn_of_contradictions
 from equiglass.formats.checks import refuse_stated_units
-from equiglass.formats.mixture import potential_named
 from equiglass.formats.npz import Arrays, read_npz, refuse_half, refuse_whole, require
 from equiglass.liquid.fingerprint import Fingerprint
 from equiglass.liquid.labels import numbers
-from equiglass.liquid.needs import STATED_POTENTIAL
+from equiglass.liquid.mixture import STATED_POTENTIAL, potential_named
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import LABELS, System
 from equiglass.observables.unwrapping import check_not_folded, unwrapped

@@ -232,7 +232,13 @@ def _types(words: list[str], labels: dict[int, str], species: Species) -> NDArra
     if kinds.min() < 1:
         raise DataError(f"atom types are numbered from 1; found {kinds.min()}.")
     names = [labels.get(k + 1, str(k + 1)) for k in range(int(max(kinds.max(), *labels, 1)))]
-    return species.numbered(kinds - 1, names)
+    try:
+        return species.numbered(kinds - 1, names)
+    except DataError:
+        if species.order is not None or len(set(names)) < len(names):
+            raise
+        # Labels are optional in LAMMPS, whose types are numbers.
+        return kinds - 1
 
 
 FORMATS.add(

@@ -5,10 +5,13 @@
     A 0.1 0.2 0.3 ...
 
 The box must be orthorhombic and periodic. The columns ``species`` (or ``type``), ``pos``, ``pos_inherent``,
-``pos_cage`` and ``propensity_LABEL`` are read, the whole numbers ``id``, and these keys of the comment line:
+``pos_cage``, those of the labels (`liquid.columns`) such as ``propensity_LABEL`` are read, the whole numbers ``id`` and
+``images``, and these keys of the comment line:
 
 - ``name``, ``temperature``;
-- ``times``, ``time_labels``: values and labels of the times of the propensity columns;
+- ``times``, ``time_labels``: values and labels of the times of the columns of labels;
+- ``runs``: the number of runs behind them; ``self_scattering``, ``run_temperature``, ``energy_drift``, ``momentum``;
+- ``parent``: the fingerprint of the configuration from which this one was made;
 - ``potential``: the name of the mixture;
 - ``epsilon``, ``sigma``: tables of a mixture that the package does not know;
 - ``cutoff``, ``truncation``: the cutoff of the potential, one number in units of sigma_ab or a table of distances, and
@@ -39,24 +42,20 @@ from equiglass.files import replacing
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.checks import refuse_stated_units
 from equiglass.formats.comment import Comment
-from equiglass.formats.mixture import potential_named
 from equiglass.formats.text import STRAIGHT, Lines, name_of, numbers, one_by_one, opened, whole_numbers
-from equiglass.liquid.needs import STATED_POTENTIAL
-from equiglass.liquid.potential import MIXTURES
+from equiglass.liquid.columns import PREDICTED, columns_of, keys_of, labels_in, parent_in, widths
+from equiglass.liquid.mixture import potential_in, potential_keys
 from equiglass.liquid.species import Species, type_name
-from equiglass.liquid.system import System
-from equiglass.liquid.targets import UNCERTAINTY
-from equiglass.liquid.targets.propensity import column
+from equiglass.liquid.system import LABELS, System
 
-Columns = Mapping[str, NDArray[np.floating]]
+Columns = Mapping[str, NDArray[np.number]]
 
-_PROPENSITY = "propensity_"
-_PREDICTED = "predicted_by"
 _TIME = ("Time", "time")
 _PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _IDS = ("id", "ids", "index")
 _POSITIONS = ("pos", "pos_inherent", "pos_cage")
 _SHAPES = {**dict.fromkeys(_POSITIONS, (3,)), "cage_covariance": (3, 3), "cage_propensity": ()}
+_OF_TIMES = widths(LABELS)
 _START = re.compile(rb"(\s*#[^\n]*\n)*\s*\d+[ \t]*\n([^\n]*=|[^\n]*\n[ \t]*[A-Za-z0-9]+([ \t]+[-+.\deE]+){3})")
 """A number of particles, then a comment line with a key or a first particle."""
 
@@ -66,6 +65,8 @@ class _Frame(NamedTuple):
     species: list[str]
     columns: dict[str, NDArray[np.float64]]
     ids: NDArray[np.int64] | None
+    images: NDArray[np.int64] | None
+    numbered: list[str] | None
 
 
 class _Cut(Exception):  # noqa: N818
@@ -91,19 +92,24 @@ def read_xyz(path: Path, order: Sequence[str] | None = None) -> Iterator[System]
         for frame, alone in one_by_one(_frames(lines)):
             number += 1
             name = name_of(path) if alone else f"{name_of(path)}_{number}"
-            yield _system(path, frame, species.types(frame.species), name)
+            yield _system(path, frame, _types(frame, species), name)
     if not number:
         raise DataError("there is no frame in this file.")
 
 
+def _types(frame: _Frame, species: Species) -> NDArray[np.int64]:
+    """The types of the species; those of the column ``type`` beside them, as ASE writes it, if they need an order."""
+    try:
+        return species.types(frame.species)
+    except DataError:
+        if species.order is not None or frame.numbered is None:
+            raise
+        return species.types(frame.numbered)
+
+
 def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> System:
     comment, columns = frame.comment, frame.columns
-    potential, stated = None, {}
-    if "potential" in comment:
-        tables = comment.numbers("epsilon"), comment.numbers("sigma")
-        truncation = comment.text("truncation") if "truncation" in comment else None
-        potential = potential_named(comment.text("potential"), *tables, comment.numbers("cutoff"), truncation)
-        stated = {} if potential else {STATED_POTENTIAL: comment.text("potential")}
+    potential, stated = potential_in(comment)
     origin = comment.numbers("Origin")
     if origin is not None and origin.shape != (3,):
         raise DataError(f"Origin must hold three numbers; got {origin.size}.")
@@ -120,7 +126,9 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
         positions_cage=None if cage is None else cage - corner,
         covariance_cage=columns.get("cage_covariance"),
         propensity_cage=columns.get("cage_propensity"),
-        **_labels(path, frame),
+        **labels_in(columns, comment, LABELS),
+        images=frame.images,
+        parent=parent_in(comment),
         failures=(comment.text("failed"),) if "failed" in comment else (),
         equilibrated=_truth(comment, "equilibrated") if "equilibrated" in comment else None,
         ids=frame.ids,
@@ -129,36 +137,6 @@ def _system(path: Path, frame: _Frame, types: NDArray[np.int64], name: str) -> S
         time=_time(comment),
         provenance={"format": "extended XYZ", "source": path.name, **stated},
     )
-
-
-def _labels(path: Path, frame: _Frame) -> dict[str, Any]:
-    """The times with their propensity, measured or predicted; nothing if the times are unknown."""
-    comment, columns = frame.comment, frame.columns
-    found = [key.removeprefix(_PROPENSITY) for key in columns if key.startswith(_PROPENSITY)]
-    if _PREDICTED in comment:
-        found = [key for key in found if key.removesuffix(UNCERTAINTY) not in found or not key.endswith(UNCERTAINTY)]
-    times = comment.numbers("times")
-    if found and times is None:
-        warnings.warn(
-            f"{path}: the propensity columns are left out, because the comment line does not give their "
-            'times; add times="..." with one value per column.',
-            EquiglassWarning,
-            stacklevel=4,
-        )
-    if not found or times is None:
-        return {}
-    labels = tuple(comment.words("time_labels")) if "time_labels" in comment else tuple(found)
-    missing = [label for label in labels if column(label) not in columns]
-    if missing:
-        raise DataError(f"there is no column {column(missing[0])!r} for the time {missing[0]!r}.")
-    left = set(found) - {column(label).removeprefix(_PROPENSITY) for label in labels}
-    if left or times.size != len(labels):
-        raise DataError(f"there are {len(found)} propensity columns, {len(labels)} labels and {times.size} times.")
-    values = np.stack([columns[column(label)] for label in labels])
-    held = {"time_labels": labels, "times": times}
-    if _PREDICTED in comment:
-        return {**held, "predictions": {comment.text(_PREDICTED): values}}
-    return {**held, "propensity": values}
 
 
 def _timestep(comment: Comment) -> int | None:
@@ -215,10 +193,11 @@ def _frame(lines: Lines, n: int, number: int) -> _Frame:
     lines.warn_of_last_number(rows)
     table = {}
     for key in columns.at:
-        if key in _SHAPES or key.startswith(_PROPENSITY):
-            shape = (n, *_SHAPES.get(key, ()))
+        label = next((start for start in _OF_TIMES if key.startswith(start)), None)
+        if key in _SHAPES or label is not None:
+            shape = (n, *(_SHAPES[key] if label is None else _OF_TIMES[label]))
             words = (word for row in rows for word in row[columns.at[key]])
-            values = numbers(words, f"frame {number}, column {key!r}", may_miss=key.startswith(_PROPENSITY))
+            values = numbers(words, f"frame {number}, column {key!r}", may_miss=label is not None)
             if values.size != math.prod(shape):
                 raise DataError(f"frame {number}: the column {key!r} has another width than expected.")
             table[key] = values.reshape(shape)
@@ -227,11 +206,16 @@ def _frame(lines: Lines, n: int, number: int) -> _Frame:
     if known is not None:
         first = columns.at[known].start
         ids = whole_numbers((row[first] for row in rows), f"frame {number}, column {known!r}")
-    return _Frame(comment, [row[columns.species] for row in rows], table, ids)
+    images = None
+    if "images" in columns.at:
+        words = (word for row in rows for word in row[columns.at["images"]])
+        images = whole_numbers(words, f"frame {number}, column 'images'").reshape(n, -1)
+    numbered = None if columns.numbered is None else [row[columns.numbered] for row in rows]
+    return _Frame(comment, [row[columns.species] for row in rows], table, ids, images, numbered)
 
 
 class _Properties:
-    """The columns: their places by name, that of the species, and their number."""
+    """The columns: their places by name, those of the species and of their numbers, and how many there are."""
 
     def __init__(self, comment: Comment, number: int) -> None:
         text = comment.text("Properties") if "Properties" in comment else "species:S:1:pos:R:3"
@@ -251,6 +235,7 @@ class _Properties:
         if species is None or pos.stop - pos.start != 3:
             raise DataError(f"frame {number}: Properties must hold species:S:1 and pos:R:3; got {text}.")
         self.species = self.at[species].start
+        self.numbered = self.at["type"].start if species == "species" and "type" in self.at else None
 
 
 def _box(comment: Comment) -> NDArray[np.float64]:
@@ -295,7 +280,7 @@ def origin_of_predictions(model: str, times: Mapping[str, float]) -> dict[str, s
     `read_xyz` returns the propensity columns of such a file as `System.predictions`, never as measured ones.
     """
     return {
-        _PREDICTED: model,
+        PREDICTED: model,
         "equiglass": version("equiglass"),
         "time_labels": " ".join(times),
         "times": _joined(np.array(list(times.values()))),
@@ -303,26 +288,32 @@ def origin_of_predictions(model: str, times: Mapping[str, float]) -> dict[str, s
 
 
 def save_xyz(systems: Iterable[System], path: Path) -> None:
-    """Write configurations, with their inherent positions and propensity if these are known."""
-    write_frames(path, (_labelled(system) for system in systems))
+    """Write configurations with their inherent and cage positions and their labels, as far as these are known.
+
+    Warns:
+        EquiglassWarning: a configuration has predictions, or displacements of every run, which are left out.
+    """
+    left: dict[str, None] = {}
+    write_frames(path, (_labelled(system, left) for system in systems))
+    if left:
+        warnings.warn(
+            f"{path}: extended XYZ does not hold {' and '.join(left)}, which are left out; save a data set (.h5) to "
+            "keep them.",
+            EquiglassWarning,
+            stacklevel=3,
+        )
 
 
-def _labelled(system: System) -> tuple[System, Columns, Mapping[str, str]]:
-    columns: dict[str, NDArray[np.floating]] = {}
-    comment = {}
-    if system.positions_inherent is not None:
-        columns["pos_inherent"] = system.positions_inherent
-    if system.positions_cage is not None:
-        columns["pos_cage"] = system.positions_cage
-    if system.covariance_cage is not None:
-        columns["cage_covariance"] = system.covariance_cage
-    if system.propensity_cage is not None:
-        columns["cage_propensity"] = system.propensity_cage
-    if system.propensity is not None:
-        labels = zip(system.time_labels, system.propensity, strict=True)
-        columns.update((column(label), values) for label, values in labels)
-        comment = {"time_labels": " ".join(system.time_labels), "times": _joined(system.times)}
-    return system, columns, comment
+def _labelled(system: System, left: dict[str, None]) -> tuple[System, Columns, Mapping[str, str]]:
+    """A configuration with its columns and keys; ``left`` gains the names of what has no column."""
+    if system.replica_displacements is not None:
+        left["replica_displacements"] = None
+    if system.predictions:
+        left["predictions"] = None
+    columns: dict[str, NDArray[np.number]] = dict(columns_of(system, LABELS))
+    if system.images is not None:
+        columns["images"] = system.images
+    return system, columns, _texts(keys_of(system, LABELS))
 
 
 def write_frames(path: Path, frames: Iterable[tuple[System, Columns, Mapping[str, str]]]) -> None:
@@ -332,7 +323,10 @@ def write_frames(path: Path, frames: Iterable[tuple[System, Columns, Mapping[str
             corner = np.zeros(3) if system.origin is None else system.origin
             shifted = {key: block + corner if key in _POSITIONS else block for key, block in columns.items()}
             blocks = {"pos": system.positions + corner, **shifted}
-            kinds = {key: f"{key}:R:{np.size(block) // system.n_particles}" for key, block in blocks.items()}
+            kinds = {
+                key: f"{key}:{'I' if block.dtype.kind == 'i' else 'R'}:{np.size(block) // system.n_particles}"
+                for key, block in blocks.items()
+            }
             table = np.column_stack([block.reshape(system.n_particles, -1) for block in blocks.values()]).tolist()
             ids: Sequence[str] = [""] * system.n_particles
             if system.ids is not None:
@@ -370,17 +364,13 @@ def _frame_of(system: System) -> dict[str, str]:
 
 
 def _physics(system: System) -> dict[str, str]:
-    physics = {}
-    if system.temperature is not None:
-        physics["temperature"] = repr(float(system.temperature))
-    if system.potential is not None:
-        physics["potential"] = system.potential.name
-        if system.potential != MIXTURES.get(system.potential.name):
-            physics["epsilon"] = _joined(np.ravel(system.potential.epsilon))
-            physics["sigma"] = _joined(np.ravel(system.potential.sigma))
-            physics["cutoff"] = _joined(np.ravel(system.potential.cutoff))
-            physics["truncation"] = system.potential.truncation
-    return physics
+    physics = {} if system.temperature is None else {"temperature": repr(float(system.temperature))}
+    physics |= _texts(potential_keys(system.potential))
+    return physics if system.parent is None else {**physics, "parent": str(system.parent)}
+
+
+def _texts(keys: Mapping[str, Any]) -> dict[str, str]:
+    return {key: _joined(each) if isinstance(each, np.ndarray) else str(each) for key, each in keys.items()}
 
 
 def _verdicts(system: System) -> dict[str, str]:

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import LABELS, System
 
 
-def ends_of(systems: Iterable[System], labels: Sequence[str] | None = None, runs: int | None = None) -> list[System]:
+def ends_of(
+    systems: System | Iterable[System], labels: str | Sequence[str] | None = None, runs: int | None = None
+) -> list[System]:
     """The end frames of runs as configurations, each labelled by one run.
 
         positions x_r(t) = x(0) + dr_r(t),   label at t: |x(0) - x_r(t)|
@@ -23,24 +26,36 @@ def ends_of(systems: Iterable[System], labels: Sequence[str] | None = None, runs
     stored as ``replica_variance``; ``runs`` is 1.
 
     Args:
-        systems: configurations with ``replica_displacements``; those without have no ends.
-        labels: labels of the times whose end frames are wanted; all that are stored if None.
-        runs: number of runs per configuration, the first ones; all if None.
+        systems: one or several configurations with ``replica_displacements``; those without have no ends.
+        labels: label of the time whose end frames are wanted, or several; all that are stored if None.
+        runs: number of runs per configuration, at least 1, the first ones; all if None.
 
     Returns:
         One configuration per run and time. ``parent`` is the fingerprint of the start, or of the start's own parent.
         Runs with unknown positions are left out.
+
+    Raises:
+        ConfigurationError: ``runs`` is less than 1.
+        DataError: no configuration has a time with one of ``labels``.
     """
-    ends = []
-    for system in systems:
+    if runs is not None and runs < 1:
+        raise ConfigurationError(f"runs, the number of runs per configuration, must be at least 1; got {runs}.")
+    wanted = [labels] if isinstance(labels, str) else labels
+    ends: list[System] = []
+    known: dict[str, None] = {}
+    for system in [systems] if isinstance(systems, System) else systems:
+        known |= dict.fromkeys(system.time_labels)
         if system.replica_displacements is None:
             continue
         for row, label in enumerate(system.time_labels):
-            if labels is None or label in labels:
+            if wanted is None or label in wanted:
                 variance = None if system.replica_variance is None else _by_type(system, system.replica_variance[row])
                 for run, moves in enumerate(system.replica_displacements[row][:runs]):
                     if np.all(np.isfinite(moves)):
                         ends.append(_end(system, label, row, run, moves.astype(np.float64), variance))
+    unknown = [label for label in wanted or () if label not in known]
+    if unknown and known:
+        raise DataError(f"no configuration has a time labelled {unknown[0]!r}; there are {list(known)}.")
     return ends
 
 

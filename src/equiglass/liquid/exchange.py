@@ -6,7 +6,7 @@ The units of the objects must be Lennard-Jones units, since the objects do not s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.columns import STATES, labels_in, parent_in, widths
+from equiglass.liquid.labels import Label, numbers
+from equiglass.liquid.mixture import potential_in
 from equiglass.liquid.species import Species
 
 STRAIGHT = 1e-6
@@ -36,8 +39,43 @@ def edges(cell: ArrayLike, periodic: Sequence[Any] = (True, True, True)) -> Floa
     return np.diag(cell)
 
 
-def fields_of_ase(atoms: Any, types: Sequence[str] | None) -> dict[str, Any]:
-    """The fields of a System from an ``ase.Atoms``.
+class _Info:
+    """The values of ``ase.Atoms.info``. ASE reads texts that look like numbers as numbers."""
+
+    def __init__(self, info: Mapping[str, Any]) -> None:
+        self._info = info
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._info
+
+    def text(self, key: str) -> str:
+        return str(self._info[key])
+
+    def words(self, key: str) -> list[str]:
+        value = self._info[key]
+        return value.split() if isinstance(value, str) else [str(each) for each in np.ravel(value)]
+
+    def numbers(self, key: str, *, may_miss: bool = False) -> Float | None:
+        if key not in self:
+            return None
+        try:
+            values = np.array([float(word) for word in self.words(key)])
+        except ValueError:
+            values = np.array([np.inf])
+        if not np.all(np.isfinite(values) | (may_miss & np.isnan(values))):
+            raise DataError(f"{key} in atoms.info must hold plain numbers; got {self.text(key)[:60]!r}.")
+        return values
+
+
+def _shaped(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Float:
+    array = numbers(f"the array {name!r}", values)
+    if array.size != np.prod(shape):
+        raise DataError(f"the array {name!r} of the atoms has shape {array.shape}, not {shape}; rename or remove it.")
+    return array.reshape(shape)
+
+
+def fields_of_ase(atoms: Any, types: Sequence[str] | None, table: Mapping[str, Label]) -> dict[str, Any]:
+    """The fields of a System from an ``ase.Atoms``; ``table`` holds the labels of a System.
 
     The array ``type`` (numbers of LAMMPS) counts before the chemical symbols, unless an order of the symbols is given.
     """
@@ -47,7 +85,16 @@ def fields_of_ase(atoms: Any, types: Sequence[str] | None) -> dict[str, Any]:
     numbered = "type" in arrays and (types is None or not set(types) & set(symbols))
     species = [str(each) for each in arrays["type"]] if numbered else symbols
     corner = np.asarray(atoms.get_celldisp(), dtype=np.float64).reshape(3)
+    keys = _Info(info)
     temperature = info.get("temperature")
+    potential, stated = potential_in(keys)
+    shapes = widths(table)
+    columns = {
+        name: _shaped(name, values, (len(symbols), *shapes[start]))
+        for name, values in arrays.items()
+        for start in shapes
+        if name.startswith(start)
+    }
     found = {
         "positions": atoms.get_positions() - corner,
         "types": order.types(species),
@@ -55,13 +102,20 @@ def fields_of_ase(atoms: Any, types: Sequence[str] | None) -> dict[str, Any]:
         "origin": corner if np.any(corner) else None,
         "ids": np.asarray(arrays["id"], np.int64) if "id" in arrays else None,
         "temperature": None if temperature is None else float(temperature),
-        "provenance": {"format": "ase.Atoms"},
+        "potential": potential,
+        "parent": parent_in(keys),
+        "failures": (keys.text("failed"),) if "failed" in keys else (),
+        "equilibrated": keys.text("equilibrated") in ("True", "T") if "equilibrated" in keys else None,
+        **labels_in(columns, keys, table),
+        "provenance": {"format": "ase.Atoms", **stated},
     }
     if "name" in info:
         found["name"] = str(info["name"])
-    for key, column in (("positions_inherent", "pos_inherent"), ("positions_cage", "pos_cage")):
+    for column, key in STATES.items():
         if column in arrays:
-            found[key] = arrays[column] - corner
+            found[key] = arrays[column] - corner if key.startswith("positions") else arrays[column]
+    if "covariance_cage" in found:
+        found["covariance_cage"] = _shaped("cage_covariance", found["covariance_cage"], (len(symbols), 3, 3))
     return found
 
 

@@ -15,7 +15,7 @@ from equiglass.errors import DataError, EquiglassError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.minimum import largest, minimum
 from equiglass.liquid.neighbors import wrap
-from equiglass.liquid.potential import LennardJones, pair_force, potential_energy
+from equiglass.liquid.potential import LennardJones, mixture_named, pair_force, potential_energy
 from equiglass.liquid.system import System
 from equiglass.machine.compiled import library
 
@@ -27,7 +27,7 @@ HIGHEST_ENERGY = 1e30
 def quench(
     systems: System,
     *,
-    potential: LennardJones | None = None,
+    potential: LennardJones | str | None = None,
     tolerance: float = 1e-5,
     max_steps: int = 50_000,
     progress: Callable[[int, int, str], None] | None = None,
@@ -38,7 +38,7 @@ def quench(
 def quench(
     systems: Sequence[System],
     *,
-    potential: LennardJones | None = None,
+    potential: LennardJones | str | None = None,
     tolerance: float = 1e-5,
     max_steps: int = 50_000,
     progress: Callable[[int, int, str], None] | None = None,
@@ -48,7 +48,7 @@ def quench(
 def quench(
     systems: System | Sequence[System],
     *,
-    potential: LennardJones | None = None,
+    potential: LennardJones | str | None = None,
     tolerance: float = 1e-5,
     max_steps: int = 50_000,
     progress: Callable[[int, int, str], None] | None = None,
@@ -57,7 +57,7 @@ def quench(
 
     Args:
         systems: one configuration, or several.
-        potential: pair potential of the systems that have none of their own.
+        potential: pair potential of the systems that have none of their own, or the name of its mixture.
         tolerance: largest force left on any particle, |F_i| in LJ units.
         max_steps: number of steps after which the quench fails.
         progress: is called after every configuration with (number done, number of all, name).
@@ -66,15 +66,17 @@ def quench(
         One system for one system, a list for a list. They also contain ``potential`` and say how they were quenched.
 
     Raises:
-        DataError: the potential is unknown, particles overlap, or the forces stay above the tolerance.
+        DataError: a system has no potential, particles overlap, or the forces stay above the tolerance.
+        ConfigurationError: no mixture has the name ``potential``.
 
     Source: `minimum` names the methods.
     """
     if isinstance(systems, System):
         return quench([systems], potential=potential, tolerance=tolerance, max_steps=max_steps, progress=progress)[0]
+    mixture = None if potential is None else mixture_named(potential)
     results = []
     for system in systems:
-        results.append(_quench(system, system.potential or potential, tolerance, max_steps))
+        results.append(_quench(system, system.potential or mixture, tolerance, max_steps))
         if progress is not None:
             progress(len(results), len(systems), system.name)
     return results
@@ -83,7 +85,8 @@ def quench(
 def _quench(system: System, potential: LennardJones | None, tolerance: float, max_steps: int) -> System:
     if potential is None:
         raise DataError(
-            f"{system.name}: a quench needs the pair potential, but this configuration has none; name the potential."
+            f"{system.name}: a quench needs the pair potential, but this configuration has none; name it, for "
+            'instance potential="kob-andersen".'
         )
     known = replace(system, potential=potential)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

@@ -73,6 +73,10 @@ class Label(Quantity):
         """The index of the axis of the times."""
         return self.axes.index("T")
 
+    def axes_beyond(self, *known: str) -> tuple[str, ...]:
+        """The names of the other axes, in their order."""
+        return tuple(axis for axis in self.axes if axis not in known)
+
 
 def checked(
     what: str,

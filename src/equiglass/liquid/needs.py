@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from equiglass.errors import DataError
+from equiglass.liquid.mixture import STATED_POTENTIAL
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
 
@@ -14,9 +15,6 @@ Need = Literal["potential", "inherent", "cage", "short runs", "temperature"]
 
 The potential determines the three in the middle. A node input makes its short runs itself.
 """
-
-STATED_POTENTIAL = "stated potential"
-"""The key of the provenance that holds the name of a potential that a file states and that is not known."""
 
 
 def with_potential(system: System, default: LennardJones) -> System:

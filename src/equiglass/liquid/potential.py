@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import DataError
+from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import pair_blocks
 
@@ -170,6 +170,22 @@ MIXTURES = {
     for mixture in (KOB_ANDERSEN, KOB_ANDERSEN_FORCE_SHIFTED, KOB_ANDERSEN_BAPST, KOB_ANDERSEN_WCA)
 }
 """The mixtures of the package, by name."""
+
+
+def mixture_named(potential: str | LennardJones) -> LennardJones:
+    """The mixture of that name; a mixture itself is returned unchanged.
+
+    Raises:
+        ConfigurationError: no mixture has this name.
+    """
+    if isinstance(potential, LennardJones):
+        return potential
+    if potential not in MIXTURES:
+        raise ConfigurationError(
+            f"the potential {potential!r} is not known; known: {', '.join(MIXTURES)}. Another mixture is a "
+            "LennardJones with its tables."
+        )
+    return MIXTURES[potential]
 
 
 def potential_energy(

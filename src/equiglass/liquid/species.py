@@ -51,10 +51,11 @@ class Species:
 
         Args:
             numbers: number of the species of every particle, from 0, (N,).
-            names: names of the species, if the source has them. They count before the numbers, if the rule covers them.
+            names: names of the species, if the source has them. They count, and not the numbers.
 
         Raises:
-            DataError: a name is not in the given order, a number has no name, or two numbers have one name.
+            DataError: the names need an order and have none, a name is not in the given order, a number has no name,
+                or two numbers have one name.
         """
         kinds: NDArray[np.int64] = np.asarray(numbers).astype(np.int64)
         if names is None:
@@ -65,13 +66,9 @@ class Species:
             raise DataError(f"there are species {np.unique(kinds)[:8]}, but {len(names)} names {list(names)[:8]}.")
         if len(set(names)) < len(names):
             raise DataError(f"two species have the same name; the names are {list(names)[:8]}.")
-        if self.order is None:
-            try:
-                type_of = _types_of_names(names, None)
-            except DataError:
-                return kinds
-        else:
-            type_of = _types_of_names([names[k] for k in np.unique(kinds)], self.order)
+        # A species that does not occur may have a name too: without it, a file of B alone would have a gap.
+        named = names if self.order is None else [names[k] for k in np.unique(kinds)]
+        type_of = _types_of_names(named, self.order)
         return np.array([type_of.get(name, -1) for name in names], dtype=np.int64)[kinds]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,9 +12,11 @@ from numpy.typing import NDArray
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.columns import columns_of, keys_of
 from equiglass.liquid.exchange import fields_of_ase, fields_of_gsd, fields_of_ovito, to_ase
 from equiglass.liquid.fingerprint import Fingerprint
 from equiglass.liquid.labels import Label, Quantity, checked, numbers, quantities, read_only
+from equiglass.liquid.mixture import potential_keys
 from equiglass.liquid.neighbors import minimum_image, wrap
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.species import type_name
@@ -258,7 +259,7 @@ class System:
 
     @classmethod
     def from_ase(cls, atoms: Any, types: Sequence[str] | None = None) -> System:
-        """A configuration from an ``ase.Atoms`` in LJ units.
+        """A configuration from an ``ase.Atoms`` in LJ units, with the labels that `to_ase` writes.
 
         Args:
             atoms: any object with the attributes of ``ase.Atoms``. Its array ``type`` counts before the symbols.
@@ -267,7 +268,7 @@ class System:
         Raises:
             DataError: the box is missing, tilted or not periodic, or the species need an order.
         """
-        return cls(**fields_of_ase(atoms, types))
+        return cls(**fields_of_ase(atoms, types, LABELS))
 
     @classmethod
     def from_gsd(cls, frame: Any, types: Sequence[str] | None = None) -> System:
@@ -275,10 +276,10 @@ class System:
 
         Args:
             frame: any object with the attributes of ``gsd.hoomd.Frame``.
-            types: names of types 0, 1, 2, ...; None for the species rule, or else the type numbers of the frame.
+            types: names of types 0, 1, 2, ...; None for the species rule.
 
         Raises:
-            DataError: the box is tilted or two-dimensional, or a name is not in ``types``.
+            DataError: the box is tilted or two-dimensional, the names need an order, or one is not in ``types``.
         """
         return cls(**fields_of_gsd(frame, types))
 
@@ -296,30 +297,35 @@ class System:
         return cls(**fields_of_ovito(data, types))
 
     def to_ase(self, symbols: Sequence[str] | None = None) -> Any:
-        """An ``ase.Atoms`` with the positions of the source, the inherent and cage positions, and the propensity.
+        """An ``ase.Atoms`` with the positions of the source, the inherent and cage states, and the labels.
 
-        The array ``type`` holds 1, 2, ... for types 0, 1, ...; the columns have the names of extended XYZ.
+        The array ``type`` holds 1, 2, ... for types 0, 1, ...; the other arrays have the names of the columns of
+        extended XYZ, and ``info`` has the keys of its comment line. A file that ASE writes of it is read by
+        `equiglass.load`. Displacements of every run and predictions are left out.
 
         Args:
             symbols: chemical symbols of types 0, 1, ...; None for the elements 1, 2, ... of the periodic table.
 
         Raises:
-            DataError: there are fewer symbols than types.
+            DataError: there are fewer symbols than types, or a label of a time is not one word.
             SetupError: ASE is not installed.
         """
         corner = np.zeros(3) if self.origin is None else self.origin
         arrays: dict[str, Any] = {} if self.ids is None else {"id": self.ids}
-        for key, column in (("positions_inherent", "pos_inherent"), ("positions_cage", "pos_cage")):
-            if getattr(self, key) is not None:
-                arrays[column] = getattr(self, key) + corner
-        if self.propensity is not None:
-            labels = [re.sub(r"[^A-Za-z0-9.+-]", "_", label) for label in self.time_labels]
-            arrays |= {f"propensity_{label}": row for label, row in zip(labels, self.propensity, strict=True)}
+        columns = columns_of(self, LABELS)
+        arrays |= {key: each + corner if key.startswith("pos_") else each for key, each in columns.items()}
         atoms = to_ase(self.unwrapped + corner, self.types, self.box, symbols, arrays)
         atoms.set_celldisp(corner)
         atoms.info["name"] = self.name
         if self.temperature is not None:
             atoms.info["temperature"] = self.temperature
+        atoms.info |= {**potential_keys(self.potential), **keys_of(self, LABELS)}
+        if self.parent is not None:
+            atoms.info["parent"] = str(self.parent)
+        if self.failures:
+            atoms.info["failed"] = " ".join(self.failures)
+        if self.equilibrated is not None:
+            atoms.info["equilibrated"] = self.equilibrated
         return atoms
 
     @property

@@ -157,7 +157,13 @@ class Model(ABC):
 
         Raises:
             DataError: the configuration has more particle types than the model, or a prediction is not finite.
+            ConfigurationError: this is not one configuration, but for instance a list of them.
         """
+        if not isinstance(system, System):
+            raise ConfigurationError(
+                f"predict takes one System; got {type(system).__name__}. Predict several one by one: "
+                "[model.predict(system) for system in systems]."
+            )
         named = system.temperature
         system = self.prepared(system, any_temperature)
         values, uncertainty = self.estimate(system)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from equiglass.errors import EquiglassWarning
-from equiglass.liquid.needs import STATED_POTENTIAL
+from equiglass.liquid.mixture import STATED_POTENTIAL
 from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
 from equiglass.prediction.split import Role, Split

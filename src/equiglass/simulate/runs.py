@@ -20,7 +20,7 @@ from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.formats import load, stream
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import minimum_image
-from equiglass.liquid.potential import LennardJones
+from equiglass.liquid.potential import LennardJones, mixture_named
 from equiglass.liquid.system import System
 from equiglass.observables import self_scattering_by_type
 from equiglass.observables.propensity import OverRuns, over_runs
@@ -48,7 +48,7 @@ def label(
     frames: str | None = None,
     types: Sequence[str] | None = None,
     temperature: float | None = None,
-    potential: LennardJones | None = None,
+    potential: LennardJones | str | None = None,
     displacements: bool = False,
 ) -> System:
     """The starting configuration with propensity, variance, halves and mean displacement from runs of any program.
@@ -63,7 +63,7 @@ def label(
         frames: which frames of every run are read, "start:stop:step"; they must hold the first one.
         types: species names of types 0, 1, 2, ..., for species that the species rule does not cover.
         temperature: temperature, if the file of the start does not state it.
-        potential: pair potential, if the file of the start does not state it.
+        potential: pair potential, or the name of its mixture, if the file of the start does not state it.
         displacements: whether the result holds the displacements of every run, which are large.
 
     Returns:
@@ -72,7 +72,8 @@ def label(
     Raises:
         DataError: a run is not one of the start (other particles, types or box; another first frame), its times are
             unknown or differ from those of the first run, two runs are the same, or positions cannot be unwrapped.
-        ConfigurationError: there is no run, or both ``timestep`` and ``times`` are given.
+        ConfigurationError: there is no run, both ``timestep`` and ``times`` are given, or no mixture has the name
+            ``potential``.
 
     Source: A. Widmer-Cooper, P. Harrowell and H. Fynewever, Phys. Rev. Lett. 93, 135701 (2004),
     doi 10.1103/PhysRevLett.93.135701.
@@ -81,7 +82,8 @@ def label(
         raise ConfigurationError("runs must be a list of one file or folder per run.")
     if timestep is not None and times is not None:
         raise ConfigurationError("give either the timestep or the times of the frames.")
-    system = _start(start, types, temperature, potential)
+    mixture = None if potential is None else mixture_named(potential)
+    system = _start(start, types, temperature, mixture)
     names = [str(run) for run in runs]
     trajectories = [_Run(run, system, timestep, times, frames, types) for run in runs]
     labelled = _Labels(system, names, displacements)

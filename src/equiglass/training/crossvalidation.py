@@ -12,13 +12,12 @@ from equiglass.liquid.system import System
 from equiglass.machine import processes
 from equiglass.methods import METHODS
 from equiglass.methods.loading import load_model
-from equiglass.methods.network.configuration import Configuration
 from equiglass.prediction.configuration import MethodConfiguration
 from equiglass.prediction.evaluation import Scores, evaluate
 from equiglass.prediction.model import Prediction
 from equiglass.prediction.predictor import SILENT, Watch
 from equiglass.training.supply import supply, with_ends, without_ends
-from equiglass.training.train import train
+from equiglass.training.train import settings, train
 
 
 def crossvalidate(
@@ -44,8 +43,11 @@ def crossvalidate(
 
     Returns:
         Scores of all held-out predictions together.
+
+    Raises:
+        ConfigurationError: ``configuration`` is no configuration of a method.
     """
-    configuration = configuration or Configuration()
+    configuration = settings(configuration)
     if folds is not None:
         configuration = configuration.model_copy(update={"folds": folds})
     predictions = held_out_predictions(systems, Path(out), configuration, members=members, command=command, watch=watch)

@@ -65,7 +65,8 @@ def with_ends(systems: Sequence[System], configuration: MethodConfiguration) -> 
         return list(systems)
     parents = Known.of((system.parent, system) for system in systems if system.parent is not None)
     starts = [s for s in systems if s.parent is None and parents.find(s.fingerprint) is None]
-    wanted = None if configuration.times == "all" else configuration.times
+    known = {label for start in starts for label in start.time_labels}
+    wanted = None if configuration.times == "all" else [label for label in configuration.times if label in known]
     ends = ends_of(starts, wanted, configuration.ends)
     if starts and not ends:
         raise DataError(

@@ -62,12 +62,12 @@ def train(
     Raises:
         DataError: no configuration has a target to learn, a configuration occurs twice, or one of ``validation``, its
             parent or another end of its parent is a training configuration.
-        ConfigurationError: the folder is in use, or a resumed training has another configuration, other data or another
-            split.
+        ConfigurationError: the folder is in use, a resumed training has another configuration, other data or another
+            split, or ``configuration`` is no configuration of a method.
         SetupError: the device is missing.
     """
     out = Path(out)
-    configuration = configuration or Configuration()
+    configuration = settings(configuration)
     configuration.check()
     if members > 1:
         for number in range(members):
@@ -105,6 +105,22 @@ def train(
     if processes.rank() == 0 and folder.model() is None:
         predictor.save(folder.checkpoint("last"))
     return predictor.named(str(out))
+
+
+def settings(configuration: MethodConfiguration | None) -> MethodConfiguration:
+    """The settings of a training: the given ones, or the defaults of the paper's network.
+
+    Raises:
+        ConfigurationError: these are no settings of a method, but for instance a dictionary.
+    """
+    if configuration is None:
+        return Configuration()
+    if not isinstance(configuration, MethodConfiguration):
+        raise ConfigurationError(
+            f"configuration must be the settings of a method, not {type(configuration).__name__}: for instance "
+            'Configuration(epochs=10), or METHODS["energy"].configuration() from equiglass.methods.'
+        )
+    return configuration
 
 
 def _unseen(validation: Sequence[System], configuration: MethodConfiguration) -> Split | None:

@@ -46,9 +46,6 @@ class Target:
     column: Callable[[str], str]
 
 
-UNCERTAINTY = "_std"
-"""What the column of the uncertainty of a prediction adds to the name of the column of the prediction."""
-
 TARGETS: Registry[Target] = Registry("target", __name__)
 
 

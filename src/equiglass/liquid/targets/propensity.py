@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.columns import column
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import TARGETS, Target
 
@@ -30,11 +29,6 @@ def noise(system: System, label: str) -> Float | None:
     if system.replica_variance is None or system.runs is None:
         return None
     return system.replica_variance[system.row(label)] / system.runs
-
-
-def column(label: str) -> str:
-    """The name of the column of a time, such as "propensity_7" or "propensity_F_0.9"."""
-    return "propensity_" + re.sub(r"[^A-Za-z0-9.+-]", "_", label)
 
 
 TARGETS.add(

@@ -1,4 +1,4 @@
-"""The potential of a file: from a name to a pair potential."""
+"""The potential of a file: from a name and tables to a pair potential, and back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,37 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equiglass.errors import DataError, EquiglassWarning
+from equiglass.liquid.columns import Keys
 from equiglass.liquid.labels import numbers
 from equiglass.liquid.potential import MIXTURES, LennardJones
+
+STATED_POTENTIAL = "stated potential"
+"""The key of the provenance that holds the name of a potential that a file states and that is not known."""
+
+
+def potential_in(keys: Keys) -> tuple[LennardJones | None, dict[str, str]]:
+    """The potential of the keys of a configuration, and what its provenance holds of a potential that is not known.
+
+    Raises:
+        DataError: only one of the tables is given, or the tables are not those of a mixture.
+    """
+    if "potential" not in keys:
+        return None, {}
+    tables = keys.numbers("epsilon"), keys.numbers("sigma")
+    truncation = keys.text("truncation") if "truncation" in keys else None
+    potential = potential_named(keys.text("potential"), *tables, keys.numbers("cutoff"), truncation)
+    return potential, {} if potential else {STATED_POTENTIAL: keys.text("potential")}
+
+
+def potential_keys(potential: LennardJones | None) -> dict[str, Any]:
+    """The keys from which `potential_in` makes this potential; the tables only of mixtures that have no name."""
+    if potential is None:
+        return {}
+    keys: dict[str, Any] = {"potential": potential.name}
+    if potential != MIXTURES.get(potential.name):
+        keys |= {key: np.ravel(getattr(potential, key)) for key in ("epsilon", "sigma", "cutoff")}
+        keys["truncation"] = potential.truncation
+    return keys
 
 
 def potential_named(
