@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -188,6 +189,59 @@ def test_a_folder_of_runs_is_an_ensemble(folder: Path) -> None:
     np.testing.assert_array_equal(exported, equiglass.load_model(runs).predict(system).propensity)
     bare, whole = folder / "exported" / "member-1" / "last.safetensors", runs / "member-1" / "last.safetensors"
     assert bare.stat().st_size < whole.stat().st_size
+
+
+def test_a_folder_of_runs_names_those_that_are_unfinished(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "other", "stopped"):
+        shutil.copytree(folder / "run", tmp_path / name)
+    (tmp_path / "stopped" / "last.safetensors").unlink()
+    (tmp_path / "figures").mkdir()
+    assert run("info", tmp_path) == 0
+    shown = capsys.readouterr()
+    assert "members: 2 network" in shown.out
+    assert shown.err.startswith(f"warning: {tmp_path}/stopped is unfinished and left out; continue with: equiglass train")
+    assert shown.err.count("\n") == 1
+
+
+def test_a_training_that_stopped_early_is_no_finished_model(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    equiglass.save(labelled_liquid(12), tmp_path / "one.xyz")
+    shutil.copytree(folder / "run", tmp_path / "run")
+    assert run("predict", tmp_path / "run", tmp_path / "one.xyz") == 0
+    assert "warning" not in capsys.readouterr().err
+    settings = tmp_path / "run" / "configuration.yaml"
+    settings.write_text(settings.read_text().replace("epochs: 2\n", "epochs: 9\n"))
+    assert run("predict", tmp_path / "run", tmp_path / "one.xyz") == 0
+    error = capsys.readouterr().err
+    assert f"warning: {tmp_path}/run stopped after 2 of 9 epochs; continue with: equiglass train --data" in error
+    assert error.endswith(" --resume\n")
+    (tmp_path / "run" / "log.csv").unlink()
+    assert run("info", tmp_path / "run") == 0
+    assert "stopped after 0 of 9 epochs" in capsys.readouterr().err
+    assert run("export", tmp_path / "run", "-o", tmp_path / "exported") == 0
+    shutil.copy(settings, tmp_path / "exported")
+    capsys.readouterr()
+    assert run("info", tmp_path / "exported") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_regression_has_no_best_epoch(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("train", "--method", "none", "--data", folder / "data.h5", "--out")
+    assert run(*words, tmp_path / "regression") == 0
+    shutil.copytree(folder / "run", tmp_path / "network")
+    capsys.readouterr()
+    assert run("predict", tmp_path / "network", folder / "data.h5", "--checkpoint", "best") == 0
+    for command in (
+        ("predict", tmp_path / "regression", folder / "data.h5"),
+        ("evaluate", tmp_path, "--data", folder / "data.h5"),
+        ("export", tmp_path, "-o", tmp_path / "new"),
+        ("report", tmp_path / "regression", "-o", tmp_path / "report.html"),
+    ):
+        assert run(*command, "--checkpoint", "best") == 2
+        assert f"error: {tmp_path}/regression has no best.safetensors" in capsys.readouterr().err
 
 
 def test_quench_and_info(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
