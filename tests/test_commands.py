@@ -42,7 +42,8 @@ def test_evaluate_writes_both_conventions_and_ceilings(folder: Path, capsys: pyt
     equiglass.save(new, folder / "new.h5")
     assert run("evaluate", folder / "run", "--data", folder / "new.h5", "--json", folder / "scores.json") == 0
     printed = capsys.readouterr().out
-    assert "ceiling" in printed
+    assert "ceiling pooled ┃" in printed
+    assert "…" not in printed
     assert "±" in printed
     assert f"next: equiglass report {folder}/run --data {folder}/new.h5 --out report.html\n" in printed
     scores = json.loads((folder / "scores.json").read_text())
@@ -93,6 +94,31 @@ def test_predict_several_files_writes_a_folder(folder: Path) -> None:
         equiglass.save(labelled_liquid(10), folder / f"{name}.xyz")
     assert run("predict", folder / "run", folder / "a.xyz", folder / "b.xyz", "-o", folder / "out") == 0
     assert sorted(p.name for p in (folder / "out").iterdir()) == ["a.xyz", "b.xyz"]
+
+
+def test_predict_tells_files_of_one_name_apart(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in ("a.xyz", "a.h5", "one/a.xyz", "other/a.xyz"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        equiglass.save(labelled_liquid(10), tmp_path / place)
+    for given, written in (
+        (("a.xyz", "a.h5"), ["a.h5.xyz", "a.xyz.xyz"]),
+        (("one/a.xyz", "other/a.xyz"), ["one-a.xyz.xyz", "other-a.xyz.xyz"]),
+    ):
+        out = tmp_path / f"out of {len(written[0])}"
+        assert run("predict", folder / "run", *(tmp_path / file for file in given), "-o", out) == 0
+        assert sorted(path.name for path in out.iterdir()) == written
+    capsys.readouterr()
+    assert run("predict", folder / "run", tmp_path / "a.xyz", tmp_path / "a.xyz", "-o", tmp_path / "out") == 2
+    assert "two FILEs have the same name" in capsys.readouterr().err
+
+
+def test_predict_misses_a_file_before_any_work(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("predict", folder / "run", folder / "data.h5", folder / "missing.xyz") == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == f"error: {folder}/missing.xyz: there is no such file or folder.\n"
 
 
 def test_predict_quenches_by_itself(folder: Path) -> None:
@@ -201,7 +227,9 @@ def test_a_folder_of_runs_names_those_that_are_unfinished(
     assert run("info", tmp_path) == 0
     shown = capsys.readouterr()
     assert "members: 2 network" in shown.out
-    assert shown.err.startswith(f"warning: {tmp_path}/stopped is unfinished and left out; continue with: equiglass train")
+    assert shown.err.startswith(
+        f"warning: {tmp_path}/stopped is unfinished and left out; continue with: equiglass train"
+    )
     assert shown.err.count("\n") == 1
 
 

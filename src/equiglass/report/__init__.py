@@ -57,9 +57,7 @@ def write_report(
     sources = list(dict.fromkeys(sources))
     names = _short(sources)
     models = {
-        source: load_model(source, checkpoint).named(names[source])
-        for source in sources
-        if folder_of(source).members()
+        source: load_model(source, checkpoint).named(names[source]) for source in sources if folder_of(source).members()
     }
     for source in sources:
         if source not in models and not result_files(Path(source)):
