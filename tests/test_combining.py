@@ -25,15 +25,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made(tmp_path_factory.mktemp("combination"))
 
 
-def test_the_tables_and_the_json(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "160")
+def test_the_tables_and_the_json(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("combine", tmp_path / "out", *members(folder, "ridge", "energy"), "--data", folder / "data.h5")
     assert run(*words) == 0
     printed = capsys.readouterr().out
     for word in ("equal average", "stack", "ridge", "energy", "6 configurations in 3 folds", "error² / std²"):
         assert word in printed
+    assert "…" not in printed
     scores = json.loads((folder / "scores.json").read_text())
     assert (scores["configurations"], scores["folds"]) == (6, 3)
     by_place = {(row["type"], row["label"]): [] for row in scores["rho"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -41,7 +42,8 @@ def test_evaluate_writes_both_conventions_and_ceilings(folder: Path, capsys: pyt
     equiglass.save(new, folder / "new.h5")
     assert run("evaluate", folder / "run", "--data", folder / "new.h5", "--json", folder / "scores.json") == 0
     printed = capsys.readouterr().out
-    assert "ceiling" in printed
+    assert "ceiling pooled ┃" in printed
+    assert "…" not in printed
     assert "±" in printed
     assert f"next: equiglass report {folder}/run --data {folder}/new.h5 --out report.html\n" in printed
     scores = json.loads((folder / "scores.json").read_text())
@@ -92,6 +94,31 @@ def test_predict_several_files_writes_a_folder(folder: Path) -> None:
         equiglass.save(labelled_liquid(10), folder / f"{name}.xyz")
     assert run("predict", folder / "run", folder / "a.xyz", folder / "b.xyz", "-o", folder / "out") == 0
     assert sorted(p.name for p in (folder / "out").iterdir()) == ["a.xyz", "b.xyz"]
+
+
+def test_predict_tells_files_of_one_name_apart(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in ("a.xyz", "a.h5", "one/a.xyz", "other/a.xyz"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        equiglass.save(labelled_liquid(10), tmp_path / place)
+    for given, written in (
+        (("a.xyz", "a.h5"), ["a.h5.xyz", "a.xyz.xyz"]),
+        (("one/a.xyz", "other/a.xyz"), ["one-a.xyz.xyz", "other-a.xyz.xyz"]),
+    ):
+        out = tmp_path / f"out of {len(written[0])}"
+        assert run("predict", folder / "run", *(tmp_path / file for file in given), "-o", out) == 0
+        assert sorted(path.name for path in out.iterdir()) == written
+    capsys.readouterr()
+    assert run("predict", folder / "run", tmp_path / "a.xyz", tmp_path / "a.xyz", "-o", tmp_path / "out") == 2
+    assert "two FILEs have the same name" in capsys.readouterr().err
+
+
+def test_predict_misses_a_file_before_any_work(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("predict", folder / "run", folder / "data.h5", folder / "missing.xyz") == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == f"error: {folder}/missing.xyz: there is no such file or folder.\n"
 
 
 def test_predict_quenches_by_itself(folder: Path) -> None:
@@ -188,6 +215,61 @@ def test_a_folder_of_runs_is_an_ensemble(folder: Path) -> None:
     np.testing.assert_array_equal(exported, equiglass.load_model(runs).predict(system).propensity)
     bare, whole = folder / "exported" / "member-1" / "last.safetensors", runs / "member-1" / "last.safetensors"
     assert bare.stat().st_size < whole.stat().st_size
+
+
+def test_a_folder_of_runs_names_those_that_are_unfinished(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "other", "stopped"):
+        shutil.copytree(folder / "run", tmp_path / name)
+    (tmp_path / "stopped" / "last.safetensors").unlink()
+    (tmp_path / "figures").mkdir()
+    assert run("info", tmp_path) == 0
+    shown = capsys.readouterr()
+    assert "members: 2 network" in shown.out
+    assert shown.err.startswith(
+        f"warning: {tmp_path}/stopped is unfinished and left out; continue with: equiglass train"
+    )
+    assert shown.err.count("\n") == 1
+
+
+def test_a_training_that_stopped_early_is_no_finished_model(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    equiglass.save(labelled_liquid(12), tmp_path / "one.xyz")
+    shutil.copytree(folder / "run", tmp_path / "run")
+    assert run("predict", tmp_path / "run", tmp_path / "one.xyz") == 0
+    assert "warning" not in capsys.readouterr().err
+    settings = tmp_path / "run" / "configuration.yaml"
+    settings.write_text(settings.read_text().replace("epochs: 2\n", "epochs: 9\n"))
+    assert run("predict", tmp_path / "run", tmp_path / "one.xyz") == 0
+    error = capsys.readouterr().err
+    assert f"warning: {tmp_path}/run stopped after 2 of 9 epochs; continue with: equiglass train --data" in error
+    assert error.endswith(" --resume\n")
+    (tmp_path / "run" / "log.csv").unlink()
+    assert run("info", tmp_path / "run") == 0
+    assert "stopped after 0 of 9 epochs" in capsys.readouterr().err
+    assert run("export", tmp_path / "run", "-o", tmp_path / "exported") == 0
+    shutil.copy(settings, tmp_path / "exported")
+    capsys.readouterr()
+    assert run("info", tmp_path / "exported") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_regression_has_no_best_epoch(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("train", "--method", "none", "--data", folder / "data.h5", "--out")
+    assert run(*words, tmp_path / "regression") == 0
+    shutil.copytree(folder / "run", tmp_path / "network")
+    capsys.readouterr()
+    assert run("predict", tmp_path / "network", folder / "data.h5", "--checkpoint", "best") == 0
+    for command in (
+        ("predict", tmp_path / "regression", folder / "data.h5"),
+        ("evaluate", tmp_path, "--data", folder / "data.h5"),
+        ("export", tmp_path, "-o", tmp_path / "new"),
+        ("report", tmp_path / "regression", "-o", tmp_path / "report.html"),
+    ):
+        assert run(*command, "--checkpoint", "best") == 2
+        assert f"error: {tmp_path}/regression has no best.safetensors" in capsys.readouterr().err
 
 
 def test_quench_and_info(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,11 +78,31 @@ def test_a_stopped_training_writes_a_checkpoint_and_continues_to_the_same_weight
     assert len(calls) == 6
     said = capsys.readouterr().err
     assert f"{tmp_path}/run/last.safetensors holds the training after 1 of 3 epochs and 2 of 4 configurations" in said
-    assert "--resume" in said
+    assert said.endswith(" 2 of 4 configurations. Continue with --resume.\n")
     assert "Traceback" not in said
     assert run(*words, "--resume") == 0
     one, other = (load_file(run / "last.safetensors") for run in (folder / "run1", tmp_path / "run"))
     assert all(torch.equal(value, other[key]) for key, value in one.items())
+
+
+def test_a_stopped_cross_validation_says_how_to_go_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Gradient, "add", at_call(2, Gradient.add, terminate)[0])
+    assert run("crossvalidate", "--data", folder / "data.h5", "--out", tmp_path / "cv", *SETTINGS) == 143
+    said = capsys.readouterr().err
+    assert "fold-1/last.safetensors holds the training after 0 of 3 epochs" in said
+    assert said.endswith("Finished trainings are kept. Continue with the same command.\n")
+    assert "--resume" not in said
+
+
+def test_a_training_that_is_stopped_before_it_begins_is_not_resumed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("equiglass.training.supply.supply", at_call(1, equiglass.load, terminate)[0])
+    assert run("train", "--data", folder / "data.h5", "--out", tmp_path / "run", *SETTINGS) == 143
+    said = capsys.readouterr().err
+    assert said == "stopped (SIGTERM): The training had not begun; give the same command again.\n"
 
 
 def test_a_signal_between_blocks_raises_at_once() -> None:

@@ -152,7 +152,9 @@ def test_any_number_of_cores_gives_the_same(tmp_path: Path) -> None:
     # With an inherent structure, so that none is searched for.
     known = {"temperature": 0.7, "potential": KOB_ANDERSEN, "positions_inherent": warm.positions[0]}
     start = System(warm.positions[0], state.types, state.box, name="start", **known)
-    ensemble = Ensemble(**{**RUNS, "runs": 20, "keep_displacements": ("2",)})
+    # A number is what YAML makes of a label.
+    ensemble = Ensemble(**{**RUNS, "runs": 20, "keep_displacements": (2,)})
+    assert ensemble.keep_displacements == ("2",)
     with short_trajectories():
         (one,) = run_from([start], ensemble, tmp_path / "one")
         (two,) = run_from([start], ensemble, tmp_path / "two", jobs=2)

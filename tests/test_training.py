@@ -23,6 +23,7 @@ from equiglass.liquid.inherent import inherent_distance, quench
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.liquid.splits import validation_fold
 from equiglass.liquid.targets import measured, times_to_learn
+from equiglass.methods import METHODS
 from equiglass.methods.descent import loop as training_loop
 from equiglass.methods.descent.gradient import Gradient, masked_loss
 from equiglass.methods.descent.loop import EpochResult
@@ -82,6 +83,11 @@ def test_unknown_key_suggests_the_nearest() -> None:
 def test_wrong_values_are_sentences(override: str, said: str) -> None:
     with pytest.raises(EquiglassError, match=said):
         read_configuration(None, [override])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_number_is_the_label_of_a_time(method: str) -> None:
+    assert read_configuration(overrides=["times=[7, last, 0.5]"], method=method).times == ("7", "last", "0.5")
 
 
 def test_configuration_file_and_overrides(tmp_path: Path) -> None:

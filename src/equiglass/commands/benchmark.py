@@ -104,14 +104,14 @@ def benchmark(
 
 def print_result(result: Result, setting: Setting) -> None:
     """Print a table of the result, and a second table if there are several sizes."""
-    from rich.console import Console
     from rich.table import Table
 
+    from equiglass.machine.console import console
     from equiglass.machine.environment import machine
 
     ours, reference, numbers = result.ours, result.reference, result.as_json(setting)
     where = machine()
-    console = Console()
+    shown = console()
     table = Table(title=f"{result.benchmark}: {result.particles} particles, {result.edges} edges")
     for column in ("", "equiglass", result.reference_name, "ratio"):
         table.add_column(column, justify="right" if column else "left")
@@ -126,9 +126,9 @@ def print_result(result: Result, setting: Setting) -> None:
     memory = f"{reference.peak_bytes / max(ours.peak_bytes, 1):.1f}"
     table.add_row("peak memory", _gib(ours.peak_bytes), _gib(reference.peak_bytes), memory)
     table.add_row("largest relative difference", f"{result.max_relative_error:.1e}", "", "")
-    console.print(table)
+    shown.print(table)
     if result.extrapolated:
-        console.print(f"{result.reference_name}: not run completely; extrapolated from {result.extrapolated}")
+        shown.print(f"{result.reference_name}: not run completely; extrapolated from {result.extrapolated}")
     if "sizes" in numbers:
         table = Table(title="by size")
         for column in ("particles", "graph", "network", "total", "per particle", "peak memory"):
@@ -137,9 +137,9 @@ def print_result(result: Result, setting: Setting) -> None:
             total, n = size["total_s"], size["particles"]
             cells = (_s(size["graph_s"]), _s(size["network_s"]), _s(total), f"{1e6 * total / n:.1f} us")
             table.add_row(str(n), *cells, _gib(size["peak_bytes"]))
-        console.print(table)
+        shown.print(table)
     device = where["gpu"] if setting.device == "cuda" else f"{where['processor']}, {setting.threads} threads"
-    console.print(f"{device}; {setting.repeats} alternating runs; convolution: {numbers['implementation']}")
+    shown.print(f"{device}; {setting.repeats} alternating runs; convolution: {numbers['implementation']}")
 
 
 def _s(seconds: float) -> str:

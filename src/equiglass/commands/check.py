@@ -27,13 +27,13 @@ def check(
     types: TypesOption = None,
 ) -> None:
     """Check the physics of a data set; the exit status is 1 if a check fails."""
-    from rich.console import Console
     from rich.table import Table
 
     from equiglass.commands.progress import progress
     from equiglass.files.target import check_folder
     from equiglass.formats import stream
     from equiglass.liquid.potential import mixture_named
+    from equiglass.machine.console import console
     from equiglass.simulate.checks import check as check_state
     from equiglass.simulate.checks import collect, failures, measure, write_report
 
@@ -59,7 +59,7 @@ def check(
         table.add_column(column)
     for each in checks:
         table.add_row(*each)
-    Console().print(table)
+    console().print(table)
     if out is not None:
         write_report(out, state, checks)
         closing(out, "report and figures", ("report", out, "--out", "report.html"))

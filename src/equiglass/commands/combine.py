@@ -32,14 +32,13 @@ def combine(
     json_file: JsonOption = None,
 ) -> None:
     """Combine trained models: weights by type and time from cross-validations, and an uncertainty."""
-    from rich.console import Console
-
     from equiglass.commands.progress import counted
     from equiglass.commands.targets import check_json
     from equiglass.errors import ConfigurationError
     from equiglass.files import write_text
     from equiglass.files.target import check_folder
     from equiglass.formats import load
+    from equiglass.machine.console import console
     from equiglass.training.combination import combine as combined
 
     check_folder(out, new=True)
@@ -54,7 +53,7 @@ def combine(
     with counted("predicting", len(pairs) * len(systems)) as count:
         found = combined(pairs, systems, out, on_done=count)
     for table in tables(found):
-        Console().print(table)
+        console().print(table)
     if json_file is not None:
         write_text(json_file, json.dumps(found.as_json(), indent=2) + "\n")
         closing(json_file, "the scores")

@@ -10,6 +10,7 @@ import typer
 from equiglass.commands.closing import closing
 from equiglass.commands.evaluate import FiguresOption, JsonOption
 from equiglass.commands.train import ConfigOption, DataOption, MembersOption, MethodOption, SetOption
+from equiglass.machine.signals import saying
 
 
 def crossvalidate(
@@ -31,7 +32,7 @@ def crossvalidate(
     from equiglass.methods.loading import read_configuration
     from equiglass.training.crossvalidation import held_out_predictions
 
-    with processes.joined():
+    with processes.joined(), saying(lambda: "Finished trainings are kept. Continue with the same command."):
         check_folder(out)
         check_outputs(json_file, figures)
         configuration = processes.same(lambda: read_configuration(config, set_ or [], method))

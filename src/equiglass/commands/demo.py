@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from equiglass.commands.closing import closing
+from equiglass.machine.signals import saying
 
 
 def demo(
@@ -22,7 +23,8 @@ def demo(
     training, validation, test = demo_data()
     for name, configuration in (("run", demo_configuration()), ("ridge", ridge_configuration())):
         run = out / name
-        train_with_progress(training, run, configuration, validation=validation, resume=run.exists())
+        with saying(lambda: "Finished trainings are kept. Continue with the same command."):
+            train_with_progress(training, run, configuration, validation=validation, resume=run.exists())
     report(out, test)
     closing(
         out,

@@ -108,10 +108,10 @@ def check_outputs(json_file: Path | None, figures: Path | None) -> None:
 
 def print_scores(scores: Scores, title: str) -> None:
     """Print a table of scores for each role of the configurations in the training."""
-    from rich.console import Console
     from rich.table import Table
 
     from equiglass.files.tables import number
+    from equiglass.machine.console import console
 
     for role in dict.fromkeys(row.role for row in scores):
         table = Table(title=title if role in ("not seen", "unknown") else f"{title}, {ROLES[role]}")
@@ -137,4 +137,4 @@ def print_scores(scores: Scores, title: str) -> None:
             if row.role == role:
                 where = (row.type, f"{row.time:g}", row.label)
                 table.add_row(*where, *cells, f"{row.mse:.3g}", str(row.configurations))
-        Console().print(table)
+        console().print(table)

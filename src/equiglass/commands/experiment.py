@@ -10,6 +10,7 @@ import typer
 
 from equiglass.commands.closing import closing
 from equiglass.commands.train import SetOption, command_line
+from equiglass.machine.signals import saying
 
 if TYPE_CHECKING:
     from equiglass.experiments.plan import Training
@@ -58,7 +59,11 @@ def experiment(
     declaration, changes = read_declaration(name), from_overrides(set_ or ())
     runs = any(case.configuration.needs_runs for case in cases(chosen(declaration, only or ()), changes))
     systems = {source: load(path, replicas=runs) for source, path in sources(data or [DATASET]).items()}
-    with progress("quenching") as quenching, progress("training") as shown:
+    with (
+        saying(lambda: "Finished trainings are kept. Continue with the same command."),
+        progress("quenching") as quenching,
+        progress("training") as shown,
+    ):
         begun: dict[str, tuple[int, int, int]] = {}
 
         def on_quench(done: int, total: int, name: str) -> None:
@@ -111,13 +116,13 @@ def sources(paths: Sequence[Path]) -> dict[str, Path]:
 
 def list_experiments() -> None:
     """Print a table with one line per experiment."""
-    from rich.console import Console
     from rich.table import Table
 
     from equiglass.experiments.declaration import cases, declared_names, read_declaration
+    from equiglass.machine.console import console
 
     table = Table("name", "shows", "source", "cases", "seeds")
     for name in declared_names():
         declaration = read_declaration(name)
         table.add_row(name, declaration.title, declaration.source, str(len(cases(declaration))), str(declaration.seeds))
-    Console().print(table)
+    console().print(table)

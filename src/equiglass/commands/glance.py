@@ -16,11 +16,11 @@ MOST_MOBILE = 5
 
 def print_prediction(prediction: Prediction) -> None:
     """Print the mean of every type at every time, and the particles with the largest values at tau_alpha."""
-    from rich.console import Console
+    from equiglass.machine.console import console
 
-    console = Console()
+    shown = console()
     for table in tables(prediction):
-        console.print(table)
+        shown.print(table)
 
 
 def tables(prediction: Prediction) -> list[Table]:

@@ -53,11 +53,11 @@ def show(model: Model) -> None:
     """Print times, needs, members, and the weights and uncertainty of a combination."""
     from collections import Counter
 
-    from rich.console import Console
     from rich.table import Table
 
     from equiglass.files.tables import number
     from equiglass.liquid.targets import TARGETS
+    from equiglass.machine.console import console
     from equiglass.prediction.ensemble import Ensemble
 
     members = Counter(member.method for member in model.members)
@@ -74,4 +74,4 @@ def show(model: Model) -> None:
     for row in frame.to_dict("records"):
         small = {key: f"{row[key]:.3g}" for key in ("time", "offset", "a", "b", "d")}
         table.add_row(*({key: number(value) for key, value in row.items()} | small).values())
-    Console().print(table)
+    console().print(table)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 def methods() -> None:
     """List the methods with their source, their needs and their cost."""
-    from rich.console import Console
     from rich.table import Table
 
+    from equiglass.machine.console import console
     from equiglass.methods import METHODS
     from equiglass.methods.loading import read_configuration
 
@@ -17,4 +17,4 @@ def methods() -> None:
         configuration = read_configuration(method=name)
         needs = [*sorted(configuration.needs), *(["displacements of every run"] if configuration.needs_runs else [])]
         table.add_row(name, method.about.summary, method.about.source, ", ".join(needs) or "-", method.about.cost)
-    Console().print(table)
+    console().print(table)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 
 from equiglass.commands.closing import closing
 from equiglass.commands.evaluate import CheckpointOption, RunArgument
+from equiglass.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from equiglass.files.partial import Partial
@@ -30,7 +32,12 @@ def predict(
     files: Annotated[list[Path], typer.Argument(help="Configurations in any format that equiglass reads.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Extended XYZ file for one FILE; folder for several; default: a short table."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Extended XYZ file for one FILE; default: a short table. For several a folder with a.xyz for a.dump; "
+            "if two FILEs share this name, with a.dump.xyz, or else with FOLDER-a.dump.xyz.",
+        ),
     ] = None,
     figure: Annotated[
         Path | None,
@@ -50,13 +57,16 @@ def predict(
     from equiglass.commands.glance import print_prediction, save_prediction_figure
     from equiglass.commands.progress import progress
     from equiglass.commands.targets import XYZ, check_configurations, name_of, unfinished
-    from equiglass.errors import ConfigurationError
+    from equiglass.errors import DataError
     from equiglass.files.target import check_file, check_folder
     from equiglass.formats import stream
     from equiglass.methods.loading import digest_of, load_model
 
     if figure is not None:
         check_file(figure, (".png", ".pdf", ".svg"), inputs=files)
+    for file in files:
+        if not file.exists():
+            raise DataError(f"{file}: there is no such file or folder.")
     species = types.split(",") if types else None
 
     def systems(file: Path) -> Iterator[System]:
@@ -72,9 +82,7 @@ def predict(
                 save_prediction_figure(figure, prediction)
                 closing(figure, f"{prediction.system.name}, distribution and slice")
         return
-    targets = [out] if len(files) == 1 else [out / f"{_stem(file)}.xyz" for file in files]
-    if len(set(targets)) < len(targets):
-        raise ConfigurationError("two FILEs have the same name; predict them one at a time.")
+    targets = [out] if len(files) == 1 else [out / f"{name}.xyz" for name in _names(files)]
     if len(files) > 1:
         check_folder(out)
     for target in targets:
@@ -134,6 +142,20 @@ def _predictions(
             known = quenched(known, found["positions_inherent"])
         times, uncertainty = model.times_for(system), found.get("uncertainty")
         yield Prediction(known, times, found["values"], model.target, model.name, uncertainty=uncertainty)
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """Different names for the predictions of files: as short as possible, and all of one kind.
+
+    Raises:
+        ConfigurationError: two files have the same name, and their folders too.
+    """
+    whole = [Path(os.path.abspath(file)) for file in files]
+    short, long = [_stem(file) for file in files], [file.name for file in whole]
+    for names in (short, long, [f"{file.parent.name}-{file.name}" for file in whole]):
+        if len(set(names)) == len(names):
+            return names
+    raise ConfigurationError("two FILEs have the same name and folders of the same name; predict them one at a time.")
 
 
 def _stem(file: Path) -> str:

@@ -36,7 +36,7 @@ def report(
 
     check_html(out)
     systems = load(data) if data else []
-    models = sum(bool(folder_of(source).members(checkpoint)) for source in dict.fromkeys(sources))
+    models = sum(bool(folder_of(source).members()) for source in dict.fromkeys(sources))
     with counted("predicting", models * len(systems)) as count:
         write_report(out, sources, systems, checkpoint=checkpoint, command=command_line(), on_done=count)
     closing(out, f"{out.stat().st_size / 1e6:.1f} MB; open it in a browser")

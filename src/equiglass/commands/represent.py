@@ -27,14 +27,13 @@ def represent(
     checkpoint: CheckpointOption = "last",
 ) -> None:
     """Write the representation of configurations and find locally favoured structures in it."""
-    from rich.console import Console
-
     from equiglass.commands.progress import counted
     from equiglass.errors import ConfigurationError
     from equiglass.figures.temperature import save_order_parameter_figures
     from equiglass.files.target import check_folder
     from equiglass.formats import load
     from equiglass.liquid.state_points import tau_alpha
+    from equiglass.machine.console import console
     from equiglass.methods.loading import load_model
     from equiglass.representation.order_parameter import order_parameter, save
 
@@ -50,7 +49,7 @@ def represent(
     save(found, out)
     save_order_parameter_figures(out, found.particles(), found.populations, found.weights, shown)
     for table in tables(found):
-        Console().print(table)
+        console().print(table)
     closing(
         out,
         "representation.h5, structures.json, tables and figures",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equiglass.commands.closing import closing
+from equiglass.machine.signals import saying
 
 if TYPE_CHECKING:
     from equiglass.liquid.system import System
@@ -57,8 +58,14 @@ def train(
     check_folder(out)
     if not resume and members == 1:
         refuse_used(out, "choose another folder, or continue with --resume")
-    with processes.joined():
-        own = [RunFolder(out), RunFolder(out / "member-1")]
+    own = [RunFolder(out), RunFolder(out / "member-1")]
+
+    def how_to_go_on() -> str:
+        if any(folder.configuration.is_file() for folder in own):
+            return "Continue with --resume."
+        return "The training had not begun; give the same command again."
+
+    with processes.joined(), saying(how_to_go_on):
         if resume and config is None:
             # A resumed training has its own settings; --set changes some of them.
             config = next((folder.configuration for folder in own if folder.configuration.is_file()), None)

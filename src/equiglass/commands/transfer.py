@@ -44,6 +44,7 @@ def transfer(
     from equiglass.formats import load
     from equiglass.liquid.splits import by_temperature, halves
     from equiglass.liquid.state_points import tau_alpha
+    from equiglass.machine.console import WIDE
     from equiglass.methods.loading import load_model
     from equiglass.representation.decoders import decoders_of
     from equiglass.representation.transfer import ALL_TIMES, as_csv, as_json, has_seen
@@ -81,7 +82,8 @@ def transfer(
     rows = concat(found, ignore_index=True)
 
     out.mkdir(parents=True, exist_ok=True)
-    console = Console(record=True, width=120)
+    # The file does not depend on the terminal.
+    console = Console(record=True, width=WIDE)
     each = (f"T = {t:g}: {len(p.refit)} configurations to refit on, {len(p.test)} scored" for t, p in parts.items())
     console.print("; ".join(each))
     for (_, name), own in rows.groupby(["type", "label"], sort=False):

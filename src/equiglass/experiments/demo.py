@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from equiglass.files import write_text
@@ -19,6 +18,7 @@ from equiglass.formats import load
 from equiglass.formats.xyz import origin_of_predictions, write_xyz
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import TARGETS, measured
+from equiglass.machine.console import console
 from equiglass.methods.first_layer import FirstLayerConfiguration
 from equiglass.methods.linear.descriptors import FIRST_LAYER
 from equiglass.methods.loading import load_model, read_configuration
@@ -97,15 +97,15 @@ def _print(network: Scores, ridge: Scores) -> None:
             f"{other.per_configuration:.3f} ({other.pooled:.3f})",
             f"{row.ceiling_per_configuration:.3f} ({row.ceiling_pooled:.3f})",
         )
-    console = Console()
-    console.print(table)
-    console.print(
+    shown = console()
+    shown.print(table)
+    shown.print(
         f"ridge: norms of the first convolution with {FIRST_LAYER.number} Gaussian shells "
         f"({FIRST_LAYER.first:g} to {FIRST_LAYER.last:g}, width {FIRST_LAYER.width:g}), E_pot(IS) and distance to "
         "the IS, penalty chosen on the validation configurations"
     )
     if behind:
-        console.print(f"The network does not beat the ridge for A at {behind} of the times.")
+        shown.print(f"The network does not beat the ridge for A at {behind} of the times.")
 
 
 def _draw(out: Path, network: Scores, ridge: Scores, prediction: Prediction) -> None:

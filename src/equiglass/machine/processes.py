@@ -116,7 +116,7 @@ def _meeting() -> Iterator[None]:
     except RuntimeError as error:
         raise SetupError(
             f"the processes of the run have lost contact: one was killed or cannot be reached ({_cause(error)}). "
-            "Continue with --resume."
+            "Continue with the same command; train, with --resume."
         ) from error
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from equiglass.errors import ConfigurationError, DataError
+from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.files.partial import digest
 from equiglass.files.settings import changed, from_overrides, read_settings, validate
 from equiglass.liquid.system import System
@@ -48,16 +49,34 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     Returns:
         A `Predictor` of one method, or an `Ensemble`.
 
+    Warns:
+        EquiglassWarning: a training was stopped before its last epoch, or a run folder has no model yet.
+
     Raises:
-        ConfigurationError: the checkpoint is unknown, there is no model, or the members do not fit together.
+        ConfigurationError: the checkpoint is unknown, a model lacks it, there is no model, or the members do not fit
+            together.
         DataError: a model file or combination.json is damaged, or a member that it names is missing.
     """
-    members, combination = _members(folder_of(run), checkpoint)
+    folder = folder_of(run)
+    members, combination = _members(folder)
     if not members:
         names = ", ".join(pretrained_names()) or "none"
         raise ConfigurationError(
-            f"{run} is neither a run folder with {checkpoint}.safetensors nor a model of the package ({names})."
+            f"{run} is neither a run folder with last.safetensors nor a model of the package ({names})."
         )
+    for member in members:
+        if member.model(checkpoint) is None:
+            raise ConfigurationError(
+                f"{member.path} has no {checkpoint}.safetensors: only a training with epochs and validation "
+                "configurations writes one. Use --checkpoint last."
+            )
+    for one in folder.unfinished() if members != [folder] and combination is None else ():
+        warnings.warn(f"{one.path} is unfinished and left out; {_continue(one)}", EquiglassWarning, stacklevel=2)
+    for member in members:
+        epochs = member.epochs()
+        if epochs is not None and epochs[0] < epochs[1]:
+            said = f"{member.path} stopped after {epochs[0]} of {epochs[1]} epochs"
+            warnings.warn(f"{said}; {_continue(member)}", EquiglassWarning, stacklevel=2)
     loaded = [_loaded(member, checkpoint) for member in members]
     if len(loaded) == 1 and combination is None:
         return loaded[0].named(str(run))
@@ -65,14 +84,23 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     return Ensemble(str(run), tuple(averaged), combination)
 
 
-def _members(folder: RunFolder, checkpoint: str) -> tuple[list[RunFolder], Combination | None]:
+def _continue(member: RunFolder) -> str:
+    """How to continue a training, in words."""
+    command = member.command()
+    if command is None:
+        return "continue its training."
+    by_option = command.startswith("equiglass train ") and "--resume" not in command.split()
+    return f"continue with: {command}{' --resume' if by_option else ''}"
+
+
+def _members(folder: RunFolder) -> tuple[list[RunFolder], Combination | None]:
     """The folders of the members, and how they are combined."""
     if not folder.combination.is_file():
-        return folder.members(checkpoint), None
+        return folder.members(), None
     combination = Combination.read(folder.combination)
     members = [RunFolder(folder.path / name) for name in combination.members]
     for member in members:
-        if member.model(checkpoint) is None:
+        if member.model() is None:
             raise DataError(f"{folder.combination} names the member {member.path.name}, which has no model file.")
     return members, combination
 
@@ -80,7 +108,7 @@ def _members(folder: RunFolder, checkpoint: str) -> tuple[list[RunFolder], Combi
 def digest_of(run: Path | str, checkpoint: str = "last") -> str:
     """A digest of the files that `load_model` reads."""
     folder = folder_of(run)
-    files = [member.model(checkpoint) for member in _members(folder, checkpoint)[0]]
+    files = [member.model(checkpoint) for member in _members(folder)[0]]
     files += [folder.combination] if folder.combination.is_file() else []
     return digest(*(hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path is not None))
 

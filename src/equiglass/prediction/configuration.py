@@ -15,7 +15,8 @@ from equiglass.prediction.split import Split
 class MethodConfiguration(BaseModel):
     """Settings of a training. They and the configurations of the liquid determine the model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # YAML reads the label of a time, such as 7, as a number.
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     method: str = Field(description="name of the method; 'equiglass methods' lists them")
     seed: int = Field(1, ge=0, description="seed of all random numbers")

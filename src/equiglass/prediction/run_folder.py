@@ -23,6 +23,7 @@ import yaml
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.files import reading, write_text
 from equiglass.files.settings import read_settings
+from equiglass.prediction.model_file import read_model
 from equiglass.prediction.split import Split
 
 if TYPE_CHECKING:
@@ -84,22 +85,40 @@ class RunFolder:
         return self.path / f"{name}.safetensors"
 
     def model(self, checkpoint: str = "last") -> Path | None:
-        """The model file of a checkpoint, or None. A method without epochs has one file for both checkpoints."""
-        for path in (self.checkpoint(checkpoint), self.path / FORMER):
-            if path.is_file():
-                return path
-        last = self.checkpoint("last")
-        return last if last.is_file() and not self.log.exists() and checkpoint == "best" else None
+        """The model file of a checkpoint, or None. A method without epochs has no "best"."""
+        former = [self.path / FORMER] if checkpoint == "last" else []
+        return next((path for path in (self.checkpoint(checkpoint), *former) if path.is_file()), None)
 
-    def members(self, checkpoint: str = "last") -> list[RunFolder]:
+    def members(self) -> list[RunFolder]:
         """The folders with a model: this folder, or else the folders directly in it, in the order of their names.
 
         A folder written before version 0.2 may contain a regression next to the folders of networks.
         """
-        if self.checkpoint(checkpoint).is_file() or not self.path.is_dir():
-            return [self] if self.model(checkpoint) else []
-        inside = [RunFolder(path) for path in sorted(self.path.iterdir()) if path.is_dir()]
-        return [folder for folder in (*inside, self) if folder.model(checkpoint) is not None]
+        if self.checkpoint().is_file():
+            return [self]
+        return [folder for folder in (*self._inside(), self) if folder.model() is not None]
+
+    def unfinished(self) -> list[RunFolder]:
+        """The folders directly in it whose training has begun, but has written no model yet."""
+        return [folder for folder in self._inside() if folder._begun() and folder.model() is None]
+
+    def _inside(self) -> list[RunFolder]:
+        return [RunFolder(path) for path in sorted(self.path.glob("*")) if path.is_dir()]
+
+    def _begun(self) -> bool:
+        return self.configuration.is_file() and self.split.is_file()
+
+    def epochs(self) -> tuple[int, int] | None:
+        """Number of epochs done and to do; None for a method without epochs, or if a number is unknown."""
+        to_do = read_settings(self.configuration).get("epochs") if self.configuration.is_file() else None
+        if not isinstance(to_do, int):
+            return None
+        if self.log.is_file():
+            return len(self.log.read_bytes().splitlines()) - 1, to_do
+        # A training that was stopped in its first epoch has no log yet; the model of a finished one may have lost it.
+        last = self.model()
+        state = read_model(last)[1].get("state") if last is not None else None
+        return (0, to_do) if state else None
 
     def read_split(self) -> Split | None:
         """The training and validation configurations; None if the folder does not name them.

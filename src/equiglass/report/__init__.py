@@ -57,14 +57,12 @@ def write_report(
     sources = list(dict.fromkeys(sources))
     names = _short(sources)
     models = {
-        source: load_model(source, checkpoint).named(names[source])
-        for source in sources
-        if folder_of(source).members(checkpoint)
+        source: load_model(source, checkpoint).named(names[source]) for source in sources if folder_of(source).members()
     }
     for source in sources:
         if source not in models and not result_files(Path(source)):
             raise ConfigurationError(
-                f"{source} holds neither a model ({checkpoint}.safetensors) nor results (PNG, TXT, MD, CSV, JSON), "
+                f"{source} holds neither a model (last.safetensors) nor results (PNG, TXT, MD, CSV, JSON), "
                 f"and is no model of the package ({', '.join(pretrained_names())})."
             )
     sections: list[tuple[str, list[Markup]]] = []
@@ -74,7 +72,7 @@ def write_report(
         parts, made_by = results(Path(source))
         if source in models:
             model, folder = models[source], folder_of(source)
-            titled = {"Learning curves": learning_curves(model, folder, checkpoint), "Results": parts}
+            titled = {"Learning curves": learning_curves(model, folder), "Results": parts}
             if systems:
                 several.append(score(model, systems, on_done))
                 # The next model need not compute again what this one needed.
@@ -82,7 +80,7 @@ def write_report(
                 titled = {"Scores": scores_of(several[-1])} | titled
             titled["Model"] = card(model, folder, checkpoint)
             parts = [part for title, own in titled.items() if own for part in (html.heading(title), *own)]
-            made_by = training_commands(folder, checkpoint) + made_by
+            made_by = training_commands(folder) + made_by
         commands += made_by
         sections.append((names[source], parts))
     if sum(not scored.scores.empty for scored in several) > 1:

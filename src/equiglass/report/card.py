@@ -32,7 +32,7 @@ def card(model: Model, folder: RunFolder, checkpoint: str = "last") -> list[Mark
     for member in model.members:
         if isinstance(member, Predictor):
             firsts.setdefault(member.method, member)
-    first_folder = folder.members(checkpoint)[0]
+    first_folder = folder.members()[0]
     parts = [_summary(model, firsts, checkpoint), _training_data(model, first_folder.command())]
     if isinstance(model, Ensemble) and model.combination is not None:
         caption = "Weights of the members and offset; uncertainty: std = sqrt(a² + b² spread² + d² mean²)"
@@ -49,20 +49,20 @@ def card(model: Model, folder: RunFolder, checkpoint: str = "last") -> list[Mark
     return parts
 
 
-def learning_curves(model: Model, folder: RunFolder, checkpoint: str = "last") -> list[Markup]:
+def learning_curves(model: Model, folder: RunFolder) -> list[Markup]:
     """Loss and validation rho against epoch of every member that has a log, one figure per type."""
     parts: list[Markup] = []
-    for member in folder.members(checkpoint):
+    for member in folder.members():
         curves = _curves(model, member)
         # The members of a model learn alike: one of them is enough at first sight.
         parts += [html.fold(f"Learning curves of {member.path.name}", curves)] if parts and curves else curves
     return parts or [html.text("The model's folder has no log of its training: no learning curves.")]
 
 
-def training_commands(folder: RunFolder, checkpoint: str = "last") -> list[str]:
+def training_commands(folder: RunFolder) -> list[str]:
     """The command that trained each member. DATA and OUT replace places that the folder of a member does not name."""
     commands = []
-    for member in folder.members(checkpoint):
+    for member in folder.members():
         if command := member.command():
             commands.append(command)
         elif member.configuration.is_file():

@@ -164,7 +164,8 @@ class Ensemble(BaseModel):
         seed: seed of all random numbers.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # YAML reads the label of a time, such as 7, as a number.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
 
     potential: _Potential | None = None
     temperature: PositiveFloat | None = None

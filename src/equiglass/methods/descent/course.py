@@ -127,7 +127,7 @@ class Course:
         within = f" and {seen} of {n} configurations" if seen else ""
         return (
             f"{self.folder.checkpoint('last')} holds the training after {epoch} of {self.configuration.epochs} epochs"
-            f"{within}. Continue with --resume."
+            f"{within}."
         )
 
     def _calibrated(

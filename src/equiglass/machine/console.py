@@ -1,0 +1,19 @@
+"""The console on which tables are printed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDE = 1000
+"""Width of the tables in files and pipes, in characters; rich would assume 80 and cut what is longer."""
+
+
+def console() -> Console:
+    """The console of standard output: as wide as the terminal, and wide enough for every table without one."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else WIDE)
