@@ -11,7 +11,7 @@ from equiglass.model.inputs import INPUTS, NodeInput
 from equiglass.model.inputs.tensor import parts
 
 _PARTS: WeakKeyDictionary[System, dict[int, Float]] = WeakKeyDictionary()
-"""The parts of the configurations in use; a configuration of 4096 particles takes 20 s of one core."""
+"""The parts of the configurations in use; one of 4096 particles takes 20 s of one core."""
 
 
 def softness(system: System) -> dict[int, Float]:
