@@ -53,11 +53,11 @@ def children(parent: System, time: float, number: int, seed: Sequence[int]) -> l
     return found
 
 
-def labelled(child: System, times: np.ndarray, runs: int, seed: Sequence[int]) -> System:
+def labelled(child: System, times: np.ndarray, runs: int, seed: Sequence[int], as_end: bool) -> System:
     """A configuration with its inherent structure and its labels."""
     quenched = equiglass.quench(child, tolerance=FORCE)
     labels = over_runs(run.positions - child.positions for run in short_runs(child, times, runs, seed))
-    return replace(
+    found = replace(
         quenched,
         time_labels=tuple(str(k) for k in range(1, len(times) + 1)),
         times=times,
@@ -67,6 +67,11 @@ def labelled(child: System, times: np.ndarray, runs: int, seed: Sequence[int]) -
         mean_displacement=labels.mean_displacement,
         runs=runs,
     )
+    if not as_end:
+        return found
+    # As for the end of a run, one run stands for all, and the variance is that of their mean.
+    assert labels.replica_variance is not None
+    return replace(found, replica_variance=labels.replica_variance / runs, propensity_halves=None, runs=1)
 
 
 def made(parents: Sequence[System], parts: Path, given: argparse.Namespace) -> Iterator[Path]:
@@ -88,14 +93,15 @@ def made(parents: Sequence[System], parts: Path, given: argparse.Namespace) -> I
                     k, names = starting[future]
                     for n, (child, name) in enumerate(zip(future.result(), names, strict=True)):
                         if not name.exists():
-                            waiting.add(pool.submit(write, child, name, given.times, given.runs, [given.seed, k, n]))
+                            seed = [given.seed, k, n]
+                            waiting.add(pool.submit(write, child, name, given.times, given.runs, seed, given.ends))
                 else:
                     yield future.result()
 
 
-def write(child: System, name: Path, times: Sequence[float], runs: int, seed: Sequence[int]) -> Path:
+def write(child: System, name: Path, times: Sequence[float], runs: int, seed: Sequence[int], as_end: bool) -> Path:
     """Label a configuration and write its file."""
-    equiglass.save([labelled(child, np.array(times), runs, seed)], name)
+    equiglass.save([labelled(child, np.array(times), runs, seed, as_end)], name)
     return name
 
 
@@ -108,6 +114,7 @@ def main() -> None:
     parser.add_argument("--children", type=int, default=16, help="number of children per configuration")
     parser.add_argument("--times", nargs="+", type=float, required=True, help="times of the labels, LJ time")
     parser.add_argument("--runs", type=int, default=16, help="number of runs behind the labels")
+    parser.add_argument("--ends", action="store_true", help="they count as ends of runs: learned, and never scored")
     parser.add_argument("--potential", default="kob-andersen-force-shifted", help="name of a mixture")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
