@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--children", type=int, default=16, help="number of children per configuration")
     parser.add_argument("--times", nargs="+", type=float, required=True, help="times of the labels, LJ time")
     parser.add_argument("--runs", type=int, default=16, help="number of runs behind the labels")
-    parser.add_argument("--ends", action="store_true", help="they count as ends of runs: learned, and never scored")
+    parser.add_argument("--ends", action="store_true", help="children count as ends of runs: learned, and never scored")
     parser.add_argument("--potential", default="kob-andersen-force-shifted", help="name of a mixture")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
