@@ -147,6 +147,10 @@ def test_predict_warns_of_another_density_and_composition(folder: Path, capsys: 
     error = capsys.readouterr().err
     assert "density" in error
     assert "composition" in error
+    assert "exchanged" not in error
+    exchanged = replace(liquid, types=1 - liquid.types)
+    (said,) = equiglass.load_model(folder / "run").data.differences(exchanged)
+    assert "are the types exchanged? --types names their order" in said
 
 
 @pytest.mark.parametrize(

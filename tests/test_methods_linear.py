@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from equiglass.dynamics.needs import supplied
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import save
-from equiglass.liquid.coarse_graining import RADII, cell_surfaces, coarse_grained
+from equiglass.liquid.coarse_graining import RADII, REACH, cell_surfaces, coarse_grained
 from equiglass.liquid.confinement import confined_cage, confined_mean
 from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.neighbors import periodic_pairs
@@ -34,6 +34,7 @@ from equiglass.methods.loading import load_model, read_configuration
 from equiglass.methods.none import Mean, MeanConfiguration
 from equiglass.methods.softness import Softness, SoftnessConfiguration, features, hyperplane
 from equiglass.methods.stack import Stack, StackConfiguration, stacking_weights
+from equiglass.model.inputs import INPUTS
 from equiglass.observables import correlation, pearson
 from equiglass.prediction.evaluation import evaluate
 from equiglass.prediction.run_folder import RunFolder
@@ -305,6 +306,24 @@ def test_coarse_grained_features_equal_slow_sums() -> None:
             mean = (w @ e) / w.sum()
             expected = [w.sum(), mean, w @ surface[senders[chosen]] / w.sum(), w @ (e - mean) ** 2 / w.sum()]
             np.testing.assert_allclose(rest[i, k, :, s], expected, rtol=1e-8, atol=1e-9)
+
+
+def test_the_node_inputs_are_the_features_that_their_names_say() -> None:
+    pytest.importorskip("pyvoro2")
+    system = shaken(4)
+    energy, surface = particle_energy(system) / 2, cell_surfaces(system)
+    np.testing.assert_allclose(INPUTS["cell_surface"].compute(system)[0][:, 0], surface)
+    pairs = periodic_pairs(system.positions_inherent, system.box, REACH)
+    near = pairs.receivers == 5
+    senders = np.append(pairs.senders[near], 5)
+    for length, (suffix, chosen) in itertools.product((1, 3), (("", senders >= 0), ("_A", system.types[senders] == 0))):
+        weights = np.append(np.exp(-pairs.distances[near] / length), 1.0)[chosen]
+        values = {"energy": energy[senders[chosen]], "surface": surface[senders[chosen]]}
+        means = {key: weights @ value / weights.sum() for key, value in values.items()}
+        variance = weights @ (values["energy"] - means["energy"]) ** 2 / weights.sum()
+        for quantity, expected in {**means, "density": weights.sum(), "variance": variance}.items():
+            found = INPUTS[f"coarse_{quantity}{suffix}_{length}"].compute(system)[0][5, 0]
+            assert found == pytest.approx(expected, rel=1e-7), (quantity, suffix, length)
 
 
 def test_surfaces_of_the_power_diagram() -> None:
