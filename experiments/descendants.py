@@ -67,11 +67,7 @@ def labelled(child: System, times: np.ndarray, runs: int, seed: Sequence[int], a
         mean_displacement=labels.mean_displacement,
         runs=runs,
     )
-    if not as_end:
-        return found
-    # As for the end of a run, one run stands for all, and the variance is that of their mean.
-    assert labels.replica_variance is not None
-    return replace(found, replica_variance=labels.replica_variance / runs, propensity_halves=None, runs=1)
+    return equiglass.as_end(found) if as_end else found
 
 
 def made(parents: Sequence[System], parts: Path, given: argparse.Namespace) -> Iterator[Path]:

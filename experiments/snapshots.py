@@ -41,15 +41,16 @@ def labelled(start: System, positions: np.ndarray, number: int, times: dict[str,
     )
     frames = np.stack([run.positions for run in short_runs(later, np.array(list(times.values())), RUNS, seed)])
     distances = np.linalg.norm(frames - later.positions, axis=-1)
-    # As for the end of a run, one run stands for all, and the variance is that of their mean.
-    return replace(
-        later,
-        time_labels=tuple(times),
-        times=np.array(list(times.values())),
-        propensity=distances.mean(0),
-        replica_variance=distances.var(0, ddof=1) / RUNS,
-        runs=1,
-        parent=start.parent or start.fingerprint,
+    return equiglass.as_end(
+        replace(
+            later,
+            time_labels=tuple(times),
+            times=np.array(list(times.values())),
+            propensity=distances.mean(0),
+            replica_variance=distances.var(0, ddof=1),
+            runs=RUNS,
+            parent=start.parent or start.fingerprint,
+        )
     )
 
 

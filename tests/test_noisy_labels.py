@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from equiglass.errors import ConfigurationError, DataError
-from equiglass.liquid.ends import ends_of
+from equiglass.liquid.ends import as_end, ends_of, is_end
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.splits import validation_fold
 from equiglass.methods.boattini import BoattiniConfiguration
 from equiglass.methods.descent.gradient import masked_loss
 from equiglass.methods.first_layer import FirstLayerConfiguration
 from equiglass.methods.linear.moments import Example
-from equiglass.prediction.labels import UNEXPLAINED, levelled, noise_weights
+from equiglass.prediction.labels import UNEXPLAINED, label_noise, levelled, noise_weights
 from equiglass.training import crossvalidate, train
 from samples.examples import fit_ridge
 from samples.labelled import labelled_liquid
@@ -47,6 +47,22 @@ def test_ends_are_configurations_of_one_run() -> None:
     # Its own ends would have the same parent.
     own = replace(end, replica_displacements=system.replica_displacements[:1])
     assert ends_of([own])[0].parent == system.fingerprint
+
+
+def test_a_labelled_configuration_counts_as_an_end() -> None:
+    known = labelled_liquid(1)
+    assert known.runs is not None
+    assert known.replica_variance is not None
+    end = as_end(replace(known, parent=labelled_liquid(0).fingerprint))
+    assert is_end(end)
+    np.testing.assert_array_equal(end.propensity, known.propensity)
+    np.testing.assert_allclose(end.replica_variance, known.replica_variance / known.runs)
+    both = [label_noise(system, ["7"], "propensity", 2) for system in (known, end)]
+    np.testing.assert_allclose(*both)
+    with pytest.raises(DataError, match="with a parent"):
+        as_end(known)
+    with pytest.raises(DataError, match="number of runs"):
+        as_end(replace(known, parent="0", runs=None))
 
 
 def test_the_wanted_ends_are_those_that_are_named() -> None:

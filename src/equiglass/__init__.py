@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from equiglass.dynamics.cage import cage
     from equiglass.errors import ConfigurationError, DataError, EquiglassError, EquiglassWarning, SetupError
     from equiglass.formats import load, save
-    from equiglass.liquid.ends import ends_of
+    from equiglass.liquid.ends import as_end, ends_of
     from equiglass.liquid.inherent import quench
     from equiglass.liquid.potential import KOB_ANDERSEN, LennardJones
     from equiglass.liquid.system import System
@@ -42,6 +42,7 @@ _HOME = {
     "LennardJones": "liquid.potential",
     "load": "formats",
     "save": "formats",
+    "as_end": "liquid.ends",
     "ends_of": "liquid.ends",
     "quench": "liquid.inherent",
     "build_graph": "model.graph",
@@ -65,6 +66,7 @@ __all__ = [
     "LennardJones",
     "SetupError",
     "System",
+    "as_end",
     "build_graph",
     "cage",
     "combine",

@@ -59,6 +59,30 @@ def ends_of(
     return ends
 
 
+def as_end(system: System) -> System:
+    """The configuration as an end of a run: training learns it on the side of its parent, and nothing scores it.
+
+        s^2 of the end = <s^2> / M
+
+    One run stands for the M runs behind the labels, and ``replica_variance`` is that of their mean.
+
+    Args:
+        system: a labelled configuration with a ``parent``, such as the end of a long run with labels of its own.
+
+    Returns:
+        The same configuration with ``runs`` 1 and without the halves of its runs.
+
+    Raises:
+        DataError: the configuration has no parent, or its number of runs is unknown.
+    """
+    if system.parent is None:
+        raise DataError(f"{system.name}: only a configuration with a parent is the end of a run. Set its parent.")
+    if system.runs is None:
+        raise DataError(f"{system.name}: the number of runs behind the labels is unknown. Set runs.")
+    variance = None if system.replica_variance is None else system.replica_variance / system.runs
+    return replace(system, runs=1, replica_variance=variance, propensity_halves=None)
+
+
 def is_end(system: System) -> bool:
     """Whether a configuration is the end of a run, whose label is that of one run."""
     return system.parent is not None and system.runs == 1
