@@ -152,7 +152,7 @@ def test_several_failures_are_kept_apart_in_a_data_set(liquid: System, tmp_path:
 
 
 def test_a_prediction_keeps_the_mark(liquid: System, tmp_path: Path) -> None:
-    write_xyz(tmp_path / "out.xyz", [(replace(liquid, failures=("It ages.",)), {})])
+    write_xyz(tmp_path / "out.xyz", [(replace(liquid, failures=("It ages.",)), {}, {})])
     with pytest.warns(EquiglassWarning, match="It ages"):
         load(tmp_path / "out.xyz")
 

@@ -158,7 +158,7 @@ def test_xyz_header_is_what_ovito_and_ase_read(tmp_path: Path) -> None:
 
 def test_chosen_columns_are_no_labels_when_read_again(tmp_path: Path) -> None:
     columns = {column("7"): np.linspace(0, 1, 60), "vector": np.ones((60, 2))}
-    write_xyz(tmp_path / "predicted.xyz", [(LIQUID, columns)])
+    write_xyz(tmp_path / "predicted.xyz", [(LIQUID, columns, {})])
     text = (tmp_path / "predicted.xyz").read_text()
     assert "pos:R:3:propensity_7:R:1:vector:R:2" in text
     assert text.splitlines()[-1].split()[4:] == ["1", "1", "1"]

@@ -215,7 +215,7 @@ def saved(suffix: str) -> Callable[[Path], bytes]:
 
 def predicted(folder: Path) -> bytes:
     columns = {"propensity_1": np.linspace(0.1, 1, 120), "propensity_7": np.linspace(1, 2, 120)}
-    write_xyz(folder / "p.xyz", [(labelled(), columns)], origin_of_predictions("a model", {"1": 0.1, "7": 16.5}))
+    write_xyz(folder / "p.xyz", [(labelled(), columns, origin_of_predictions("a model", {"1": 0.1, "7": 16.5}))])
     return (folder / "p.xyz").read_bytes()
 
 

@@ -176,7 +176,7 @@ def write_predictions(path: Path, predictions: Iterator[Prediction]) -> int:
     equiglass.
     """
     from equiglass.errors import DataError
-    from equiglass.formats.xyz import origin_of_predictions, write_frames
+    from equiglass.formats.xyz import origin_of_predictions, write_xyz
     from equiglass.liquid.columns import UNCERTAINTY
     from equiglass.liquid.targets import TARGETS
 
@@ -198,5 +198,5 @@ def write_predictions(path: Path, predictions: Iterator[Prediction]) -> int:
             written += 1
             yield prediction.system, columns, origin_of_predictions(prediction.model, prediction.times)
 
-    write_frames(path, frames())
+    write_xyz(path, frames())
     return written

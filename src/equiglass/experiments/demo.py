@@ -69,7 +69,7 @@ def report(out: Path, test: Sequence[System]) -> Scores:
     plain = {"network": scores["run"].as_json(), "ridge": scores["ridge"].as_json()}
     write_text(out / "scores.json", json.dumps(plain, indent=2) + "\n")
     comment = origin_of_predictions("network", predictions["run"][0].times)
-    write_xyz(out / "test.xyz", [(p.system, _columns(p)) for p in predictions["run"]], comment)
+    write_xyz(out / "test.xyz", [(p.system, _columns(p), comment) for p in predictions["run"]])
     _draw(out, scores["run"], scores["ridge"], predictions["run"][0])
     return scores["run"]
 

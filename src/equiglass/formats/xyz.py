@@ -263,17 +263,6 @@ def _truth(comment: Comment, key: str) -> bool:
     return truth
 
 
-def write_xyz(path: Path, frames: Iterable[tuple[System, Columns]], comment: Mapping[str, str] | None = None) -> None:
-    """Write configurations with chosen columns. Without times in ``comment``, `read_xyz` finds no labels in them.
-
-    Args:
-        path: the file. It replaces an existing one after everything is written.
-        frames: every system with its further columns, (N,) or (N, width), by name.
-        comment: further keys of every comment line, such as those of `origin_of_predictions`.
-    """
-    write_frames(path, ((system, columns, comment or {}) for system, columns in frames))
-
-
 def origin_of_predictions(model: str, times: Mapping[str, float]) -> dict[str, str]:
     """The keys of the comment line of predictions: the model, the version of equiglass, the labels and the times.
 
@@ -294,7 +283,7 @@ def save_xyz(systems: Iterable[System], path: Path) -> None:
         EquiglassWarning: a configuration has predictions, or displacements of every run, which are left out.
     """
     left: dict[str, None] = {}
-    write_frames(path, (_labelled(system, left) for system in systems))
+    write_xyz(path, (_labelled(system, left) for system in systems))
     if left:
         warnings.warn(
             f"{path}: extended XYZ does not hold {' and '.join(left)}, which are left out; save a data set (.h5) to "
@@ -316,8 +305,14 @@ def _labelled(system: System, left: dict[str, None]) -> tuple[System, Columns, M
     return system, columns, _texts(keys_of(system, LABELS))
 
 
-def write_frames(path: Path, frames: Iterable[tuple[System, Columns, Mapping[str, str]]]) -> None:
-    """Write configurations with chosen columns, each with further keys of its comment line, as `write_xyz`."""
+def write_xyz(path: Path, frames: Iterable[tuple[System, Columns, Mapping[str, str]]]) -> None:
+    """Write configurations with chosen columns. Without the key ``times``, `read_xyz` finds no labels in them.
+
+    Args:
+        path: the file. It replaces an existing one after everything is written.
+        frames: every configuration, its further columns by name, (N,) or (N, width), and further keys of its comment
+            line, such as those of `origin_of_predictions`.
+    """
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace") as stream:
         for system, columns, comment in frames:
             corner = np.zeros(3) if system.origin is None else system.origin
