@@ -7,32 +7,16 @@ import random
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from equiglass.errors import ConfigurationError, DataError, EquiglassError, EquiglassWarning, SetupError
-from equiglass.formats import load, save, stream
-from equiglass.liquid.columns import STATES
-from equiglass.liquid.neighbors import minimum_image
-from equiglass.liquid.system import LABELS, System
-from samples.command import run
-from samples.complete import assert_same, full_system
-from samples.damaged import LIQUID, dump_lines, shiba_arrays, xyz_lines
-from samples.labelled import labelled_liquid
-from samples.liquids import random_liquid
+from equiglass.errors import DataError, EquiglassError, EquiglassWarning, SetupError
+from equiglass.formats import load, save
+from equiglass.liquid.system import System
+from samples.damaged import LIQUID, assert_liquid, shiba_arrays
 
 STORED = Path(__file__).parent / "stored"
-
-
-def assert_liquid(system: System, expected: System = LIQUID, digits: float = 1e-6) -> None:
-    """The same particles in the same order, up to images."""
-    np.testing.assert_allclose(system.box, expected.box, rtol=1e-6)
-    np.testing.assert_array_equal(system.types, expected.types)
-    np.testing.assert_allclose(
-        minimum_image(system.positions - expected.positions, expected.box), 0, atol=digits, err_msg=system.name
-    )
 
 
 # --- HOOMD GSD ---
@@ -317,196 +301,6 @@ def test_any_damage_is_survived(tmp_path: Path, kind: str) -> None:
                 sentences.append(str(error))
     assert len(sentences) > 10
     assert all(path.name in sentence for sentence in sentences)
-
-
-# --- objects ---
-
-
-def test_ase_objects() -> None:
-    pytest.importorskip("ase")
-    full = replace(LIQUID, positions_inherent=LIQUID.positions + 0.01, ids=np.arange(60) + 5, origin=[1.0, 2.0, 3.0])
-    back = System.from_ase(full.to_ase())
-    assert_liquid(back)
-    assert (back.temperature, back.name, back.ids.tolist()) == (0.5, LIQUID.name, full.ids.tolist())
-    np.testing.assert_allclose(back.positions_inherent, full.positions_inherent)
-    atoms = full.to_ase(["Ni", "P"])
-    assert atoms.get_chemical_formula() == "Ni48P12"
-    assert_liquid(System.from_ase(atoms, ["Ni", "P"]))
-    del atoms.arrays["type"]
-    with pytest.raises(DataError, match="no natural order"):
-        System.from_ase(atoms)
-    atoms.pbc = (True, True, False)
-    with pytest.raises(DataError, match="periodic in all directions"):
-        System.from_ase(atoms, ["Ni", "P"])
-    with pytest.raises(DataError, match="2 types, but 1 symbols"):
-        LIQUID.to_ase(["Ni"])
-
-
-def test_ase_objects_have_labels(tmp_path: Path) -> None:
-    ase_io = pytest.importorskip("ase.io")
-    full = replace(full_system(), parent=LIQUID.fingerprint, replica_displacements=None, predictions={}, origin=None)
-    full = replace(full, failures=("one thing.",), timestep=None, time=None)
-    atoms = full.to_ase()
-    ase_io.write(tmp_path / "a.extxyz", atoms)
-    with pytest.warns(EquiglassWarning, match="one thing"):
-        (loaded,) = load(tmp_path)
-    for back in (System.from_ase(atoms), loaded, System.from_ase(ase_io.read(tmp_path / "a.extxyz"))):
-        kept = replace(full, name=back.name, provenance=back.provenance)
-        assert_same(kept, back, dict.fromkeys(("positions", *STATES.values(), *LABELS), 2e-8))
-    atoms.set_array("halves_x", np.ones(40))
-    with pytest.raises(DataError, match=r"'halves_x' of the atoms has shape \(40,\), not \(40, 2\)"):
-        System.from_ase(atoms)
-    atoms.set_array("halves_x", None)
-    atoms.info["times"] = "one two three"
-    with pytest.raises(DataError, match=r"times in atoms\.info must hold plain numbers"):
-        System.from_ase(atoms)
-    del atoms.info["times"]
-    with pytest.warns(EquiglassWarning, match="propensity columns are left out"):
-        assert System.from_ase(atoms).propensity is None
-
-
-def test_predictions_in_ase_objects_are_no_labels() -> None:
-    pytest.importorskip("ase")
-    atoms = labelled_liquid(0).to_ase()
-    atoms.info["predicted_by"] = "kalj-T0.44"
-    back = System.from_ase(atoms)
-    assert (back.propensity, back.replica_variance, back.runs, list(back.predictions)) == (None,) * 3 + (
-        ["kalj-T0.44"],
-    )
-
-
-class _Property(SimpleNamespace):
-    def __getitem__(self, key: object) -> np.ndarray:
-        return self.values
-
-
-def test_ovito_data_collection() -> None:
-    """An object with the attributes of ovito.data.DataCollection (3.17), which the real one has been compared with."""
-    names = [SimpleNamespace(id=1, name="Ni"), SimpleNamespace(id=2, name="")]
-    properties = {
-        "Periodic Image": _Property(values=np.ones((60, 3), np.int32)),
-        "Particle Identifier": _Property(values=np.arange(60) + 1),
-    }
-    corner = np.array([-1.0, 0.0, 2.0])
-    particles = SimpleNamespace(
-        positions=_Property(values=LIQUID.positions + corner),
-        particle_types=_Property(values=LIQUID.types + 1, types=names),
-        get=properties.get,
-    )
-    cell = _Property(values=np.column_stack([np.diag(LIQUID.box), corner]), pbc=(True, True, True), is2D=False)
-    data = SimpleNamespace(cell=cell, particles=particles, attributes={"Timestep": 30})
-    system = System.from_ovito(data)
-    assert_liquid(system)
-    assert (system.timestep, system.ids[0], system.origin.tolist()) == (30, 1, corner.tolist())
-    np.testing.assert_allclose(system.unwrapped, LIQUID.positions + LIQUID.box)
-    cell.is2D = True
-    with pytest.raises(DataError, match="two-dimensional"):
-        System.from_ovito(data)
-    cell.is2D, cell.pbc = False, (True, False, True)
-    with pytest.raises(DataError, match="periodic in all directions"):
-        System.from_ovito(data)
-
-
-def test_an_ovito_pipeline(tmp_path: Path) -> None:
-    ovito_io = pytest.importorskip("ovito.io")
-    save(LIQUID, tmp_path / "a.xyz")
-    assert_liquid(System.from_ovito(ovito_io.import_file(str(tmp_path / "a.xyz")).compute()))
-
-
-# --- frames ---
-
-
-def trajectory(n: int = 12) -> str:
-    lines = dump_lines()
-    return "".join("\n".join([lines[0], str(100 * k), *lines[2:]]) + "\n" for k in range(n))
-
-
-@pytest.mark.parametrize(
-    ("frames", "steps"),
-    [
-        ("0:12:5", [0, 500, 1000]),
-        ("3:5", [300, 400]),
-        ("::6", [0, 600]),
-        ("10:", [1000, 1100]),
-        ("10:1000:1", [1000, 1100]),
-    ],
-)
-def test_frames_of_a_trajectory(tmp_path: Path, frames: str, steps: list[int]) -> None:
-    (tmp_path / "a.dump").write_text(trajectory())
-    assert [system.timestep for system in load(tmp_path, frames=frames, copies=True)] == steps
-
-
-def test_frames_beyond_the_end(tmp_path: Path) -> None:
-    (tmp_path / "a.dump").write_text(trajectory(2))
-    with pytest.raises(DataError, match=r"a\.dump: there is no frame in 2:"):
-        load(tmp_path, frames="2:")
-    assert run("quench", tmp_path / "a.dump", "--frames", "2:", "-o", tmp_path / "q.h5") == 2
-    assert not (tmp_path / "q.h5").exists()
-
-
-@pytest.mark.parametrize("frames", ["5", "a:b", "-3:", "1:2:0", "1:2:3:4"])
-def test_frames_that_are_none(tmp_path: Path, frames: str) -> None:
-    (tmp_path / "a.dump").write_text(trajectory(2))
-    with pytest.raises(ConfigurationError, match="frames"):
-        load(tmp_path, frames=frames)
-
-
-@pytest.mark.parametrize("suffix", [".dump", ".xyz"])
-def test_frames_are_read_one_at_a_time(tmp_path: Path, suffix: str) -> None:
-    text = trajectory(3) if suffix == ".dump" else ("\n".join(xyz_lines()) + "\n") * 3
-    (tmp_path / f"a{suffix}").write_text(text + "this is not a frame\n")
-    systems = stream(tmp_path / f"a{suffix}", copies=True)
-    assert_liquid(next(systems))
-    assert_liquid(next(systems))
-    assert len(load(tmp_path / f"a{suffix}", frames="0:2", copies=True)) == 2
-    with pytest.raises(DataError, match="not a frame"):
-        list(systems)
-
-
-def test_image_flags_and_times_of_dumps(tmp_path: Path) -> None:
-    lines = [
-        line.replace("id type x y z", "id type x y z ix iy iz") if line.startswith("ITEM: ATOMS") else line
-        for line in dump_lines()
-    ]
-    at = next(k for k, line in enumerate(lines) if line.startswith("ITEM: ATOMS"))
-    flagged = [
-        "ITEM: TIME",
-        "2.5",
-        *lines[: at + 1],
-        *(f"{line} {k % 3 - 1} 0 2" for k, line in enumerate(lines[at + 1 :])),
-    ]
-    (tmp_path / "a.dump").write_text("\n".join(flagged) + "\n")
-    (system,) = load(tmp_path)
-    assert system.time == 2.5
-    flags = np.column_stack([np.arange(60) % 3 - 1, np.zeros(60), np.full(60, 2)])
-    np.testing.assert_allclose(system.unwrapped, LIQUID.positions + flags * LIQUID.box, atol=1e-9)
-    assert_liquid(system)
-
-
-def test_a_species_that_comes_later_and_changes_the_types_is_refused(tmp_path: Path) -> None:
-    one = "\n".join(dump_lines()) + "\n"
-    other = one.replace("TIMESTEP\n0", "TIMESTEP\n1").replace("\n1 1 ", "\n1 0 ")
-    (tmp_path / "a.dump").write_text(one + (other if other != one else one.replace("\n1 2 ", "\n1 0 ")))
-    with pytest.raises(DataError, match="is new in this frame"):
-        load(tmp_path)
-
-
-def test_the_commands_take_frames(tmp_path: Path) -> None:
-    (tmp_path / "a.dump").write_text(trajectory(5))
-    assert run("quench", tmp_path / "a.dump", "-o", tmp_path / "q.h5", "--frames", "0:5:2") == 0
-    assert [system.timestep for system in load(tmp_path / "q.h5", copies=True)] == [0, 200, 400]
-
-
-def test_positions_beyond_the_box_have_image_flags() -> None:
-    outside = replace(LIQUID, positions=LIQUID.positions + 3 * LIQUID.box)
-    np.testing.assert_array_equal(outside.images, 3)
-    np.testing.assert_allclose(outside.unwrapped, LIQUID.positions + 3 * LIQUID.box)
-    assert LIQUID.images is None
-    assert random_liquid().images is None
-    again = replace(outside, images=None)
-    assert again.images is None
-    with pytest.raises(DataError, match="images has shape"):
-        replace(LIQUID, images=np.zeros((3, 3)))
 
 
 def test_cage_positions_are_saved(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from equiglass.formats import save
+from equiglass.liquid.neighbors import minimum_image
 from equiglass.liquid.system import System
 from samples.liquids import random_liquid
 
@@ -273,3 +274,12 @@ def damaged_files(folder: Path) -> dict[str, Path]:
     truncated = dataset("truncated", lambda file: None, replace(LIQUID, name="truncated"))
     truncated.write_bytes(truncated.read_bytes()[:-2000])
     return files
+
+
+def assert_liquid(system: System, expected: System = LIQUID, digits: float = 1e-6) -> None:
+    """The same particles in the same order, up to images."""
+    np.testing.assert_allclose(system.box, expected.box, rtol=1e-6)
+    np.testing.assert_array_equal(system.types, expected.types)
+    np.testing.assert_allclose(
+        minimum_image(system.positions - expected.positions, expected.box), 0, atol=digits, err_msg=system.name
+    )

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from equiglass.liquid.neighbors import periodic_pairs
+from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
 from equiglass.methods.linear.descriptors import Descriptors
 from equiglass.methods.linear.shells import Shells
@@ -37,3 +38,17 @@ def labelled_liquid(seed: int, n: int = 64, n_types: int = 2) -> System:
         replica_variance=np.full((2, n), 1e-3),
         runs=32,
     )
+
+
+def shaken(seed: int) -> System:
+    """A labelled liquid with an inherent structure and a cage state of its own."""
+    system = labelled_liquid(seed)
+    rng = np.random.default_rng(seed)
+    inherent, cage = (system.positions + rng.normal(0, 0.05, (system.n_particles, 3)) for _ in range(2))
+    return replace(system, positions_inherent=inherent, positions_cage=cage)
+
+
+def of_three_types() -> LennardJones:
+    potential = labelled_liquid(0).potential
+    assert potential is not None
+    return replace(potential, epsilon=((1.0,) * 3,) * 3, sigma=((0.9,) * 3,) * 3, name="three")
