@@ -17,10 +17,12 @@ import equiglass
 from equiglass.errors import EquiglassError
 from equiglass.liquid.splits import Halves, by_temperature, halves
 from equiglass.liquid.system import System
+from equiglass.methods import METHODS
 from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.linear.line import PENALTIES, fit_line
 from equiglass.methods.loading import load_model, read_configuration
 from equiglass.observables import bootstrap, correlation
+from equiglass.prediction.combination import Combination
 from equiglass.prediction.ensemble import Ensemble
 from equiglass.prediction.evaluation import evaluate
 from equiglass.representation.decoders import decoders_of, refit, with_decoders
@@ -130,6 +132,25 @@ def test_decoders_are_the_model_and_the_model_is_its_decoders(trained: Path, mem
     assert refitted.data.temperatures == (0.4,)
     for label, values in fit.decoders.predict(represented[1]).items():
         np.testing.assert_allclose(refitted.predict(systems[1]).at(label), values, atol=1e-5)
+
+
+def test_the_decoders_of_a_combination_have_the_times_of_its_networks(trained: Path) -> None:
+    model, systems = load_model(trained / "run"), equiglass.load(trained / "cold.h5")
+    late = with_decoders(model, decoders_of(model).select(["7"]), systems)
+    energy = METHODS["energy"].fit(systems, read_configuration(None, [], "energy"))
+    weights = np.zeros((2, 2, 2))
+    weights[:, 0, 1] = weights[:, 1, 0] = 1
+    unknown = np.full((2, 2, 3), np.nan)
+    combination = Combination(("late", "energy"), dict(energy.times), weights, np.zeros((2, 2)), unknown)
+    both = Ensemble("both", (late, energy), combination)
+    own = decoders_of(both)
+    assert (own.labels, own.offset.shape) == (("7",), (2, 1))
+    values = own.predict(represent(both, systems[0]))["7"]
+    np.testing.assert_allclose(values, both.predict(systems[0]).at("7"), atol=1e-5)
+    rows, _ = transfer(both, {0.4: halves(systems, lambda _: False)}, labels=["1", "7"])
+    assert set(rows["label"]) == {"7", ALL_TIMES}
+    with pytest.raises(EquiglassError, match="have different times; use them one by one"):
+        decoders_of(replace(both, averaged=(late, model)))
 
 
 def test_refit_finds_a_planted_decoder(trained: Path) -> None:

@@ -35,13 +35,15 @@ def represent(
     from equiglass.liquid.state_points import tau_alpha
     from equiglass.machine.console import console
     from equiglass.methods.loading import load_model
+    from equiglass.representation.decoders import decoders_of
     from equiglass.representation.order_parameter import order_parameter, save
 
     check_folder(out, new=True)
     model = load_model(run, checkpoint)
-    shown = label or tau_alpha(list(model.times))
-    if shown not in model.times:
-        raise ConfigurationError(f"the model predicts the times labelled {list(model.times)}, not {shown!r}.")
+    labels = list(decoders_of(model).labels)
+    shown = label or tau_alpha(labels)
+    if shown not in labels:
+        raise ConfigurationError(f"the network predicts the times labelled {labels}, not {shown!r}.")
     systems = load(data, replicas=False)
     with counted("representing", len(systems)) as count:
         found = order_parameter(model, systems, lambda _: count())

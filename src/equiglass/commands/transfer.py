@@ -52,11 +52,9 @@ def transfer(
 
     check_folder(out, new=True)
     models = [load_model(name, checkpoint) for name in run]
-    for model in models:
-        # Raises, before any work, for a model without a read-out of the propensity.
-        decoders_of(model)
+    # Raises, before any work, for a model without a read-out of the propensity.
+    labels = dict.fromkeys(name for model in models for name in decoders_of(model).labels)
     systems = load(data, replicas=False)
-    labels = dict.fromkeys(name for model in models for name in model.times)
     known = [name for name in labels if any(name in system.time_labels for system in systems)]
     shown = label or (tau_alpha(known) if known else None)
     if shown not in known:

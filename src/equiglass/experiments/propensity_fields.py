@@ -203,8 +203,9 @@ def _as_trained(run: Run) -> Values:
 
 
 def _refitted(run: Run, group: Group, labels: Sequence[str]) -> Values:
-    shared = [label for label in labels if label in run.model.times]
-    fit = refit(decoders_of(run.model).select(shared), [represent(run.model, system) for system in group.training])
+    decoders = decoders_of(run.model)
+    shared = [label for label in labels if label in decoders.labels]
+    fit = refit(decoders.select(shared), [represent(run.model, system) for system in group.training])
     return lambda system: fit.decoders.predict(represent(run.model, system)).__getitem__
 
 

@@ -90,7 +90,9 @@ class Refit:
 
 
 def decoders_of(model: Model) -> Decoders:
-    """The linear read-out of a model. For an ensemble, it acts on the concatenated representations of the members.
+    """The linear read-out of the networks of a model, which acts on their concatenated representations.
+
+    Its times are those of the networks. A combination may predict more by other methods.
 
     Raises:
         ConfigurationError: the model has no network, or does not predict propensities.
@@ -101,7 +103,7 @@ def decoders_of(model: Model) -> Decoders:
     lines = [member.line for member in networks]
     weights = [member.line.scale[..., None] * member.network.decoder.detach().double().numpy() for member in networks]
     return Decoders(
-        tuple(model.times),
+        tuple(networks[0].times),
         np.mean([line.mean for line in lines], axis=0),
         np.concatenate(weights, axis=-1) / len(weights),
         np.mean([line.average_weights for line in lines], axis=0),

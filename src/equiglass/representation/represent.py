@@ -44,7 +44,7 @@ def networks_of(model: Model) -> tuple[NetworkPredictor, ...]:
     """The members of a model that are networks of the paper. No other method has a representation.
 
     Raises:
-        ConfigurationError: there is no network, or the networks have different inputs.
+        ConfigurationError: there is no network, or the networks have different inputs or times.
     """
     networks = tuple(member for member in model.members if isinstance(member, NetworkPredictor))
     if not networks:
@@ -52,8 +52,11 @@ def networks_of(model: Model) -> tuple[NetworkPredictor, ...]:
         raise ConfigurationError(
             f"{model.name} is of the method {methods}, which has no representation; this needs a trained network."
         )
-    if any(network.inputs != networks[0].inputs for network in networks):
-        raise ConfigurationError(f"the networks of {model.name} have different inputs; use them one by one.")
+    for what, each in (("inputs", [n.inputs for n in networks]), ("times", [dict(n.times) for n in networks])):
+        if any(one != each[0] for one in each):
+            raise ConfigurationError(
+                f"the networks of {model.name} have different {what}; use them one by one, as the folders member-*."
+            )
     return networks
 
 

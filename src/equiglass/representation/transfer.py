@@ -85,7 +85,9 @@ def transfer(
         on_done(system)
         return done
 
-    own = decoders_of(model) if labels is None else decoders_of(model).select(labels)
+    own = decoders_of(model)
+    if labels is not None:
+        own = own.select([label for label in labels if label in own.labels])
     rows, refitted = [], {}
     for temperature, (to_refit, to_test) in data.items():
         here = own.select(_labels_at(model, own.labels, temperature, [*to_refit, *to_test]))
