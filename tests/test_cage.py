@@ -105,7 +105,11 @@ def test_the_command(liquid: System, tmp_path: Path) -> None:
     (read,) = equiglass.load(tmp_path / "out.h5")
     (made,) = equiglass.cage(liquid, time=0.5, runs=2)
     np.testing.assert_allclose(read.positions_cage, made.positions_cage, atol=1e-9)
+    assert read.provenance["cage"] == made.provenance["cage"]
     assert not (tmp_path / "out.h5.partial").exists()
+    equiglass.save([liquid], tmp_path / "in.h5")
+    result = CliRunner().invoke(app, [*words, "--temperature", "0.5"])
+    assert "in the file, but --temperature 0.5 is given; leave it out" in str(result.exception)
 
 
 def test_mobilities_are_those_of_short_runs(liquid: System, monkeypatch: pytest.MonkeyPatch) -> None:

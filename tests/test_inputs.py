@@ -40,10 +40,10 @@ def test_every_input_keeps_what_it_declares(name: str, monkeypatch: pytest.Monke
     if name.startswith(("cell_", "coarse_")):
         pytest.importorskip("pyvoro2")
     of_runs = {"covariance_cage": np.tile(np.eye(3), (60, 1, 1)), "propensity_cage": np.ones(60)}
-    system = random_liquid(60) if chosen.needs else replace(random_liquid(60), **of_runs)
+    system = random_liquid(60)
     if "cage" in chosen.needs:
         # The particles overlap, so that no run can start from them.
-        system = replace(system, positions_cage=system.positions)
+        system = replace(system, positions_cage=system.positions, **of_runs)
     if "short runs" in chosen.needs:
         monkeypatch.setattr(mobility, "displacements", lambda system, time: np.ones((3, 60, 3), np.float32))
     parts = chosen.compute(supplied(system, chosen.needs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import numpy as np
 import pytest
 
 from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.liquid.ends import as_end
+from equiglass.liquid.system import System
+from equiglass.methods import METHODS
 from equiglass.methods.loading import load_model
 from equiglass.methods.stack import Stack, StackConfiguration, stacking_weights
 from equiglass.observables import correlation
@@ -56,6 +60,30 @@ def test_a_stack_learns_a_label_of_one_part(times: str | tuple[str, ...]) -> Non
     expected = np.mean([member.values(systems[1])[-1] for member in model.averaged], axis=0)
     np.testing.assert_allclose(model.values(systems[1])[-1], expected)
     assert np.isfinite(expected).all()
+
+
+def test_relatives_and_ends_do_not_fit_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configuration and what descends from it are left out together, and a label of one run is no truth."""
+    parents = [shaken(k) for k in range(4)]
+    ends = [as_end(replace(shaken(10 + k), parent=parent.fingerprint)) for k, parent in enumerate(parents)]
+    learned, scored = [], []
+    fit = METHODS["none"].fit
+
+    def noted(training: Sequence[System], *args: object, **keys: object) -> object:
+        learned.append({system.name for system in training})
+        return fit(training, *args, **keys)
+
+    def weighed(truth: np.ndarray, *args: object) -> object:
+        scored.append(truth.shape[1])
+        return stacking_weights(truth, *args)
+
+    monkeypatch.setattr(METHODS["none"], "fit", noted)
+    monkeypatch.setattr("equiglass.methods.stack.stacking_weights", weighed)
+    Stack.fit([*parents, *ends], StackConfiguration(methods=("none", "energy"), parts=2))
+    for names in learned[:-1]:
+        assert len(names) == 4
+        assert all((f"liquid-{k}" in names) == (f"liquid-1{k}" in names) for k in range(4))
+    assert scored == [sum(parent.n_particles for parent in parents)]
 
 
 def test_stack_is_at_least_as_good_as_its_members_and_continues(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,8 +15,6 @@ from equiglass.commands.quench import POTENTIAL
 
 if TYPE_CHECKING:
     from equiglass.liquid.system import System
-
-KEYS = ("positions_cage", "covariance_cage", "propensity_cage")
 
 
 def cage(
@@ -36,9 +34,12 @@ def cage(
 
     A stopped command continues with the same command: OUT.partial holds what is finished.
     """
+    import numpy as np
+
     from equiglass.commands.progress import progress
     from equiglass.commands.targets import check_saved, name_of, unfinished
-    from equiglass.dynamics.cage import cage as cage_of
+    from equiglass.dynamics.cage import Cages, caged, cages
+    from equiglass.errors import ConfigurationError
     from equiglass.formats import save, stream
     from equiglass.liquid.potential import mixture_named
 
@@ -49,30 +50,33 @@ def cage(
     def systems() -> Iterator[System]:
         """One configuration at a time is in memory."""
         for system in stream(files, types=species, frames=frames, potential=mixture, copies=True):
-            yield replace(system, temperature=system.temperature or temperature)
+            if temperature is not None and system.temperature not in (None, temperature):
+                raise ConfigurationError(
+                    f"{system.name}: the temperature is {system.temperature:g} in the file, but --temperature "
+                    f"{temperature:g} is given; leave it out."
+                )
+            yield replace(system, temperature=temperature if system.temperature is None else system.temperature)
 
-    def averaged(system: System) -> System:
-        (made,) = cage_of(system, time=time, runs=runs, seed=seed)
-        return made
-
-    def state(made: System) -> dict[str, Any]:
-        return {key: getattr(made, key) for key in KEYS}
-
-    names = [name_of(system, "cage", str(time), str(runs), str(seed)) for system in systems()]
+    names = [name_of(system, "cages", str(time), str(runs), str(seed)) for system in systems()]
     with unfinished(out, names) as results:
         with progress("cages", len(names)) as shown:
             shown.begin("cages", len(names), results.finished(names))
             for number, (system, name) in enumerate(zip(systems(), names, strict=True), start=1):
                 if results.get(name) is None:
-                    made = averaged(system)
-                    results.put(name, state(made))
-                    said = f"{number} of {len(names)}, {system.name}: {made.provenance['cage']}"
-                    shown.update(number, len(names), said)
+                    found = cages(system, time=time, runs=runs, seed=seed)
+                    results.put(name, {key: np.array(value) for key, value in found._asdict().items()})
+                    said = caged(system, found, runs).provenance["cage"]
+                    shown.update(number, len(names), f"{number} of {len(names)}, {system.name}: {said}")
 
         def finished() -> Iterator[System]:
             for system, name in zip(systems(), names, strict=True):
-                found: dict[str, Any] = results.get(name) or state(averaged(system))
-                yield replace(system, **found)
+                stored = results.get(name)
+                if stored is None:
+                    found = cages(system, time=time, runs=runs, seed=seed)
+                else:
+                    positions, covariance, propensity, plateau, error = (stored[key] for key in Cages._fields)
+                    found = Cages(positions, covariance, propensity, float(plateau), float(error))
+                yield caged(system, found, runs)
 
         save(finished(), out)
     said = f"{len(names)} configuration{'s' if len(names) > 1 else ''}"

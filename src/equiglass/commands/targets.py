@@ -54,7 +54,8 @@ def name_of(system: System, *basis: str) -> str:
 
     potential = system.potential.parameters() if system.potential is not None else None
     arrays = (system.positions, system.types, system.box, system.positions_inherent)
-    return digest(equiglass.__version__, *basis, system.name, system.temperature, potential, *arrays)
+    cage = (system.positions_cage, system.covariance_cage, system.propensity_cage)
+    return digest(equiglass.__version__, *basis, system.name, system.temperature, potential, *arrays, *cage)
 
 
 def _is_json(path: Path) -> bool:

@@ -71,17 +71,7 @@ def cage(
     """
     done = []
     for number, system in enumerate([systems] if isinstance(systems, System) else systems, start=1):
-        found = cages(system, time=time, runs=runs, seed=seed)
-        source = f"{runs} runs, plateau at t = {found.time:.3g}, error of a position {found.error:.2g} per axis"
-        done.append(
-            replace(
-                system,
-                positions_cage=found.positions,
-                covariance_cage=found.covariance,
-                propensity_cage=found.propensity,
-                provenance={**system.provenance, "cage": source},
-            )
-        )
+        done.append(caged(system, cages(system, time=time, runs=runs, seed=seed), runs))
         if progress is not None:
             progress(number, system.name)
     return done
@@ -103,6 +93,18 @@ class Cages(NamedTuple):
     propensity: Float
     time: float
     error: float
+
+
+def caged(system: System, found: Cages, runs: int) -> System:
+    """The configuration with the state of its cages, as `cage` returns it."""
+    source = f"{runs} runs, plateau at t = {found.time:.3g}, error of a position {found.error:.2g} per axis"
+    return replace(
+        system,
+        positions_cage=found.positions,
+        covariance_cage=found.covariance,
+        propensity_cage=found.propensity,
+        provenance={**system.provenance, "cage": source},
+    )
 
 
 def cages(system: System, *, time: float | None = None, runs: int = RUNS, seed: int = 0) -> Cages:

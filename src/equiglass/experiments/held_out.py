@@ -12,6 +12,7 @@ from equiglass.errors import DataError
 from equiglass.experiments.plan import Group
 from equiglass.experiments.runs import Run
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.fingerprint import Fingerprint
 from equiglass.liquid.needs import Need
 from equiglass.liquid.system import System
 from equiglass.prediction.model import Model
@@ -28,7 +29,7 @@ class HeldOut(Model):
         group: name of the group.
         seed: seed of the trainings.
         systems: the test configurations of all folds.
-        predicted: values by name of a configuration, LJ units, (T, N); NaN where no model predicts.
+        predicted: values by fingerprint of a configuration, LJ units, (T, N); NaN where no model predicts.
         parameters: number of fitted parameters of the models of one fold.
         training_seconds: CPU time of the trainings of one fold, the mean over the folds; NaN if unknown.
         prediction_seconds: CPU time of the prediction of one configuration, the mean over configurations.
@@ -43,7 +44,7 @@ class HeldOut(Model):
     times: Mapping[str, float]
     data: TrainingData
     systems: tuple[System, ...]
-    predicted: Mapping[str, Float]
+    predicted: Mapping[Fingerprint, Float]
     parameters: int
     training_seconds: float
     prediction_seconds: float
@@ -59,9 +60,9 @@ class HeldOut(Model):
         Raises:
             DataError: it is none of them.
         """
-        if system.name not in self.predicted:
+        if system.fingerprint not in self.predicted:
             raise DataError(f"{system.name} is not among the configurations that were held out.")
-        return self.predicted[system.name]
+        return self.predicted[system.fingerprint]
 
 
 def held_out(runs: Sequence[Run]) -> list[HeldOut]:
@@ -78,7 +79,7 @@ def _joined(group: str, variant: str, seed: int, runs: Sequence[Run]) -> HeldOut
         folds.setdefault(run.training.group, []).append(run)
     times = dict(sorted({k: v for run in runs for k, v in run.model.times.items()}.items(), key=lambda item: item[1]))
     systems: list[System] = []
-    predicted: dict[str, Float] = {}
+    predicted: dict[Fingerprint, Float] = {}
     spent = 0.0
     for fold, own in folds.items():
         for system in map(runs[0].model.measurable, fold.test):
@@ -90,7 +91,7 @@ def _joined(group: str, variant: str, seed: int, runs: Sequence[Run]) -> HeldOut
                 for label, row in zip(prediction.times, prediction.values, strict=True):
                     values[list(times).index(label)] = row
             systems.append(system)
-            predicted[system.name] = values
+            predicted[system.fingerprint] = values
     first = runs[0].model
     parameters = sum(getattr(run.model, "parameters", 0) for run in next(iter(folds.values())))
     densities = [run.model.data.density for run in runs]

@@ -110,7 +110,9 @@ class Training:
         for array in (system.positions, system.types, system.box, system.times, system.propensity):
             digest.update(np.ascontiguousarray(array).tobytes())
         if "cage" in self.configuration.needs:
-            digest.update(np.ascontiguousarray(system.positions_cage).tobytes())
+            for state in (system.positions_cage, system.covariance_cage, system.propensity_cage):
+                # A state that is not known is made, and follows from the rest.
+                digest.update(b"" if state is None else np.ascontiguousarray(state).tobytes())
         if "potential" in self.configuration.needs:
             potential = system.potential or MIXTURES[self.configuration.potential]
             digest.update(potential.parameters().encode())

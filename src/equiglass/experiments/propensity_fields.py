@@ -183,7 +183,7 @@ def _over_folds(runs: Sequence[Run]) -> list[PropensityField]:
         for one in own:
             labels = tuple(label for label in truth.labels if label in one.times)
             places = [list(one.times).index(label) for label in labels]
-            values = tuple(one.predicted[system.name][places] for system in group.test)
+            values = tuple(one.values(system)[places] for system in group.test)
             fields.append(PropensityField(one.name, group, one.seed, labels, values))
     return fields
 

@@ -31,8 +31,9 @@ from pydantic import Field, field_validator
 from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.files.settings import changed, validate
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.ends import is_end
 from equiglass.liquid.needs import Need
-from equiglass.liquid.splits import folds_of
+from equiglass.liquid.splits import families, folds_of
 from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import measured, times_of, times_to_learn
 from equiglass.methods import METHODS
@@ -49,7 +50,7 @@ OF_THE_STACK = ("times", "folds", "fold", "ends")
 """Keys that a member cannot have: a training takes them before it calls a method."""
 
 FEWEST = 4
-"""Fewest training configurations of which some can be left out, so that the others still choose a penalty by folds."""
+"""Fewest unrelated configurations for a training that leaves some out: the others still choose a penalty by folds."""
 
 
 class StackConfiguration(MethodConfiguration):
@@ -177,10 +178,12 @@ class Stack(Predictor):
             EquiglassWarning: there are fewer than `FEWEST` configurations, or no configuration that is left out has
                 labels of a type and time, so the weights are equal.
         """
-        labels = list(times_to_learn(training, configuration.times, configuration.target))
-        times = times_to_learn(training, labels, configuration.target)
+        times = times_to_learn(training, configuration.times, configuration.target)
+        labels = list(times)
         n_types = max(system.n_types for system in training)
-        parts = folds_of(training, configuration.parts) if len(training) >= FEWEST else []
+        family = families(training)
+        unrelated = len(set(family))
+        parts = folds_of(training, configuration.parts, family) if unrelated >= FEWEST else []
         total, done = (len(parts) + 1) * len(configuration.methods), 0
 
         def known_in(systems: Sequence[System]) -> tuple[str, ...]:
@@ -211,13 +214,15 @@ class Stack(Predictor):
                 continue
             models = [trained(name, others, f"without-{number}") for name in configuration.methods]
             for system in part:
+                if is_end(system):
+                    continue
                 truth.append(measured(system, labels, configuration.target))
                 types.append(system.types)
                 predicted.append(np.stack([rows_at(labels, model, system) for model in models], axis=2))
         if not parts:
             warnings.warn(
-                f"A stack fits its weights on configurations left out, but there are {len(training)}; give {FEWEST} or "
-                "more. All methods have the same weight.",
+                f"A stack fits its weights on configurations left out, but there are {unrelated}; give {FEWEST} or "
+                "more, unrelated ones. All methods have the same weight.",
                 EquiglassWarning,
                 stacklevel=2,
             )

@@ -35,6 +35,7 @@ from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import TARGETS
 from equiglass.methods.loading import save_model
 from equiglass.observables import correlation, correlation_error
+from equiglass.observables.ceiling import ceilings_of_noise
 from equiglass.observables.correlation import pearson
 from equiglass.prediction.combination import Combination
 from equiglass.prediction.ensemble import Ensemble
@@ -291,8 +292,9 @@ def _reliability(cases: Sequence[_Case], nested: Sequence[tuple[Float, Float]]) 
     known = [case.noise for case in cases if np.isfinite(case.noise)]
     variance, noise = float(np.mean(deviation**2)), float(np.mean(known)) if known else 0.0
     ratio = (float(np.mean(error**2)) - noise) / variance if variance > 0 else np.nan
-    ceilings = [np.sqrt(max(0.0, 1 - case.noise / v)) for case in cases if (v := float(case.truth.var())) > 0]
-    ceiling = float(np.mean(ceilings)) if ceilings else np.nan
+    ceiling = ceilings_of_noise(
+        [case.truth for case in cases], [np.full_like(case.truth, case.noise) for case in cases]
+    ).per_configuration
     return {"ratio": ratio, "correlation": pearson(np.abs(error), deviation), "ceiling": ceiling}
 
 

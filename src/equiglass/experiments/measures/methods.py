@@ -208,7 +208,7 @@ def fields(found: Sequence[HeldOut]) -> list[Scored]:
     """The held-out predictions of every method in the first group, first seed, for the view in three dimensions."""
     first = [one for one in found if one.group == found[0].group]
     chosen = {one.name: one for one in reversed(first)}
-    shared = [s for s in first[0].systems if all(s.name in one.predicted for one in chosen.values())]
+    shared = [s for s in first[0].systems if all(s.fingerprint in one.predicted for one in chosen.values())]
     return [score(chosen[name], shared) for name in dict.fromkeys(one.name for one in first)]
 
 
@@ -234,7 +234,7 @@ def _sums(one: HeldOut, kind: int, label: str) -> Float:
     masks = [system.types == kind for system in one.systems]
     return np.stack(
         [
-            moments(measured(system, [label], one.target)[0][mask], one.predicted[system.name][place, mask])
+            moments(measured(system, [label], one.target)[0][mask], one.values(system)[place, mask])
             for system, mask in zip(one.systems, masks, strict=True)
         ]
     )

@@ -32,7 +32,6 @@ from e3nn.math import soft_one_hot_linspace
 from pydantic import Field
 from torch import Tensor, nn
 
-from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.inherent import inherent_displacement
 from equiglass.liquid.needs import Need
@@ -62,8 +61,8 @@ class EignnArchitecture(MessageArchitecture):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """The potential and the inherent structure, for the energies."""
-        return frozenset({"potential", "inherent"})
+        """The potential and the inherent structure, for the energies, and the second state."""
+        return frozenset[Need]({"potential", "inherent"}) | {self.state}
 
 
 class EignnConfiguration(MessageConfiguration):
@@ -261,10 +260,7 @@ def displacement(system: System, state: Literal["inherent", "cage"]) -> Float:
     """
     if state == "inherent":
         return inherent_displacement(system)
-    cage: Float | None = getattr(system, "positions_cage", None)
-    if cage is None:
-        raise DataError(f"{system.name} has no cage state; set architecture.state=inherent, or add the cage positions.")
-    return minimum_image(cage - system.positions, system.box)
+    return minimum_image(system.positions_in("cage") - system.positions, system.box)
 
 
 def energy(system: System) -> Float:

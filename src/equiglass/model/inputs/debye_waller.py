@@ -33,7 +33,7 @@ INPUTS.add(
     NodeInput(
         name="debye_waller",
         degrees=(0, 2),
-        needs=frozenset(),
+        needs=frozenset({"potential", "cage"}),
         unit="σ²",
         title="covariance of the position within the cage",
         compute=fluctuation,
@@ -44,7 +44,7 @@ INPUTS.add(
     NodeInput(
         name="propensity_cage",
         degrees=(0,),
-        needs=frozenset(),
+        needs=frozenset({"potential", "cage"}),
         unit="σ",
         title="mean distance moved within the cage",
         compute=distance,
