@@ -138,3 +138,10 @@ def test_a_stopped_training_of_glassmlp_continues(second: int, tmp_path: Path, m
     assert begun[0] == 10
     np.testing.assert_allclose(again.values(systems[0]), whole.values(systems[0]), rtol=1e-6)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_that_is_not_finite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyvoro2")
+    monkeypatch.setattr("equiglass.methods.glassmlp.predictor.RATES", (1e30, 1e30, 1e30))
+    with pytest.raises(EquiglassError, match="the loss is not a finite number .epoch"):
+        GlassMLP.fit([shaken(k) for k in range(2)], GlassMLPConfiguration.model_validate({**SHORT, "epochs": 20}))

@@ -141,6 +141,15 @@ def test_a_model_file_of_the_next_version_is_refused(name: str, tmp_path: Path) 
         equiglass.load_model(tmp_path)
 
 
+@pytest.mark.parametrize("name", [name for name in MODELS if name.endswith(WHOLE)])
+def test_a_description_that_does_not_fit_is_a_sentence(name: str, tmp_path: Path) -> None:
+    path = model_file(STORED / name)
+    for wrong in ({"data": {}}, {"architecture": {"width": "many", "l_max": "many"}, "settings": {"seed": "none"}}):
+        rewritten(path, tmp_path / path.name, **wrong)
+        with pytest.raises(DataError, match="its description does not fit .* train the model again"):
+            equiglass.load_model(tmp_path)
+
+
 def test_a_stored_combination_predicts_what_its_own_code_predicted(tmp_path: Path) -> None:
     stored = STORED / "combination-1-f10718a"
     again = tmp_path / "again"

@@ -54,7 +54,7 @@ def ends_of(
                     if np.all(np.isfinite(moves)):
                         ends.append(_end(system, label, row, run, moves.astype(np.float64), variance))
     unknown = [label for label in wanted or () if label not in known]
-    if unknown and known:
+    if unknown:
         raise DataError(f"no configuration has a time labelled {unknown[0]!r}; there are {list(known)}.")
     return ends
 
@@ -62,7 +62,7 @@ def ends_of(
 def as_end(system: System) -> System:
     """The configuration as an end of a run: training learns it on the side of its parent, and nothing scores it.
 
-        s^2 of the end = <s^2> / M
+        s_i^2 of the end = s_i^2 / M
 
     One run stands for the M runs behind the labels, and ``replica_variance`` is that of their mean.
 

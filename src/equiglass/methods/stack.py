@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
+from equiglass.errors import ConfigurationError, EquiglassWarning
 from equiglass.files.settings import changed, validate
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.ends import is_end
@@ -40,7 +40,7 @@ from equiglass.methods import METHODS
 from equiglass.methods.loading import load_predictor
 from equiglass.prediction.configuration import MethodConfiguration
 from equiglass.prediction.ensemble import rows_at
-from equiglass.prediction.model_file import check_version, read_model, write_model
+from equiglass.prediction.model_file import check_version, fitting, read_model, write_model
 from equiglass.prediction.predictor import SILENT, About, Card, Predictor, Watch, settings_frame
 from equiglass.prediction.run_folder import RunFolder
 from equiglass.prediction.stacking import stacking_weights
@@ -276,7 +276,7 @@ class Stack(Predictor):
         tensors, description = read_model(path)
         check_version(path, description, cls.file_format, cls.version)
         members = []
-        try:
+        with fitting(path):
             settings = StackConfiguration(**description["settings"])
             with tempfile.TemporaryDirectory() as folder:
                 for number, name in enumerate(settings.methods):
@@ -286,8 +286,6 @@ class Stack(Predictor):
                     members.append(load_predictor(file).named(name))
             weights, offsets = tensors["weights"].numpy(), tensors["offsets"].numpy()
             data = TrainingData.from_metadata(description["data"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path} is damaged: its description does not fit ({error!r}).") from None
         return cls(tuple(members), weights, offsets, settings, description["times"], data)
 
     def card(self) -> list[Card]:

@@ -10,9 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import DataError
 from equiglass.liquid.needs import Need
-from equiglass.prediction.model_file import check_version, read_model, write_model
+from equiglass.prediction.model_file import check_version, fitting, read_model, write_model
 from equiglass.prediction.predictor import Card, Predictor, settings_frame
 from equiglass.prediction.training_data import TrainingData
 
@@ -68,13 +67,11 @@ class ArrayPredictor(Predictor):
         """
         tensors, description = read_model(path)
         check_version(path, description, cls.file_format, cls.version)
-        try:
+        with fitting(path):
             settings = cls.configuration(**description["settings"])
             data = TrainingData.from_metadata(description["data"])
             arrays = {key: tensor.numpy() for key, tensor in tensors.items()}
             return cls(arrays, settings, description["times"], data, cls.method)
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path} is damaged: its description does not fit ({error!r}).") from None
 
     def card(self) -> list[Card]:
         """The settings."""

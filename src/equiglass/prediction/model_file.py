@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from equiglass.errors import DataError
+from equiglass.errors import DataError, EquiglassError
 from equiglass.files import replacing
 
 if TYPE_CHECKING:
@@ -54,6 +55,25 @@ def read_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 "train again."
             )
     return tensors, description
+
+
+@contextmanager
+def fitting(path: Path) -> Iterator[None]:
+    """A block that makes a model of tensors and description.
+
+    Raises:
+        DataError: they do not belong together.
+    """
+    try:
+        yield
+    except EquiglassError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        words = " ".join(str(error).partition("For further")[0].split())
+        raise DataError(
+            f"{path} is damaged: its description does not fit ({type(error).__name__}: {words}). Fetch the file or "
+            "train the model again."
+        ) from None
 
 
 def check_version(path: Path, description: Mapping[str, Any], file_format: str, version: int) -> int:

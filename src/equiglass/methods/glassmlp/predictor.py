@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from equiglass.errors import ConfigurationError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.coarse_graining import REACH, coarse_grained
 from equiglass.liquid.needs import Need
@@ -198,6 +199,11 @@ def descend(
                 loss_of(networks[kind](own.features), own, part >= FLUCTUATIONS) for kind, own in parts[index].items()
             ]
             loss = torch.stack(losses).sum()
+            if not torch.isfinite(loss):
+                raise ConfigurationError(
+                    f"the loss is not a finite number (epoch {epoch + 1}, configuration {index + 1}). Check the labels "
+                    "and the inherent structure of this configuration."
+                )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

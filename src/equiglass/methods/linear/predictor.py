@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from equiglass.errors import ConfigurationError, DataError
+from equiglass.errors import ConfigurationError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
 from equiglass.liquid.system import System, type_name
@@ -22,7 +22,7 @@ from equiglass.liquid.targets import times_to_learn
 from equiglass.methods.linear.blocks import pass_over, sharing_passes
 from equiglass.methods.linear.ridge import PENALTIES, Ridge, fit_ridge, fit_ridge_by_folds
 from equiglass.prediction.configuration import LeastSquaresConfiguration
-from equiglass.prediction.model_file import check_version, read_model, write_model
+from equiglass.prediction.model_file import check_version, fitting, read_model, write_model
 from equiglass.prediction.predictor import SILENT, Card, Predictor, Watch, settings_frame
 from equiglass.prediction.run_folder import RunFolder
 from equiglass.prediction.training_data import TrainingData
@@ -184,15 +184,13 @@ class LinearPredictor(Predictor):
         tensors, description = read_model(path)
         version = check_version(path, description, cls.file_format, cls.version)
         arrays = {key: tensor.numpy() for key, tensor in tensors.items()}
-        try:
+        with fitting(path):
             return cls(
                 Ridge(tuple(description["time_labels"]), **arrays),
                 cls.configuration(**cls.settings_of(description, version)),
                 description["times"],
                 TrainingData.from_metadata(description["data"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path} is damaged: its description does not fit ({error!r}).") from None
 
     @classmethod
     def settings_of(cls, description: Mapping[str, Any], version: int) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ from equiglass.methods.descent.samples import Sample
 from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.messages.graph import EdgeGraph, shared_graph, sharing_graphs
 from equiglass.prediction.labels import labels_to_learn
-from equiglass.prediction.model_file import check_version, read_model, write_model
+from equiglass.prediction.model_file import check_version, fitting, read_model, write_model
 from equiglass.prediction.predictor import SILENT, Card, Predictor, Watch, settings_frame
 from equiglass.prediction.run_folder import RunFolder
 from equiglass.prediction.training_data import TrainingData
@@ -249,13 +249,14 @@ class MessagePredictor(Predictor):
         """
         tensors, description = read_model(path)
         check_version(path, description, cls.file_format, cls.version)
-        line = TargetStandardisation.from_tensors(tensors)
-        architecture = cls.architecture_of(**description["architecture"])
-        network = cls.network_of(architecture, *line.mean.shape)
-        weights = _weights(tensors)
-        network.to(next(iter(weights.values())).dtype).load_state_dict(weights)
-        data = TrainingData.from_metadata(description["data"])
-        return cls(network, architecture, description["times"], line, data, description["target"])
+        with fitting(path):
+            line = TargetStandardisation.from_tensors(tensors)
+            architecture = cls.architecture_of(**description["architecture"])
+            network = cls.network_of(architecture, *line.mean.shape)
+            weights = _weights(tensors)
+            network.to(next(iter(weights.values())).dtype).load_state_dict(weights)
+            data = TrainingData.from_metadata(description["data"])
+            return cls(network, architecture, description["times"], line, data, description["target"])
 
     def card(self) -> list[Card]:
         """Architecture, and the linear map to the target."""

@@ -42,7 +42,7 @@ from equiglass.model.inputs.standardisation import InputStandardisation
 from equiglass.model.inputs.standardisation import fit as fit_inputs
 from equiglass.model.network import Network
 from equiglass.prediction.labels import labels_to_learn
-from equiglass.prediction.model_file import check_version, read_model, write_model
+from equiglass.prediction.model_file import check_version, fitting, read_model, write_model
 from equiglass.prediction.predictor import SILENT, About, Card, Predictor, Watch, settings_frame
 from equiglass.prediction.run_folder import RunFolder
 from equiglass.prediction.training_data import TrainingData
@@ -212,23 +212,25 @@ class NetworkPredictor(Predictor):
             DataError: the file is not a model file of the network, is damaged, or has a newer version.
         """
         tensors, description = read_model(path)
-        if check_version(path, description, cls.file_format, cls.version) < 5:
-            tensors, description = upgraded(tensors, description)
-        weights = _weights(tensors)
-        inputs = Inputs(**description["inputs"])
-        n_types, n_times, _ = weights["decoder"].shape
-        architecture, channels = Architecture(**description["architecture"]), inputs.channels(n_types)
-        network = Network(architecture, channels, n_types, n_times, inputs.n_lengths)
-        network.to(weights["decoder"].dtype).load_state_dict(weights)
-        return cls(
-            network,
-            inputs,
-            description["times"],
-            InputStandardisation.from_tensors(tensors),
-            TargetStandardisation.from_tensors(tensors),
-            TrainingData.from_metadata(description["data"]),
-            description["target"],
-        )
+        version = check_version(path, description, cls.file_format, cls.version)
+        with fitting(path):
+            if version < 5:
+                tensors, description = upgraded(tensors, description)
+            weights = _weights(tensors)
+            inputs = Inputs(**description["inputs"])
+            n_types, n_times, _ = weights["decoder"].shape
+            architecture, channels = Architecture(**description["architecture"]), inputs.channels(n_types)
+            network = Network(architecture, channels, n_types, n_times, inputs.n_lengths)
+            network.to(weights["decoder"].dtype).load_state_dict(weights)
+            return cls(
+                network,
+                inputs,
+                description["times"],
+                InputStandardisation.from_tensors(tensors),
+                TargetStandardisation.from_tensors(tensors),
+                TrainingData.from_metadata(description["data"]),
+                description["target"],
+            )
 
     def card(self) -> list[Card]:
         """Architecture, inputs, and standardisation of the target and of the node inputs."""
