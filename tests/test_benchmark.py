@@ -173,3 +173,9 @@ def test_repeated_configuration_has_as_many_neighbours() -> None:
     few, more = build_graph(system, 2.0), build_graph(many, 2.0)
     assert more.n_edges / more.n_nodes == pytest.approx(few.n_edges / few.n_nodes, rel=0.02)
     assert copies(liquid(5), 125) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("option", ["--threads", "--particles"])
+def test_an_option_without_effect_on_the_engines_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.run("benchmark", "simulate", option, 100) == 2
+    assert f"{option} has no effect on the benchmark simulate; leave it out" in capsys.readouterr().err

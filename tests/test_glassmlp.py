@@ -143,5 +143,5 @@ def test_a_stopped_training_of_glassmlp_continues(second: int, tmp_path: Path, m
 def test_a_loss_that_is_not_finite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pyvoro2")
     monkeypatch.setattr("equiglass.methods.glassmlp.predictor.RATES", (1e30, 1e30, 1e30))
-    with pytest.raises(EquiglassError, match="the loss is not a finite number .epoch"):
+    with pytest.raises(EquiglassError, match="the loss is not a finite number"):
         GlassMLP.fit([shaken(k) for k in range(2)], GlassMLPConfiguration.model_validate({**SHORT, "epochs": 20}))

@@ -146,7 +146,7 @@ def test_a_description_that_does_not_fit_is_a_sentence(name: str, tmp_path: Path
     path = model_file(STORED / name)
     for wrong in ({"data": {}}, {"architecture": {"width": "many", "l_max": "many"}, "settings": {"seed": "none"}}):
         rewritten(path, tmp_path / path.name, **wrong)
-        with pytest.raises(DataError, match="its description does not fit .* train the model again"):
+        with pytest.raises(DataError, match=r"its description does not fit .* train the model again"):
             equiglass.load_model(tmp_path)
 
 

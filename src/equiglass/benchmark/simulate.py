@@ -22,7 +22,7 @@ import numpy as np
 from equiglass.dynamics import lanes
 from equiglass.dynamics.state import State, steps_of
 from equiglass.dynamics.velocities import maxwell_boltzmann
-from equiglass.errors import SetupError
+from equiglass.errors import DataError, SetupError
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN, LennardJones
 from equiglass.liquid.system import System
@@ -107,7 +107,9 @@ def cases(file: Path | None) -> tuple[Case, Case]:
     relaxation = Case(_moved(whole, 0.64), 0.64, 16.5)
     if file is not None:
         start = load(file)[0]
-        return Case(start, start.temperature or 0.44, 13.0), relaxation
+        if start.temperature is None:
+            raise DataError(f"{file}: the file names no temperature. Store it with the configuration.")
+        return Case(start, start.temperature, 13.0), relaxation
     from equiglass.liquid.inherent import quench
 
     still = quench(relaxation.start, potential=KOB_ANDERSEN, tolerance=0.1).positions_inherent

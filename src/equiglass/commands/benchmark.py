@@ -63,11 +63,14 @@ def benchmark(
     from equiglass.benchmark.measure import Setting, use_threads
     from equiglass.commands.progress import progress
     from equiglass.commands.targets import check_json
-    from equiglass.errors import SetupError
+    from equiglass.errors import ConfigurationError, SetupError
     from equiglass.files import write_text
 
     if device == Device.CUDA and not torch.cuda.is_available():
         raise SetupError("--device cuda: torch finds no GPU here.")
+    unused = {"--threads": threads, "--particles": particles, "--device cuda": device == Device.CUDA or None}
+    if which == Benchmark.SIMULATE and (given := [name for name, value in unused.items() if value is not None]):
+        raise ConfigurationError(f"{given[0]} has no effect on the benchmark simulate; leave it out.")
     check_json(json_file)
     threads = threads or torch.get_num_threads()
     use_threads(threads)

@@ -23,6 +23,8 @@ from typing import NamedTuple
 from equiglass.errors import SetupError
 from equiglass.machine import programs
 
+REMEDY = "Install a C++ compiler, or name one in CXX."
+
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-pthread")
 
 
@@ -71,7 +73,7 @@ def attempt(source: Path, header: str, wished: tuple[str, ...]) -> ctypes.CDLL |
     """The library, or the reason why there is none. A failed attempt is not repeated."""
     found = compiler()
     if isinstance(found, str):
-        return CompilerError(f"{source.name} cannot be compiled: {found}. Install a C++ compiler, or name one in CXX.")
+        return CompilerError(f"{source.name} cannot be compiled: {found}. {REMEDY}")
     texts = [file.read_text() for file in (source, *sorted(source.parent.glob("*.hpp")))]
     parts = (*texts, header, *FLAGS, *wished, *found.command, found.version, _processor())
     name = f"{source.stem}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"
@@ -145,9 +147,9 @@ def _compile(found: Compiler, source: Path, header: str, attempts: Iterable[tupl
     else:
         lines = [line.strip() for line in answer.output.splitlines() if line.strip()]
         said = next((line for line in lines if "error" in line), lines[0] if lines else f"exit status {answer.status}")
-        raise CompilerError(f"{found.command[0]} could not compile {source.name}: {said[:200]}")
+        raise CompilerError(f"{found.command[0]} could not compile {source.name}: {said[:200]}. {REMEDY}")
     if not path.is_file():
-        raise CompilerError(f"{found.command[0]} could not compile {source.name}: it wrote no library")
+        raise CompilerError(f"{found.command[0]} could not compile {source.name}: it wrote no library. {REMEDY}")
 
 
 def _cache_folder() -> Path | None:
