@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,15 @@ from equiglass.liquid.coarse_graining import RADII, REACH, cell_surfaces, coarse
 from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.liquid.system import System
+from equiglass.machine import signals
+from equiglass.machine.signals import Interrupted
 from equiglass.methods.glassmlp.loss import ShellCorrelation, absolute_error, fluctuation_errors
 from equiglass.methods.glassmlp.predictor import GlassMLP, GlassMLPConfiguration
+from equiglass.methods.loading import load_model
 from equiglass.model.inputs import INPUTS
+from equiglass.prediction.predictor import Watch
 from equiglass.prediction.run_folder import RunFolder
+from equiglass.training import train
 from samples.labelled import of_three_types, shaken
 
 SHORT = {"lengths": [0.0, 0.5, 1.0], "reach": 2.5, "epochs": 6}
@@ -137,7 +143,51 @@ def test_a_stopped_training_of_glassmlp_continues(second: int, tmp_path: Path, m
     again = GlassMLP.fit(systems, configuration, folder=folder, watch=Watch(step=lambda d, t, x: begun.append(d)))
     assert begun[0] == 10
     np.testing.assert_allclose(again.values(systems[0]), whole.values(systems[0]), rtol=1e-6)
-    assert not list(tmp_path.iterdir())
+
+
+def test_equal_targets_have_no_fluctuations() -> None:
+    """One particle of a type, or particles with the same label."""
+    pytest.importorskip("pyvoro2")
+    systems = [replace(s, propensity=np.where(s.types == 1, 0.1, s.propensity)) for s in map(shaken, range(2))]
+    model = GlassMLP.fit(systems, GlassMLPConfiguration.model_validate({**SHORT, "epochs": 20}))
+    test = shaken(9)
+    np.testing.assert_allclose(model.values(test)[:, test.types == 1], 0.1)
+
+
+def test_predictions_stay_within_the_targets() -> None:
+    pytest.importorskip("pyvoro2")
+    systems = [shaken(k) for k in range(2)]
+    model = GlassMLP.fit(systems, GlassMLPConfiguration.model_validate(SHORT))
+    far = replace(model, arrays={**model.arrays, "features_scale": model.arrays["features_scale"] * 1e-6})
+    every = np.concatenate([s.propensity for s in systems], axis=1)
+    values = far.values(shaken(9))
+    assert values.min() >= every.min()
+    assert values.max() <= every.max()
+
+
+def test_a_stop_writes_a_checkpoint_and_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
+    pytest.importorskip("pyvoro2")
+    systems = [shaken(k) for k in range(3)]
+    configuration = GlassMLPConfiguration.model_validate({**SHORT, "fold": 0})
+    steps = []
+
+    def noted(step: int, total: int, loss: float) -> None:
+        steps.append(step)
+        if len(steps) == 4:
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(Interrupted), signals.caught():
+        train(systems, tmp_path / "run", configuration, watch=Watch(step=noted))
+    # The epoch was finished first.
+    assert steps == [1, 2, 3, 4, 5, 6]
+    with pytest.raises(EquiglassError, match="has no model yet: its training stopped early; continue"):
+        load_model(tmp_path / "run")
+    train(systems, tmp_path / "run", configuration, resume=True, watch=Watch(step=noted))
+    assert steps == list(range(1, 19))
+    again = load_model(tmp_path / "run").values(shaken(9))
+    np.testing.assert_array_equal(again, GlassMLP.fit(systems, configuration).values(shaken(9)))
+    train(systems, tmp_path / "run", configuration, resume=True, watch=Watch(step=noted))
+    assert steps == list(range(1, 19))
 
 
 def test_a_loss_that_is_not_finite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.liquid.neighbors import periodic_pairs
 from equiglass.methods.linear.angular import angular_sums
 from equiglass.methods.linear.shells import Shells
@@ -52,6 +52,24 @@ def test_radial_functions_are_those_of_the_paper() -> None:
         terms = np.exp(-((pairs.distances - mu) ** 2) / length**2) * (system.types[pairs.senders] == s)
         expected = np.bincount(pairs.receivers, terms, 40)
         np.testing.assert_allclose(found[:, s, k], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_particle_without_neighbours_has_no_angular_functions() -> None:
+    positions = np.array([[1.0, 1, 1], [1.5, 1, 1], [1, 1.5, 1], [8, 8, 8]])
+    for _ in range(3):
+        # What was in the memory before does not matter.
+        np.full((4, 3, 1, 2, 2), 1e6).sum()
+        found = angular_sums(positions, np.zeros(4, int), np.full(3, 20.0), 1, 1.0, (1.0,), (1, -1), (1, 2))
+        np.testing.assert_array_equal(found[3], 0)
+        assert found[0].any()
+    assert not angular_sums(positions, np.zeros(4, int), np.full(3, 20.0), 1, 0.1, (1.0,), (1,), (1,)).any()
+
+
+def test_a_type_that_cannot_be_separated_is_not_learned() -> None:
+    systems = [replace(s, propensity=np.where(s.types == 1, 0.1, s.propensity)) for s in map(shaken, range(3))]
+    with pytest.warns(EquiglassWarning, match=r"type B.*have no mobile and immobile ones.*not learned"):
+        model = Softness.fit(systems, FEW)
+    np.testing.assert_array_equal(model.learned(), [[True, True], [False, False]])
 
 
 @settings(deadline=None, max_examples=10)

@@ -83,7 +83,6 @@ def report(
     scores = replace(scores, left_out=tuple(left_out))
     if json_file is not None:
         write_text(json_file, json.dumps(scores.as_json(), indent=2) + "\n")
-    print_scores(scores, title)
     if figures is not None:
         from equiglass.figures import save_evaluation_figures
 
@@ -91,6 +90,7 @@ def report(
         role = next(iter(scores)).role
         drawn = [prediction for prediction in predictions if prediction.role == role]
         save_evaluation_figures(figures, scores.frame().query("role == @role"), drawn)
+    print_scores(scores, title)
     for path, what in ((json_file, "the scores"), (figures, "the figures")):
         if path is not None:
             closing(path, what)

@@ -77,10 +77,12 @@ def predict(
         model = load_model(run, checkpoint)
         predicted = (model.predict(system) for file in files for system in systems(file))
         for number, prediction in enumerate(predicted):
-            print_prediction(prediction)
             if figure is not None and number == 0:
+                # A reader of the table may leave before its end.
                 save_prediction_figure(figure, prediction)
-                closing(figure, f"{prediction.system.name}, distribution and slice")
+            print_prediction(prediction)
+        if figure is not None:
+            closing(figure, "distribution and slice of the first configuration")
         return
     targets = [out] if len(files) == 1 else [out / f"{name}.xyz" for name in _names(files)]
     if len(files) > 1:

@@ -136,7 +136,8 @@ def chosen(declaration: Declaration, only: Collection[str] = (), folds: int | No
     """
     for name in only:
         if name not in declaration.variants:
-            raise ConfigurationError(f"there is no variant {name!r}; there are {', '.join(declaration.variants)}.")
+            known = ", ".join(declaration.variants)
+            raise ConfigurationError(f"there is no variant {name!r}; there are {known}. Your own file adds others.")
     if folds == 1:
         raise ConfigurationError("one fold leaves nothing to train on; give two or more, or 0.")
     variants = {name: own for name, own in declaration.variants.items() if not only or name in only}

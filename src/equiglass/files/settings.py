@@ -81,8 +81,10 @@ def validate(model: type[Model], settings: Any, where: str) -> Model:
     try:
         return model.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        first, *others = error.errors()
+        # The forms that a value may have give an error each, at the same place.
+        forms = [e for e in others if e["loc"][:-1] == first["loc"][:-1] and e["input"] is first["input"]]
+        key = ".".join(str(part) for part in (first["loc"][:-1] if forms else first["loc"]))
         if first["type"] == "extra_forbidden":
             known = known_keys(model)
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.4) or difflib.get_close_matches(
@@ -90,7 +92,8 @@ def validate(model: type[Model], settings: Any, where: str) -> Model:
             )
             hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
             raise ConfigurationError(f"{where}: unknown key {key!r}. {hint}") from None
-        message = first["msg"].removeprefix("Value error, ")
+        message = " or ".join([first["msg"], *(e["msg"].removeprefix("Input should be ") for e in forms)])
+        message = message.removeprefix("Value error, ").replace("a valid tuple", "a list, such as [a, b]")
         message = message[0].lower() + message[1:]
         got = "" if isinstance(first["input"], dict) else f" (got {first['input']!r})"
         raise ConfigurationError(f"{where}: {key + ': ' if key else ''}{message}{got}.") from None

@@ -83,6 +83,7 @@ class Format:
         group: function from a file name to the key that all files of one configuration share; None for a single file.
         general: whether `load` tries the format after all others.
         states_potential: whether a potential comes from the file. Otherwise it is that of the public set.
+        names_species: whether the species in a file have names or numbers of another program, which ``types`` orders.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Format:
     group: Callable[[str], Hashable | None] = lambda name: None
     general: bool = False
     states_potential: bool = True
+    names_species: bool = False
 
     def __str__(self) -> str:
         return f"{self.title} ({', '.join(self.suffixes)})"
@@ -199,6 +201,9 @@ def _read(
     warned: set[tuple[str, ...]] = set()
     with reading(files[0]):
         its_format = format_of(files[0])
+        if types is not None and not its_format.names_species:
+            said = f"{files[0]}: the format {its_format.name} has types without names, so 'types' has no effect on it."
+            warnings.warn(said, EquiglassWarning, stacklevel=2)
         for system in islice(its_format.read(files, types), frames.start, frames.stop, frames.step):
             if system.failures and system.failures not in warned:
                 warned.add(system.failures)

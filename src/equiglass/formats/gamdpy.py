@@ -169,5 +169,6 @@ FORMATS.add(
         suffixes=(".h5", ".hdf5"),
         recognise=_recognise,
         read=lambda paths, species: (system for path in paths for system in read_gamdpy(path, species)),
+        names_species=True,
     ),
 )

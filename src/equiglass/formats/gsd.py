@@ -52,5 +52,6 @@ FORMATS.add(
         suffixes=(".gsd",),
         recognise=lambda content: content.start.startswith(_MAGIC),
         read=lambda paths, species: (system for path in paths for system in read_gsd(path, species)),
+        names_species=True,
     ),
 )

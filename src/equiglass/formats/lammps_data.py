@@ -249,5 +249,6 @@ FORMATS.add(
         suffixes=(".data", ".lmpdat"),
         recognise=lambda content: _START.match(content.text) is not None,
         read=lambda paths, species: (read_lammps_data(path, species) for path in paths),
+        names_species=True,
     ),
 )

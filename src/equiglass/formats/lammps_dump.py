@@ -146,7 +146,7 @@ def _frame(
         raise DataError(f"{where}: the column {twice!r} occurs twice.")
     if not species or coordinates is None:
         flat = next((keys for keys in _COORDINATES if all(key in columns for key in keys[:2])), None)
-        two = " The positions are two-dimensional; only three dimensions are read." if flat else ""
+        two = " The positions are two-dimensional; only three dimensions are read." if flat and not coordinates else ""
         raise DataError(
             f"{where}: the columns are {' '.join(columns)!r}; id, type (or element) and x y z "
             f"(or xs ys zs, xu yu zu, xsu ysu zsu) are needed.{two}"
@@ -226,5 +226,6 @@ FORMATS.add(
         suffixes=(".dump", ".lammpstrj"),
         recognise=lambda content: re.match(rb"\s*(#[^\n]*\n\s*)*ITEM:", content.text) is not None,
         read=lambda paths, species: (system for path in paths for system in read_lammps_dump(path, species)),
+        names_species=True,
     ),
 )

@@ -114,5 +114,6 @@ FORMATS.add(
         suffixes=(".xyz",),
         recognise=lambda content: _START.match(content.text) is not None,
         read=lambda paths, species: (system for path in paths for system in read_rumd(path, species)),
+        names_species=True,
     ),
 )

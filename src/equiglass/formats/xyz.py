@@ -393,6 +393,7 @@ FORMATS.add(
         suffixes=(".xyz", ".extxyz"),
         recognise=lambda content: _START.match(content.text) is not None,
         read=lambda paths, species: (system for path in paths for system in read_xyz(path, species)),
+        names_species=True,
         write=save_xyz,
         general=True,
     ),

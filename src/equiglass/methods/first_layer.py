@@ -6,11 +6,11 @@ thermal positions, and the invariants of the chosen node inputs.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from equiglass.liquid.needs import Need
 from equiglass.liquid.system import System
@@ -19,6 +19,7 @@ from equiglass.methods.linear.descriptors import FIRST_LAYER, first_layer_invari
 from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor
 from equiglass.model.inputs import INPUTS
 from equiglass.model.inputs.compute import invariants, n_invariants
+from equiglass.prediction.configuration import refuse_the_target
 from equiglass.prediction.predictor import About
 
 
@@ -28,6 +29,11 @@ class FirstLayerConfiguration(LinearConfiguration):
     method: Literal["ridge"] = "ridge"
     l_max: int = Field(3, ge=0, description="highest degree of the invariants")
     nodes: tuple[str, ...] = Field(("energy_inherent",), description="node inputs whose invariants are features")
+
+    @model_validator(mode="after")
+    def _does_not_see_its_target(self) -> Self:
+        refuse_the_target(self.target, self.nodes, "nodes")
+        return self
 
     @property
     def input_needs(self) -> frozenset[Need]:

@@ -17,7 +17,7 @@ from equiglass.prediction.combination import Combination
 from equiglass.prediction.configuration import MethodConfiguration
 from equiglass.prediction.ensemble import Ensemble
 from equiglass.prediction.model import Model
-from equiglass.prediction.model_file import read_model
+from equiglass.prediction.model_file import fitting, read_model
 from equiglass.prediction.predictor import Predictor
 from equiglass.prediction.run_folder import RunFolder
 from equiglass.prediction.split import Split
@@ -60,6 +60,8 @@ def load_model(run: Path | str, checkpoint: str = "last") -> Model:
     folder = folder_of(run)
     members, combination = _members(folder)
     if not members:
+        if folder.begun():
+            raise ConfigurationError(f"{run} has no model yet: its training stopped early; {_continue(folder)}")
         names = ", ".join(pretrained_names()) or "none"
         raise ConfigurationError(
             f"{run} is neither a run folder with last.safetensors nor a model of the package ({names})."
@@ -137,7 +139,11 @@ def load_predictor(path: Path) -> Predictor:
     _, description = read_model(path)
     for method in METHODS.values():
         if method.file_format == description.get("format"):
-            return method.load(path)
+            model = method.load(path)
+            with fitting(path):
+                if model.learned().shape != (model.n_types, len(model.times)):
+                    raise ValueError("the numbers of types and times are not those of the arrays")
+            return model
     raise DataError(
         f"{path} has the format {description.get('format')!r}, which no method of this equiglass reads. "
         "Install a newer equiglass."
@@ -170,12 +176,13 @@ def with_fingerprints(model: Model, systems: Sequence[System]) -> Model:
     return model.with_data(replace(model.data, split=Split.of(training, validation, split.selected)))
 
 
-def save_model(model: Model, folder: Path) -> None:
+def save_model(model: Model, folder: Path | str) -> None:
     """Write a model, without the state of its training, to a folder that `load_model` reads.
 
     Raises:
         ConfigurationError: a member is itself an average.
     """
+    folder = Path(folder)
     combination = model.combination if isinstance(model, Ensemble) else None
     if combination is not None:
         # It stands there first: without all members that it names, half a folder is not taken for an average.

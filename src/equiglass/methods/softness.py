@@ -21,6 +21,7 @@ doi 10.1038/nphys3644.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self
@@ -29,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from equiglass.errors import DataError
+from equiglass.errors import DataError, EquiglassWarning
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
 from equiglass.liquid.system import System, type_name
@@ -53,7 +54,7 @@ class SoftnessConfiguration(MethodConfiguration):
     radial: Shells = Field(
         Shells(0.3, 5.0, 48, 0.1 / np.sqrt(2)), description="centres mu of the radial functions; width is L / sqrt(2)"
     )
-    cutoff: float = Field(2.0, gt=0, description="distance of the farthest neighbour in the angular functions")
+    cutoff: float = Field(2.0, gt=0, le=10, description="distance of the farthest neighbour in the angular functions")
     widths: tuple[float, ...] = Field((0.933, 1.204, 1.648, 2.554), description="lengths xi of the angular functions")
     powers: tuple[int, ...] = Field((1, 2, 4, 16), description="exponents zeta of the angular functions")
     share: float = Field(0.1, gt=0, le=0.5, description="share of the particles in each of the two classes")
@@ -135,6 +136,7 @@ class Softness(ArrayPredictor):
             "offset": np.full(shape, np.nan),
             "line": np.full((*shape, 2), np.nan),
         }
+        refused: list[str] = []
         for kind in np.unique(types):
             own = x[types == kind].astype(np.float64)
             spread = own.std(axis=0)
@@ -146,11 +148,19 @@ class Softness(ArrayPredictor):
                 if not known.any():
                     continue
                 what = f"type {type_name(kind)}, time {list(times)[t]}"
-                plane = hyperplane(own[known], mobility[known], configuration.share, configuration.c, what)
+                try:
+                    plane = hyperplane(own[known], mobility[known], configuration.share, configuration.c, what)
+                except DataError as error:
+                    refused.append(str(error))
+                    continue
                 soft = own[known] @ plane.normal + plane.offset
                 slope, at_zero = np.polyfit(soft, mobility[known], 1)
                 arrays["normal"][kind, t], arrays["offset"][kind, t] = plane
                 arrays["line"][kind, t] = at_zero, slope
+        if refused and not np.isfinite(arrays["offset"]).any():
+            raise DataError(refused[0])
+        for said in refused:
+            warnings.warn(f"{said} They are not learned.", EquiglassWarning, stacklevel=2)
         return cls(arrays, configuration, times, TrainingData.of(training, n_types), "softness")
 
 
@@ -189,7 +199,10 @@ def hyperplane(x: Float, mobility: Float, share: float, c: float, what: str = "p
     number = int(share * len(mobility))
     order = np.argsort(mobility, kind="stable")
     if number < 1 or mobility[order[0]] == mobility[order[-1]]:
-        raise DataError(f"{what}: {len(mobility)} particles have no mobile and immobile ones to separate.")
+        raise DataError(
+            f"{what}: {len(mobility)} particles have no mobile and immobile ones to separate. Give more "
+            "configurations, or a larger share."
+        )
     chosen = np.concatenate([order[:number], order[-number:]])
     machine = LinearSVC(C=c, dual=False, max_iter=10_000, random_state=0)
     machine.fit(x[chosen], np.repeat([0, 1], number))

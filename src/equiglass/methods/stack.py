@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from equiglass.errors import ConfigurationError, EquiglassWarning
+from equiglass.errors import ConfigurationError, EquiglassError, EquiglassWarning
 from equiglass.files.settings import changed, validate
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.ends import is_end
@@ -200,7 +200,10 @@ class Stack(Predictor):
             else:
                 if here is not None:
                     here.path.mkdir(parents=True, exist_ok=True)
-                model = METHODS[name].fit(systems, settings, folder=here)
+                try:
+                    model = METHODS[name].fit(systems, settings, folder=here)
+                except EquiglassError as error:
+                    raise type(error)(f"stack: {name}, {place.replace('-', ' part ')}: {error}") from None
                 if finished is not None:
                     model.save(finished)
             done += 1

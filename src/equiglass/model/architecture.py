@@ -39,7 +39,7 @@ class Architecture(BaseModel):
     radial_basis: Literal["bessel", "gaussian"] = Field("bessel", description="radial basis: functions of the distance")
     basis_size: int = Field(10, ge=1, description="number of radial basis functions")
     radial_width: int = Field(16, ge=1, description="hidden width of the radial MLP")
-    cutoff: float = Field(2.0, gt=0, description="cutoff d_c: edges are shorter than this")
+    cutoff: float = Field(2.0, gt=0, le=10, description="cutoff d_c: edges are shorter than this")
     update: int = Field(
         0,
         ge=0,

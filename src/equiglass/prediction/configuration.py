@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -32,6 +33,13 @@ class MethodConfiguration(BaseModel):
         if name not in MIXTURES:
             raise ValueError(f"known potentials are {', '.join(MIXTURES)}")
         return name
+
+    @field_validator("times")
+    @classmethod
+    def _some_time(cls, times: Literal["all"] | tuple[str, ...]) -> Literal["all"] | tuple[str, ...]:
+        if not times:
+            raise ValueError("name at least one label, or leave times out to learn all")
+        return times
 
     @field_validator("target")
     @classmethod
@@ -81,6 +89,19 @@ class MethodConfiguration(BaseModel):
             SetupError: a device is missing.
             ConfigurationError: the processes cannot share the work.
         """
+
+
+def refuse_the_target(target: str, nodes: Collection[str], key: str) -> None:
+    """Refuse node inputs that contain the target.
+
+    Raises:
+        ValueError: the target is the energy, and ``energy_inherent`` is a node input.
+    """
+    if target == "energy" and "energy_inherent" in nodes:
+        raise ValueError(
+            "the target is the energy in the inherent structure, and the node input energy_inherent contains it; leave "
+            f"energy_inherent out of {key}"
+        )
 
 
 class LeastSquaresConfiguration(MethodConfiguration):

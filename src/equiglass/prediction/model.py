@@ -78,7 +78,8 @@ class Prediction:
 
     def _row(self, label: str) -> int:
         if label not in self.times:
-            raise ConfigurationError(f"the model predicts the times labelled {list(self.times)}, not {label!r}.")
+            known = ", ".join(f"{name!r} (t = {time:g})" for name, time in self.times.items())
+            raise ConfigurationError(f"the model predicts the times labelled {known}, not {label!r}.")
         return list(self.times).index(label)
 
 

@@ -80,11 +80,13 @@ def check_version(path: Path, description: Mapping[str, Any], file_format: str, 
     """Check the format of a model file and return its version.
 
     Raises:
-        DataError: the file has another format, or a version newer than ``version``.
+        DataError: the file has another format, or a version newer than ``version`` or none.
     """
-    if description.get("format") != file_format or description.get("version", 0) > version:
+    if not isinstance(number := description.get("version"), int) or number < 1:
+        raise DataError(f"{path} is damaged: its version is {number!r}. Fetch the file or train the model again.")
+    if description.get("format") != file_format or number > version:
         raise DataError(
             f"{path} has format {description.get('format')} version {description.get('version')}; this equiglass "
             f"reads {file_format} up to version {version}. Install a newer equiglass."
         )
-    return int(description["version"])
+    return number

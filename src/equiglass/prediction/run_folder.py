@@ -100,12 +100,13 @@ class RunFolder:
 
     def unfinished(self) -> list[RunFolder]:
         """The folders directly in it whose training has begun, but has written no model yet."""
-        return [folder for folder in self._inside() if folder._begun() and folder.model() is None]
+        return [folder for folder in self._inside() if folder.begun() and folder.model() is None]
 
     def _inside(self) -> list[RunFolder]:
         return [RunFolder(path) for path in sorted(self.path.glob("*")) if path.is_dir()]
 
-    def _begun(self) -> bool:
+    def begun(self) -> bool:
+        """Whether a training has begun in the folder."""
         return self.configuration.is_file() and self.split.is_file()
 
     def epochs(self) -> tuple[int, int] | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 from equiglass.dynamics.cage import cage
-from equiglass.errors import DataError
+from equiglass.errors import DataError, EquiglassWarning
 from equiglass.liquid.ends import ends_of, is_end
 from equiglass.liquid.fingerprint import Known
 from equiglass.liquid.inherent import quench
@@ -72,6 +73,15 @@ def with_ends(systems: Sequence[System], configuration: MethodConfiguration) -> 
         raise DataError(
             f"the ends of {configuration.ends} runs per configuration are to be learned, but no configuration has the "
             "displacements of its runs at these times; give such data, or set ends: 0."
+        )
+    runs = [0 if s.replica_displacements is None else s.replica_displacements.shape[1] for s in starts]
+    fewer = sum(number < configuration.ends for number in runs)
+    if fewer:
+        warnings.warn(
+            f"ends is {configuration.ends}, but {fewer} of {len(starts)} configurations have the displacements of "
+            f"fewer runs ({min(runs)} at least). All the ends that there are, are learned.",
+            EquiglassWarning,
+            stacklevel=2,
         )
     return [*systems, *ends]
 

@@ -192,10 +192,10 @@ def _check_changes(folder: RunFolder, before: MethodConfiguration, now: MethodCo
     log = folder.read_log() if "epochs" in differing and folder.log.is_file() else None
     if log is not None and new["epochs"] < len(log):
         raise ConfigurationError(f"{folder.path} has done {len(log)} epochs; epochs={new['epochs']} is fewer.")
-    if "epochs" in differing and new.get("schedule") != "constant":
+    if "epochs" in differing and (schedule := new.get("schedule", "own")) != "constant":
         warnings.warn(
             f"{folder.path}: epochs is {new['epochs']}, was {old['epochs']}. From here on the learning rate follows "
-            f"the {new['schedule']} schedule over {new['epochs']} epochs. The epochs before followed the old one, so "
+            f"the {schedule} schedule over {new['epochs']} epochs. The epochs before followed the old one, so "
             "the weights differ from those of an uninterrupted training. With schedule: constant they would not.",
             EquiglassWarning,
             stacklevel=5,

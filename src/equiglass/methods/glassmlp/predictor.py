@@ -27,7 +27,7 @@ from typing import Literal, NamedTuple, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from equiglass.errors import ConfigurationError
@@ -36,6 +36,7 @@ from equiglass.liquid.coarse_graining import REACH, coarse_grained
 from equiglass.liquid.needs import Need
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import measured, times_to_learn
+from equiglass.machine import signals
 from equiglass.methods.descent.standardisation import TargetStandardisation
 from equiglass.methods.glassmlp.loss import ShellCorrelation, absolute_error, fluctuation_errors
 from equiglass.methods.glassmlp.network import Networks
@@ -69,7 +70,14 @@ class GlassMLPConfiguration(MethodConfiguration):
     lengths: tuple[float, ...] = Field(
         (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0), description="lengths L; 0 is the particle itself"
     )
-    reach: float = Field(REACH, gt=0, description="distance beyond which no particle counts")
+    reach: float = Field(REACH, gt=0, le=30, description="distance beyond which no particle counts")
+
+    @field_validator("lengths")
+    @classmethod
+    def _lengths(cls, lengths: tuple[float, ...]) -> tuple[float, ...]:
+        if min(lengths, default=0) < 0 or max(lengths, default=0) == 0 or len(set(lengths)) < len(lengths):
+            raise ValueError("lengths are different, not negative, and at least one is more than 0")
+        return lengths
 
     @property
     def input_needs(self) -> frozenset[Need]:
@@ -117,6 +125,9 @@ class GlassMLP(ArrayPredictor):
             with torch.no_grad():
                 y = self._networks(kind)(torch.from_numpy(x).float()).double().numpy()
             mean, scale = (self.arrays[f"target_{which}"][kind, :, None] for which in ("mean", "scale"))
+            if "target_lowest" in self.arrays:
+                # Far from what it has learned, a network of ramps grows without bound.
+                y = np.clip(y, *(self.arrays[f"target_{which}"][kind, :, None] for which in ("lowest", "highest")))
             values[:, own] = mean + scale * y
         return values
 
@@ -150,6 +161,8 @@ class GlassMLP(ArrayPredictor):
             "features_scale": np.stack([each.scale for each in moments], axis=1),
             "target_mean": line.mean,
             "target_scale": line.scale,
+            "target_lowest": line.lowest,
+            "target_highest": line.highest,
         }
         parts: list[dict[int, Part]] = []
         for system, x, y in zip(training, features, targets, strict=True):
@@ -189,30 +202,34 @@ def descend(
     begun = _restored(networks, optimizer, state) if state is not None and state.is_file() else 0
     saved = time.monotonic()
     total = configuration.epochs * len(parts)
-    for epoch in range(begun, configuration.epochs):
-        part = next(k for k, end in enumerate(PARTS) if epoch < end * configuration.epochs)
-        for group in optimizer.param_groups:
-            group["lr"] = RATES[part]
-        order = np.random.default_rng([configuration.seed, epoch]).permutation(len(parts))
-        for step, index in enumerate(order, start=1):
-            losses = [
-                loss_of(networks[kind](own.features), own, part >= FLUCTUATIONS) for kind, own in parts[index].items()
-            ]
-            loss = torch.stack(losses).sum()
-            if not torch.isfinite(loss):
-                raise ConfigurationError(
-                    f"the loss is not a finite number (epoch {epoch + 1}, configuration {index + 1}). Check the labels "
-                    "and the inherent structure of this configuration."
-                )
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            watch.step(epoch * len(parts) + step, total, loss.item())
-        if state is not None and time.monotonic() - saved > SAVED:
-            _save(networks, optimizer, epoch + 1, state)
-            saved = time.monotonic()
-    if state is not None:
-        state.unlink(missing_ok=True)
+    with signals.deferred() as stopped:
+        for epoch in range(begun, configuration.epochs):
+            part = next(k for k, end in enumerate(PARTS) if epoch < end * configuration.epochs)
+            for group in optimizer.param_groups:
+                group["lr"] = RATES[part]
+            order = np.random.default_rng([configuration.seed, epoch]).permutation(len(parts))
+            for step, index in enumerate(order, start=1):
+                losses = [
+                    loss_of(networks[kind](own.features), own, part >= FLUCTUATIONS)
+                    for kind, own in parts[index].items()
+                ]
+                loss = torch.stack(losses).sum()
+                if not torch.isfinite(loss):
+                    raise ConfigurationError(
+                        f"the loss is not a finite number (epoch {epoch + 1}, configuration {index + 1}). Check the "
+                        "labels and the inherent structure of this configuration."
+                    )
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                watch.step(epoch * len(parts) + step, total, loss.item())
+            last = epoch + 1 == configuration.epochs
+            # What is finished stays, so that the same training is not done again.
+            if state is not None and (last or stopped() or time.monotonic() - saved > SAVED):
+                _save(networks, optimizer, epoch + 1, state)
+                saved = time.monotonic()
+            if stopped():
+                break
 
 
 def loss_of(y: Tensor, part: Part, fluctuations: bool) -> Tensor:
@@ -226,8 +243,10 @@ def loss_of(y: Tensor, part: Part, fluctuations: bool) -> Tensor:
     if whole.any():
         y, target = y[whole], part.targets[whole]
         loss = loss + absolute_error(y, target).sum()
-        if fluctuations:
-            spatial, variance = fluctuation_errors(y, target, part.correlation)
+        # Equal targets, such as that of one particle, have no fluctuations to compare with.
+        varied = target.var(dim=1, correction=0) > 0
+        if fluctuations and varied.any():
+            spatial, variance = fluctuation_errors(y[varied], target[varied], part.correlation)
             loss = loss + spatial.sum() + variance.sum()
     return loss
 

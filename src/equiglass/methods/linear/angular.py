@@ -50,8 +50,10 @@ def angular_sums(
     """
     kinds = list(combinations_with_replacement(range(n_types), 2))
     shape = len(kinds), len(widths), len(signs), len(powers)
-    sums = np.empty((len(positions), *shape))
+    sums = np.zeros((len(positions), *shape))
     for pairs in pair_blocks(positions, box, cutoff, receivers=PARTICLES_AT_ONCE):
+        if not len(pairs.receivers):
+            continue
         particles, first, number = np.unique(pairs.receivers, return_index=True, return_counts=True)
         row = np.repeat(np.arange(len(particles)), number)
         slot = np.arange(len(pairs.receivers)) - np.repeat(first, number)

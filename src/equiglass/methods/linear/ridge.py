@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import ConfigurationError, DataError
+from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import type_name
 from equiglass.methods.linear.moments import Block, Example, groups_of_times, moments, standard
@@ -184,16 +185,28 @@ def _fit(
             continue
         mean[s], scale[s] = found[0], np.where(_varies(*found, quantities), found[1], np.inf)
         for times in groups_of_times(train, s):
-            each = []
+            each: list[Float] = []
+            known: set[int] = set()
             for g in scored:
                 others = moments([block for k in fitted if k != g for block in groups[k]], s, times)
                 judged = _judged(groups, scored, g, s, times[0])
                 if others is not None and judged:
                     paths = np.stack([others.ridge(e / scale[s], penalties)[0] for e in emphases])
                     each += [_correlations(example, train[0].centre[s], s, times, paths) for example in judged]
+                    targets = np.concatenate([one.targets[:, one.types == s] for one in judged], axis=1)
+                    known.update(np.flatnonzero(np.isfinite(targets).any(axis=1)).tolist())
             every = moments(train, s, times)
             for row, time in enumerate(times):
                 scores = np.array([rho[..., row] for rho in each if not np.all(np.isnan(rho[..., row]))])
+                if every is not None and time in known and not len(scores):
+                    warnings.warn(
+                        f"type {type_name(s)}, time labelled {labels[time]!r}: no configuration has two particles with "
+                        "different values, so rho is undefined. The largest penalty is taken.",
+                        EquiglassWarning,
+                        stacklevel=2,
+                    )
+                    scores = np.zeros((1, len(emphases), len(penalties)))
+                    scores[..., int(np.argmax(penalties))] = 1e-9
                 if every is None or not len(scores):
                     raise DataError(
                         f"No validation configuration has the target of type {type_name(s)} at the time labelled "

@@ -45,7 +45,7 @@ class MessageArchitecture(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     width: int = Field(64, ge=1, description="width of the layers")
-    cutoff: float = Field(2.0, gt=0, description="edges are shorter than this, LJ length")
+    cutoff: float = Field(2.0, gt=0, le=10, description="edges are shorter than this, LJ length")
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -57,7 +57,7 @@ class MessageConfiguration(DescentConfiguration):
     """Settings of every message-passing network."""
 
     epochs: int = Field(1000, ge=1, description="number of passes over the training configurations")
-    learning_rate: float = Field(1e-4, gt=0, description="highest learning rate")
+    learning_rate: float = Field(1e-4, gt=0, le=100, description="highest learning rate")
     schedule: Literal["one-cycle", "halving", "constant"] = Field(
         "constant", description="schedule of the learning rate"
     )
@@ -109,7 +109,14 @@ class MessagePredictor(Predictor):
     @classmethod
     def graph(cls, system: System, architecture: Any) -> EdgeGraph:
         """The graph of a configuration; shared by the trainings of a cross-validation."""
-        return shared_graph(system, (cls, architecture), lambda: cls.graph_of(system, architecture))
+        graph = shared_graph(system, (cls, architecture), lambda: cls.graph_of(system, architecture))
+        # Bapst's network also has an edge from every particle to itself.
+        if not bool((graph.senders != graph.receivers).any()):
+            raise DataError(
+                f"{system.name}: no two particles are closer than architecture.cutoff = {architecture.cutoff:g}. Check "
+                "the unit of length, or train with a larger cutoff."
+            )
+        return graph
 
     @classmethod
     def sharing(cls) -> AbstractContextManager[object]:
@@ -287,6 +294,8 @@ def _types_to_learn(wanted: str | Sequence[str], n_types: int) -> list[int]:
         DataError: a type does not occur.
     """
     names = [type_name(kind) for kind in range(n_types)]
+    if not wanted:
+        raise DataError("types: no particle type is to be learned. Name one, such as [A], or leave types out.")
     missing = [] if wanted == "all" else [name for name in wanted if name not in names]
     if missing:
         raise DataError(f"types: no training configuration has particle type {', '.join(missing)}; there are {names}.")

@@ -12,6 +12,7 @@ from equiglass.methods.network.further_targets import FURTHER_TARGETS
 from equiglass.methods.network.start import file_of
 from equiglass.model.architecture import Architecture
 from equiglass.model.inputs.choice import Inputs
+from equiglass.prediction.configuration import refuse_the_target
 from equiglass.prediction.model_file import read_model
 from equiglass.prediction.split import Split
 
@@ -48,11 +49,7 @@ class Configuration(DescentConfiguration):
 
     @model_validator(mode="after")
     def _does_not_see_its_target(self) -> Configuration:
-        if self.target == "energy" and "energy_inherent" in self.inputs.nodes:
-            raise ValueError(
-                "the target is the energy in the inherent structure, and the node input energy_inherent contains it; "
-                "leave energy_inherent out of inputs.nodes"
-            )
+        refuse_the_target(self.target, self.inputs.nodes, "inputs.nodes")
         return self
 
     @property
