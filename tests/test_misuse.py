@@ -86,9 +86,7 @@ def test_more_epochs_of_a_method_without_a_schedule(tmp_path: Path) -> None:
 def test_a_type_whose_rho_is_undefined_has_the_largest_penalty(method: str) -> None:
     """One particle of type B per configuration, or labels that are all equal."""
     systems = [replace(s, propensity=np.where(s.types == 1, 0.1, s.propensity)) for s in map(shaken, range(4))]
-    with pytest.warns(
-        EquiglassWarning, match=r"type B.*two particles with different values.*largest"
-    ):
+    with pytest.warns(EquiglassWarning, match=r"type B.*two particles with different values.*largest"):
         model = METHODS[method].fit(systems, read_configuration(None, [], method))
     test = shaken(9)
     np.testing.assert_allclose(model.values(test)[:, test.types == 1], 0.1)
