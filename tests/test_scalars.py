@@ -59,5 +59,5 @@ def test_distance_is_measured_across_the_border() -> None:
 
 
 def test_an_energy_needs_a_potential() -> None:
-    with pytest.raises(EquiglassError, match="names no potential"):
+    with pytest.raises(EquiglassError, match="potential energy needs the pair potential, which is unknown"):
         particle_energy(replace(random_liquid(40), potential=None), "thermal")

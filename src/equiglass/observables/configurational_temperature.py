@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.needs import potential_of
 from equiglass.liquid.neighbors import pair_blocks
 from equiglass.liquid.potential import MIXTURES, LennardJones, pair_force
 from equiglass.liquid.system import System
@@ -57,9 +58,8 @@ def configurational_temperature(
         raise DataError("There are no configurations to average over.")
     found = []
     for system in systems:
-        stated = system.potential or potential
-        if stated is None:
-            raise DataError(f"{system.name}: the configurational temperature needs a pair potential; name one.")
+        own = replace(system, potential=system.potential or potential)
+        stated = potential_of(own, "the configurational temperature")
         found.append(virial_sums(system, stated, [potential or stated]))
     return temperatures(np.stack(found))[PLACES.index(near)][0]
 
