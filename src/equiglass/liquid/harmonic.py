@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.displacement import displacement
 from equiglass.liquid.hessian import applied, hessian, spectrum
-from equiglass.liquid.inherent import inherent_displacement
 from equiglass.liquid.needs import potential_of, temperature_of
 from equiglass.liquid.potential import energy_and_forces
 from equiglass.liquid.system import Structure, System
@@ -76,7 +76,7 @@ def harmonic_motion(
     if structure == "thermal":
         push = energy_and_forces(system.positions, system.types, system.box, potential)[1].ravel()
     else:
-        push = matrix @ inherent_displacement(system).ravel()
+        push = matrix @ displacement(system, "inherent").ravel()
     velocities = np.sqrt(temperature) * _columns(system, normal)
     interval = spectrum(matrix)
     drifts = applied(matrix, [partial(_drift, t) for t in times], push[:, None], interval)

@@ -13,6 +13,7 @@ import numpy as np
 
 from equiglass.errors import DataError, EquiglassError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.displacement import displacement
 from equiglass.liquid.minimum import largest, minimum
 from equiglass.liquid.needs import potential_of
 from equiglass.liquid.neighbors import wrap
@@ -180,14 +181,4 @@ def inherent_displacement(system: System) -> Float:
     Raises:
         DataError: the system has no inherent structure.
     """
-    return system.positions_in("inherent") - system.positions
-
-
-def inherent_distance(system: System) -> Float:
-    """The distance to the inherent structure, |d_i|, (N,), LJ length.
-
-    Raises:
-        DataError: the system has no inherent structure.
-    """
-    distance: Float = np.linalg.norm(inherent_displacement(system), axis=1)
-    return distance
+    return displacement(system, "inherent")

@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.displacement import distance
 from equiglass.liquid.energy import particle_energy
-from equiglass.liquid.inherent import inherent_distance
 from equiglass.liquid.needs import Need
 from equiglass.liquid.surroundings import averaging, neighbourhood_averages, sum_of_generations
 from equiglass.liquid.system import System
@@ -149,7 +149,8 @@ METHODS.add("boattini", Boattini)
 
 def _scalars(system: System, settings: BoattiniConfiguration) -> Float:
     """Energy in the inherent structure, distance to it, invariants of the node inputs; generation 0, (N, S)."""
-    return np.column_stack([particle_energy(system), inherent_distance(system), invariants(system, settings.nodes)])
+    known = particle_energy(system), distance(system, "inherent")
+    return np.column_stack([*known, invariants(system, settings.nodes)])
 
 
 def _n_scalars(settings: BoattiniConfiguration) -> int:

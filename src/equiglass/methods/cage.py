@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.displacement import distance
 from equiglass.liquid.needs import Need
 from equiglass.liquid.surroundings import averaging, generations_of, sum_of_generations
 from equiglass.liquid.system import System
@@ -68,7 +69,7 @@ class Cage(LinearPredictor):
         thermal = describe(system, descriptors, positions="thermal", n_types=n_types)
         cage = describe(system, descriptors, positions="cage", n_types=n_types)
         average = averaging(system.positions_in("cage"), system.box, descriptors.averaging_radius)
-        distances = generations_of(_distance(system), average, descriptors.generations)
+        distances = generations_of(distance(system, "cage")[:, None], average, descriptors.generations)
         return np.concatenate([thermal, cage, distances], axis=1, dtype=np.float32)
 
     @classmethod
@@ -83,19 +84,15 @@ class Cage(LinearPredictor):
         slopes, offset = self.ridge.affine()
         columns = slopes.reshape(-1, slopes.shape[-1]).T
         described = descriptors.number(self.n_types) * (descriptors.generations + 1)
-        thermal, cage, distance = np.split(columns, [described, 2 * described])
+        thermal, cage, distances = np.split(columns, [described, 2 * described])
         products = described_products(system, self.n_types, descriptors, "thermal", thermal)
         products += described_products(system, self.n_types, descriptors, "cage", cage)
         average = averaging(system.positions_in("cage"), system.box, descriptors.averaging_radius)
-        products += sum_of_generations((_distance(system) * weights for weights in distance[::-1]), average)
+        moved = distance(system, "cage")[:, None]
+        products += sum_of_generations((moved * weights for weights in distances[::-1]), average)
         products = products.reshape(-1, *offset.shape)
         rows = (products[np.arange(system.n_particles), system.types] + offset[system.types]).T
         return np.asarray(rows[[self.ridge.time_labels.index(label) for label in self.times]])
 
 
 METHODS.add("cage", Cage)
-
-
-def _distance(system: System) -> Float:
-    """|r - r_cage|, LJ length, (N, 1)."""
-    return np.linalg.norm(system.positions_in("cage") - system.positions, axis=1, keepdims=True)
