@@ -28,6 +28,7 @@ except ImportError:
     raise SetupError("this needs OVITO; install it with: pip install 'equiglass[ovito]'") from None
 
 from equiglass.errors import ConfigurationError
+from equiglass.figures.field import colour_limits
 from equiglass.files.partial import digest
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.state_points import tau_alpha
@@ -92,7 +93,7 @@ class Propensity(ModifierInterface):
         data.attributes["Propensity.label"] = label
         data.attributes["Propensity.time"] = prediction.times[label]
         shown = COLOURS[self.colour]
-        low, high = np.nanpercentile(found[shown], [3, 97])
+        low, high = colour_limits(found[shown])
         gradient = ColorCodingModifier.Viridis()
         data.apply(ColorCodingModifier(property=shown, gradient=gradient, start_value=low, end_value=high))
 

@@ -27,7 +27,7 @@ from equiglass.dynamics.state import Run, State, steps_of
 from equiglass.errors import DataError
 from equiglass.files import replacing
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.potential import LennardJones
+from equiglass.liquid.potential import LennardJones, conserved
 from equiglass.machine.compiled import CompilerError, library
 
 Precision = Literal["single", "double"]
@@ -236,14 +236,11 @@ def _order(positions: Float, box: Float) -> NDArray[np.int64]:
 
 def _table(potential: LennardJones) -> Float:
     """The parameters of every pair of types as the C++ needs them, (n_types, n_types, 7)."""
+    potential = conserved(potential)
     epsilon, sigma, cutoff = potential.tables
     first, second = np.indices(epsilon.shape).reshape(2, -1)
     of_pairs = potential.of_pairs(first, second)
     constant, slope = (values.reshape(epsilon.shape) for values in (of_pairs.constant, of_pairs.slope))
-    if potential.truncation == "cut":
-        # The shifted potential has the same forces, and its energy is the one that the run conserves.
-        power = (sigma / cutoff) ** 6
-        constant = 4 * epsilon * power * (power - 1)
     return np.ascontiguousarray(
         np.stack(
             [

@@ -15,7 +15,6 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -27,7 +26,7 @@ from numpy.typing import NDArray
 from equiglass.dynamics.state import Run, State, steps_of
 from equiglass.errors import SetupError
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.potential import LennardJones
+from equiglass.liquid.potential import LennardJones, conserved
 from equiglass.machine import programs
 
 
@@ -203,10 +202,7 @@ def constant_energy(start: State, potential: LennardJones, times: Float, timeste
 
 def prepare_constant_energy(start: State, potential: LennardJones, times: Float, timestep: float, folder: Path) -> str:
     """Write the file from which a run at constant energy starts, and return the script of the run."""
-    if potential.truncation == "cut":
-        # The shifted potential has the same forces, and its energy is the one that the run conserves.
-        potential = replace(potential, truncation="shifted")
-    script = header("read_data start.data", potential)
+    script = header("read_data start.data", conserved(potential))
     state = 'print "$(etotal:%.17g) $(temp:%.17g)" append state.txt\n'
     script += f"fix dynamics all nve\nrun 0\n{state}"
     for number, duration in enumerate(np.diff([0.0, *times])):
