@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from equiglass.dynamics.state import Run, State, steps_of
 from equiglass.errors import DataError
-from equiglass.files import replacing
+from equiglass.files import write_arrays
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones, conserved
 from equiglass.machine.compiled import CompilerError, library
@@ -211,9 +211,7 @@ class _Group:
 
     def save(self, path: Path) -> None:
         """Write the state to an npz file."""
-        arrays: dict[str, Any] = {name: getattr(self, name) for name in self._STATE}
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, allow_pickle=False, done=self.done, **arrays)
+        write_arrays(path, done=self.done, **{name: getattr(self, name) for name in self._STATE})
 
     def load(self, path: Path) -> None:
         """Read the state from a file of `save`, if it exists and belongs to runs of the same shape."""

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from equiglass.dynamics.state import State
 from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import SetupError
+from equiglass.files import write_arrays
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import potential_of, temperature_of
 from equiglass.liquid.system import System
 from equiglass.observables import self_scattering_by_type
 from equiglass.observables.propensity import Accumulation
 from equiglass.simulate.engine import Engine, constant_energy, group_sizes
-from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble
 from equiglass.simulate.workers import Workers
 

@@ -16,13 +16,12 @@ import numpy as np
 from equiglass.dynamics.state import State
 from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import ConfigurationError
-from equiglass.files import write_text
+from equiglass.files import write_arrays, write_text
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import potential_of, temperature_of
 from equiglass.liquid.system import System
 from equiglass.observables import first_crossings, self_scattering_of_displacements
 from equiglass.simulate.engine import constant_energy
-from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble, ScatteringTimes
 from equiglass.simulate.workers import Workers
 
