@@ -10,6 +10,7 @@ import typer
 from equiglass.commands.closing import closing
 from equiglass.commands.evaluate import FiguresOption, JsonOption
 from equiglass.commands.train import ConfigOption, DataOption, MembersOption, MethodOption, SetOption
+from equiglass.machine.console import command_line
 from equiglass.machine.signals import saying
 
 
@@ -25,7 +26,7 @@ def crossvalidate(
 ) -> None:
     """Score a method by cross-validation; the same command continues a stopped one."""
     from equiglass.commands.evaluate import check_outputs, report
-    from equiglass.commands.train import command_line, supply_with_progress, watching
+    from equiglass.commands.train import supply_with_progress, watching
     from equiglass.files.target import check_folder
     from equiglass.formats import load
     from equiglass.machine import processes

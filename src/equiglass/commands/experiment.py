@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from equiglass.commands.closing import closing
-from equiglass.commands.train import SetOption, command_line
+from equiglass.commands.train import SetOption
+from equiglass.machine.console import command_line
 from equiglass.machine.signals import saying
 
 if TYPE_CHECKING:
