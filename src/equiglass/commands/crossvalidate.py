@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from equiglass.commands.closing import closing
+from equiglass.commands.closing import SAME_COMMAND, closing
 from equiglass.commands.evaluate import FiguresOption, JsonOption
 from equiglass.commands.train import ConfigOption, DataOption, MembersOption, MethodOption, SetOption
 from equiglass.machine.console import command_line
@@ -33,7 +33,7 @@ def crossvalidate(
     from equiglass.methods.loading import read_configuration
     from equiglass.training.crossvalidation import held_out_predictions
 
-    with processes.joined(), saying(lambda: "Finished trainings are kept. Continue with the same command."):
+    with processes.joined(), saying(lambda: SAME_COMMAND):
         check_folder(out)
         check_outputs(json_file, figures)
         configuration = processes.same(lambda: read_configuration(config, set_ or [], method))
