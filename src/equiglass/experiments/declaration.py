@@ -187,7 +187,7 @@ def cases(declaration: Declaration, changes: Settings | None = None) -> list[Cas
     for (variant, settings), at in itertools.product(declaration.variants.items(), along.values if along else (None,)):
         method = method_of(settings)
         elsewhere = set().union(*fields.values()) - fields[method] - special
-        # The base may be meant for networks, of which there is none.
+        # The base may be meant for networks, and there is none.
         networks = set(METHODS[DEFAULT].configuration.model_fields) - fields[method] - special
         base = {k: v for k, v in declaration.base.items() if k.split(".")[0] not in elsewhere | networks}
         changed_here = {k: v for k, v in changes.items() if k.split(".")[0] not in elsewhere}

@@ -99,7 +99,7 @@ def read_xyz(path: Path, order: Sequence[str] | None = None) -> Iterator[System]
 
 
 def _types(frame: _Frame, species: Species) -> NDArray[np.int64]:
-    """The types of the species; those of the column ``type`` beside them, as ASE writes it, if they need an order."""
+    """The types of the species; those of the column ``type``, as ASE writes it, if they need an order."""
     try:
         return species.types(frame.species)
     except DataError:

@@ -115,17 +115,17 @@ def spectrum(matrix: bsr_array) -> tuple[float, float]:
     now /= np.linalg.norm(now)
     before = np.zeros_like(now)
     diagonal: list[float] = []
-    beside = [0.0]
+    off_diagonal = [0.0]
     for _ in range(min(LANCZOS_STEPS, matrix.shape[0])):
-        product = matrix @ now - beside[-1] * before
+        product = matrix @ now - off_diagonal[-1] * before
         diagonal.append(float(product @ now))
         product -= diagonal[-1] * now
         length = float(np.linalg.norm(product))
-        beside.append(length)
+        off_diagonal.append(length)
         if length < 1e-9 * max(map(abs, diagonal), default=1.0):
             break
         before, now = now, product / length
-    values = eigh_tridiagonal(diagonal, beside[1 : len(diagonal)], eigvals_only=True)
+    values = eigh_tridiagonal(diagonal, off_diagonal[1 : len(diagonal)], eigvals_only=True)
     margin = MARGIN * (values[-1] - values[0])
     return float(values[0] - margin), float(values[-1] + margin)
 
