@@ -149,10 +149,14 @@ def temperatures(sums: Float) -> list[list[Estimate]]:
     found = []
     for place in range(len(PLACES)):
         blocks = np.moveaxis(sums[:, place], 1, -1).reshape(-1, sums.shape[2])
-        blocks = blocks[~np.isnan(blocks[:, 0])]
-        ratio = bootstrap(lambda chosen, b=blocks: b[chosen, 1:].sum(0) / b[chosen, 0].sum(), len(blocks))  # type: ignore[misc]
+        ratio = _ratio(blocks[~np.isnan(blocks[:, 0])])
         found.append([Estimate(*each) for each in zip(ratio.value, ratio.error, strict=True)])
     return found
+
+
+def _ratio(blocks: Float) -> Estimate:
+    """<grad U . G> / <div G> of every potential, (K,), from the sums over blocks, (B, 1 + K)."""
+    return bootstrap(lambda chosen: blocks[chosen, 1:].sum(0) / blocks[chosen, 0].sum(), len(blocks))
 
 
 def _equilibrium_positions(system: System) -> Iterator[Float]:
