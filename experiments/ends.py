@@ -25,6 +25,7 @@ from equiglass.dynamics.cage import short_runs
 from equiglass.files.partial import digest, partial
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
+from equiglass.observables.propensity import over_runs
 
 SHORT = {"1": 0.13, "2": 1.3}
 """The times of the own labels, LJ time; they cost 2 s per end."""
@@ -39,15 +40,15 @@ def made(end: System, seed: list[int]) -> dict[str, Float]:
     """The inherent structure of an end, (N, 3), and its means over the runs up to the short times, (2, N[, 3])."""
     inherent = equiglass.quench(end, tolerance=FORCE).positions_inherent
     assert inherent is not None
-    frames = np.stack([run.positions for run in short_runs(end, np.array(list(SHORT.values())), RUNS, seed)])
-    moves = frames - end.positions
-    distances = np.linalg.norm(moves, axis=-1)
+    runs = short_runs(end, np.array(list(SHORT.values())), RUNS, seed)
+    labels = over_runs(run.positions - end.positions for run in runs)
+    assert labels.replica_variance is not None
     # An end counts as one run, so the variance of a short label is that of its mean over the runs.
     return {
         "inherent": inherent,
-        "propensity": distances.mean(0),
-        "variance": distances.var(0, ddof=1) / RUNS,
-        "mean_displacement": moves.mean(0),
+        "propensity": labels.propensity,
+        "variance": labels.replica_variance / RUNS,
+        "mean_displacement": labels.mean_displacement,
     }
 
 

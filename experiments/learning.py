@@ -37,7 +37,7 @@ from equiglass.figures.style import save_figure
 from equiglass.files import write_text
 from equiglass.files.tables import crossed, csv, number
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.inherent import inherent_distance
+from equiglass.liquid.displacement import distance
 from equiglass.liquid.splits import families, validation_fold
 from equiglass.liquid.system import LABELS, System
 from equiglass.methods.loading import load_predictor, read_configuration
@@ -70,7 +70,7 @@ def own_label(system: System, values: Float) -> System:
 
 def displacement(system: System, number: int) -> System:
     """The label is the length of the displacement to the inherent structure."""
-    return own_label(system, inherent_distance(system))
+    return own_label(system, distance(system, "inherent"))
 
 
 def force(system: System, number: int) -> System:

@@ -21,6 +21,7 @@ import equiglass
 from equiglass.dynamics.cage import short_runs
 from equiglass.liquid.needs import with_potential
 from equiglass.liquid.system import System
+from equiglass.observables.propensity import over_runs
 
 LATER = 5.2
 """The time of the snapshots, LJ time."""
@@ -39,15 +40,15 @@ def labelled(start: System, positions: np.ndarray, number: int, times: dict[str,
         temperature=start.temperature,
         potential=start.potential,
     )
-    frames = np.stack([run.positions for run in short_runs(later, np.array(list(times.values())), RUNS, seed)])
-    distances = np.linalg.norm(frames - later.positions, axis=-1)
+    runs = short_runs(later, np.array(list(times.values())), RUNS, seed)
+    labels = over_runs(run.positions - positions for run in runs)
     return equiglass.as_end(
         replace(
             later,
             time_labels=tuple(times),
             times=np.array(list(times.values())),
-            propensity=distances.mean(0),
-            replica_variance=distances.var(0, ddof=1),
+            propensity=labels.propensity,
+            replica_variance=labels.replica_variance,
             runs=RUNS,
             parent=start.parent or start.fingerprint,
         )

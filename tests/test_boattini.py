@@ -15,8 +15,8 @@ from safetensors.numpy import save_file
 from equiglass.errors import EquiglassError
 from equiglass.formats import save
 from equiglass.liquid import neighbors
+from equiglass.liquid.displacement import distance
 from equiglass.liquid.energy import particle_energy
-from equiglass.liquid.inherent import inherent_distance
 from equiglass.liquid.surroundings import neighbourhood_averages
 from equiglass.liquid.system import System
 from equiglass.methods.boattini import Boattini, BoattiniConfiguration
@@ -95,7 +95,7 @@ def test_prediction_equals_the_regression_on_the_whole_matrix_however_many_parti
     model = Boattini.fit([shaken(k) for k in range(4)], FEW)
     system = shaken(9)
     both = [describe(system, SMALL, positions=positions) for positions in ("inherent", "thermal")]
-    scalars = np.stack([particle_energy(system), inherent_distance(system)], axis=1)
+    scalars = np.stack([particle_energy(system), distance(system, "inherent")], axis=1)
     averages = neighbourhood_averages(system, scalars, FEW.generations, SMALL.averaging_radius)
     expected = model.ridge.predict(np.hstack([*both, averages]), system.types)
     for at_once in (1, 17, 4096):

@@ -147,7 +147,7 @@ def test_the_potentials_that_are_tried() -> None:
 
 
 def test_without_a_potential_it_is_refused() -> None:
-    with pytest.raises(DataError, match="needs a pair potential"):
+    with pytest.raises(DataError, match="needs the pair potential"):
         configurational_temperature([replace(random_liquid(60), potential=None)])
     with pytest.raises(DataError, match="no configurations"):
         configurational_temperature([])

@@ -445,5 +445,5 @@ def test_figures_of_a_liquid_show_their_numbers() -> None:
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(EquiglassError, match=r"pip install equiglass\[plot\]"):
+    with pytest.raises(EquiglassError, match=r"pip install 'equiglass\[plot\]'"):
         scatter([1.0, 2.0], [1.0, 2.0])

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from torch import from_numpy
 
 from equiglass.errors import DataError
+from equiglass.liquid.displacement import displacement
 from equiglass.liquid.harmonic import TETHER, compliance, harmonic_motion
 from equiglass.liquid.hessian import applied, hessian, local_hessian, spectrum
-from equiglass.liquid.inherent import inherent_displacement, quench
+from equiglass.liquid.inherent import quench
 from equiglass.liquid.potential import MIXTURES, energy_and_forces
 from equiglass.liquid.system import System
 from equiglass.model.inputs import INPUTS
@@ -97,7 +98,7 @@ def test_the_harmonic_motion_is_that_of_the_normal_modes(liquid: System, structu
     assert liquid.temperature is not None
     push = energy_and_forces(liquid.positions, liquid.types, liquid.box, liquid.potential)[1].ravel()
     if structure == "inherent":
-        push = modes @ (values * (modes.T @ inherent_displacement(liquid).ravel()))
+        push = modes @ (values * (modes.T @ displacement(liquid, "inherent").ravel()))
     drift = modes @ (((1 - np.cos(omega * time)) / omega**2).real * (modes.T @ push))
     velocities = np.sqrt(liquid.temperature) * normal.reshape(4, -1).T
     swing = modes @ ((np.sin(omega * time) / omega).real[:, None] * (modes.T @ velocities))

@@ -92,7 +92,7 @@ def test_a_stopped_cross_validation_says_how_to_go_on(
     assert run("crossvalidate", "--data", folder / "data.h5", "--out", tmp_path / "cv", *SETTINGS) == 143
     said = capsys.readouterr().err
     assert "fold-1/last.safetensors holds the training after 0 of 3 epochs" in said
-    assert said.endswith("Finished trainings are kept. Continue with the same command.\n")
+    assert said.endswith("Finished trainings remain. Continue with the same command.\n")
     assert "--resume" not in said
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from equiglass.errors import EquiglassError
+from equiglass.liquid.displacement import distance
 from equiglass.liquid.energy import particle_energy
-from equiglass.liquid.inherent import inherent_distance
 from equiglass.liquid.neighbors import minimum_image
 from equiglass.liquid.surroundings import neighbourhood_averages
 from samples.liquids import random_liquid
@@ -53,11 +53,11 @@ def test_distance_is_measured_across_the_border() -> None:
     system = random_liquid(40)
     shift = np.random.default_rng(2).normal(0, 0.05, (40, 3))
     quenched = replace(system, positions_inherent=(system.positions + shift) % system.box)
-    np.testing.assert_allclose(inherent_distance(quenched), np.linalg.norm(shift, axis=1), atol=1e-12)
+    np.testing.assert_allclose(distance(quenched, "inherent"), np.linalg.norm(shift, axis=1), atol=1e-12)
     with pytest.raises(EquiglassError, match="quench"):
-        inherent_distance(system)
+        distance(system, "inherent")
 
 
 def test_an_energy_needs_a_potential() -> None:
-    with pytest.raises(EquiglassError, match="names no potential"):
+    with pytest.raises(EquiglassError, match="potential energy needs the pair potential, which is unknown"):
         particle_energy(replace(random_liquid(40), potential=None), "thermal")

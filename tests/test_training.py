@@ -19,7 +19,8 @@ from safetensors.torch import load_file
 
 import equiglass
 from equiglass.errors import EquiglassError
-from equiglass.liquid.inherent import inherent_distance, quench
+from equiglass.liquid.displacement import distance
+from equiglass.liquid.inherent import quench
 from equiglass.liquid.potential import KOB_ANDERSEN
 from equiglass.liquid.splits import validation_fold
 from equiglass.liquid.targets import measured, times_to_learn
@@ -313,7 +314,7 @@ def test_averages_need_something_to_average() -> None:
     assert inputs.n_averages == 8
     system = quench(liquids(1)[0], potential=KOB_ANDERSEN)
     averages = input_averages(system, inputs, compute(system, inputs))
-    np.testing.assert_array_equal(averages[:, 1], inherent_distance(system))
+    np.testing.assert_array_equal(averages[:, 1], distance(system, "inherent"))
     assert averages.shape == (64, 8)
 
 

@@ -19,5 +19,15 @@ class SetupError(EquiglassError):
     """A program, a library or a device is missing or does not work on this machine."""
 
 
+def missing(what: str, library: str, extra: str) -> SetupError:
+    """The error that something needs a library, which comes with an extra of the package."""
+    return SetupError(f"{what} needs {library}; install it with: {installing(extra)}.")
+
+
+def installing(extra: str) -> str:
+    """The command that installs an extra of the package. The quotes are for zsh."""
+    return f"pip install 'equiglass[{extra}]'"
+
+
 class EquiglassWarning(UserWarning):
     """A result may mislead, for instance a prediction for a liquid unlike the training data."""

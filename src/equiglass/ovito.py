@@ -17,17 +17,17 @@ from typing import Any
 
 import numpy as np
 
+from equiglass.errors import ConfigurationError, missing
+
 try:
     from ovito.data import DataCollection
     from ovito.modifiers import ColorCodingModifier
     from ovito.pipeline import ModifierInterface
     from traits.api import Enum, Range, Str
 except ImportError:
-    from equiglass.errors import SetupError
+    raise missing("The modifier Propensity", "OVITO", "ovito") from None
 
-    raise SetupError("this needs OVITO; install it with: pip install 'equiglass[ovito]'") from None
-
-from equiglass.errors import ConfigurationError
+from equiglass.figures.field import colour_limits
 from equiglass.files.partial import digest
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.state_points import tau_alpha
@@ -92,7 +92,7 @@ class Propensity(ModifierInterface):
         data.attributes["Propensity.label"] = label
         data.attributes["Propensity.time"] = prediction.times[label]
         shown = COLOURS[self.colour]
-        low, high = np.nanpercentile(found[shown], [3, 97])
+        low, high = colour_limits(found[shown])
         gradient = ColorCodingModifier.Viridis()
         data.apply(ColorCodingModifier(property=shown, gradient=gradient, start_value=low, end_value=high))
 

@@ -12,7 +12,6 @@ import contextlib
 import multiprocessing
 import os
 import resource
-import shlex
 import statistics
 import sys
 import time
@@ -28,6 +27,7 @@ from torch import Tensor
 
 from equiglass.errors import SetupError
 from equiglass.liquid.system import System
+from equiglass.machine.console import command_line
 from equiglass.machine.environment import installed_memory, machine, versions
 from equiglass.machine.memory import keep_freed_memory
 from equiglass.model.convolution.backend import implementation
@@ -120,7 +120,7 @@ class Result:
             "repeats": setting.repeats,
             "machine": machine(),
             "versions": versions(),
-            "command": shlex.join(["equiglass", *sys.argv[1:]]),
+            "command": command_line(),
         }
 
 

@@ -8,9 +8,7 @@ runs, and the fastest counts.
 from __future__ import annotations
 
 import resource
-import shlex
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -26,6 +24,7 @@ from equiglass.errors import DataError, SetupError
 from equiglass.formats import load
 from equiglass.liquid.potential import KOB_ANDERSEN, LennardJones
 from equiglass.liquid.system import System
+from equiglass.machine.console import command_line
 from equiglass.machine.environment import machine
 from equiglass.simulate.lammps import about_lammps, prepare_constant_energy, run_lammps
 
@@ -88,7 +87,7 @@ def simulate(plateau: Case, relaxation: Case, runs: int = 16, repeats: int = 3) 
         **numbers,
         "particle_steps_per_second": numbers["plateau_particle_steps_per_second"],
         "machine": machine(),
-        "command": shlex.join(["equiglass", *sys.argv[1:]]),
+        "command": command_line(),
     }
 
 

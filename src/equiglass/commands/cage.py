@@ -45,11 +45,10 @@ def cage(
 
     check_saved(out, files)
     mixture = None if potential is None else mixture_named(potential)
-    species = types.split(",") if types else None
 
     def systems() -> Iterator[System]:
         """One configuration at a time is in memory."""
-        for system in stream(files, types=species, frames=frames, potential=mixture, copies=True):
+        for system in stream(files, types=types, frames=frames, potential=mixture, copies=True):
             if temperature is not None and system.temperature not in (None, temperature):
                 raise ConfigurationError(
                     f"{system.name}: the temperature is {system.temperature:g} in the file, but --temperature "

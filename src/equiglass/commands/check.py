@@ -42,7 +42,7 @@ def check(
     mixture = mixture_named(potential) if potential is not None else None
 
     def systems(paths: list[Path]) -> Iterator[System]:
-        return stream(paths, types=types.split(",") if types else None, potential=mixture)
+        return stream(paths, types=types, potential=mixture)
 
     with progress("checking") as shown:
 

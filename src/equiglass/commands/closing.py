@@ -7,6 +7,9 @@ from pathlib import Path
 
 import typer
 
+SAME_COMMAND = "Finished trainings remain. Continue with the same command."
+"""What a command says when it is stopped between trainings."""
+
 
 def closing(where: Path, what: str, *commands: tuple[object, ...]) -> None:
     """Print where results are and what they are, and the commands that may follow.

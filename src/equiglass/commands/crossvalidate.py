@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from equiglass.commands.closing import closing
+from equiglass.commands.closing import SAME_COMMAND, closing
 from equiglass.commands.evaluate import FiguresOption, JsonOption
 from equiglass.commands.train import ConfigOption, DataOption, MembersOption, MethodOption, SetOption
+from equiglass.machine.console import command_line
 from equiglass.machine.signals import saying
 
 
@@ -25,14 +26,14 @@ def crossvalidate(
 ) -> None:
     """Score a method by cross-validation; the same command continues a stopped one."""
     from equiglass.commands.evaluate import check_outputs, report
-    from equiglass.commands.train import command_line, supply_with_progress, watching
+    from equiglass.commands.train import supply_with_progress, watching
     from equiglass.files.target import check_folder
     from equiglass.formats import load
     from equiglass.machine import processes
     from equiglass.methods.loading import read_configuration
     from equiglass.training.crossvalidation import held_out_predictions
 
-    with processes.joined(), saying(lambda: "Finished trainings are kept. Continue with the same command."):
+    with processes.joined(), saying(lambda: SAME_COMMAND):
         check_folder(out)
         check_outputs(json_file, figures)
         configuration = processes.same(lambda: read_configuration(config, set_ or [], method))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from equiglass.commands.closing import closing
+from equiglass.commands.closing import SAME_COMMAND, closing
 from equiglass.machine.signals import saying
 
 
@@ -23,7 +23,7 @@ def demo(
     training, validation, test = demo_data()
     for name, configuration in (("run", demo_configuration()), ("ridge", ridge_configuration())):
         run = out / name
-        with saying(lambda: "Finished trainings are kept. Continue with the same command."):
+        with saying(lambda: SAME_COMMAND):
             train_with_progress(training, run, configuration, validation=validation, resume=run.exists())
     report(out, test)
     closing(

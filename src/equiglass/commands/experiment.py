@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from equiglass.commands.closing import closing
-from equiglass.commands.train import SetOption, command_line
+from equiglass.commands.closing import SAME_COMMAND, closing
+from equiglass.commands.train import SetOption
+from equiglass.machine.console import command_line
 from equiglass.machine.signals import saying
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def experiment(
     runs = any(case.configuration.needs_runs for case in cases(chosen(declaration, only or ()), changes))
     systems = {source: load(path, replicas=runs) for source, path in sources(data or [DATASET]).items()}
     with (
-        saying(lambda: "Finished trainings are kept. Continue with the same command."),
+        saying(lambda: SAME_COMMAND),
         progress("quenching") as quenching,
         progress("training") as shown,
     ):

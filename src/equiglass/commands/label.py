@@ -46,7 +46,7 @@ def label(
         timestep=timestep,
         times=known,
         frames=frames,
-        types=types.split(",") if types else None,
+        types=types,
         temperature=temperature,
         potential=potential or None,
         displacements=displacements,

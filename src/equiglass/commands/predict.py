@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from equiglass.liquid.system import System
     from equiglass.prediction.model import Model, Prediction
 
-TypesOption = Annotated[str | None, typer.Option("--types", help="Species of types 0, 1, ..., e.g. Ni,P.")]
+
+def names_in(text: str) -> list[str] | None:
+    """The names in a text with commas between; None for an empty text."""
+    return text.split(",") if text else None
+
+
+TypesOption = Annotated[
+    Sequence[str] | None,
+    typer.Option("--types", parser=names_in, metavar="NAMES", help="Species of types 0, 1, ..., e.g. Ni,P."),
+]
 FramesOption = Annotated[
     str | None, typer.Option("--frames", help="Frames of every FILE, start:stop:step, e.g. 0:1000:10.")
 ]
@@ -67,11 +76,10 @@ def predict(
     for file in files:
         if not file.exists():
             raise DataError(f"{file}: there is no such file or folder.")
-    species = types.split(",") if types else None
 
     def systems(file: Path) -> Iterator[System]:
         """One configuration at a time is in memory."""
-        return stream(file, types=species, frames=frames, copies=True)
+        return stream(file, types=types, frames=frames, copies=True)
 
     if out is None:
         model = load_model(run, checkpoint)

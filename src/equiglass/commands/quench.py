@@ -43,9 +43,7 @@ def quench(
 
     def systems() -> Iterator[System]:
         """One configuration at a time is in memory."""
-        for system in stream(
-            files, types=types.split(",") if types else None, frames=frames, potential=mixture, copies=True
-        ):
+        for system in stream(files, types=types, frames=frames, potential=mixture, copies=True):
             yield with_potential(system, KOB_ANDERSEN)
 
     names = [name_of(system, "quench") for system in systems()]

@@ -9,7 +9,7 @@ import typer
 
 from equiglass.commands.closing import closing
 from equiglass.commands.evaluate import CheckpointOption
-from equiglass.commands.train import command_line
+from equiglass.machine.console import command_line
 
 
 def report(

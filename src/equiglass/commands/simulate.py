@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from equiglass.commands.closing import closing
+from equiglass.commands.predict import names_in
 
 
 def _list_presets(wanted: bool) -> None:
@@ -28,7 +30,10 @@ def simulate(
         typer.Option("--from", help="Start the runs from these configurations, a file or a folder; may be repeated."),
     ] = None,
     types: Annotated[
-        str | None, typer.Option("--types", help="With --from: species of types 0, 1, ..., separated by commas.")
+        Sequence[str] | None,
+        typer.Option(
+            "--types", parser=names_in, metavar="NAMES", help="With --from: species of types 0, 1, ..., e.g. Ni,P."
+        ),
     ] = None,
     merge: Annotated[bool, typer.Option("--merge", help="With --from: add to the existing labels.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped simulation.")] = False,
@@ -58,7 +63,7 @@ def simulate(
 
         if from_:
             ensemble = load_ensemble(protocol)
-            given = load(from_, types=types.split(",") if types else None, replicas=merge, potential=ensemble.potential)
+            given = load(from_, types=types, replicas=merge, potential=ensemble.potential)
             systems = run_from(
                 given, ensemble, out, merge=merge, resume=resume, progress=finished, jobs=jobs, parsl=parsl
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equiglass.commands.closing import closing
+from equiglass.machine.console import command_line
 from equiglass.machine.signals import saying
 
 if TYPE_CHECKING:
@@ -84,11 +83,6 @@ def train(
                 ("predict", out, "FILE"),
                 ("report", out, "--data", "NEW", "--out", "report.html"),
             )
-
-
-def command_line() -> str:
-    """The command of this process, as typed."""
-    return shlex.join(["equiglass", *sys.argv[1:]])
 
 
 def supply_with_progress(systems: Sequence[System], configuration: MethodConfiguration) -> list[System]:

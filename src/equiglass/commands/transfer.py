@@ -11,7 +11,8 @@ import typer
 
 from equiglass.commands.closing import closing
 from equiglass.commands.evaluate import CheckpointOption
-from equiglass.commands.train import DataOption, command_line
+from equiglass.commands.train import DataOption
+from equiglass.machine.console import command_line
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from equiglass.dynamics.state import Run, State, steps_of
 from equiglass.errors import DataError
-from equiglass.files import replacing
+from equiglass.files import write_arrays
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.potential import LennardJones
+from equiglass.liquid.potential import LennardJones, conserved
 from equiglass.machine.compiled import CompilerError, library
 
 Precision = Literal["single", "double"]
@@ -211,9 +211,7 @@ class _Group:
 
     def save(self, path: Path) -> None:
         """Write the state to an npz file."""
-        arrays: dict[str, Any] = {name: getattr(self, name) for name in self._STATE}
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, allow_pickle=False, done=self.done, **arrays)
+        write_arrays(path, done=self.done, **{name: getattr(self, name) for name in self._STATE})
 
     def load(self, path: Path) -> None:
         """Read the state from a file of `save`, if it exists and belongs to runs of the same shape."""
@@ -236,14 +234,11 @@ def _order(positions: Float, box: Float) -> NDArray[np.int64]:
 
 def _table(potential: LennardJones) -> Float:
     """The parameters of every pair of types as the C++ needs them, (n_types, n_types, 7)."""
+    potential = conserved(potential)
     epsilon, sigma, cutoff = potential.tables
     first, second = np.indices(epsilon.shape).reshape(2, -1)
     of_pairs = potential.of_pairs(first, second)
     constant, slope = (values.reshape(epsilon.shape) for values in (of_pairs.constant, of_pairs.slope))
-    if potential.truncation == "cut":
-        # The shifted potential has the same forces, and its energy is the one that the run conserves.
-        power = (sigma / cutoff) ** 6
-        constant = 4 * epsilon * power * (power - 1)
     return np.ascontiguousarray(
         np.stack(
             [

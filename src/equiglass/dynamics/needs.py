@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from equiglass.dynamics.cage import cage
-from equiglass.errors import DataError
 from equiglass.liquid.inherent import quench
-from equiglass.liquid.needs import Need
+from equiglass.liquid.needs import Need, potential_of, temperature_of
 from equiglass.liquid.system import System
 
 
@@ -37,13 +36,7 @@ def supplied(system: System, needs: Collection[Need]) -> System:
     if not missing:
         return system
     if "temperature" in missing:
-        raise DataError(
-            f"{system.name}: the temperature is needed, but the file names none. Store it with the configuration."
-        )
-    if system.potential is None:
-        raise DataError(
-            f"{system.name}: the pair potential is needed, but the file names none. Store the potential with the "
-            "configuration, or name it."
-        )
+        temperature_of(system, "the method")
+    potential_of(system, "the method")
     system = quench(system) if "inherent" in missing else system
     return cage(system)[0] if "cage" in missing else system

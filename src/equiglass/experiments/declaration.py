@@ -183,12 +183,12 @@ def cases(declaration: Declaration, changes: Settings | None = None) -> list[Cas
     fields = {
         name: set(METHODS[name].configuration.model_fields) for name in map(method_of, declaration.variants.values())
     }
-    special = {EACH_TIME, AMOUNT}
+    special, of_networks = {EACH_TIME, AMOUNT}, read_settings(BASE)
     made = []
     for (variant, settings), at in itertools.product(declaration.variants.items(), along.values if along else (None,)):
         method = method_of(settings)
         elsewhere = set().union(*fields.values()) - fields[method] - special
-        # The base may be meant for networks, of which there is none.
+        # The base may be meant for networks, and there is none.
         networks = set(METHODS[DEFAULT].configuration.model_fields) - fields[method] - special
         base = {k: v for k, v in declaration.base.items() if k.split(".")[0] not in elsewhere | networks}
         changed_here = {k: v for k, v in changes.items() if k.split(".")[0] not in elsewhere}
@@ -200,7 +200,6 @@ def cases(declaration: Declaration, changes: Settings | None = None) -> list[Cas
         each_time = own.get(EACH_TIME) == "each"
         if each_time:
             del own[EACH_TIME]
-        of_networks = read_settings(BASE)
         start = of_networks if method == DEFAULT else {"seed": of_networks["seed"]}
         configuration = validate(METHODS[method].configuration, changed(start, own), where)
         made.append(Case(variant, at, configuration, each_time, amount))

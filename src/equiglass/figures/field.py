@@ -51,8 +51,7 @@ def propensity_slice(
             raise DataError(f"{system.name}: the {name} {target} has shape {field.shape}, not ({system.n_particles},).")
     if np.all(np.isnan(fields["measured"])):
         raise DataError(f"{system.name}: there is no particle with a measured {target} to draw.")
-    # Without the rare extremes, which would use up the colours.
-    low, high = np.nanpercentile(fields["measured"], [3, 97])
+    limits = colour_limits(fields["measured"])
     with style():
         from matplotlib.figure import Figure
 
@@ -61,7 +60,7 @@ def propensity_slice(
             figure = Figure(figsize=(2 * COLUMN, 0.9 * COLUMN * ratio + 0.3), layout="constrained")
             axes = tuple(figure.subplots(1, 2, sharex=True, sharey=True))
         for ax, (name, field) in zip(axes, fields.items(), strict=True):
-            drawn = circles(ax, system, field, thickness=thickness, limits=(low, high))
+            drawn = circles(ax, system, field, thickness=thickness, limits=limits)
             ax.set_title(name)
         axes[0].set_ylabel(r"$y$")
         figure = figure_of(axes[0])
@@ -69,6 +68,12 @@ def propensity_slice(
         if title:
             figure.suptitle(title, fontsize=STYLE["axes.titlesize"])
         return figure
+
+
+def colour_limits(field: NDArray[np.float64]) -> tuple[float, float]:
+    """The percentiles 3 and 97 of the known values, so that rare extremes do not use up the colours."""
+    low, high = np.nanpercentile(field, [3, 97])
+    return float(low), float(high)
 
 
 def circles(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from equiglass.errors import DataError
-from equiglass.figures.field import circles
+from equiglass.figures.field import circles, colour_limits
 from equiglass.figures.style import COLOURS, COLUMN, STYLE, style
 from equiglass.liquid.system import System, type_name
 
@@ -45,8 +45,7 @@ def predicted_field(system: System, values: ArrayLike, *, quantity: str = "prope
                 left.hist(own, bins, density=True, histtype="step", color=colour, label=type_name(kind))
         left.set(xlabel=quantity, ylabel="probability density")
         left.legend()
-        low, high = np.nanpercentile(field, [3, 97])
-        drawn = circles(right, system, field, thickness=1.0, limits=(low, high))
+        drawn = circles(right, system, field, thickness=1.0, limits=colour_limits(field))
         right.set_ylabel(r"$y$")
         figure.colorbar(drawn, ax=right, label=quantity, shrink=0.85, extend="both")
         if title:

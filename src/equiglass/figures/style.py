@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from equiglass.errors import ConfigurationError, SetupError
+from equiglass.errors import ConfigurationError, missing
 from equiglass.files import replacing
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def style() -> Iterator[None]:
     try:
         import matplotlib as mpl
     except ImportError:
-        raise SetupError("Figures need matplotlib: pip install equiglass[plot]") from None
+        raise missing("A figure", "matplotlib", "plot") from None
     with mpl.rc_context(STYLE):
         yield
 

@@ -8,6 +8,6 @@ partial    results of finished configurations until all are finished
 registry   the modules of a folder by name: methods, node inputs, targets, formats
 """
 
-from equiglass.files.whole import decoding, reading, replacing, replacing_hdf5, store, write_text
+from equiglass.files.whole import decoding, reading, replacing, replacing_hdf5, store, write_arrays, write_text
 
-__all__ = ["decoding", "reading", "replacing", "replacing_hdf5", "store", "write_text"]
+__all__ = ["decoding", "reading", "replacing", "replacing_hdf5", "store", "write_arrays", "write_text"]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from equiglass.errors import DataError
-from equiglass.files.whole import reading, replacing
+from equiglass.files.whole import reading, write_arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,10 +66,7 @@ class Partial:
         Raises:
             DataError: they cannot be written.
         """
-        with replacing(self.folder / f"{name}.npz") as temporary:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
+        write_arrays(self.folder / f"{name}.npz", **arrays)
 
     def finished(self, names: Iterable[str]) -> int:
         """Number of these results that are finished."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from equiglass.errors import DataError, EquiglassError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 _OURS = Path(__file__).resolve().parents[1]
 _LIBRARIES = tuple(Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "platstdlib", "purelib", "platlib"))
@@ -145,3 +145,13 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file, completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_arrays(path: Path, /, **arrays: ArrayLike) -> None:
+    """Write arrays, by name, to an npz file, completely or not at all; its folder is made if it is missing."""
+    import numpy as np
+
+    with replacing(path) as temporary:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)

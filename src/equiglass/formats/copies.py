@@ -1,4 +1,4 @@
-"""Copies of one configuration in the files of one `load`: an export beside its original, a frame written twice."""
+"""Copies of one configuration in the files of one `load`: an export next to its original, a frame written twice."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.checks import refuse_stated_units
 from equiglass.formats.npz import Arrays, read_npz, refuse_half, refuse_whole, require
-from equiglass.formats.text import STRAIGHT
+from equiglass.liquid.box import edges_of
 from equiglass.liquid.labels import numbers
 from equiglass.liquid.potential import KOB_ANDERSEN_FORCE_SHIFTED
 from equiglass.liquid.state_points import DENSITY, published_times
@@ -70,9 +70,7 @@ def stated_box(arrays: Arrays) -> NDArray[np.float64]:
         return cubic_box(arrays["types"].size)
     box = numbers(f"key {key!r}", arrays[key])
     if box.shape == (3, 3):
-        if np.any(np.abs(box[~np.eye(3, dtype=bool)]) > STRAIGHT * np.abs(box).max()):
-            raise DataError(f"the box (key {key!r}) is tilted; only orthorhombic boxes are supported.")
-        return np.diag(box)
+        return edges_of(box, f"the box (key {key!r})")
     return np.full(3, box.item()) if box.size == 1 else box
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from equiglass.errors import DataError, SetupError
+from equiglass.errors import DataError, missing
 from equiglass.files import decoding
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.checks import refuse_stated_units
@@ -29,7 +29,7 @@ def read_gsd(path: Path, order: Sequence[str] | None = None) -> Iterator[System]
     try:
         import gsd.hoomd
     except ImportError:
-        raise SetupError("GSD files need the library gsd: pip install 'equiglass[gsd]'.") from None
+        raise missing("a GSD file", "the library gsd", "gsd") from None
     with decoding():
         trajectory = gsd.hoomd.open(str(path), "r")
     with trajectory:

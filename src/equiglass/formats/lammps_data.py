@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.checks import refuse_other_units
-from equiglass.formats.text import STRAIGHT, Lines, name_of, numbers, opened, whole_numbers
+from equiglass.formats.text import Lines, name_of, numbers, opened, whole_numbers
+from equiglass.liquid.box import refuse_tilted
 from equiglass.liquid.species import Species
 from equiglass.liquid.system import System
 
@@ -96,8 +97,7 @@ class _Header:
             self.high = self.high + self.low
 
     def _check_tilt(self, tilts: NDArray[np.float64]) -> None:
-        if np.any(np.abs(tilts) > STRAIGHT * np.nanmax(np.abs([*self.low, *self.high, 1e-9]))):
-            raise DataError("the box is tilted (triclinic); only orthorhombic boxes are supported.")
+        refuse_tilted(tilts, np.nanmax(np.abs([*self.low, *self.high, 1e-9])))
 
 
 def read_lammps_data(path: Path, order: Sequence[str] | None = None) -> System:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from equiglass.errors import DataError
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.checks import refuse_other_units
-from equiglass.formats.text import STRAIGHT, Lines, name_of, numbers, one_by_one, opened, whole_numbers
+from equiglass.formats.text import Lines, name_of, numbers, one_by_one, opened, whole_numbers
+from equiglass.liquid.box import refuse_tilted
 from equiglass.liquid.species import Species
 from equiglass.liquid.system import System
 
@@ -202,8 +203,7 @@ def _bounds(lines: Lines, words: list[str]) -> tuple[NDArray[np.float64], NDArra
         box, tilts = np.diag(cell), cell[~np.eye(3, dtype=bool)]
     else:
         low, box, tilts = table[:, 0], table[:, 1] - table[:, 0], table[:, 2:]
-    if np.any(np.abs(tilts) > STRAIGHT * np.abs(box).max()):
-        raise DataError(f"line {lines.number}: the box is tilted (triclinic); only orthorhombic boxes are supported.")
+    refuse_tilted(tilts, np.abs(box).max(), f"line {lines.number}: the box")
     return low, box
 
 

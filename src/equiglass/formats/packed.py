@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from equiglass.errors import DataError, EquiglassWarning, SetupError
+from equiglass.errors import DataError, EquiglassWarning, missing
 from equiglass.files import reading
 
 _CHUNK = 1 << 18
@@ -35,9 +35,7 @@ def _zstandard(path: Path) -> Iterator[bytes]:
     try:
         import zstandard
     except ImportError:
-        raise SetupError(
-            "files compressed with Zstandard need the library zstandard: pip install 'equiglass[zstd]'."
-        ) from None
+        raise missing("a file compressed with Zstandard", "the library zstandard", "zstd") from None
     with path.open("rb") as stream:
         frame = zstandard.ZstdDecompressor().decompressobj()
         ended = True

@@ -20,9 +20,6 @@ from equiglass.errors import DataError, EquiglassWarning
 
 T = TypeVar("T")
 
-STRAIGHT = 1e-9
-"""The largest tilt of an orthorhombic box, in units of its longest edge. Rounding causes smaller ones."""
-
 _PLAIN = frozenset("0123456789+-.eE")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d{1,4})?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)

@@ -42,7 +42,8 @@ from equiglass.files import replacing
 from equiglass.formats import FORMATS, Format
 from equiglass.formats.checks import refuse_stated_units
 from equiglass.formats.comment import Comment
-from equiglass.formats.text import STRAIGHT, Lines, name_of, numbers, one_by_one, opened, whole_numbers
+from equiglass.formats.text import Lines, name_of, numbers, one_by_one, opened, whole_numbers
+from equiglass.liquid.box import edges_of
 from equiglass.liquid.columns import PREDICTED, columns_of, keys_of, labels_in, parent_in, widths
 from equiglass.liquid.mixture import potential_in, potential_keys
 from equiglass.liquid.species import Species, type_name
@@ -98,7 +99,7 @@ def read_xyz(path: Path, order: Sequence[str] | None = None) -> Iterator[System]
 
 
 def _types(frame: _Frame, species: Species) -> NDArray[np.int64]:
-    """The types of the species; those of the column ``type`` beside them, as ASE writes it, if they need an order."""
+    """The types of the species; those of the column ``type``, as ASE writes it, if they need an order."""
     try:
         return species.types(frame.species)
     except DataError:
@@ -244,16 +245,14 @@ def _box(comment: Comment) -> NDArray[np.float64]:
         raise DataError('the box is missing; the comment line must hold Lattice="Lx 0 0 0 Ly 0 0 0 Lz".')
     if lattice.shape != (9,):
         raise DataError(f"Lattice must hold nine numbers; got {lattice.size}.")
-    cell = lattice.reshape(3, 3)
-    if np.any(np.abs(cell[~np.eye(3, dtype=bool)]) > STRAIGHT * np.abs(cell).max()):
-        raise DataError("the box (Lattice) is tilted; only orthorhombic boxes along x, y, z are supported.")
+    box = edges_of(lattice.reshape(3, 3), "the box (Lattice)")
     if "pbc" in comment:
         periodic = comment.truths("pbc")
         if len(periodic) not in (1, 3):
             raise DataError(f"pbc must hold T or F for each of x, y, z; got {comment.text('pbc')!r}.")
         if not all(periodic):
             raise DataError(f"pbc is {comment.text('pbc')!r}; only boxes periodic in all directions are read.")
-    return np.diag(cell)
+    return box
 
 
 def _truth(comment: Comment, key: str) -> bool:

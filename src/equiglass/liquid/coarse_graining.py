@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from equiglass.errors import DataError, SetupError
+from equiglass.errors import DataError, missing
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.energy import particle_energy
 from equiglass.liquid.neighbors import pair_blocks, wrap
@@ -99,7 +99,7 @@ def cell_surfaces(system: System, radii: Sequence[float] = RADII) -> Float:
     try:
         import pyvoro2
     except ImportError:
-        raise SetupError("The surface of a cell needs pyvoro2: pip install 'equiglass[voronoi]'.") from None
+        raise missing("The surface of a cell", "pyvoro2", "voronoi") from None
     if system.n_types > len(radii):
         raise DataError(f"{system.name} has {system.n_types} particle types; the cells have radii for {len(radii)}.")
     x = wrap(system.positions_in("inherent"), system.box)

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.needs import potential_of, temperature_of
 from equiglass.liquid.neighbors import periodic_pairs
-from equiglass.liquid.potential import LennardJones
 from equiglass.liquid.system import System
 from equiglass.machine.compiled import library
 
@@ -35,7 +34,6 @@ STEP = 0.07
 def confined_cage(
     system: System,
     *,
-    potential: LennardJones | None = None,
     radius: float = RADIUS,
     equilibration: int = EQUILIBRATION,
     sweeps: int = SWEEPS,
@@ -44,8 +42,7 @@ def confined_cage(
     """The configuration with ``positions_cage``, the mean positions under confinement.
 
     Args:
-        system: the configuration; its temperature must be known.
-        potential: the pair potential if the system has none of its own.
+        system: the configuration; its temperature and its potential must be known.
         radius: largest distance of a particle from its thermal position, LJ length.
         equilibration: number of sweeps before the mean; a sweep is one trial move per particle.
         sweeps: number of sweeps of the mean.
@@ -57,32 +54,22 @@ def confined_cage(
 
     Source: see the module.
     """
-    mean, _ = confined_mean(
-        system, potential=potential, radius=radius, equilibration=equilibration, sweeps=sweeps, seed=seed
-    )
+    mean, _ = confined_mean(system, radius=radius, equilibration=equilibration, sweeps=sweeps, seed=seed)
     how = {"cage state": f"Monte Carlo within {radius:g} of the start, {equilibration} + {sweeps} sweeps, seed {seed}"}
-    potential = system.potential or potential
     provenance = {**system.provenance, **how}
-    return replace(system, potential=potential, positions_cage=system.positions + mean, provenance=provenance)
+    return replace(system, positions_cage=system.positions + mean, provenance=provenance)
 
 
 def confined_mean(
     system: System,
     *,
-    potential: LennardJones | None = None,
     radius: float = RADIUS,
     equilibration: int = EQUILIBRATION,
     sweeps: int = SWEEPS,
     seed: int = 0,
 ) -> tuple[Float, float]:
     """Mean displacement from the thermal positions, (N, 3), LJ length, and the share of accepted moves."""
-    potential = system.potential or potential
-    if potential is None or system.temperature is None:
-        what = "pair potential" if potential is None else "temperature"
-        raise DataError(
-            f"{system.name}: the cage state needs the {what}, which the file does not name. Store it with the "
-            "configuration, or give the cage state itself."
-        )
+    potential, temperature = potential_of(system, "the cage state"), temperature_of(system, "the cage state")
     pairs = periodic_pairs(system.positions, system.box, float(potential.tables[2].max()) + 2 * radius)
     others = pairs.senders != pairs.receivers  # an image of a particle moves with it
     senders, vectors = pairs.senders[others], pairs.vectors[others]
@@ -100,7 +87,7 @@ def confined_mean(
             ctypes.c_int64(system.n_particles),
             ctypes.c_int64(potential.n_types),
             *(ctypes.c_void_p(a.ctypes.data) for a in arrays),
-            *(ctypes.c_double(x) for x in (system.temperature, radius, STEP)),
+            *(ctypes.c_double(x) for x in (temperature, radius, STEP)),
             ctypes.c_int64(number),
             ctypes.c_uint64(2 * seed + part),
             *(ctypes.c_void_p(a.ctypes.data) for a in (moved, sums)),

@@ -12,15 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equiglass.errors import DataError
+from equiglass.errors import DataError, missing
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.box import STRAIGHT_SINGLE, edges_of
 from equiglass.liquid.columns import STATES, labels_in, parent_in, widths
 from equiglass.liquid.labels import Label, numbers
 from equiglass.liquid.mixture import potential_in
 from equiglass.liquid.species import Species
-
-STRAIGHT = 1e-6
-"""The largest tilt of an orthorhombic box, in units of its longest edge. GSD has single precision."""
 
 
 def edges(cell: ArrayLike, periodic: Sequence[Any] = (True, True, True)) -> Float:
@@ -32,11 +30,11 @@ def edges(cell: ArrayLike, periodic: Sequence[Any] = (True, True, True)) -> Floa
     cell = np.asarray(cell, dtype=np.float64)
     if cell.shape != (3, 3) or not np.any(cell):
         raise DataError(f"the box is missing; three cell vectors are needed, got {cell.tolist()}.")
-    if np.any(np.abs(cell[~np.eye(3, dtype=bool)]) > STRAIGHT * np.abs(cell).max()):
-        raise DataError("the box is tilted; only orthorhombic boxes along x, y, z are supported.")
+    # GSD has single precision.
+    sides = edges_of(cell, straight=STRAIGHT_SINGLE)
     if not all(map(bool, periodic)):
         raise DataError(f"pbc is {[bool(p) for p in periodic]}; only boxes periodic in all directions are read.")
-    return np.diag(cell)
+    return sides
 
 
 class _Info:
@@ -196,9 +194,7 @@ def to_ase(
     try:
         from ase import Atoms
     except ImportError:
-        from equiglass.errors import SetupError
-
-        raise SetupError("this needs ASE; install it with: pip install 'equiglass[ase]'") from None
+        raise missing("An ase.Atoms", "ASE", "ase") from None
     if symbols is not None and len(symbols) <= types.max():
         raise DataError(f"there are {types.max() + 1} types, but {len(symbols)} symbols {list(symbols)}.")
     given = {"numbers": types + 1} if symbols is None else {"symbols": [symbols[k] for k in types]}

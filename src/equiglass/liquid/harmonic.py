@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.displacement import displacement
 from equiglass.liquid.hessian import applied, hessian, spectrum
-from equiglass.liquid.inherent import inherent_displacement
+from equiglass.liquid.needs import potential_of, temperature_of
 from equiglass.liquid.potential import energy_and_forces
 from equiglass.liquid.system import Structure, System
 
@@ -70,15 +70,14 @@ def harmonic_motion(
     Source: the harmonic expansion is that of any textbook; that short times are mechanics: V. Bapst et al., Nature
     Physics 16, 448 (2020), doi 10.1038/s41567-020-0842-8.
     """
-    if system.temperature is None:
-        raise DataError(f"{system.name}: the harmonic motion needs the temperature, and the file names none; name it.")
+    what = "the harmonic motion"
+    temperature, potential = temperature_of(system, what), potential_of(system, what)
     n, matrix = system.n_particles, hessian(system, structure)
     if structure == "thermal":
-        assert system.potential is not None
-        push = energy_and_forces(system.positions, system.types, system.box, system.potential)[1].ravel()
+        push = energy_and_forces(system.positions, system.types, system.box, potential)[1].ravel()
     else:
-        push = matrix @ inherent_displacement(system).ravel()
-    velocities = np.sqrt(system.temperature) * _columns(system, normal)
+        push = matrix @ displacement(system, "inherent").ravel()
+    velocities = np.sqrt(temperature) * _columns(system, normal)
     interval = spectrum(matrix)
     drifts = applied(matrix, [partial(_drift, t) for t in times], push[:, None], interval)
     swings = applied(matrix, [partial(_swing, t) for t in times], velocities, interval)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.needs import potential_of
 from equiglass.liquid.neighbors import pair_blocks
 from equiglass.liquid.potential import pair_curvature, pair_force
 from equiglass.liquid.system import Structure, System
@@ -94,12 +94,7 @@ def local_hessian(system: System, structure: Structure = "thermal") -> Float:
 
 def _pairs(system: System, structure: Structure) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Float]]:
     """Yield receivers, senders and K_ij, (E, 3, 3), in blocks of pairs."""
-    if system.potential is None:
-        raise DataError(
-            f"{system.name}: the second derivatives of the energy need the pair potential, and the file names none; "
-            "name it."
-        )
-    potential, types = system.potential, system.types
+    potential, types = potential_of(system, "the Hessian"), system.types
     for pairs in pair_blocks(system.positions_in(structure), system.box, float(potential.tables[2].max())):
         parameters = potential.of_pairs(types[pairs.receivers], types[pairs.senders])
         squared = pairs.distances**2
@@ -120,17 +115,17 @@ def spectrum(matrix: bsr_array) -> tuple[float, float]:
     now /= np.linalg.norm(now)
     before = np.zeros_like(now)
     diagonal: list[float] = []
-    beside = [0.0]
+    off_diagonal = [0.0]
     for _ in range(min(LANCZOS_STEPS, matrix.shape[0])):
-        product = matrix @ now - beside[-1] * before
+        product = matrix @ now - off_diagonal[-1] * before
         diagonal.append(float(product @ now))
         product -= diagonal[-1] * now
         length = float(np.linalg.norm(product))
-        beside.append(length)
+        off_diagonal.append(length)
         if length < 1e-9 * max(map(abs, diagonal), default=1.0):
             break
         before, now = now, product / length
-    values = eigh_tridiagonal(diagonal, beside[1 : len(diagonal)], eigvals_only=True)
+    values = eigh_tridiagonal(diagonal, off_diagonal[1 : len(diagonal)], eigvals_only=True)
     margin = MARGIN * (values[-1] - values[0])
     return float(values[0] - margin), float(values[-1] + margin)
 

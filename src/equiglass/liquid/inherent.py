@@ -13,7 +13,9 @@ import numpy as np
 
 from equiglass.errors import DataError, EquiglassError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.displacement import displacement
 from equiglass.liquid.minimum import largest, minimum
+from equiglass.liquid.needs import potential_of
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.potential import LennardJones, mixture_named, pair_force, potential_energy
 from equiglass.liquid.system import System
@@ -76,24 +78,19 @@ def quench(
     mixture = None if potential is None else mixture_named(potential)
     results = []
     for system in systems:
-        results.append(_quench(system, system.potential or mixture, tolerance, max_steps))
+        results.append(_quench(replace(system, potential=system.potential or mixture), tolerance, max_steps))
         if progress is not None:
             progress(len(results), len(systems), system.name)
     return results
 
 
-def _quench(system: System, potential: LennardJones | None, tolerance: float, max_steps: int) -> System:
-    if potential is None:
-        raise DataError(
-            f"{system.name}: a quench needs the pair potential, but this configuration has none; name it, for "
-            'instance potential="kob-andersen".'
-        )
-    known = replace(system, potential=potential)
+def _quench(system: System, tolerance: float, max_steps: int) -> System:
+    potential = potential_of(system, "a quench")
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         energy = potential_energy(system.positions, system.types, system.box, potential)
     if not np.all(energy < HIGHEST_ENERGY):
         raise DataError(f"{system.name}: particles overlap, so that the potential energy is practically infinite.")
-    return quenched(known, _minimum(known, potential, tolerance, max_steps), tolerance)
+    return quenched(system, _minimum(system, potential, tolerance, max_steps), tolerance)
 
 
 def _minimum(system: System, potential: LennardJones, tolerance: float, max_steps: int) -> Float:
@@ -184,14 +181,4 @@ def inherent_displacement(system: System) -> Float:
     Raises:
         DataError: the system has no inherent structure.
     """
-    return system.positions_in("inherent") - system.positions
-
-
-def inherent_distance(system: System) -> Float:
-    """The distance to the inherent structure, |d_i|, (N,), LJ length.
-
-    Raises:
-        DataError: the system has no inherent structure.
-    """
-    distance: Float = np.linalg.norm(inherent_displacement(system), axis=1)
-    return distance
+    return displacement(system, "inherent")

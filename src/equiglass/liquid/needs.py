@@ -17,6 +17,34 @@ The potential determines the three in the middle. A node input makes its short r
 """
 
 
+def potential_of(system: System, what: str) -> LennardJones:
+    """The pair potential of the configuration, which ``what`` needs.
+
+    Raises:
+        DataError: the potential is unknown.
+    """
+    if system.potential is None:
+        raise DataError(
+            f"{system.name}: {what} needs the pair potential, which is unknown. Name it: "
+            'load(..., potential="kob-andersen"), or --potential kob-andersen.'
+        )
+    return system.potential
+
+
+def temperature_of(system: System, what: str) -> float:
+    """The temperature of the configuration, LJ units, which ``what`` needs.
+
+    Raises:
+        DataError: the temperature is unknown.
+    """
+    if system.temperature is None:
+        raise DataError(
+            f"{system.name}: {what} needs the temperature, which is unknown. Store it in the file, or set it: "
+            "dataclasses.replace(system, temperature=0.44)."
+        )
+    return system.temperature
+
+
 def with_potential(system: System, default: LennardJones) -> System:
     """The configuration with its own potential, or with the default one if its file states none.
 

@@ -142,6 +142,11 @@ class LennardJones:
         return PairParameters(*(table[first, second] for table in tables))
 
 
+def conserved(potential: LennardJones) -> LennardJones:
+    """The potential with the same forces whose energy a run conserves: the shifted one of a "cut" one."""
+    return replace(potential, truncation="shifted") if potential.truncation == "cut" else potential
+
+
 KOB_ANDERSEN = LennardJones(
     name="kob-andersen",
     epsilon=((1.0, 1.5), (1.5, 0.5)),

@@ -49,7 +49,7 @@ def refuse_copies(systems: Iterable[System], others: Iterable[System] = (), what
 
     Args:
         systems: configurations.
-        others: if given, configurations of which none may be related to one of ``systems``.
+        others: if given, configurations; none may be related to one of ``systems``.
         what: the relation between both, for the message: "the validation holds training configurations".
 
     Raises:

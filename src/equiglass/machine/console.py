@@ -1,7 +1,8 @@
-"""The console on which tables are printed."""
+"""The console: the command as typed, and the width of the tables."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,3 +18,8 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else WIDE)
+
+
+def command_line() -> str:
+    """The command of this process, as typed."""
+    return shlex.join(["equiglass", *sys.argv[1:]])

@@ -11,7 +11,7 @@ import contextlib
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -91,10 +91,11 @@ def same(make: Callable[[], A]) -> A:
     """The result of make() in the first process, returned in all processes."""
     if size() == 1:
         return make()
-    made = [make() if rank() == 0 else None]
+    made: list[Any] = [make() if rank() == 0 else None]
     with _meeting():
         dist.broadcast_object_list(made)
-    return made[0]  # type: ignore[return-value]
+    result: A = made[0]
+    return result
 
 
 def shared(function: Callable[[Sequence[A]], Sequence[B]], items: Sequence[A]) -> list[B]:

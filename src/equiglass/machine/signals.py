@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from equiglass.machine import programs
 
@@ -64,7 +65,7 @@ def deferred() -> Iterator[Callable[[], bool]]:
     A signal that comes again, two seconds later or more, takes effect at once.
     """
     came: list[tuple[int, float]] = []
-    before: dict[int, object] = {}
+    before: dict[int, Any] = {}
 
     def handle(number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
@@ -92,8 +93,8 @@ def saying(sentence: Callable[[], str]) -> Iterator[None]:
 
 
 @contextmanager
-def _handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[dict[int, object]]:
-    before: dict[int, object] = {}
+def _handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[dict[int, Any]]:
+    before: dict[int, Any] = {}
     # Python lets only the main thread set handlers.
     if threading.current_thread() is threading.main_thread():
         for number in ENDING:
@@ -105,6 +106,6 @@ def _handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[dict[i
         _restore(before)
 
 
-def _restore(before: dict[int, object]) -> None:
+def _restore(before: dict[int, Any]) -> None:
     for number, handler in before.items():
-        signal.signal(number, handler)  # type: ignore[arg-type]
+        signal.signal(number, handler)

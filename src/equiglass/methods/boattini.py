@@ -30,13 +30,13 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.displacement import distance
 from equiglass.liquid.energy import particle_energy
-from equiglass.liquid.inherent import inherent_distance
 from equiglass.liquid.needs import Need
 from equiglass.liquid.surroundings import averaging, neighbourhood_averages, sum_of_generations
 from equiglass.liquid.system import System
 from equiglass.methods import METHODS
-from equiglass.methods.linear.descriptors import Descriptors, describe, described_products
+from equiglass.methods.linear.descriptors import Descriptors, describe
 from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor
 from equiglass.model.inputs import INPUTS
 from equiglass.model.inputs.compute import invariants, n_invariants
@@ -114,22 +114,10 @@ class Boattini(LinearPredictor):
         return np.concatenate([np.zeros(described, dtype=np.int64), scalars])
 
     def values(self, system: System) -> Float:
-        """Propensity at every time of ``times``, LJ length, (T, N).
-
-        The averages are linear, so the products of features and weights are averaged instead of the features. The
-        features of all particles are therefore never in memory together.
-        """
-        descriptors: Descriptors = self.settings.descriptors
-        slopes, offset = self.ridge.affine()
-        columns = slopes.reshape(-1, slopes.shape[-1]).T
-        described = descriptors.number(self.n_types) * (descriptors.generations + 1)
-        inherent, thermal, scalars = np.split(columns, [described, 2 * described])
-        products = described_products(system, self.n_types, descriptors, "inherent", inherent)
-        products += described_products(system, self.n_types, descriptors, "thermal", thermal)
-        products += _scalar_products(system, self.settings, scalars)
-        products = products.reshape(-1, *offset.shape)
-        rows = (products[np.arange(system.n_particles), system.types] + offset[system.types]).T
-        return np.asarray(rows[[self.ridge.time_labels.index(label) for label in self.times]])
+        """Propensity at every time of ``times``, LJ length, (T, N)."""
+        return self.described_values(
+            system, ("inherent", "thermal"), lambda weights: _scalar_products(system, self.settings, weights)
+        )
 
     @classmethod
     def settings_of(cls, description: Mapping[str, Any], version: int) -> Mapping[str, Any]:
@@ -149,7 +137,8 @@ METHODS.add("boattini", Boattini)
 
 def _scalars(system: System, settings: BoattiniConfiguration) -> Float:
     """Energy in the inherent structure, distance to it, invariants of the node inputs; generation 0, (N, S)."""
-    return np.column_stack([particle_energy(system), inherent_distance(system), invariants(system, settings.nodes)])
+    known = particle_energy(system), distance(system, "inherent")
+    return np.column_stack([*known, invariants(system, settings.nodes)])
 
 
 def _n_scalars(settings: BoattiniConfiguration) -> int:

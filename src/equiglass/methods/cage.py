@@ -24,11 +24,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.displacement import distance
 from equiglass.liquid.needs import Need
 from equiglass.liquid.surroundings import averaging, generations_of, sum_of_generations
 from equiglass.liquid.system import System
 from equiglass.methods import METHODS
-from equiglass.methods.linear.descriptors import Descriptors, describe, described_products
+from equiglass.methods.linear.descriptors import Descriptors, describe
 from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor
 from equiglass.prediction.predictor import About
 
@@ -68,7 +69,7 @@ class Cage(LinearPredictor):
         thermal = describe(system, descriptors, positions="thermal", n_types=n_types)
         cage = describe(system, descriptors, positions="cage", n_types=n_types)
         average = averaging(system.positions_in("cage"), system.box, descriptors.averaging_radius)
-        distances = generations_of(_distance(system), average, descriptors.generations)
+        distances = generations_of(distance(system, "cage")[:, None], average, descriptors.generations)
         return np.concatenate([thermal, cage, distances], axis=1, dtype=np.float32)
 
     @classmethod
@@ -78,24 +79,14 @@ class Cage(LinearPredictor):
         return np.repeat([0, 1], [2 * settings.descriptors.number(n_types) * generations, generations])
 
     def values(self, system: System) -> Float:
-        """Propensity at every time of ``times``, LJ length, (T, N); products are averaged, as in `boattini`."""
-        descriptors: Descriptors = self.settings.descriptors
-        slopes, offset = self.ridge.affine()
-        columns = slopes.reshape(-1, slopes.shape[-1]).T
-        described = descriptors.number(self.n_types) * (descriptors.generations + 1)
-        thermal, cage, distance = np.split(columns, [described, 2 * described])
-        products = described_products(system, self.n_types, descriptors, "thermal", thermal)
-        products += described_products(system, self.n_types, descriptors, "cage", cage)
-        average = averaging(system.positions_in("cage"), system.box, descriptors.averaging_radius)
-        products += sum_of_generations((_distance(system) * weights for weights in distance[::-1]), average)
-        products = products.reshape(-1, *offset.shape)
-        rows = (products[np.arange(system.n_particles), system.types] + offset[system.types]).T
-        return np.asarray(rows[[self.ridge.time_labels.index(label) for label in self.times]])
+        """Propensity at every time of ``times``, LJ length, (T, N)."""
+
+        def distance_products(weights: Float) -> Float:
+            moved = distance(system, "cage")[:, None]
+            average = averaging(system.positions_in("cage"), system.box, self.settings.descriptors.averaging_radius)
+            return sum_of_generations((moved * of_generation for of_generation in weights[::-1]), average)
+
+        return self.described_values(system, ("thermal", "cage"), distance_products)
 
 
 METHODS.add("cage", Cage)
-
-
-def _distance(system: System) -> Float:
-    """|r - r_cage|, LJ length, (N, 1)."""
-    return np.linalg.norm(system.positions_in("cage") - system.positions, axis=1, keepdims=True)

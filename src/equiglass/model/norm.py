@@ -1,11 +1,39 @@
-"""Equivariant batch normalisation (eqs 21, 22)."""
+"""Batch normalisation: the equivariant one (eqs 21, 22), and that of torch from known moments."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+
+
+def batch_norm(
+    norm: nn.BatchNorm1d, number: int, moments: Callable[[], tuple[Tensor, Tensor]]
+) -> tuple[Tensor, Tensor]:
+    """The batch norm as factor and summand, each (W,), of a batch whose rows need not be in memory together.
+
+    A batch of fewer than two rows has no variance, so the running averages normalise it.
+
+    Args:
+        norm: the norm; in training, its running averages advance.
+        number: number of rows of the batch.
+        moments: mean and biased variance of the batch, each (W,); called in training only.
+    """
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    assert norm.momentum is not None
+    mean, variance = norm.running_mean, norm.running_var
+    if norm.training and number > 1:
+        mean, variance = moments()
+        with torch.no_grad():
+            norm.running_mean.lerp_(mean, norm.momentum)
+            # As in torch, the biased variance normalises the batch, and the unbiased variance enters the average.
+            norm.running_var.lerp_(variance * (number / (number - 1)), norm.momentum)
+            norm.num_batches_tracked += 1
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    return scale, norm.bias - mean * scale
 
 
 class EquivariantBatchNorm(nn.Module):

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.needs import potential_of
 from equiglass.liquid.neighbors import pair_blocks
 from equiglass.liquid.potential import MIXTURES, LennardJones, pair_force
 from equiglass.liquid.system import System
@@ -57,9 +58,8 @@ def configurational_temperature(
         raise DataError("There are no configurations to average over.")
     found = []
     for system in systems:
-        stated = system.potential or potential
-        if stated is None:
-            raise DataError(f"{system.name}: the configurational temperature needs a pair potential; name one.")
+        own = replace(system, potential=system.potential or potential)
+        stated = potential_of(own, "the configurational temperature")
         found.append(virial_sums(system, stated, [potential or stated]))
     return temperatures(np.stack(found))[PLACES.index(near)][0]
 
@@ -149,10 +149,14 @@ def temperatures(sums: Float) -> list[list[Estimate]]:
     found = []
     for place in range(len(PLACES)):
         blocks = np.moveaxis(sums[:, place], 1, -1).reshape(-1, sums.shape[2])
-        blocks = blocks[~np.isnan(blocks[:, 0])]
-        ratio = bootstrap(lambda chosen, b=blocks: b[chosen, 1:].sum(0) / b[chosen, 0].sum(), len(blocks))  # type: ignore[misc]
+        ratio = _ratio(blocks[~np.isnan(blocks[:, 0])])
         found.append([Estimate(*each) for each in zip(ratio.value, ratio.error, strict=True)])
     return found
+
+
+def _ratio(blocks: Float) -> Estimate:
+    """<grad U . G> / <div G> of every potential, (K,), from the sums over blocks, (B, 1 + K)."""
+    return bootstrap(lambda chosen: blocks[chosen, 1:].sum(0) / blocks[chosen, 0].sum(), len(blocks))
 
 
 def _equilibrium_positions(system: System) -> Iterator[Float]:

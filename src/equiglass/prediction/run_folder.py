@@ -130,7 +130,7 @@ class RunFolder:
             DataError: split.yaml is damaged.
         """
         if not self.split.is_file():
-            inside = [RunFolder(path) for path in sorted(self.path.glob("*")) if (path / "split.yaml").is_file()]
+            inside = [folder for folder in self._inside() if folder.split.is_file()]
             splits = [split for folder in inside if (split := folder.read_split()) is not None]
             return Split.joined(splits) if splits else None
         try:

@@ -46,8 +46,8 @@ class Identity(NamedTuple):
 
     def is_same(self, other: Identity) -> bool:
         """Whether names and known fingerprints agree."""
-        known = self.fingerprint is not None and other.fingerprint is not None
-        return self.name == other.name and (not known or self.fingerprint.matches(other.fingerprint))  # type: ignore[union-attr,arg-type]
+        own, others = self.fingerprint, other.fingerprint
+        return self.name == other.name and (own is None or others is None or own.matches(others))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 from equiglass.errors import ConfigurationError, DataError, EquiglassWarning, SetupError
-from equiglass.files import write_text
+from equiglass.files import write_arrays, write_text
 from equiglass.formats import load, save
 from equiglass.liquid.inherent import quench, quenched
 from equiglass.liquid.system import System
@@ -25,7 +25,6 @@ from equiglass.simulate.engine import about, choose
 from equiglass.simulate.ensemble import run_ensembles
 from equiglass.simulate.joining import check_joinable, joined
 from equiglass.simulate.lammps import SCRATCH, about_lammps
-from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.pilot import find_times
 from equiglass.simulate.protocol import Ensemble, Protocol, ScatteringTimes
 from equiglass.simulate.trajectory import configuration_of, equilibrium, run_trajectory, stages

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from equiglass.dynamics.state import State
 from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import SetupError
+from equiglass.files import write_arrays
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.needs import potential_of, temperature_of
 from equiglass.liquid.system import System
 from equiglass.observables import self_scattering_by_type
 from equiglass.observables.propensity import Accumulation
 from equiglass.simulate.engine import Engine, constant_energy, group_sizes
-from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble
 from equiglass.simulate.workers import Workers
 
@@ -121,13 +122,12 @@ def _run_group(
     Every file contains displacements (T, N, 3), energies and temperatures (T + 1,). The worker writes it, so that no
     large array passes between processes.
     """
-    assert start.potential is not None
-    assert start.temperature is not None
-    velocities = np.stack([maxwell_boltzmann(rng, start.n_particles, start.temperature) for rng in rngs])
+    potential, temperature = potential_of(start, "a run"), temperature_of(start, "a run")
+    velocities = np.stack([maxwell_boltzmann(rng, start.n_particles, temperature) for rng in rngs])
     state = State(start.positions, start.types, start.box, velocities)
     checkpoint = results[0].with_suffix(".checkpoint.npz")
     runs = constant_energy(
-        engine, state, start.potential, times, ensemble.timestep, parts, checkpoint=checkpoint, advanced=watch
+        engine, state, potential, times, ensemble.timestep, parts, checkpoint=checkpoint, advanced=watch
     )
     for run, result in zip(runs, results, strict=True):
         displacements = run.positions - start.positions

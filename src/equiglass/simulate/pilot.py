@@ -16,12 +16,12 @@ import numpy as np
 from equiglass.dynamics.state import State
 from equiglass.dynamics.velocities import maxwell_boltzmann
 from equiglass.errors import ConfigurationError
-from equiglass.files import write_text
+from equiglass.files import write_arrays, write_text
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.needs import potential_of, temperature_of
 from equiglass.liquid.system import System
 from equiglass.observables import first_crossings, self_scattering_of_displacements
 from equiglass.simulate.engine import constant_energy
-from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Ensemble, ScatteringTimes
 from equiglass.simulate.workers import Workers
 
@@ -48,8 +48,7 @@ def find_times(
     if not result.exists():
         folder.mkdir(exist_ok=True)
         values = list(wanted.values.values())
-        temperature = starts[0].temperature
-        assert temperature is not None
+        temperature = temperature_of(starts[0], "a run")
         # F falls no faster than in free flight, exp(-k^2 T t^2 / 2).
         first = float(np.sqrt(-2 * np.log((1 + values[0]) / 2) / (wanted.k**2 * temperature)))
         times, F = np.empty(0), np.empty(0)
@@ -80,10 +79,8 @@ def _advance(
     """Compute F of one configuration at the last ``PER_OCTAVE`` times, and write NUMBER-OCTAVE.npz."""
     result = folder / f"{number:04d}-{octave:02d}.npz"
     if not result.exists():
-        assert start.potential is not None
-        assert start.temperature is not None
         if octave == 0:
-            velocities = maxwell_boltzmann(ensemble.rng(3, number), start.n_particles, start.temperature)
+            velocities = maxwell_boltzmann(ensemble.rng(3, number), start.n_particles, temperature_of(start, "a run"))
             positions, since = start.positions, 0.0
         else:
             with np.load(folder / f"{number:04d}-{octave - 1:02d}.npz") as saved:
@@ -91,7 +88,8 @@ def _advance(
         state = State(positions, start.types, start.box, velocities[None])
         assert ensemble.engine is not None
         after = times[-PER_OCTAVE:] - since
-        (run,) = constant_energy(ensemble.engine, state, start.potential, after, ensemble.timestep, folder.parent)
+        potential = potential_of(start, "a run")
+        (run,) = constant_energy(ensemble.engine, state, potential, after, ensemble.timestep, folder.parent)
         moved = (run.positions - start.positions)[:, None, start.types == 0]
         write_arrays(
             result,

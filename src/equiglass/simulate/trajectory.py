@@ -10,12 +10,11 @@ import numpy as np
 
 from equiglass.dynamics.state import State
 from equiglass.dynamics.velocities import maxwell_boltzmann
-from equiglass.files import replacing
+from equiglass.files import replacing, write_arrays
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.system import System
 from equiglass.simulate.lammps import constant_temperature
-from equiglass.simulate.parts import write_arrays
 from equiglass.simulate.protocol import Protocol
 from equiglass.simulate.workers import Workers
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equiglass.errors import ConfigurationError, EquiglassError, SetupError
+from equiglass.errors import ConfigurationError, EquiglassError, SetupError, missing
 from equiglass.machine import programs
 
 GLANCE = 0.5
@@ -105,7 +105,7 @@ def _parsl(file: Path) -> Executor:
     try:
         from parsl.concurrent import ParslPoolExecutor
     except ImportError:
-        raise SetupError("Parsl is not installed; install it with: pip install equiglass[parsl]") from None
+        raise missing(f"{file}: the configuration", "Parsl", "parsl") from None
     try:
         config = runpy.run_path(str(file))["config"]
     except OSError as error:

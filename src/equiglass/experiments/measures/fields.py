@@ -40,13 +40,12 @@ from equiglass.observables import (
     mobility_indicator,
     pair_sums,
 )
+from equiglass.observables.four_point import BIN
+from equiglass.observables.pairs import edges_to_half_the_box
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
-
-BIN = 0.1
-"""Width of the bins of r, LJ length; they end at half the box."""
 
 
 def fluctuations(runs: Sequence[Run], declaration: Declaration) -> Measured:
@@ -109,7 +108,7 @@ def correlations(runs: Sequence[Run], declaration: Declaration) -> Measured:
 def correlation_rows(field: PropensityField, label: str, step: Step) -> DataFrame:
     """At one time, one row per type and distance; the length xi, one for all distances, stands in each."""
     systems = field.group.test
-    edges = np.arange(0, min(system.box.min() for system in systems) / 2 + BIN / 2, BIN)
+    edges = edges_to_half_the_box(systems, BIN)
 
     def numbers(masks: list[np.ndarray], moved: list[Float]) -> dict[str, Any]:
         positions = [system.positions[mask] for system, mask in zip(systems, masks, strict=True)]

@@ -252,7 +252,8 @@ def _differences_of(sums: Sequence[Float], configurations: int) -> tuple[Float, 
         rho = _rho(sums, chosen)
         return rho[:, :, None] - rho[:, None, :]
 
-    return tuple(bootstrap(statistic, configurations))  # type: ignore[return-value]
+    found = bootstrap(statistic, configurations)
+    return found.value, found.error
 
 
 def _at_tau_alpha(frame: DataFrame) -> DataFrame:

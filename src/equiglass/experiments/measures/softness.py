@@ -24,7 +24,7 @@ from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import type_name
 from equiglass.liquid.targets import measured
 from equiglass.methods.softness import Softness
-from equiglass.observables import bootstrap
+from equiglass.observables import Estimate, bootstrap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -92,10 +92,14 @@ def soft_shares(values: Float, chosen: dict[str, np.ndarray], configuration: np.
         counts = np.bincount(configuration[which], minlength=configurations)
         for column, of_each in (("mean", values[which]), ("soft", (values[which] > 0).astype(float))):
             sums = np.bincount(configuration[which], of_each, minlength=configurations)
-            with np.errstate(invalid="ignore"):
-                estimate = bootstrap(lambda d, s=sums, n=counts: s[d].sum() / n[d].sum(), configurations)  # type: ignore[misc]
-            found[f"{column}_{name}"], found[f"{column}_{name}_error"] = map(float, estimate)
+            found[f"{column}_{name}"], found[f"{column}_{name}_error"] = map(float, _mean(sums, counts))
     return found
+
+
+def _mean(sums: np.ndarray, counts: np.ndarray) -> Estimate:
+    """The mean over particles, from sums and numbers of particles per configuration, (C,)."""
+    with np.errstate(invalid="ignore"):
+        return bootstrap(lambda chosen: sums[chosen].sum() / counts[chosen].sum(), len(sums))
 
 
 def shares_table(summary: DataFrame) -> str:

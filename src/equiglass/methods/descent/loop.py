@@ -25,7 +25,7 @@ from equiglass.methods.descent.gradient import Gradient, Loss, loss_of_particles
 from equiglass.methods.descent.samples import Sample
 from equiglass.methods.descent.schedule import learning_rates
 from equiglass.methods.descent.standardisation import TargetStandardisation
-from equiglass.observables import pearson
+from equiglass.observables import known_mean, pearson
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -248,6 +248,4 @@ def score(network: nn.Module, samples: Sequence[Sample], standardisation: Target
         return rho
 
     each = processes.shared(lambda some: [correlations(sample) for sample in some], samples)
-    rho = np.array(each).reshape(-1, n_types, n_times)
-    known = np.isfinite(rho)
-    return np.where(known.any(0), np.where(known, rho, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
+    return known_mean(np.array(each).reshape(-1, n_types, n_times))

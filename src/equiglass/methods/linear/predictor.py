@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from itertools import product
@@ -17,9 +17,10 @@ from pydantic import Field
 from equiglass.errors import ConfigurationError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.needs import Need
-from equiglass.liquid.system import System, type_name
+from equiglass.liquid.system import Structure, System, type_name
 from equiglass.liquid.targets import times_to_learn
 from equiglass.methods.linear.blocks import pass_over, sharing_passes
+from equiglass.methods.linear.descriptors import Descriptors, described_products
 from equiglass.methods.linear.ridge import PENALTIES, Ridge, fit_ridge, fit_ridge_by_folds
 from equiglass.prediction.configuration import LeastSquaresConfiguration
 from equiglass.prediction.model_file import check_version, fitting, read_model, write_model
@@ -114,6 +115,31 @@ class LinearPredictor(Predictor):
         """The target at every time of ``times``, LJ units, (T, N)."""
         rows = self.ridge.predict(self.features(system, self.settings, self.n_types), system.types)
         return rows[[self.ridge.time_labels.index(label) for label in self.times]]
+
+    def described_values(
+        self, system: System, structures: tuple[Structure, Structure], other_products: Callable[[Float], Float]
+    ) -> Float:
+        """The target as in `values`, of features that are the descriptors of two structures, then others, (T, N).
+
+        The averages are linear, so the products of features and weights are averaged instead of the features. The
+        features of all particles are therefore never in memory together.
+
+        Args:
+            system: the configuration.
+            structures: the structures of the descriptors, in the order of the features.
+            other_products: from the weights of the other features, (F, C), to the products with them, (N, C).
+        """
+        descriptors: Descriptors = self.settings.descriptors
+        slopes, offset = self.ridge.affine()
+        columns = slopes.reshape(-1, slopes.shape[-1]).T
+        described = descriptors.number(self.n_types) * (descriptors.generations + 1)
+        first, second, others = np.split(columns, [described, 2 * described])
+        products = described_products(system, self.n_types, descriptors, structures[0], first)
+        products += described_products(system, self.n_types, descriptors, structures[1], second)
+        products += other_products(others)
+        products = products.reshape(-1, *offset.shape)
+        rows = (products[np.arange(system.n_particles), system.types] + offset[system.types]).T
+        return np.asarray(rows[[self.ridge.time_labels.index(label) for label in self.times]])
 
     @classmethod
     def fit(

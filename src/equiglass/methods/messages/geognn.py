@@ -31,6 +31,7 @@ from equiglass.methods.messages.graph import EdgeGraph, edge_graph
 from equiglass.methods.messages.harmonics import degrees, real_harmonics
 from equiglass.methods.messages.parts import Part, in_parts, parts_of
 from equiglass.methods.messages.predictor import MessageArchitecture, MessageConfiguration, MessagePredictor
+from equiglass.model.norm import batch_norm
 from equiglass.prediction.predictor import About
 
 LAST_CENTRE = 5.0
@@ -171,26 +172,16 @@ class NeighbourhoodMean(nn.Module):
 
     def scale_and_shift(self, receivers: Tensor, senders: Tensor, graph: EdgeGraph) -> tuple[Tensor, Tensor]:
         """The batch norm of receivers_i + senders_j over all edges as factor and summand, each (W,)."""
-        norm, edges = self.norm, graph.n_edges
-        mean, variance = norm.running_mean, norm.running_var
-        assert mean is not None
-        assert variance is not None
-        assert norm.momentum is not None
-        assert norm.num_batches_tracked is not None
-        running_mean, running_variance = mean, variance
-        if self.training and edges > 1:
+        edges = graph.n_edges
+
+        def moments() -> tuple[Tensor, Tensor]:
             received, sent = (start.diff()[:, None].to(receivers) for start in (graph.row_start, graph.sender_start))
             of_receivers, of_senders = (received * receivers).sum(0) / edges, (sent * senders).sum(0) / edges
-            mean = of_receivers + of_senders
             p, q = receivers - of_receivers, senders - of_senders
             squares = received * p**2 + sent * q**2 + 2 * p * graph.neighbours(q)
-            variance = squares.sum(0) / edges
-            with torch.no_grad():
-                running_mean.lerp_(mean, norm.momentum)
-                running_variance.lerp_(variance * (edges / (edges - 1)), norm.momentum)
-                norm.num_batches_tracked += 1
-        scale = norm.weight * torch.rsqrt(variance + norm.eps)
-        return scale, norm.bias - mean * scale
+            return of_receivers + of_senders, squares.sum(0) / edges
+
+        return batch_norm(self.norm, edges, moments)
 
 
 class GeognnNetwork(nn.Module):

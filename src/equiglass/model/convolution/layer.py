@@ -11,6 +11,7 @@ from equiglass.model.architecture import Architecture
 from equiglass.model.convolution.backend import convolve, hidden_moments
 from equiglass.model.convolution.operation import Dropout, Edges, Radial
 from equiglass.model.convolution.paths import Paths
+from equiglass.model.norm import batch_norm
 
 
 class Convolution(nn.Module):
@@ -71,24 +72,11 @@ class RadialHiddenLayer(nn.Module):
     def forward(self, basis: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The tensors W1, b1, scale and shift of `equiglass.model.convolution.operation.Radial`.
 
-        In training, the edges are the batch. A batch of fewer than two edges has no variance, so the running averages
-        normalise it.
+        In training, the edges are the batch.
 
         Args:
             basis: radial basis B(r_ij) of the edges, (E, B).
         """
-        weight, bias, norm, edges = self.linear.weight, self.linear.bias, self.norm, len(basis)
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        assert norm.num_batches_tracked is not None
-        mean, variance = norm.running_mean, norm.running_var
-        if self.training and edges > 1:
-            mean, variance = hidden_moments(basis, weight, bias)
-            with torch.no_grad():
-                assert norm.momentum is not None
-                norm.running_mean.lerp_(mean, norm.momentum)
-                # As in torch, the biased variance normalises the batch, and the unbiased variance enters the average.
-                norm.running_var.lerp_(variance * (edges / (edges - 1)), norm.momentum)
-                norm.num_batches_tracked += 1
-        scale = norm.weight * torch.rsqrt(variance + norm.eps)
-        return weight, bias, scale, norm.bias - mean * scale
+        weight, bias = self.linear.weight, self.linear.bias
+        scale, shift = batch_norm(self.norm, len(basis), lambda: hidden_moments(basis, weight, bias))
+        return weight, bias, scale, shift

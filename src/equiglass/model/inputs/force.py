@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.needs import potential_of
 from equiglass.liquid.potential import energy_and_forces
 from equiglass.liquid.system import System
 from equiglass.model.inputs import INPUTS, NodeInput
@@ -11,9 +11,8 @@ from equiglass.model.inputs import INPUTS, NodeInput
 
 def force(system: System) -> dict[int, Float]:
     """F_i = -grad_i E, (N, 3), LJ force."""
-    if system.potential is None:
-        raise DataError(f"{system.name}: the force needs the pair potential, and the file names none; name it.")
-    return {1: energy_and_forces(system.positions, system.types, system.box, system.potential)[1]}
+    potential = potential_of(system, "the force")
+    return {1: energy_and_forces(system.positions, system.types, system.box, potential)[1]}
 
 
 INPUTS.add(

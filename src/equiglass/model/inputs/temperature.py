@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.needs import temperature_of
 from equiglass.liquid.system import System
 from equiglass.model.inputs import INPUTS, NodeInput
 
 
 def temperature(system: System) -> dict[int, Float]:
     """T, (N, 1), LJ temperature."""
-    if system.temperature is None:
-        raise DataError(f"{system.name}: the temperature is a node input, and the file names none; name it.")
-    return {0: np.full((system.n_particles, 1), system.temperature)}
+    known = temperature_of(system, "the node input")
+    return {0: np.full((system.n_particles, 1), known)}
 
 
 INPUTS.add(

@@ -12,6 +12,8 @@ from importlib.util import find_spec
 
 import torch
 
+from equiglass.errors import installing
+
 
 def unavailable(device: str = "cuda") -> str | None:
     """The reason why the Triton convolution cannot run on a device, or None if it can.
@@ -21,7 +23,7 @@ def unavailable(device: str = "cuda") -> str | None:
             TRITON_INTERPRET is 1.
     """
     if not _installed():
-        return "the package triton is not installed (pip install 'equiglass[gpu]')"
+        return f"the package triton is not installed ({installing('gpu')})"
     if device == "cuda":
         return None if torch.cuda.is_available() else "torch finds no CUDA GPU"
     if os.environ.get("TRITON_INTERPRET") == "1":
