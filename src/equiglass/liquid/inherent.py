@@ -13,7 +13,6 @@ import numpy as np
 
 from equiglass.errors import DataError, EquiglassError
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.displacement import displacement
 from equiglass.liquid.minimum import largest, minimum
 from equiglass.liquid.needs import potential_of
 from equiglass.liquid.neighbors import wrap
@@ -173,12 +172,3 @@ class _Forces:
             ctypes.c_int64(x.shape[1]), ctypes.c_int64(len(self.i)), *(ctypes.c_void_p(a.ctypes.data) for a in arrays)
         )
         return forces
-
-
-def inherent_displacement(system: System) -> Float:
-    """The displacement to the inherent structure, d_i = x_i(inherent) - x_i(thermal), (N, 3), LJ length.
-
-    Raises:
-        DataError: the system has no inherent structure.
-    """
-    return displacement(system, "inherent")

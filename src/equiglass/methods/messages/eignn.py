@@ -33,9 +33,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.inherent import inherent_displacement
+from equiglass.liquid.displacement import displacement
 from equiglass.liquid.needs import Need
-from equiglass.liquid.neighbors import minimum_image
 from equiglass.liquid.potential import potential_energy
 from equiglass.liquid.system import System
 from equiglass.methods.descent.standardisation import TargetStandardisation
@@ -250,17 +249,6 @@ class Eignn(MessagePredictor):
     def standardised(cls, values: Float, types: np.ndarray, line: TargetStandardisation) -> Float:
         """Targets standardised over the particles of a type in this configuration, (T, N)."""
         return TargetStandardisation.fit([types], [values], len(line.mean)).targets(values, types)
-
-
-def displacement(system: System, state: Literal["inherent", "cage"]) -> Float:
-    """The vector from the thermal positions to the second state, (N, 3), LJ length.
-
-    Raises:
-        DataError: the configuration has no such state.
-    """
-    if state == "inherent":
-        return inherent_displacement(system)
-    return minimum_image(system.positions_in("cage") - system.positions, system.box)
 
 
 def energy(system: System) -> Float:
