@@ -16,7 +16,7 @@ from pydantic import Field as Option
 
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.experiments.declaration import Declaration, options_of
-from equiglass.experiments.held_out import held_out
+from equiglass.experiments.joined import joined
 from equiglass.experiments.plan import Group
 from equiglass.experiments.published import PublishedCurves, Strict
 from equiglass.experiments.runs import Run, groups_of_runs
@@ -174,7 +174,7 @@ def fields_of(runs: Sequence[Run], trained_at: float | None = None) -> tuple[lis
 
 def _over_folds(runs: Sequence[Run]) -> list[PropensityField]:
     """The fields of all folds together; every configuration is predicted by the model that has not seen it."""
-    found, fields = held_out(runs), []
+    found, fields = joined(runs), []
     for name in dict.fromkeys(one.group for one in found):
         own = [one for one in found if one.group == name]
         group = Group(name, (), own[0].systems)

@@ -17,7 +17,7 @@ from pydantic import field_validator
 
 from equiglass.errors import ConfigurationError
 from equiglass.experiments.declaration import Declaration, method_of, options_of, read_declaration
-from equiglass.experiments.held_out import HeldOut, held_out
+from equiglass.experiments.joined import Joined, joined
 from equiglass.experiments.measures import MEASURES, Measure, Measured
 from equiglass.experiments.measures.scores import CEILINGS, CONVENTIONS, scores_table
 from equiglass.experiments.plan import Group
@@ -65,7 +65,7 @@ def methods(runs: Sequence[Run], declaration: Declaration) -> Measured:
     """Rho in both conventions with errors and ceiling, costs, and differences between the methods."""
     from pandas import DataFrame, concat
 
-    found = held_out(runs)
+    found = joined(runs)
     parts = []
     for one in found:
         scores = evaluate(one.systems, [one.predict(system) for system in one.systems]).frame()
@@ -92,7 +92,7 @@ def methods(runs: Sequence[Run], declaration: Declaration) -> Measured:
     return Measured(rows, summary, table, draw, notes, {"costs": cost, "differences": pairs}, fields(found))
 
 
-def costs(found: Sequence[HeldOut], summary: DataFrame) -> DataFrame:
+def costs(found: Sequence[Joined], summary: DataFrame) -> DataFrame:
     """Per group and method: rho of A at tau_alpha, parameters and costs, medians over the seeds."""
     from pandas import DataFrame
 
@@ -138,7 +138,7 @@ def costs_table(cost: DataFrame) -> str:
     return "\n\n".join(parts).strip()
 
 
-def differences(found: Sequence[HeldOut]) -> DataFrame:
+def differences(found: Sequence[Joined]) -> DataFrame:
     """Rho of one method less rho of another, for all pairs, with bootstrap errors over the configurations.
 
     Returns:
@@ -204,7 +204,7 @@ def published_figure(published: DataFrame) -> Figure:
     return curves(wide, "time", known, curve="name", panel="group", title=OTHER)
 
 
-def fields(found: Sequence[HeldOut]) -> list[Scored]:
+def fields(found: Sequence[Joined]) -> list[Scored]:
     """The held-out predictions of every method in the first group, first seed, for the view in three dimensions."""
     first = [one for one in found if one.group == found[0].group]
     chosen = {one.name: one for one in reversed(first)}
@@ -228,7 +228,7 @@ def check_methods(groups: Sequence[Group], declaration: Declaration) -> None:
             )
 
 
-def _sums(one: HeldOut, kind: int, label: str) -> Float:
+def _sums(one: Joined, kind: int, label: str) -> Float:
     """`moments` of every configuration, (C, 6)."""
     place = list(one.times).index(label)
     masks = [system.types == kind for system in one.systems]

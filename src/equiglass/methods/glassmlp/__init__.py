@@ -1,6 +1,5 @@
 """Method `glassmlp`: a small network on coarse-grained structure (Jung et al.).
 
-features     coarse-grained density, energy, Voronoi surface and variance of the energy
 loss         absolute error, spatial correlation in Gaussian shells, variance
 network      the networks of all times of a type
 predictor    training, and the method

@@ -21,7 +21,7 @@ from equiglass.prediction.training_data import TrainingData
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class HeldOut(Model):
+class Joined(Model):
     """Predictions of models that have not seen the configurations, as one model.
 
     Attributes:
@@ -65,15 +65,15 @@ class HeldOut(Model):
         return self.predicted[system.fingerprint]
 
 
-def held_out(runs: Sequence[Run]) -> list[HeldOut]:
+def joined(runs: Sequence[Run]) -> list[Joined]:
     """The predictions of the runs for the test configurations of their groups, per group, variant and seed."""
     cases: dict[tuple[str, str, int], list[Run]] = {}
     for run in runs:
         cases.setdefault((run.training.group.name, str(run), run.training.seed), []).append(run)
-    return [_joined(group, variant, seed, own) for (group, variant, seed), own in cases.items()]
+    return [_over_folds(group, variant, seed, own) for (group, variant, seed), own in cases.items()]
 
 
-def _joined(group: str, variant: str, seed: int, runs: Sequence[Run]) -> HeldOut:
+def _over_folds(group: str, variant: str, seed: int, runs: Sequence[Run]) -> Joined:
     folds: dict[Group, list[Run]] = {}
     for run in runs:
         folds.setdefault(run.training.group, []).append(run)
@@ -98,6 +98,6 @@ def _joined(group: str, variant: str, seed: int, runs: Sequence[Run]) -> HeldOut
     data = replace(first.data, density=(min(d[0] for d in densities), max(d[1] for d in densities)))
     training = sum(run.cpu_seconds for run in runs) / len(folds)
     held = tuple(systems)
-    return HeldOut(
+    return Joined(
         variant, group, seed, first.target, times, data, held, predicted, parameters, training, spent / len(held)
     )
