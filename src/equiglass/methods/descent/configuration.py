@@ -38,7 +38,7 @@ class DescentConfiguration(LeastSquaresConfiguration):
     """Settings of every method that gradient descent trains."""
 
     epochs: int = Field(40, ge=1, description="number of passes over the training configurations")
-    learning_rate: float = Field(5e-3, gt=0, le=100, description="highest learning rate")
+    learning_rate: float = Field(5e-3, gt=0, le=1e30, description="highest learning rate")
     schedule: Literal["one-cycle", "halving", "constant"] = Field(
         "one-cycle", description="schedule of the learning rate"
     )

@@ -70,7 +70,7 @@ class EignnConfiguration(MessageConfiguration):
     method: Literal["eignn"] = "eignn"
     target: Literal["propensity"] = "propensity"
     epochs: int = Field(100, ge=1, description="number of passes over the training configurations")
-    learning_rate: float = Field(1e-3, gt=0, le=100, description="highest learning rate")
+    learning_rate: float = Field(1e-3, gt=0, le=1e30, description="highest learning rate")
     schedule: Literal["one-cycle", "halving", "constant"] = Field(
         "halving", description="schedule of the learning rate"
     )

@@ -57,7 +57,7 @@ class MessageConfiguration(DescentConfiguration):
     """Settings of every message-passing network."""
 
     epochs: int = Field(1000, ge=1, description="number of passes over the training configurations")
-    learning_rate: float = Field(1e-4, gt=0, le=100, description="highest learning rate")
+    learning_rate: float = Field(1e-4, gt=0, le=1e30, description="highest learning rate")
     schedule: Literal["one-cycle", "halving", "constant"] = Field(
         "constant", description="schedule of the learning rate"
     )
