@@ -30,7 +30,7 @@ TINY = ("architecture.width=4", "architecture.steps=1", "epochs=1")
         ("bapst", "times=7", "times: input should be 'all' or a list, such as"),
         ("bapst", "types=A", "types: input should be 'all' or a list, such as"),
         ("bapst", "architecture.cutoff=1e9", "architecture.cutoff: input should be less than or equal to 10"),
-        ("bapst", "learning_rate=1e300", "learning_rate: input should be less than or equal to 1e"),
+        ("bapst", "learning_rate=1e300", "learning_rate: input should be less than or equal to"),
         ("glassmlp", "lengths=[1, -1]", "different, not negative, and at least one is more than 0"),
         ("glassmlp", "lengths=[0]", "different, not negative, and at least one is more than 0"),
         ("glassmlp", "lengths=[]", "different, not negative, and at least one is more than 0"),
