@@ -119,9 +119,8 @@ def test_the_figure_is_written_before_the_table(tmp_path: Path, monkeypatch: pyt
     model = METHODS["none"].fit([shaken(0)], read_configuration(None, [], "none"))
     save_model(model, tmp_path / "run")
 
-    def leave(_: object) -> None:
-        raise BrokenPipeError
-
-    monkeypatch.setattr("equiglass.commands.glance.print_prediction", leave)
-    run("predict", tmp_path / "run", tmp_path / "data.h5", "--figure", tmp_path / "a.png")
-    assert (tmp_path / "a.png").is_file()
+    there: list[bool] = []
+    seen = "equiglass.commands.glance.print_prediction"
+    monkeypatch.setattr(seen, lambda _: there.append((tmp_path / "a.png").is_file()))
+    assert run("predict", tmp_path / "run", tmp_path / "data.h5", "--figure", tmp_path / "a.png") == 0
+    assert there == [True]
