@@ -41,7 +41,7 @@ def labelled(start: System, positions: np.ndarray, number: int, times: dict[str,
         potential=start.potential,
     )
     runs = short_runs(later, np.array(list(times.values())), RUNS, seed)
-    labels = over_runs(run.positions - positions for run in runs)
+    labels = over_runs(run.positions - later.positions for run in runs)
     return equiglass.as_end(
         replace(
             later,
