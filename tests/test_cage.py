@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import equiglass
 from equiglass.commands import app
+from equiglass.commands.targets import name_of
 from equiglass.dynamics import lanes
 from equiglass.dynamics.cage import FRAMES, TIMESTEP, cages, short_runs
 from equiglass.dynamics.state import State
@@ -140,3 +141,9 @@ def test_mobilities_are_those_of_short_runs(liquid: System, monkeypatch: pytest.
 def test_mobilities_need_the_temperature(liquid: System) -> None:
     with pytest.raises(DataError, match="short runs need the temperature"):
         INPUTS["mobility_40"].compute(replace(liquid, temperature=None))
+
+
+def test_results_of_another_cage_state_have_another_name(liquid: System) -> None:
+    cage = np.tile(np.eye(3), (liquid.n_particles, 1, 1))
+    systems = [replace(liquid, covariance_cage=None), *(replace(liquid, covariance_cage=k * cage) for k in (1, 2))]
+    assert len({name_of(system, "model") for system in systems}) == 3

@@ -385,3 +385,14 @@ def test_a_reliable_uncertainty_lies_on_the_diagonal() -> None:
         np.testing.assert_allclose(line.get_ydata(), line.get_xdata(), rtol=0.15)
     with pytest.raises(DataError, match="no particle with a known error"):
         reliability([replace(prediction, uncertainty=None)], "7")
+
+
+def test_labels_of_unknown_noise_have_no_ceiling() -> None:
+    from equiglass.training.combination import _Case, _reliability
+
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=50)
+    known, unknown = (_Case(1, truth, truth[:, None], noise, 0.0) for noise in (0.1, np.nan))
+    nested = [(truth + 0.1, np.full(50, 0.2))]
+    assert np.isnan(_reliability([unknown], nested)["ceiling"])
+    assert _reliability([known], nested)["ceiling"] == pytest.approx(np.sqrt(1 - 0.1 / truth.var()))

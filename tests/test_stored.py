@@ -150,6 +150,15 @@ def test_a_description_that_does_not_fit_is_a_sentence(name: str, tmp_path: Path
             equiglass.load_model(tmp_path)
 
 
+@pytest.mark.parametrize("name", [name for name in MODELS if name.endswith(WHOLE)])
+def test_a_description_with_fewer_times_than_its_arrays_is_refused(name: str, tmp_path: Path) -> None:
+    path = model_file(STORED / name)
+    label, time = next(iter(equiglass.load_model(STORED / name).times.items()))
+    rewritten(path, tmp_path / path.name, times={label: time, "other": 2 * time, "more": 3 * time})
+    with pytest.raises(DataError, match="its description does not fit"):
+        equiglass.load_model(tmp_path)
+
+
 def test_a_stored_combination_predicts_what_its_own_code_predicted(tmp_path: Path) -> None:
     stored = STORED / "combination-1-f10718a"
     again = tmp_path / "again"
