@@ -10,17 +10,15 @@
 #include <cstring>
 #include <type_traits>
 #include <vector>
-#ifdef __AVX512F__
-#include <immintrin.h>
-#endif
 
 #include "cells.hpp"
+#include "exchange.hpp"
+#include "vectors.hpp"
 
 namespace {
 
-constexpr double GRID = 4096;      // centres are multiples of 1 / GRID, so that a change of centre rounds no bit of u
-constexpr double SLACK = 1.0001;   // covers the rounding of the bounds
-constexpr double DISPLACED = 0.5;  // a particle farther from its centre may be exchanged, LJ length
+constexpr double GRID = 4096;     // centres are multiples of 1 / GRID, so that a change of centre rounds no bit of u
+constexpr double SLACK = 1.0001;  // covers the rounding of the bounds
 
 struct Pair {
     int32_t j;
@@ -37,8 +35,10 @@ struct Interaction {  // F / r = r^-2 p (twelve p - six) + slope / r,  V = (ener
 };
 
 template <typename Scalar, int L>
-struct Lanes {
-    typedef Scalar Vector __attribute__((vector_size(sizeof(Scalar) * L)));
+struct Lanes : Vectors<Scalar, L> {
+    using Of = Vectors<Scalar, L>;
+    using typename Of::Vector;
+    using Of::all, Of::any_below, Of::inverse_root, Of::larger, Of::largest, Of::load, Of::smaller, Of::store;
     typedef typename std::conditional<sizeof(Scalar) == 4, Pair, WidePair>::type Entry;
 
     struct List {
@@ -58,59 +58,6 @@ struct Lanes {
     std::vector<double> radius;
     List balls, outer, inner;
     double built = 0, renewed = 0, pruned = 0, steps_done = 0, pairs_of_balls = 0, pairs_of_outer = 0, pairs_computed = 0;
-
-    static Vector all(Scalar x) { return Vector{} + x; }
-
-    static Vector load(const Scalar* from) {
-        Vector x;
-        std::memcpy(&x, from, sizeof x);
-        return x;
-    }
-
-    static void store(Scalar* to, Vector x) { std::memcpy(to, &x, sizeof x); }
-
-    static Vector larger(Vector a, Vector b) { return a > b ? a : b; }
-
-    static Vector smaller(Vector a, Vector b) { return a < b ? a : b; }
-
-    static double largest(Vector a) {
-        double x = a[0];
-        for (int k = 1; k < L; ++k) x = std::max(x, double(a[k]));
-        return x;
-    }
-
-    static bool any_below(Vector x, Vector limit) {
-#ifdef __AVX512F__
-        if constexpr (sizeof(Vector) == 64 && sizeof(Scalar) == 4)
-            return _mm512_cmp_ps_mask((__m512)x, (__m512)limit, _CMP_LT_OQ) != 0;
-        else if constexpr (sizeof(Vector) == 64)
-            return _mm512_cmp_pd_mask((__m512d)x, (__m512d)limit, _CMP_LT_OQ) != 0;
-        else if constexpr (sizeof(Vector) == 32 && sizeof(Scalar) == 4)
-            return _mm256_movemask_ps((__m256)(x < limit)) != 0;
-#endif
-        bool any = false;
-        for (int k = 0; k < L; ++k) any |= x[k] < limit[k];
-        return any;
-    }
-
-    static Vector inverse_root(Vector x) {
-#ifdef __AVX512F__
-        // Newton's method doubles the 14 bits of the instruction.
-        if constexpr (sizeof(Vector) == 64 && sizeof(Scalar) == 4) {
-            const Vector y = (Vector)_mm512_rsqrt14_ps((__m512)x);
-            return y + y * (Scalar(0.5) * (Scalar(1) - (x * y) * y));
-        } else if constexpr (sizeof(Vector) == 64) {
-            Vector y = (Vector)_mm512_rsqrt14_pd((__m512d)x);
-            for (int pass = 0; pass < 3; ++pass) y = y + y * (Scalar(0.5) * (Scalar(1) - (x * y) * y));
-            return y;
-        } else
-#endif
-        {
-            Vector y{};
-            for (int k = 0; k < L; ++k) y[k] = Scalar(1) / std::sqrt(x[k]);
-            return y;
-        }
-    }
 
     // Every centre becomes the mean over the runs, and every ball holds all runs with a margin.
     void recentre() {
@@ -384,104 +331,6 @@ struct Lanes {
             }
         }
     }
-
-    // Exchange particles of the same type in the same run, so that they lie near the centres of their slots again.
-    // A cycle of exchanges is done if it lowers the sum of squared distances.
-    void exchange(int32_t* particle, int32_t* image) {
-        const Sorted sorted(n, types, type, box, centre);
-        std::vector<int64_t> cycle;
-        for (int k = 0; k < L; ++k)
-            for (int64_t start = 0; start < n; ++start) {
-                if (distance2(start, start, k) <= DISPLACED * DISPLACED) continue;
-                cycle.assign(1, start);
-                double change = -distance2(start, start, k);
-                while (cycle.size() < 8) {
-                    const int64_t from = cycle.back(), to = nearest(sorted, from, k, cycle);
-                    if (to < 0) break;
-                    change += distance2(from, to, k) - distance2(to, to, k);
-                    cycle.push_back(to);
-                    if (change + distance2(to, start, k) < -0.01) {
-                        // The particle of every slot of the cycle moves to the next slot.
-                        double place[3], velocity[3], next_place[3], next_velocity[3];
-                        int32_t who, shift[3], next_who, next_shift[3];
-                        take(cycle.back(), k, place, velocity, who, shift, particle, image);
-                        for (int64_t slot : cycle) {
-                            take(slot, k, next_place, next_velocity, next_who, next_shift, particle, image);
-                            put(slot, k, place, velocity, who, shift, particle, image);
-                            std::copy(next_place, next_place + 3, place);
-                            std::copy(next_velocity, next_velocity + 3, velocity);
-                            std::copy(next_shift, next_shift + 3, shift);
-                            who = next_who;
-                        }
-                        break;
-                    }
-                }
-            }
-    }
-
-    // Squared distance of the particle of a slot in run k from the centre of another slot.
-    double distance2(int64_t of, int64_t from, int k) const {
-        double squared = 0;
-        for (int a = 0; a < 3; ++a) {
-            double d = centre[3 * of + a] + u[(3 * of + a) * L + k] - centre[3 * from + a];
-            if (of != from) d -= box[a] * std::round(d / box[a]);
-            squared += d * d;
-        }
-        return squared;
-    }
-
-    // The slot, other than those of the cycle, whose centre is nearest to the particle and nearer than its own; or -1.
-    int64_t nearest(const Sorted& sorted, int64_t of, int k, const std::vector<int64_t>& cycle) const {
-        const Cells& cells = sorted.cells;
-        double at[3], best = distance2(of, of, k);
-        int from[3], to[3];
-        const double reach = std::min(std::sqrt(best), CELL);
-        best = std::min(best, reach * reach);
-        for (int a = 0; a < 3; ++a) {
-            at[a] = cells.wrapped(centre[3 * of + a] + u[(3 * of + a) * L + k], a);
-            from[a] = int(std::floor((at[a] - reach) / cells.edge[a]));
-            to[a] = int(std::floor((at[a] + reach) / cells.edge[a]));
-        }
-        int64_t found = -1;
-        for (int x = from[0]; x <= to[0]; ++x)
-            for (int y = from[1]; y <= to[1]; ++y)
-                for (int z = from[2]; z <= to[2]; ++z) {
-                    const int* number = cells.number;
-                    const int64_t cell = (int64_t(x - floor_of(x, number[0]) * number[0]) * number[1] +
-                                          (y - floor_of(y, number[1]) * number[1])) * number[2] +
-                                         (z - floor_of(z, number[2]) * number[2]) + type[of] * cells.total();
-                    for (int64_t q = sorted.first[cell]; q < sorted.first[cell + 1]; ++q) {
-                        const int32_t slot = sorted.slot[q];
-                        const double d = distance2(of, slot, k);
-                        if (d < best && std::find(cycle.begin(), cycle.end(), slot) == cycle.end()) {
-                            best = d;
-                            found = slot;
-                        }
-                    }
-                }
-        return found;
-    }
-
-    void take(int64_t slot, int k, double* place, double* velocity, int32_t& who, int32_t* shift, const int32_t* particle,
-              const int32_t* image) const {
-        who = particle[slot * L + k];
-        for (int a = 0; a < 3; ++a) {
-            place[a] = centre[3 * slot + a] + u[(3 * slot + a) * L + k];
-            velocity[a] = v[(3 * slot + a) * L + k];
-            shift[a] = image[(3 * slot + a) * L + k];
-        }
-    }
-
-    void put(int64_t slot, int k, const double* place, const double* velocity, int32_t who, const int32_t* shift,
-             int32_t* particle, int32_t* image) {
-        particle[slot * L + k] = who;
-        for (int a = 0; a < 3; ++a) {
-            const double d = place[a] - centre[3 * slot + a], turns = std::round(d / box[a]);
-            u[(3 * slot + a) * L + k] = Scalar(d - turns * box[a]);
-            v[(3 * slot + a) * L + k] = Scalar(velocity[a]);
-            image[(3 * slot + a) * L + k] = shift[a] + int32_t(turns);
-        }
-    }
 };
 
 }  // namespace
@@ -513,7 +362,7 @@ int advance(int64_t n, int32_t types, const int32_t* type, const double* box, co
     lanes.radius.resize(n);
     std::memcpy(lanes.u, u, bytes);
     std::memcpy(lanes.v, v, bytes);
-    lanes.exchange(particle, image);
+    Exchange<Scalar, L>{n, types, type, box, centre, lanes.u, lanes.v, particle, image}.run();
     if (!lanes.advance(steps, timestep)) return 1;
     if (energy) lanes.energies(energy);
     std::memcpy(u, lanes.u, bytes);
