@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import equiglass
-from equiglass.liquid.system import LABELS, System
+from equiglass.liquid.system import System, unlabelled
 from equiglass.methods.loading import read_configuration
 from equiglass.training import train
 
@@ -42,7 +41,7 @@ def by_label(system: System, labels: Sequence[str]) -> System:
     variance = system.replica_variance
     kept = {"propensity": system.propensity[rows], "replica_variance": None if variance is None else variance[rows]}
     times = np.array([float(label) for label in labels])
-    return replace(system, time_labels=tuple(labels), times=times, **(dict.fromkeys(LABELS) | kept))
+    return unlabelled(system, time_labels=tuple(labels), times=times, **kept)
 
 
 def main() -> None:

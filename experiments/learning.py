@@ -39,7 +39,7 @@ from equiglass.files.tables import crossed, csv, number
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.displacement import distance
 from equiglass.liquid.splits import families, validation_fold
-from equiglass.liquid.system import LABELS, System
+from equiglass.liquid.system import System, unlabelled
 from equiglass.methods.loading import load_predictor, read_configuration
 from equiglass.model.inputs import INPUTS
 from equiglass.training import train
@@ -64,8 +64,7 @@ KEYS = ["start", "fold", "configurations"]
 
 def own_label(system: System, values: Float) -> System:
     """The configuration with these values of its particles, (N,), in place of its labels."""
-    given = {"propensity": values[None], "time_labels": ("own",), "times": np.ones(1)}
-    return replace(system, **(dict.fromkeys(LABELS) | given))
+    return unlabelled(system, propensity=values[None], time_labels=("own",), times=np.ones(1))
 
 
 def displacement(system: System, number: int) -> System:
@@ -94,7 +93,7 @@ TASKS: dict[str, tuple[Callable[[System, int], System], tuple[str, ...]]] = {
 """What a start learns without labels: the change of every configuration, and its settings."""
 
 
-def unlabelled(paths: Sequence[Path], test: Sequence[System], number: int) -> list[System]:
+def unrelated(paths: Sequence[Path], test: Sequence[System], number: int) -> list[System]:
     """So many of the configurations that are not related to the test, at equal distances."""
     every = equiglass.load(paths, replicas=False)
     family = families([*test, *every])
@@ -196,7 +195,7 @@ def main() -> None:
     for name, fold in product(given.starts, given.folds):
         others, test = validation_fold(systems, 5, fold)
         folder = given.out / f"fold-{fold}"
-        start = start_of(name, folder / f"start-{name}", partial(unlabelled, given.unlabelled, test, given.number))
+        start = start_of(name, folder / f"start-{name}", partial(unrelated, given.unlabelled, test, given.number))
         for size in given.sizes if name == "labels" else filter(None, given.sizes):
             key = (name, fold, size)
             if key in rows[KEYS].itertuples(index=False, name=None):

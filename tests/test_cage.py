@@ -115,10 +115,9 @@ def test_the_command(liquid: System, tmp_path: Path) -> None:
 
 def test_mobilities_are_those_of_short_runs(liquid: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four node inputs from the same runs, which one configuration makes once."""
-    monkeypatch.setattr(mobility, "RUNS", 3)
-    monkeypatch.setattr(mobility, "ESCAPED", 2.0)
     # Random positions are far from equilibrium and need shorter steps than a liquid.
-    monkeypatch.setattr(mobility, "TIMESTEP", 0.004)
+    monkeypatch.setitem(mobility.RUNS, 13.0, mobility.ShortRuns(3, 8, 0.004))
+    monkeypatch.setattr(mobility, "ESCAPED", 2.0)
     system, made = replace(liquid), []
 
     def counted(*arguments: Any) -> Any:
@@ -126,7 +125,7 @@ def test_mobilities_are_those_of_short_runs(liquid: System, monkeypatch: pytest.
         return short_runs(*arguments)
 
     monkeypatch.setattr(mobility, "short_runs", counted)
-    runs = short_runs(system, np.array([13.0]), 3, mobility.SEEDS[13.0], mobility.TIMESTEP)
+    runs = short_runs(system, np.array([13.0]), 3, 8, 0.004)
     u = np.stack([run.positions[0] for run in runs]) - system.positions
     found = {name: INPUTS[f"{name}_13"].compute(system) for name in ("mobility", "drift", "spread", "escape")}
     assert made == ["a"]

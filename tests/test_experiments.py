@@ -20,7 +20,7 @@ from equiglass.experiments.declaration import Declaration, base_configuration, c
 from equiglass.experiments.demo import DATASET
 from equiglass.experiments.experiment import carry_out
 from equiglass.experiments.measures import MEASURES, Measure, Measured
-from equiglass.experiments.plan import Group, Training, groups_of, trainings
+from equiglass.experiments.plan import Group, Training, groups_of, supplied, trainings
 from equiglass.experiments.runs import Run, train_missing
 from equiglass.files.tables import records
 from equiglass.liquid.system import System
@@ -172,6 +172,17 @@ def test_a_method_without_epochs_is_trained_once_and_ignores_the_settings_of_net
     assert len({training.key for training in found}) == 4
     with pytest.raises(EquiglassError, match="variant 'line': unknown key 'epochs'"):
         cases(declared(variants={"network": {}, "line": {"method": "energy", "epochs": 3}}))
+
+
+def test_variants_of_different_potentials_are_refused() -> None:
+    """The configurations of an experiment get one potential, so the second would have no effect."""
+    variants = {name: {"method": "energy", "potential": name} for name in ("kob-andersen", "kob-andersen-wca")}
+    made = cases(declared(variants=variants))
+    groups = groups_of({"data": [replace(system, potential=None) for system in liquids()]}, declared())
+    with pytest.raises(
+        EquiglassError, match="have the potentials kob-andersen, kob-andersen-wca, but the configurations"
+    ):
+        supplied(groups, made)
 
 
 @pytest.fixture(scope="module")

@@ -238,6 +238,14 @@ def test_a_resumed_training_reaches_the_same_weights(
     assert any(name.startswith("read_outs.edges.") for name in one)
 
 
+def test_edges_of_two_states_learn_their_length(tmp_path: Path) -> None:
+    configuration = tiny().model_copy(update={"further_targets": ("edges",)})
+    inputs = configuration.inputs.model_copy(update={"edges": "union"})
+    systems = [liquid(k) for k in range(4)]
+    trained = train(systems, tmp_path / "run", configuration.model_copy(update={"inputs": inputs}))
+    assert np.isfinite(trained.predict(liquid(9)).values).all()
+
+
 def test_a_prediction_needs_no_read_out(tmp_path: Path) -> None:
     systems = [liquid(k) for k in range(4)]
     trained = train(systems, tmp_path / "run", tiny())

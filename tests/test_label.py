@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equiglass import label
+from equiglass import as_end, label
 from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.formats import load, save
 from equiglass.liquid.potential import KOB_ANDERSEN
@@ -269,3 +269,16 @@ def test_runs_of_lammps(tmp_path: Path) -> None:
     for system in (wrapped, times):
         np.testing.assert_allclose(system.propensity, flags.propensity, atol=1e-4)
     assert flags.propensity.mean() > 0.1
+
+
+def test_the_start_keeps_all_but_its_labels(tmp_path: Path) -> None:
+    """The parent decides on which side of a split the labelled configuration lies; the ids join it to its file."""
+    start = replace(
+        START, parent=LIQUID.fingerprint, time_labels=("9",), times=np.ones(1), propensity=np.ones((1, 216))
+    )
+    runs = [dump(tmp_path / f"{k}.dump", CALM[:, k]) for k in range(3)]
+    labelled = label(start, runs, timestep=0.005, temperature=0.5, potential=KOB_ANDERSEN)
+    assert labelled.parent == start.parent
+    assert labelled.time_labels == ("1", "2", "3")
+    np.testing.assert_array_equal(labelled.ids, start.ids)
+    assert as_end(labelled).runs == 1

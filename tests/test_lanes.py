@@ -124,7 +124,8 @@ def test_particles_that_change_places_keep_their_names() -> None:
         assert step.max() < 0.004 * 15
         assert np.linalg.norm(run.positions[2] - hot.positions, axis=1).mean() > 1
         assert np.abs(run.energy - run.energy[0]).max() < 0.03
-        np.testing.assert_allclose(run.positions.mean(1), np.broadcast_to(hot.positions.mean(0), (3, 3)), atol=1e-9)
+        # The centre of mass moves by rounding alone.
+        np.testing.assert_allclose(run.positions.mean(1), np.broadcast_to(hot.positions.mean(0), (3, 3)), atol=1e-5)
 
 
 def test_stopped_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +145,19 @@ def test_stopped_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     again = lanes.constant_energy(state, KOB_ANDERSEN, times, 0.005, checkpoint=file, advanced=shares.append)
     assert min(shares) > 0.5
     assert all(same(a, b) for a, b in zip(whole, again, strict=True))
+
+
+def test_a_checkpoint_of_another_precision_is_not_taken(tmp_path: Path) -> None:
+    """Both have arrays of the same shapes."""
+    state = liquid(side=4)
+    group = lanes._Group(state, KOB_ANDERSEN, 1, "double")
+    group.advance(20, 0.005)
+    group.done = 20
+    group.save(tmp_path / "state.npz")
+    for precision, done in (("double", 20), ("single", 0)):
+        other = lanes._Group(state, KOB_ANDERSEN, 1, precision)  # type: ignore[arg-type]
+        other.load(tmp_path / "state.npz")
+        assert other.done == done
 
 
 def test_any_number_of_cores_gives_the_same(tmp_path: Path) -> None:

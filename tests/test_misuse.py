@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +14,13 @@ import equiglass
 from equiglass.errors import DataError, EquiglassError, EquiglassWarning
 from equiglass.methods import METHODS
 from equiglass.methods.loading import load_model, read_configuration, save_model
-from equiglass.training import train
+from equiglass.training import crossvalidate, train
 from equiglass.training.supply import with_ends
 from samples.command import run
 from samples.labelled import labelled_liquid, shaken
 from samples.noisy import with_runs
 
+SMALL_NETWORK = ("architecture.l_max=1", "architecture.layers=1", "architecture.channels=2", "epochs=1", "fold=0")
 TINY = ("architecture.width=4", "architecture.steps=1", "epochs=1")
 
 
@@ -26,6 +29,7 @@ TINY = ("architecture.width=4", "architecture.steps=1", "epochs=1")
     [
         ("ridge", "target=energy", "contains it; leave energy_inherent out of nodes"),
         ("network", "target=energy", "contains it; leave energy_inherent out of inputs.nodes"),
+        ("network", "inputs.positions=cage", "inputs.positions: input should be 'thermal' or 'inherent'"),
         ("bapst", "times=[]", "times: name at least one label"),
         ("bapst", "times=7", "times: input should be 'all' or a list, such as"),
         ("bapst", "types=A", "types: input should be 'all' or a list, such as"),
@@ -59,6 +63,117 @@ def test_more_ends_than_runs_are_said() -> None:
     configuration = read_configuration(None, ["ends=99"], "ridge")
     with pytest.warns(EquiglassWarning, match="ends is 99, but 2 of 2 configurations have .* fewer runs .4 at least"):
         with_ends([with_runs(0), with_runs(1)], configuration)
+
+
+def test_ends_are_made_once_where_some_configurations_have_no_displacements() -> None:
+    bare = replace(with_runs(1), replica_displacements=None)
+    configuration = read_configuration(None, ["ends=2"], "ridge")
+    with pytest.warns(EquiglassWarning, match="fewer runs"):
+        once = with_ends([with_runs(0), bare], configuration)
+    assert len(once) > 2
+    assert with_ends(once, configuration) == once
+
+
+def test_ends_of_configurations_with_a_parent_and_beside_other_children_are_made() -> None:
+    configuration = read_configuration(None, ["ends=2"], "ridge")
+    parent = with_runs(0)
+    child = replace(with_runs(1), parent=parent.fingerprint)
+    other = replace(shaken(2), parent=parent.fingerprint, runs=1)
+    made = with_ends([parent, child, other], configuration)
+    assert sum(system.parent == parent.fingerprint and system.runs == 1 for system in made) > 2
+    assert {system.name.split("-end")[0] for system in made if "-end" in system.name} == {parent.name, child.name}
+    assert with_ends(made, configuration) == made
+
+
+def test_several_members_do_not_join_a_single_model(tmp_path: Path) -> None:
+    systems, settings = [shaken(k) for k in range(3)], read_configuration(None, ["fold=0"], "none")
+    train(systems, tmp_path / "one", settings)
+    with pytest.raises(EquiglassError, match="holds a single model; choose another folder for 2 members"):
+        train(systems, tmp_path / "one", settings, members=2)
+    with pytest.raises(EquiglassError, match="members is 0"):
+        train(systems, tmp_path / "none", settings, members=0)
+    train(systems, tmp_path / "two", settings, members=2)
+    with pytest.raises(EquiglassError, match="holds 2 members; give --members 2"):
+        train(systems, tmp_path / "two", settings, resume=True)
+
+
+def test_a_network_that_sees_no_edge_is_refused(tmp_path: Path) -> None:
+    settings = read_configuration(None, [*SMALL_NETWORK, "architecture.cutoff=0.01"], "network")
+    with pytest.raises(DataError, match=r"no two particles are closer than architecture\.cutoff = 0\.01"):
+        train([shaken(k) for k in range(3)], tmp_path / "run", settings)
+
+
+def test_values_far_beyond_the_training_data_are_said(tmp_path: Path) -> None:
+    systems = [shaken(k) for k in range(3)]
+    train(systems, tmp_path / "run", read_configuration(None, ["fold=0"], "none"))
+    model = load_model(tmp_path / "run")
+    model.arrays["means"] *= 30  # type: ignore[attr-defined]
+    with pytest.warns(EquiglassWarning, match="64 particles have more than 20 times the mean value"):
+        model.predict(shaken(4))
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: equiglass.train(shaken(0), "run"), "configurations must be a list of System.*; got System"),
+        (lambda: equiglass.train("data.h5", "run"), "configurations must be a list of System.*; got str"),
+        (lambda: equiglass.save("data.h5", [shaken(0)]), "save takes the configurations first, then the file"),
+        (lambda: equiglass.combine([], [shaken(0)], "out"), "members must be a list of pairs"),
+        (lambda: equiglass.combine(["a:b"], [shaken(0)], "out"), "members must be a list of pairs"),
+        (lambda: equiglass.evaluate([shaken(0)], [{"1": np.zeros(3)}]), "values of the 64 particles by label"),
+        (lambda: equiglass.evaluate([shaken(0)], [np.zeros(64)]), "values of the 64 particles by label"),
+    ],
+)
+def test_exchanged_and_misshapen_arguments_are_sentences(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(EquiglassError, match=said):
+        call()
+
+
+def test_a_cross_validation_of_one_fold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="folds"):
+        crossvalidate([shaken(k) for k in range(3)], tmp_path / "cv", read_configuration(None, [], "none"), folds=1)
+
+
+@pytest.mark.parametrize("method", ["none", "softness"])
+def test_a_model_knows_its_validation_configurations(method: str) -> None:
+    systems = [shaken(k) for k in range(3)]
+    model = METHODS[method].fit(systems[:2], read_configuration(None, [], method), validation=systems[2:])
+    assert [model.data.role(system) for system in systems] == ["training", "training", "validation"]
+
+
+def test_types_with_a_gap_are_said(tmp_path: Path) -> None:
+    system = replace(shaken(0), types=2 * shaken(0).types, potential=None)
+    with pytest.warns(
+        EquiglassWarning, match="type C, but not of every type before it; read the file with --types A,B,C"
+    ):
+        equiglass.save([system], tmp_path / "a.xyz")
+    (read,) = equiglass.load(tmp_path / "a.xyz", types=["A", "B", "C"])
+    np.testing.assert_array_equal(read.types, system.types)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"runs": 1}, "runs is 1; the state of the cages needs 2"),
+        ({"time": -1.0}, "the time of the plateau is -1; it must be longer than 0.2"),
+        ({"time": 0.1}, "the time of the plateau is 0.1; it must be longer than 0.2"),
+        ({"seed": -1}, "the seed is -1; seeds are whole numbers from 0"),
+    ],
+)
+def test_cages_that_are_refused(given: dict[str, Any], said: str) -> None:
+    system = replace(shaken(0), temperature=0.5, potential=equiglass.KOB_ANDERSEN)
+    with pytest.raises(EquiglassError, match=said):
+        equiglass.cage(system, **given)
+
+
+def test_an_input_that_is_missing_is_named_although_the_output_exists(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    equiglass.save([shaken(0)], tmp_path / "out.h5")
+    assert run("quench", tmp_path / "typo.xyz", "-o", tmp_path / "out.h5") == 2
+    said = capsys.readouterr().err
+    assert "typo.xyz" in said
+    assert "mistake in equiglass" not in said
 
 
 def test_types_of_a_file_without_names_are_said(tmp_path: Path) -> None:

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from equiglass.errors import ConfigurationError, DataError
+from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.liquid.ends import as_end, ends_of, is_end
 from equiglass.liquid.neighbors import wrap
 from equiglass.liquid.splits import validation_fold
+from equiglass.liquid.targets import measured
 from equiglass.methods.boattini import BoattiniConfiguration
 from equiglass.methods.descent.gradient import masked_loss
 from equiglass.methods.first_layer import FirstLayerConfiguration
 from equiglass.methods.linear.moments import Example
-from equiglass.prediction.labels import UNEXPLAINED, label_noise, levelled, noise_weights
+from equiglass.prediction.evaluation import evaluate
+from equiglass.prediction.labels import UNEXPLAINED, label_noise, levelled, levels, noise_weights
 from equiglass.training import crossvalidate, train
 from samples.examples import fit_ridge
 from samples.labelled import labelled_liquid
@@ -88,7 +90,9 @@ def test_a_parent_and_its_ends_lie_on_one_side() -> None:
 def test_weights_follow_from_the_noise() -> None:
     system = labelled_liquid(0)
     end = replace(system, runs=1)
-    weights = noise_weights([system, end, replace(system, replica_variance=None)], ["1", "7"], "propensity", 2)
+    some = [system, end, replace(system, replica_variance=None)]
+    with pytest.warns(EquiglassWarning, match="the noise of the labels of 1 of 3 configurations is unknown"):
+        weights = noise_weights(some, ["1", "7"], "propensity", 2)
     assert system.propensity is not None
     for kind, t in np.ndindex(2, 2):
         total = system.propensity[t, system.types == kind].var()
@@ -102,13 +106,44 @@ def test_levelled_labels_have_one_mean_and_deviation() -> None:
     values = [np.random.default_rng(k).normal(k, 1 + k, (2, 50)) for k in range(3)]
     values[0][1, :5] = np.nan
     types = [np.arange(50) % 2] * 3
-    found = levelled(values, types, 3)
+    found = levelled(values, types, *levels(values, types, 3))
     for t, kind in np.ndindex(2, 2):
         each = [y[t, types[0] == kind] for y in found]
         np.testing.assert_allclose([np.nanmean(y) for y in each], np.nanmean(each[0]))
         np.testing.assert_allclose([np.nanstd(y) for y in each], np.nanstd(each[0]))
         assert np.corrcoef(each[2], values[2][t, types[0] == kind])[0, 1] == pytest.approx(1)
     assert np.isnan(found[0][1, :5]).all()
+
+
+def test_levelled_labels_have_levelled_noise() -> None:
+    """A state point of five times the propensity, and 25 times its variance, is as well known as the other."""
+    system = labelled_liquid(0)
+    assert system.propensity is not None
+    assert system.replica_variance is not None
+    far = replace(system, propensity=5 * system.propensity, replica_variance=25 * system.replica_variance)
+    values = [measured(each, ["1", "7"], "propensity") for each in (system, far)]
+    slopes, _ = levels(values, [system.types] * 2, 2)
+    assert noise_weights([system, far], ["1", "7"], "propensity", 2, slopes) == pytest.approx(1)
+    assert noise_weights([system, far], ["1", "7"], "propensity", 2).min() < 0.2
+
+
+def test_ends_without_a_variance_of_the_labels_have_that_of_the_runs() -> None:
+    system = replace(with_runs(0), replica_variance=None)
+    assert system.replica_displacements is not None
+    end = ends_of(system, "1")[0]
+    assert end.replica_variance is not None
+    distances = np.linalg.norm(system.replica_displacements[0].astype(float), axis=-1)
+    for kind in (0, 1):
+        expected = distances[:, system.types == kind].var(axis=0, ddof=1).mean()
+        np.testing.assert_allclose(end.replica_variance[0, system.types == kind], expected)
+
+
+def test_ends_are_not_scored_with_others() -> None:
+    system, end = with_runs(0), as_end(replace(with_runs(1), parent=with_runs(0).fingerprint))
+    predicted = [{"7": s.propensity[1]} for s in (system, end)]  # type: ignore[index]
+    with pytest.warns(EquiglassWarning, match="1 ends of runs are not scored"):
+        assert evaluate([system, end], predicted).configurations == 1
+    assert evaluate([end], predicted[1:]).configurations == 1
 
 
 def test_a_weight_counts_as_copies_in_a_ridge_regression_and_in_the_loss() -> None:

@@ -111,6 +111,9 @@ def test_errors_of_a_correlation_are_the_bootstrap_of_its_slow_statistic() -> No
     constant = [np.full(40, 0.1)] * 5
     assert np.all(np.isnan(correlation_error(truth, constant)))
     assert np.all(np.isnan(correlation_error(truth[:1], predicted[:1])))
+    one_of_two = correlation_error([truth[0], np.full(40, 0.1)], predicted[:2])
+    assert np.isnan(one_of_two[0])
+    assert np.isfinite(one_of_two[1])
 
 
 def test_ceiling_of_synthetic_replicas_is_the_correlation_with_the_exact_field() -> None:

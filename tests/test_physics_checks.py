@@ -34,7 +34,7 @@ def test_a_healthy_data_set_passes() -> None:
     ("name", "change", "statement"),
     [
         ("energy", {"energy_drift": np.array([0, 0, 0, 0.01])}, "shorter timestep"),
-        ("momentum", {"momentum": np.full(4, 1e-6)}, "centre of mass"),
+        ("momentum", {"momentum": np.full(4, 1e-4)}, "centre of mass"),
         ("temperature", {"run_temperature": np.array([0.64, 0.5, 0.5, 0.5])}, "not in equilibrium"),
         ("equilibration", {"equilibrated": False, "equilibration": ("The energy falls.",)}, "falls. Give"),
         ("crystallisation", {"crystal": 0.1}, "configuration-3 is CRYSTALLISING"),

@@ -9,9 +9,10 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,14 +20,16 @@ import yaml
 from pandas import DataFrame
 
 import equiglass
+from equiglass import report
 from equiglass.__main__ import main
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.figures import figure_png, training_curves
-from equiglass.prediction.model import Prediction
+from equiglass.methods.loading import read_configuration
+from equiglass.prediction.model import Model, Prediction
 from equiglass.report import write_report
 from equiglass.report.fields import view_data
 from equiglass.report.results import json_parts, results
-from equiglass.report.scores import comparison, score
+from equiglass.report.scores import Scored, comparison, score
 from samples.labelled import labelled_liquid
 from samples.liquids import random_liquid
 from samples.outline import Outline
@@ -96,6 +99,25 @@ def test_scores_are_of_configurations_that_the_model_has_not_seen(page: Path, fo
     assert [row.configurations for row in rows] == [2] * 4
     for row in rows:
         assert f"{row.type} {row.time:g} {row.label} {row.per_configuration:.3f}" in text
+
+
+def test_models_of_different_potentials_quench_for_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The inherent structure of one potential is none of the other."""
+    for name in ("kob-andersen", "kob-andersen-wca"):
+        settings = read_configuration(None, [f"potential={name}", "fold=0"], "energy")
+        equiglass.train(
+            [replace(labelled_liquid(seed), potential=None) for seed in range(3)], tmp_path / name, settings
+        )
+    seen = []
+
+    def recorded(model: Model, systems: Sequence[equiglass.System], *rest: Any) -> Scored:
+        seen.append([system.positions_inherent is None for system in systems])
+        return score(model, systems, *rest)
+
+    monkeypatch.setattr(report, "score", recorded)
+    bare = replace(labelled_liquid(6), potential=None, positions_inherent=None)
+    write_report(tmp_path / "both.html", [str(tmp_path / "kob-andersen"), str(tmp_path / "kob-andersen-wca")], [bare])
+    assert seen == [[True], [True]]
 
 
 def test_view_holds_the_fields_to_single_precision(folder: Path) -> None:

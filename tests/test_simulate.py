@@ -232,7 +232,7 @@ def test_the_data_set(simulated: tuple[Path, list[System]]) -> None:
     said = {check["name"]: check["statement"] for check in report["checks"]}
     assert said["equilibration"].startswith("In the first and in the second half of the trajectory")
     assert 0 < max(report["largest_energy_drift"].values()) < 0.01
-    assert max(report["largest_momentum"].values()) < 1e-12
+    assert 0 < max(report["largest_momentum"].values()) < 1e-6
 
 
 @pytest.mark.lammps

@@ -124,6 +124,21 @@ def test_what_one_of_the_two_lacks_is_unknown() -> None:
     assert both.replica_variance is None
 
 
+def test_a_stored_scattering_function_survives_where_displacements_are_missing() -> None:
+    system = random_liquid(30)
+    moves = np.full((2, 4, system.n_particles, 3), np.nan, np.float32)
+    moves[1] = 0.1
+    stored = np.array([[0.76, 0.69], [np.nan, np.nan]])
+    known = {"time_labels": ("1", "2"), "times": np.array([1.0, 2.0]), "runs": 4}
+    one = replace(system, **known, replica_displacements=moves, self_scattering=stored)
+    propensity = np.ones((1, system.n_particles))
+    other = replace(system, time_labels=("9",), times=np.array([9.0]), propensity=propensity, runs=4)
+    found = joined(one, other).self_scattering
+    assert found is not None
+    np.testing.assert_array_equal(found[0], stored[0])
+    assert np.isfinite(found[1]).all()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

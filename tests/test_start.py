@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from equiglass.errors import ConfigurationError
+from equiglass.errors import ConfigurationError, EquiglassError
 from equiglass.methods.loading import PRETRAINED, load_model, load_predictor, read_configuration
 from equiglass.methods.network.configuration import Configuration
 from equiglass.methods.network.predictor import NetworkPredictor
@@ -98,14 +98,20 @@ def test_further_node_inputs_begin_without_effect(fewer: list[str], more: list[s
     ("settings", "said"),
     [
         (["start=nowhere"], "nowhere is neither a model file nor a run folder"),
-        (["start={run}", "architecture.channels=3"], r"other architecture: architecture.channels\. Set these as"),
-        (["start={run}", "inputs.positions=inherent"], r"other inputs: inputs.positions\. Set these as"),
+        (["start={run}", "architecture.channels=3"], r"other architecture\. Set architecture.channels=2, or"),
+        (["start={run}", "inputs.positions=inherent"], r"other inputs\. Set inputs.positions=thermal, or"),
+        (["start=kalj-T0.64"], "kalj-T0.64 is neither a model file nor a run folder with a model of its own"),
+        (["start=kalj-T0.64/member-network"], r"kalj-T0.64/member-network has other inputs\. Set inputs.edges=union"),
+        (
+            ["start=kalj-T0.64/member-regression"],
+            "format equiglass-.* where equiglass-model is needed; it is of another",
+        ),
         (["start={run}", "inputs.nodes=[force]"], r"further node inputs: energy_inherent\. Add them to inputs.nodes"),
     ],
 )
 def test_what_cannot_start_is_refused(trained: Path, tmp_path: Path, settings: list[str], said: str) -> None:
     named = [setting.format(run=trained) for setting in settings]
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(EquiglassError, match=said):
         train([labelled_liquid(seed) for seed in range(3)], tmp_path / "new", read_configuration(None, [*TINY, *named]))
 
 

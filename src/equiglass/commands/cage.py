@@ -28,7 +28,7 @@ def cage(
     potential: Annotated[str | None, POTENTIAL] = None,
     types: TypesOption = None,
     frames: FramesOption = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the velocities.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the velocities.")] = 0,
 ) -> None:
     """Average the positions of particles within their cages, over short runs.
 

@@ -26,7 +26,7 @@ import numpy as np
 from equiglass.dynamics import lanes
 from equiglass.dynamics.state import Run, State
 from equiglass.dynamics.velocities import maxwell_boltzmann
-from equiglass.errors import DataError
+from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
 
@@ -66,6 +66,7 @@ def cage(
         The configurations with ``positions_cage``, ``covariance_cage`` and ``propensity_cage``.
 
     Raises:
+        ConfigurationError: runs, time or seed are out of range.
         DataError: the potential or the temperature is unknown, or the box is shorter than the cutoff.
         CompilerError: there is no C++ compiler.
     """
@@ -117,14 +118,19 @@ def cages(system: System, *, time: float | None = None, runs: int = RUNS, seed: 
         seed: seed of the velocities.
 
     Raises:
+        ConfigurationError: runs, time or seed are out of range.
         DataError: the potential or the temperature is unknown, or the box is shorter than the cutoff.
         CompilerError: there is no C++ compiler.
     """
-    times = np.geomspace(FIRST, time or LONGEST, FRAMES)
+    if runs < 2:
+        raise ConfigurationError(f"runs is {runs}; the state of the cages needs 2 short runs or more.")
+    if time is not None and not FIRST < time < np.inf:
+        raise ConfigurationError(f"the time of the plateau is {time:g}; it must be longer than {FIRST:g}.")
+    times = np.geomspace(FIRST, LONGEST if time is None else time, FRAMES)
     moves = np.stack([run.positions for run in short_runs(system, times, runs, seed)]) - system.positions
     squared = np.mean(np.sum(moves**2, axis=-1), axis=(0, 2))
     slopes = np.diff(np.log(squared)) / np.diff(np.log(times))
-    plateau = time or float(times[1 + np.argmin(slopes)])
+    plateau = time if time is not None else float(times[1 + np.argmin(slopes)])
     inside = (times >= plateau / 4) & (times <= plateau * (1 + 1e-9))
     frames = moves[:, inside]
     each = frames.mean(1)
@@ -153,10 +159,13 @@ def short_runs(
         timestep: longest integration step, LJ time.
 
     Raises:
+        ConfigurationError: runs, time or seed are out of range.
         DataError: the potential or the temperature is unknown, or the box is shorter than the cutoff.
         CompilerError: there is no C++ compiler.
     """
-    seeds = [seed] if isinstance(seed, int) else seed
+    seeds = np.atleast_1d(seed).tolist()
+    if min(seeds) < 0:
+        raise ConfigurationError(f"the seed is {min(seeds)}; seeds are whole numbers from 0.")
     for name in ("potential", "temperature"):
         if getattr(system, name) is None:
             raise DataError(f"{system.name}: short runs need the {name}, and the file names none; name it.")

@@ -151,7 +151,6 @@ class _Group:
         self.particles = np.repeat(order[:, None], self.lanes, axis=1).astype(np.int32)
         self.images = np.zeros((self.n_particles, 3, self.lanes), dtype=np.int32)
         self.done = 0
-        self.middle = start.positions.mean(0)
         self.positions = np.zeros((times, self.count, self.n_particles, 3))
         self.energies = np.zeros((times + 1, 2, self.count))
         self.profile: dict[str, float] = {}
@@ -188,8 +187,6 @@ class _Group:
         else:
             # The sum is formed in double precision.
             at = self.centres[:, :, None] + self.offsets + self.images * self.box[:, None]
-            # The momentum is zero. Its rounding moves the centre of mass by about 1e-8 per unit of time.
-            at -= at.mean(0) - self.middle[:, None]
             for run in range(self.count):
                 self.positions[number - 1, run, self.particles[:, run]] = at[:, :, run]
         self.energies[number] = self._energy[:, : self.count] / self.n_particles
@@ -214,11 +211,12 @@ class _Group:
         write_arrays(path, done=self.done, **{name: getattr(self, name) for name in self._STATE})
 
     def load(self, path: Path) -> None:
-        """Read the state from a file of `save`, if it exists and belongs to runs of the same shape."""
+        """Read the state from a file of `save`, if it exists and belongs to runs of the same shape and precision."""
         if not path.exists():
             return
         with np.load(path) as saved:
-            if any(saved[name].shape != getattr(self, name).shape for name in self._STATE):
+            own = {name: getattr(self, name) for name in self._STATE}
+            if any((saved[k].shape, saved[k].dtype) != (array.shape, array.dtype) for k, array in own.items()):
                 return
             for name in self._STATE:
                 setattr(self, name, np.ascontiguousarray(saved[name]))

@@ -214,8 +214,7 @@ def trainings(
     out.
 
     Raises:
-        ConfigurationError: none is left.
-        ConfigurationError: a method would choose on the test configurations.
+        ConfigurationError: none is left, or a method would choose on the test configurations.
     """
     if declaration.score_epochs and any(case.configuration.chooses_on_validation for case in made):
         raise ConfigurationError("score_epochs scores the test configurations: choose_on: validation would see them.")
@@ -248,8 +247,18 @@ def trainings(
 def supplied(
     groups: Sequence[Group], made: Sequence[Case], progress: Callable[[int, int, str], None] | None = None
 ) -> list[Group]:
-    """The same groups, every configuration with all that the methods and their targets need."""
+    """The same groups, every configuration with all that the methods and their targets need.
+
+    Raises:
+        ConfigurationError: the methods have different potentials for configurations that state none.
+    """
     systems = list({id(system): system for group in groups for system in (*group.training, *group.test)}.values())
+    stated = dict.fromkeys(case.configuration.potential for case in made if "potential" in case.configuration.needs)
+    if len(stated) > 1 and any(system.potential is None for system in systems):
+        raise ConfigurationError(
+            f"the variants have the potentials {', '.join(stated)}, but the configurations of an experiment have one. "
+            "Choose one potential, or make an experiment per potential."
+        )
     done: Sequence[System] = systems
     for needs in dict.fromkeys((case.configuration.needs, case.configuration.potential) for case in made):
         asks = next(c.configuration for c in made if (c.configuration.needs, c.configuration.potential) == needs)

@@ -73,6 +73,11 @@ class Registry(Generic[T]):
 
     def _search(self) -> None:
         if not self._searched:
+            # Before the imports, whose modules may look up entries.
             self._searched = True
-            for module in iter_modules(import_module(self.package).__path__):
-                import_module(f"{self.package}.{module.name}")
+            try:
+                for module in iter_modules(import_module(self.package).__path__):
+                    import_module(f"{self.package}.{module.name}")
+            except BaseException:
+                self._searched = False
+                raise

@@ -34,7 +34,8 @@ def check_file(
         raise ConfigurationError(f"{path}: the file to write must end in {' or '.join(suffixes)}.")
     _check_folder(path, path.parent)
     for given in inputs:
-        if path.exists() and any(path.samefile(file) for file in (given.iterdir() if given.is_dir() else [given])):
+        files = given.iterdir() if given.is_dir() else [given]
+        if path.exists() and any(file.exists() and path.samefile(file) for file in files):
             raise ConfigurationError(f"{path} is read as an input and would be replaced; choose another name.")
     if path.exists():
         if not path.is_file():

@@ -250,9 +250,11 @@ def save(systems: System | Iterable[System], path: str | Path) -> None:
         path: the file. It replaces an existing one after everything is written.
 
     Raises:
-        ConfigurationError: no format with this extension can be written.
+        ConfigurationError: no format with this extension can be written, or the arguments are exchanged.
         DataError: the file cannot be written.
     """
+    if isinstance(systems, str | Path):
+        raise ConfigurationError("save takes the configurations first, then the file.")
     path = Path(path)
     writer_of(path)([systems] if isinstance(systems, System) else systems, path)
 

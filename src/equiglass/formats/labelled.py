@@ -3,7 +3,7 @@
 The keys ``types`` (N,) 0 = A, 1 = B, ..., ``positions`` (N, 3) and ``box`` (3,) are required. The other keys are
 optional and have the same meaning as in System:
 
-- ``name``, ``temperature``, ``runs``, ``timestep``, and every array of `liquid.system.QUANTITIES`;
+- ``name``, ``temperature``, ``runs``, ``timestep``, ``time``, and every array of `liquid.system.QUANTITIES`;
 - ``time_labels`` (T,): strings, by default "1", "2", ...;
 - ``potential``: the name of the mixture;
 - ``epsilon``, ``sigma`` (types, types): tables of a mixture that the package does not know;

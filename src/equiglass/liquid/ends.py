@@ -10,7 +10,7 @@ import numpy as np
 
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.system import LABELS, System
+from equiglass.liquid.system import System, unlabelled
 
 
 def ends_of(
@@ -22,8 +22,8 @@ def ends_of(
 
     In equilibrium, the end of a run is an equilibrium configuration. The equations of motion are reversible. The run
     backwards from the end, with reversed velocities, is therefore a run of the liquid. Its label is one sample of the
-    propensity. Its variance s^2 over runs is taken as the mean over the particles of a type in the parent, and is
-    stored as ``replica_variance``; ``runs`` is 1.
+    propensity. Its variance s^2 over runs is taken as the mean over the particles of a type in the parent, from
+    ``replica_variance`` or else the displacements of its runs, and is stored as ``replica_variance``; ``runs`` is 1.
 
     Args:
         systems: one or several configurations with ``replica_displacements``; those without have no ends.
@@ -49,7 +49,7 @@ def ends_of(
             continue
         for row, label in enumerate(system.time_labels):
             if wanted is None or label in wanted:
-                variance = None if system.replica_variance is None else _by_type(system, system.replica_variance[row])
+                variance = _variance(system, row)
                 for run, moves in enumerate(system.replica_displacements[row][:runs]):
                     if np.all(np.isfinite(moves)):
                         ends.append(_end(system, label, row, run, moves.astype(np.float64), variance))
@@ -89,12 +89,10 @@ def is_end(system: System) -> bool:
 
 
 def _end(system: System, label: str, row: int, run: int, moves: Float, variance: Float | None) -> System:
-    changes: dict[str, Any] = dict.fromkeys(LABELS)
+    changes: dict[str, Any] = dict.fromkeys(("timestep", "time", "equilibrated"))
     changes |= dict.fromkeys(("positions_inherent", "positions_cage", "covariance_cage", "propensity_cage"))
-    changes |= dict.fromkeys(("timestep", "time", "equilibrated"))
     changes |= {
         "positions": system.positions + moves,
-        "predictions": {},
         "name": f"{system.name}-end-{label}-{run + 1}",
         "time_labels": (label,),
         "times": system.times[row : row + 1],
@@ -104,7 +102,16 @@ def _end(system: System, label: str, row: int, run: int, moves: Float, variance:
         "parent": system.parent or system.fingerprint,
         "provenance": {**system.provenance, "end of a run": f"run {run + 1} after t = {system.times[row]:g}"},
     }
-    return replace(system, **changes)
+    return unlabelled(system, **changes)
+
+
+def _variance(system: System, row: int) -> Float | None:
+    """s^2 of the type of every particle, (N,), of the labels or else of the stored runs; None for a single run."""
+    if system.replica_variance is not None:
+        return _by_type(system, system.replica_variance[row])
+    assert system.replica_displacements is not None
+    distances = np.linalg.norm(system.replica_displacements[row].astype(np.float64), axis=-1)
+    return _by_type(system, distances.var(axis=0, ddof=1)) if len(distances) > 1 else None
 
 
 def _by_type(system: System, values: Float) -> Float:

@@ -25,7 +25,10 @@ from equiglass.liquid.potential import energy_and_forces
 from equiglass.liquid.system import Structure, System
 
 VELOCITIES = 32
-"""The number of draws of velocities. Each counts with both signs, so the covariance has a relative error of 0.14."""
+"""The number of draws of velocities: the trace of the covariance has a relative error of 0.14.
+
+Each counts with both signs in the mean distance.
+"""
 
 TETHER = 0.3
 """The stiffness that ties every particle to its site in `compliance`, LJ energy per length squared.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from equiglass.errors import ConfigurationError, DataError
@@ -44,8 +45,8 @@ def families(systems: Iterable[System]) -> list[int]:
     return [numbers.setdefault(origin(k), len(numbers)) for k in range(len(root))]
 
 
-def refuse_copies(systems: Iterable[System], others: Iterable[System] = (), what: str = "") -> None:
-    """Check that every configuration occurs once.
+def refuse_copies(systems: Sequence[System], others: Sequence[System] = (), what: str = "") -> None:
+    """Check that these are configurations, and that every one occurs once.
 
     Args:
         systems: configurations.
@@ -53,8 +54,19 @@ def refuse_copies(systems: Iterable[System], others: Iterable[System] = (), what
         what: the relation between both, for the message: "the validation holds training configurations".
 
     Raises:
+        ConfigurationError: these are no lists of configurations.
         DataError: two of ``systems`` are the same configuration, or one of ``others`` has a relative among them.
     """
+    for given in (systems, others):
+        strange = (
+            given
+            if isinstance(given, str | Path | System)
+            else next((each for each in given if not isinstance(each, System)), None)
+        )
+        if strange is not None:
+            raise ConfigurationError(
+                f"configurations must be a list of System, as equiglass.load returns it; got {type(strange).__name__}."
+            )
     known: Known[System] = Known.of()
     for system in systems:
         copy = known.find(system.fingerprint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -390,6 +390,13 @@ QUANTITIES = quantities(System)
 
 LABELS = {name: each for name, each in QUANTITIES.items() if isinstance(each, Label)}
 """The arrays that result from the runs, by name. They have an axis of times."""
+
+
+def unlabelled(system: System, **changes: Any) -> System:
+    """The configuration without labels and what belongs to them, with these further changes."""
+    bare: dict[str, Any] = dict.fromkeys(LABELS)
+    bare |= {"time_labels": (), "times": np.empty(0), "runs": None, "predictions": {}, "failures": ()}
+    return replace(system, **(bare | changes))
 
 
 def _unicode(text: str) -> str:

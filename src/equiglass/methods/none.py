@@ -71,7 +71,7 @@ class Mean(ArrayPredictor):
         types = np.concatenate([system.types for system in training])
         targets = np.concatenate([measured(system, list(times), configuration.target) for system in training], axis=1)
         means = np.stack([known_mean(targets[:, types == kind].T) for kind in range(n_types)])
-        return cls({"means": means}, configuration, times, TrainingData.of(training, n_types), "none")
+        return cls({"means": means}, configuration, times, TrainingData.of(training, n_types, validation), "none")
 
 
 METHODS.add("none", Mean)

@@ -161,7 +161,7 @@ class Softness(ArrayPredictor):
             raise DataError(refused[0])
         for said in refused:
             warnings.warn(f"{said} They are not learned.", EquiglassWarning, stacklevel=2)
-        return cls(arrays, configuration, times, TrainingData.of(training, n_types), "softness")
+        return cls(arrays, configuration, times, TrainingData.of(training, n_types, validation), "softness")
 
 
 METHODS.add("softness", Softness)

@@ -248,7 +248,7 @@ class Stack(Predictor):
                     EquiglassWarning,
                     stacklevel=2,
                 )
-        return cls(members, weights, offsets, configuration, times, TrainingData.of(training, n_types))
+        return cls(members, weights, offsets, configuration, times, TrainingData.of(training, n_types, validation))
 
     def save(self, path: Path) -> None:
         """Write the model file, completely or not at all."""

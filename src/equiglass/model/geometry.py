@@ -48,7 +48,7 @@ def edges_of(graph: Graph, architecture: Architecture, first: int = 0, last: int
 
     harmonics, basis = fastest([vectors], compiled, plain)
     if second is not None:
-        # Bessel functions are 0 at the cutoff, so an edge that is longer in one state has none of this state.
+        # An edge that is longer in one state has the functions at the cutoff there. Those of Bessel are 0.
         lengths = [x.clamp(max=a.cutoff) for x in (torch.linalg.vector_norm(vectors, dim=1), second)]
         basis = torch.cat([radial_basis(a.radial_basis, x, a.basis_size, a.cutoff) for x in lengths], 1)
     return Edges(row_start, senders, harmonics, basis)

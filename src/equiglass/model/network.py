@@ -47,7 +47,7 @@ class Network(nn.Module):
         """
         super().__init__()
         self.architecture = a = architecture
-        self.entering = tuple(inputs[: a.l_max + 1])
+        self.entering, self.n_lengths = tuple(inputs[: a.l_max + 1]), n_lengths
         self.convolutions = nn.ModuleList(
             Convolution(a, Paths(a.l_max, a.channels if layer else 0, self.entering), n_lengths)
             for layer in range(a.layers)

@@ -99,7 +99,7 @@ def correlation_error(truth: Sequence[ArrayLike], predicted: Sequence[ArrayLike]
         predicted: predicted values, the same shapes.
 
     Returns:
-        (per configuration, pooled). They are NaN where the correlation is undefined, and for a single configuration.
+        (per configuration, pooled). They are NaN where the correlation is defined for fewer than two configurations.
 
     Raises:
         DataError: the numbers of configurations differ, or there is none.
@@ -107,7 +107,9 @@ def correlation_error(truth: Sequence[ArrayLike], predicted: Sequence[ArrayLike]
     same_number(truth, predicted)
     sums = np.stack([moments(np.ravel(x), np.ravel(y)) for x, y in zip(truth, predicted, strict=True)])
     error = bootstrap(lambda chosen: np.array(both_conventions(sums[chosen])), len(sums)).error
-    return float(error[0]), float(error[1])
+    # A resample of one configuration that counts is this configuration again.
+    counts = np.isfinite(rho_of(sums)).sum(), (sums[:, 0] > 0).sum()
+    return float(error[0]) if counts[0] > 1 else np.nan, float(error[1]) if counts[1] > 1 else np.nan
 
 
 def moments(truth: ArrayLike, predicted: ArrayLike) -> Float:

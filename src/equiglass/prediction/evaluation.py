@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from equiglass.errors import ConfigurationError, EquiglassWarning
 from equiglass.files.tables import plain
 from equiglass.liquid.arrays import Float
+from equiglass.liquid.ends import is_end
 from equiglass.liquid.splits import refuse_copies
 from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import TARGETS, measured, times_in_common, times_of
-from equiglass.observables import Score, ceilings_of_noise, correlation, correlation_error
+from equiglass.observables import Score, ceilings_of_noise, correlation, correlation_error, known_mean
 from equiglass.prediction.model import Prediction
 from equiglass.prediction.split import ROLES, SEEN, Role
 
@@ -112,7 +113,7 @@ def evaluate(
     """Score predictions for every type and every label that both sides have, at the same time.
 
     Configurations on which the model was trained, or on whose scores it was chosen, are left out: their scores are no
-    test of it.
+    test of it. Ends of runs are left out unless there is nothing else.
 
     Args:
         systems: configurations with propensities; for the energy, with inherent structure and potential.
@@ -127,12 +128,21 @@ def evaluate(
         EquiglassWarning: configurations or labels are left out.
 
     Raises:
-        ConfigurationError: there are more systems than predictions, or fewer; several targets; no common label with
-            the same time; or the model depends on every configuration.
+        ConfigurationError: there are more systems than predictions, or fewer; several targets; a prediction of another
+            shape; no common label with the same time; or the model depends on every configuration.
         DataError: two systems are the same configuration.
     """
     if len(systems) != len(predictions):
         raise ConfigurationError(f"{len(systems)} configurations, but {len(predictions)} predictions of them.")
+    ends = [is_end(system) for system in systems]
+    if any(ends) and not all(ends):
+        warnings.warn(
+            f"{sum(ends)} ends of runs are not scored: their labels are those of one run.",
+            EquiglassWarning,
+            stacklevel=2,
+        )
+        systems = [system for system, end in zip(systems, ends, strict=True) if not end]
+        predictions = [prediction for prediction, end in zip(predictions, ends, strict=True) if not end]
     found = {p.target for p in predictions if isinstance(p, Prediction)} or {target}
     if len(found) > 1:
         raise ConfigurationError(
@@ -166,7 +176,7 @@ class _Case:
 
     def __init__(self, system: System, prediction: Prediction | Predicted, target: str) -> None:
         self.system = system
-        self.predicted = _by_label(prediction)
+        self.predicted = _by_label(prediction, system.n_particles)
         self.known = times_of(system, target)
         # Values by label alone have no times.
         self.times = prediction.times if isinstance(prediction, Prediction) else {}
@@ -244,9 +254,15 @@ def _rows(cases: Sequence[_Case], label: str, n_types: int, target: str, role: R
             yield _row(chosen, kind, label, cases[0].known[label], target, role)
 
 
-def _by_label(prediction: Prediction | Predicted) -> Predicted:
+def _by_label(prediction: Prediction | Predicted, n_particles: int) -> Predicted:
     if isinstance(prediction, Prediction):
         return {label: prediction.at(label) for label in prediction.times}
+    shapes = [np.shape(values) for values in prediction.values()] if isinstance(prediction, Mapping) else [()]
+    if any(shape != (n_particles,) for shape in shapes):
+        raise ConfigurationError(
+            f"a prediction must be a Prediction or values of the {n_particles} particles by label, such as "
+            '{"7": array}.'
+        )
     return prediction
 
 
@@ -277,7 +293,7 @@ def _row(
         pooled_error=pooled_error,
         ceiling_per_configuration=ceiling.per_configuration if ceiling else math.nan,
         ceiling_pooled=ceiling.pooled if ceiling else math.nan,
-        mse=float(np.nanmean(errors**2)),
+        mse=float(known_mean(errors**2)),
         configurations=score.configurations,
         role=role,
     )

@@ -14,11 +14,13 @@ Source: A. C. Aitken, Proc. R. Soc. Edinburgh 55, 42 (1936), doi 10.1017/S037016
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.errors import EquiglassWarning
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import TARGETS, measured
@@ -45,17 +47,26 @@ def labels_to_learn(
         all are 1.
     """
     values = [measured(system, labels, configuration.target) for system in systems]
+    slopes = None
     if configuration.standardise == "configuration":
-        values = levelled(values, [system.types for system in systems], n_types)
+        types = [system.types for system in systems]
+        slopes, offsets = levels(values, types, n_types)
+        values = levelled(values, types, slopes, offsets)
     if configuration.weights == "alike":
         return values, None
-    return values, noise_weights(systems, labels, configuration.target, n_types)
+    return values, noise_weights(systems, labels, configuration.target, n_types, slopes)
 
 
-def levelled(values: Sequence[Float], types: Sequence[NDArray[np.int64]], n_types: int) -> list[Float]:
-    """The values with the same mean and standard deviation of a type and time in every configuration.
+def levelled(values: Sequence[Float], types: Sequence[NDArray[np.int64]], slopes: Float, offsets: Float) -> list[Float]:
+    """The values of every configuration, each (T, N), with the slopes and offsets of `levels`."""
+    each = zip(values, types, slopes, offsets, strict=True)
+    return [slope[kinds].T * y + offset[kinds].T for y, kinds, slope, offset in each]
 
-        y' = (y - mean_c) / deviation_c * deviation + mean
+
+def levels(values: Sequence[Float], types: Sequence[NDArray[np.int64]], n_types: int) -> tuple[Float, Float]:
+    """What gives the values the same mean and standard deviation of a type and time in every configuration.
+
+        y' = (y - mean_c) / deviation_c * deviation + mean = slope y + offset
 
     mean_c and deviation_c are those of one configuration, mean and deviation their averages over the configurations.
 
@@ -63,14 +74,10 @@ def levelled(values: Sequence[Float], types: Sequence[NDArray[np.int64]], n_type
         values: values of every configuration, each (T, N), NaN where unknown.
         types: types of the particles of every configuration, each (N,).
         n_types: number of particle types.
+
+    Returns:
+        Slopes and offsets, both (configurations, n_types, T).
     """
-    slopes, offsets = levels(values, types, n_types)
-    each = zip(values, types, slopes, offsets, strict=True)
-    return [slope[kinds].T * y + offset[kinds].T for y, kinds, slope, offset in each]
-
-
-def levels(values: Sequence[Float], types: Sequence[NDArray[np.int64]], n_types: int) -> tuple[Float, Float]:
-    """Slopes and offsets of `levelled`, both (configurations, n_types, T): y' = slope y + offset."""
     shape = len(values), n_types, len(values[0]) if len(values) else 0
     mean, deviation = np.full(shape, np.nan), np.full(shape, np.nan)
     for c, t in np.ndindex(shape[0], shape[2]):
@@ -102,7 +109,9 @@ def label_noise(system: System, labels: Sequence[str], target: str, n_types: int
     return noise
 
 
-def noise_weights(systems: Sequence[System], labels: Sequence[str], target: str, n_types: int) -> Float:
+def noise_weights(
+    systems: Sequence[System], labels: Sequence[str], target: str, n_types: int, slopes: Float | None = None
+) -> Float:
     """The weight of every configuration, type and time, (configurations, n_types, T).
 
     The largest weight of a type and time is 1. A configuration whose noise is unknown has the weight of the best known.
@@ -112,6 +121,10 @@ def noise_weights(systems: Sequence[System], labels: Sequence[str], target: str,
         labels: labels of the T times.
         target: name of the target.
         n_types: number of particle types.
+        slopes: slopes of `levels` if labels are learned that these have changed, (configurations, n_types, T).
+
+    Warns:
+        EquiglassWarning: the noise of labels is unknown.
     """
     shape = len(systems), n_types, len(labels)
     noise, variance = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -122,6 +135,22 @@ def noise_weights(systems: Sequence[System], labels: Sequence[str], target: str,
             own = own[np.isfinite(own)]
             if own.size > 1:
                 variance[c, kind, t] = own.var()
+    if slopes is not None:
+        for kind, t in np.ndindex(shape[1:]):
+            # Configurations of one noise, such as the ends of one parent, keep one weight: the sums of the regressions
+            # over them are joined.
+            group = np.unique(noise[:, kind, t], return_inverse=True)[1].ravel()
+            squared = np.bincount(group, slopes[:, kind, t] ** 2) / np.bincount(group)
+            noise[:, kind, t] *= squared[group]
+            variance[:, kind, t] *= squared[group]
+    unknown = int((np.isnan(noise) & np.isfinite(variance)).any(axis=(1, 2)).sum())
+    if unknown:
+        warnings.warn(
+            f"weights: noise, but the noise of the labels of {unknown} of {len(systems)} configurations is unknown. "
+            "They count as much as the best known ones. It follows from replica_variance and runs.",
+            EquiglassWarning,
+            stacklevel=2,
+        )
     weights = np.ones(shape)
     for kind, t in np.ndindex(shape[1:]):
         nu, v = noise[:, kind, t], variance[:, kind, t]

@@ -21,6 +21,9 @@ from equiglass.liquid.targets import TARGETS
 from equiglass.prediction.split import ROLES, Role
 from equiglass.prediction.training_data import TrainingData
 
+FAR = 20
+"""A prediction beyond so many times the mean of the training data misleads. Measured propensities stay below 6."""
+
 
 @dataclass(frozen=True, repr=False)
 class Prediction:
@@ -154,7 +157,7 @@ class Model(ABC):
             The prediction. A target that cannot be negative is at least 0.
 
         Warns:
-            EquiglassWarning: the configuration is unlike the training data.
+            EquiglassWarning: the configuration is unlike the training data, or values are far beyond theirs.
 
         Raises:
             DataError: the configuration has more particle types than the model, or a prediction is not finite.
@@ -169,6 +172,7 @@ class Model(ABC):
         system = self.prepared(system, any_temperature)
         values, uncertainty = self.estimate(system)
         self._check_finite(system, values)
+        self._check_size(system, values)
         if named is None and system.temperature is not None:
             system = replace(system, temperature=None)
         if not TARGETS[self.target].negative:
@@ -218,6 +222,17 @@ class Model(ABC):
                 EquiglassWarning,
                 stacklevel=4,
             )
+
+    def _check_size(self, system: System, values: Float) -> None:
+        """Warn of values far beyond those of the training data, as particles that nearly overlap cause."""
+        splits = [member.data.split for member in self.members]
+        means = {label: mean for split in splits if split is not None for label, mean in split.means.items()}
+        far = np.zeros(system.n_particles, dtype=bool)
+        for label, row in zip(self.times, values, strict=True):
+            far |= np.abs(row) > FAR * abs(means.get(label, np.inf))
+        if far.any():
+            words = f"{far.sum()} particles have more than {FAR} times the mean value of the training data"
+            self._warn(system, [f"{words}, which positions that nearly overlap cause"])
 
     def times_for(self, system: System) -> dict[str, float]:
         """The values of the times for a configuration, LJ time, by label.

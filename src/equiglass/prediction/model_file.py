@@ -84,9 +84,13 @@ def check_version(path: Path, description: Mapping[str, Any], file_format: str, 
     """
     if not isinstance(number := description.get("version"), int) or number < 1:
         raise DataError(f"{path} is damaged: its version is {number!r}. Fetch the file or train the model again.")
-    if description.get("format") != file_format or number > version:
+    if (found := description.get("format")) != file_format:
         raise DataError(
-            f"{path} has format {description.get('format')} version {description.get('version')}; this equiglass "
-            f"reads {file_format} up to version {version}. Install a newer equiglass."
+            f"{path} has format {found} where {file_format} is needed; it is of another method or of a newer equiglass."
+        )
+    if number > version:
+        raise DataError(
+            f"{path} has format {file_format} version {number}; this equiglass reads it up to version {version}. "
+            "Install a newer equiglass."
         )
     return number

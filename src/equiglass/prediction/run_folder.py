@@ -186,6 +186,10 @@ class RunFolder:
         """
         if resume:
             before = self.read_split() if self.configuration.is_file() else None
+            if before is None and (inside := [folder for folder in self._inside() if folder.begun()]):
+                raise ConfigurationError(
+                    f"{self.path} holds {len(inside)} members; give --members {len(inside)}, or choose another folder."
+                )
             if before is None:
                 raise ConfigurationError(f"{self.path} holds no run to resume; start one without --resume.")
             if (difference := before.difference(split)) is not None:

@@ -68,6 +68,7 @@ def write_report(
     sections: list[tuple[str, list[Markup]]] = []
     several: list[Scored] = []
     commands: list[str] = []
+    one_potential = len({model.data.potential for model in models.values()}) == 1
     for source in sources:
         parts, made_by = results(Path(source))
         if source in models:
@@ -75,8 +76,9 @@ def write_report(
             titled = {"Learning curves": learning_curves(model, folder), "Results": parts}
             if systems:
                 several.append(score(model, systems, on_done))
-                # The next model need not compute again what this one needed.
-                systems = several[-1].systems
+                if one_potential:
+                    # The next model need not compute again what this one needed.
+                    systems = several[-1].systems
                 titled = {"Scores": scores_of(several[-1])} | titled
             titled["Model"] = card(model, folder, checkpoint)
             parts = [part for title, own in titled.items() if own for part in (html.heading(title), *own)]

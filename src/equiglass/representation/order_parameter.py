@@ -121,7 +121,9 @@ def order_parameter(
         )
         for p in particles:
             described[p.place].structure[p.chosen] = found.assign(p.h) + 1
-            described[p.place].coordinates[p.chosen] = found.coordinates(p.h)[:, :2]
+            # A type with one principal component has 0 as the second.
+            shown = found.coordinates(p.h)[:, :2]
+            described[p.place].coordinates[p.chosen, : shown.shape[1]] = shown
         assigned = [described[p.place].structure[p.chosen] for p in particles]
         shares += _populations(name, particles, assigned, found.n_clusters)
         energies += energy_scores(name, particles)

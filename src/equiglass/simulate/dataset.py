@@ -19,7 +19,7 @@ from equiglass.errors import ConfigurationError, DataError, EquiglassWarning, Se
 from equiglass.files import write_arrays, write_text
 from equiglass.formats import load, save
 from equiglass.liquid.inherent import quench, quenched
-from equiglass.liquid.system import System
+from equiglass.liquid.system import System, unlabelled
 from equiglass.simulate.checks import check, collect, failures, measure, write_report
 from equiglass.simulate.engine import about, choose
 from equiglass.simulate.ensemble import run_ensembles
@@ -153,17 +153,7 @@ def _start(system: System, ensemble: Ensemble) -> System:
                 "protocol, or choose other configurations."
             )
         known[key] = own if given is None else given
-    return System(
-        system.positions,
-        system.types,
-        system.box,
-        name=system.name,
-        positions_inherent=system.positions_inherent,
-        equilibrated=system.equilibrated,
-        parent=system.parent,
-        provenance=system.provenance,
-        **known,
-    )
+    return unlabelled(system, **known)
 
 
 def _check_same(starts: Sequence[System], path: Path, out: Path) -> None:

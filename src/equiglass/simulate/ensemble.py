@@ -138,17 +138,22 @@ def _run_group(
 def _averages(
     times: Float, types: NDArray[np.int64], runs: list[Path], kept_times: tuple[bool, ...]
 ) -> dict[str, NDArray[np.floating]]:
-    """The labels of a `System` by name, from the files of the runs. The centre of mass gives the momentum."""
+    """The labels of a `System` by name, from the files of the runs.
+
+    The centre of mass gives the momentum. Single precision lets it move a little, which the displacements do not show.
+    """
     scattering, temperatures, drifts, momenta, kept = [], [], [], [], []
     accumulation = Accumulation()
     for path in runs:
         with np.load(path) as run:
             displacements, energy, temperature = run["displacements"], run["energy"], run["temperature"]
+        of_the_centre = displacements.mean(1)
+        displacements -= of_the_centre[:, None]
         accumulation.add(displacements)
         scattering.append(self_scattering_by_type(displacements[:, None], types))
         temperatures.append(temperature[1:])
         drifts.append(np.abs(energy[1:] - energy[0]))
-        momenta.append(np.linalg.norm(displacements.mean(1), axis=-1) / times)
+        momenta.append(np.linalg.norm(of_the_centre, axis=-1) / times)
         if any(kept_times):
             # Missing values are NaN, as in all labels.
             stored = np.where(np.array(kept_times)[:, None, None], displacements, np.nan)

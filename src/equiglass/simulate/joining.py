@@ -46,7 +46,8 @@ def joined(first: System, second: System) -> System:
     """The second system with the labels of both systems, times ascending.
 
     A quantity that only one of the two has is NaN at the times of the other. The displacements of every run are joined
-    if ``second`` has them, otherwise removed. F_s of ``first`` is computed from its displacements.
+    if ``second`` has them, otherwise removed. Where F_s of ``first`` is unknown, it is computed
+    from its displacements.
 
     Args:
         first: system with labels at other times.
@@ -58,6 +59,8 @@ def joined(first: System, second: System) -> System:
     check_joinable(first, second.time_labels, second.times, second.runs)
     if first.replica_displacements is not None:
         F = self_scattering_by_type(first.replica_displacements, first.types)
+        if first.self_scattering is not None:
+            F = np.where(np.isnan(first.self_scattering), F, first.self_scattering)
         kept = None if second.replica_displacements is None else first.replica_displacements
         first = replace(first, self_scattering=F, replica_displacements=kept)
     order = np.argsort(np.concatenate([first.times, second.times]), kind="stable")

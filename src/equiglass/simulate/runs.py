@@ -21,7 +21,7 @@ from equiglass.formats import load, stream
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import minimum_image
 from equiglass.liquid.potential import LennardJones, mixture_named
-from equiglass.liquid.system import System
+from equiglass.liquid.system import System, unlabelled
 from equiglass.observables import self_scattering_by_type
 from equiglass.observables.propensity import OverRuns, over_runs
 from equiglass.observables.unwrapping import check_not_folded, unwrapped
@@ -104,24 +104,10 @@ def _start(
         own = getattr(start, key)
         if None not in (own, given) and own != given:
             raise DataError(f"{start.name}: the {key} is {own} in the file, but {given} is given; leave it out.")
-    return System(
-        start.positions,
-        start.types,
-        start.box,
-        name=start.name,
+    return unlabelled(
+        start,
         temperature=start.temperature if temperature is None else temperature,
         potential=start.potential if potential is None else potential,
-        positions_inherent=start.positions_inherent,
-        positions_cage=start.positions_cage,
-        covariance_cage=start.covariance_cage,
-        propensity_cage=start.propensity_cage,
-        images=start.images,
-        ids=start.ids,
-        origin=start.origin,
-        timestep=start.timestep,
-        time=start.time,
-        equilibrated=start.equilibrated,
-        provenance=start.provenance,
     )
 
 

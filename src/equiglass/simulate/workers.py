@@ -89,11 +89,10 @@ def working(jobs: int, parsl: Path | None = None, during: Callable[[str], None] 
     stopped = threading.Event()
     try:
         yield Workers(executor, jobs, stopped.is_set, during) if parsl is None else Workers(executor, jobs)
-    except BaseException as error:
+    except BaseException:
         stopped.set()
-        if not isinstance(error, Exception):
-            # A signal, such as Ctrl-C. The threads wait for their programs.
-            programs.end()
+        # The threads wait for their programs.
+        programs.end()
         # Parsl cannot cancel submitted work, so its workers end instead.
         executor.shutdown(**({"cancel_futures": True} if parsl is None else {"wait": False}))
         programs.allow()

@@ -109,6 +109,10 @@ def combine(
             folds, there is one fold alone, or the models do not fit together.
         DataError: a configuration occurs twice.
     """
+    if not members or any(isinstance(member, str) or len(member) != 2 for member in members):
+        raise ConfigurationError(
+            "members must be a list of pairs: the run folder, and the folder of its cross-validation."
+        )
     refuse_used(Path(out))
     systems = without_ends(systems)
     refuse_copies(systems)

@@ -49,7 +49,7 @@ def crossvalidate(
     """
     configuration = settings(configuration)
     if folds is not None:
-        configuration = configuration.model_copy(update={"folds": folds})
+        configuration = type(configuration).model_validate({**configuration.model_dump(), "folds": folds})
     predictions = held_out_predictions(systems, Path(out), configuration, members=members, command=command, watch=watch)
     return evaluate([prediction.system for prediction in predictions], predictions)
 

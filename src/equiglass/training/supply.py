@@ -64,11 +64,14 @@ def with_ends(systems: Sequence[System], configuration: MethodConfiguration) -> 
     """
     if not isinstance(configuration, LeastSquaresConfiguration) or not configuration.ends:
         return list(systems)
-    parents = Known.of((system.parent, system) for system in systems if system.parent is not None)
-    starts = [s for s in systems if s.parent is None and parents.find(s.fingerprint) is None]
+    starts = [system for system in systems if not is_end(system)]
     known = {label for start in starts for label in start.time_labels}
     wanted = None if configuration.times == "all" else [label for label in configuration.times if label in known]
     ends = ends_of(starts, wanted, configuration.ends)
+    there = Known.of((system.fingerprint, system) for system in systems if is_end(system))
+    new = [end for end in ends if there.find(end.fingerprint) is None]
+    if ends and not new:
+        return list(systems)
     if starts and not ends:
         raise DataError(
             f"the ends of {configuration.ends} runs per configuration are to be learned, but no configuration has the "
@@ -83,7 +86,7 @@ def with_ends(systems: Sequence[System], configuration: MethodConfiguration) -> 
             EquiglassWarning,
             stacklevel=2,
         )
-    return [*systems, *ends]
+    return [*systems, *new]
 
 
 def without_ends(systems: Sequence[System]) -> list[System]:

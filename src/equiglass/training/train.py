@@ -62,14 +62,18 @@ def train(
     Raises:
         DataError: no configuration has a target to learn, a configuration occurs twice, or one of ``validation``, its
             parent or another end of its parent is a training configuration.
-        ConfigurationError: the folder is in use, a resumed training has another configuration, other data or another
-            split, or ``configuration`` is no configuration of a method.
+        ConfigurationError: the folder is in use or holds another number of members; a resumed training has another
+            configuration, other data or another split; or ``configuration`` is no configuration of a method.
         SetupError: the device is missing.
     """
     out = Path(out)
     configuration = settings(configuration)
     configuration.check()
+    if members < 1:
+        raise ConfigurationError(f"members is {members}; give the number of models, at least 1.")
     if members > 1:
+        if RunFolder(out).begun() or RunFolder(out).model() is not None:
+            raise ConfigurationError(f"{out} holds a single model; choose another folder for {members} members.")
         for number in range(members):
             here = configuration.model_copy(update={"seed": configuration.seed + number})
             place = out / f"member-{number + 1}"
@@ -89,7 +93,7 @@ def train(
         training, held_out = validation_fold(systems, configuration.folds, configuration.fold)
         held_out = without_ends(held_out) or held_out
     else:
-        training, held_out = list(systems), list(validation)
+        training, held_out = list(systems), without_ends(validation) or list(validation)
     _check_times(training, held_out, configuration)
     training = with_ends(training, configuration)
     training, held_out = supply(training, configuration), supply(held_out, configuration)

@@ -178,7 +178,7 @@ class GlassMLP(ArrayPredictor):
         networks = nn.ModuleList(Networks(len(times), len(moments)) for _ in range(n_types))
         descend(networks, parts, configuration, folder, watch)
         arrays |= {key: weights.numpy() for key, weights in networks.state_dict().items()}
-        return cls(arrays, configuration, times, TrainingData.of(training, n_types), "glassmlp")
+        return cls(arrays, configuration, times, TrainingData.of(training, n_types, validation), "glassmlp")
 
 
 def descend(

@@ -60,9 +60,10 @@ class Pass:
         def example(k: int) -> Example:
             return self._example(systems[k], scored and not (is_end(systems[k]) and family[k] in started))
 
-        weights, levelled = self._weights(systems), None
+        levelled = None
         if self.configuration.standardise == "configuration":
             levelled = levels([self._targets(s) for s in systems], [s.types for s in systems], self.n_types)
+        weights = self._weights(systems, None if levelled is None else levelled[0])
         result: list[list[Block]] = []
         for fold in folds_of(range(len(systems)), folds, family):
             result.append([])
@@ -92,10 +93,12 @@ class Pass:
     def _targets(self, system: System) -> NDArray[np.float64]:
         return measured(system, self.labels, self.configuration.target)
 
-    def _weights(self, systems: Sequence[System]) -> NDArray[np.float64] | None:
+    def _weights(
+        self, systems: Sequence[System], slopes: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64] | None:
         if self.configuration.weights == "alike":
             return None
-        return noise_weights(systems, self.labels, self.configuration.target, self.n_types)
+        return noise_weights(systems, self.labels, self.configuration.target, self.n_types, slopes)
 
 
 _PASSES: ContextVar[dict[tuple, Pass] | None] = ContextVar("passes", default=None)

@@ -152,6 +152,11 @@ class NetworkPredictor(Predictor):
             if system.n_types > n_types:
                 raise DataError(f"{system.name} has {system.n_types} particle types; the training set has {n_types}.")
             graph = input_graph(system, inputs, computed, standardisation, architecture.cutoff, n_types)
+            if graph.n_edges == 0:
+                raise DataError(
+                    f"{system.name}: no two particles are closer than architecture.cutoff = {architecture.cutoff:g}. "
+                    "Check the unit of length, or train with a longer cutoff."
+                )
             standard = torch.from_numpy(line.targets(values, system.types).T.copy()).float()
             averages = input_averages(system, inputs, computed)
             own = measured(system, list(times), configuration.target)

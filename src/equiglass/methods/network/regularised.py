@@ -38,7 +38,10 @@ class Regularised(nn.Module):
         self.network = network
         n_types, n_times, _ = network.decoder.shape
         self.read_outs = nn.ModuleDict(
-            {name: FURTHER_TARGETS[name].read_out(network.architecture, n_types, n_times) for name in names}
+            {
+                name: FURTHER_TARGETS[name].read_out(network.architecture, n_types, n_times, network.n_lengths)
+                for name in names
+            }
         )
 
     def forward(self, graph: Graph) -> Tensor:

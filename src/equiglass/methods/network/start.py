@@ -12,10 +12,11 @@ from typing import NamedTuple
 import torch
 
 from equiglass.errors import ConfigurationError
+from equiglass.files.settings import flat
+from equiglass.methods.loading import folder_of
 from equiglass.model.convolution.layer import Convolution
 from equiglass.model.inputs.choice import Inputs
 from equiglass.model.network import Network
-from equiglass.prediction.run_folder import RunFolder
 
 Row = tuple[int | str, ...]
 """Degrees of a path, if there is one, and a channel of the field or the name of a node input."""
@@ -36,15 +37,18 @@ class Weights(NamedTuple):
 
 
 def file_of(start: str) -> Path:
-    """The model file at a path: the path itself, or the model of a run folder.
+    """The model file at a path: the path itself, or the model of a run folder or of a member of a shipped model.
 
     Raises:
         ConfigurationError: there is none.
     """
     path = Path(start)
-    found = path if path.is_file() else RunFolder(path).model()
+    found = path if path.is_file() else folder_of(path).model()
     if found is None:
-        raise ConfigurationError(f"start: {start} is neither a model file nor a run folder with a model.")
+        raise ConfigurationError(
+            f"start: {start} is neither a model file nor a run folder with a model of its own. Name one, such as a "
+            "member of an average. A resumed training needs its start again."
+        )
     return found
 
 
@@ -70,11 +74,11 @@ def take_weights(new: Weights, old: Weights, name: str) -> None:
         same = {
             key: value for key, value in mine.model_dump().items() if key not in ("nodes", "generations", "dropout")
         }
-        differing = [key for key, value in same.items() if other.model_dump()[key] != value]
+        theirs = flat(other.model_dump())
+        differing = [f"{what}.{key}={theirs[key]}" for key, value in flat(same).items() if theirs[key] != value]
         if differing:
             raise ConfigurationError(
-                f"start: {name} has other {what}: {', '.join(f'{what}.{key}' for key in differing)}. Set these as "
-                "`equiglass info` shows them, or train without start."
+                f"start: {name} has other {what}. Set {' '.join(differing)}, or train without start."
             )
     missing = [node for node in old.inputs.nodes if node not in new.inputs.nodes]
     if missing:

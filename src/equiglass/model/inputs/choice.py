@@ -7,7 +7,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from equiglass.liquid.needs import Need
-from equiglass.liquid.system import Structure
 from equiglass.model.inputs import INPUTS, NodeInput
 
 
@@ -16,7 +15,7 @@ class Inputs(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    positions: Structure = Field("thermal", description="positions that define the graph")
+    positions: Literal["thermal", "inherent"] = Field("thermal", description="positions that define the graph")
     edges: Literal["positions", "union"] = Field(
         "positions",
         description="the edges join particles that are near in `positions`, or near in the thermal positions or the "

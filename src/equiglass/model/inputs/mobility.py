@@ -1,6 +1,6 @@
 """Node inputs from short runs: how far a particle has moved after a time that is well below tau_alpha.
 
-With the displacements u of `RUNS` runs at constant energy from the configuration, each time with a seed of its own:
+With the displacements u of the runs at constant energy from the configuration (`RUNS`):
 
     mobility_TIME   <|u|>
     drift_TIME      <u>
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -26,22 +27,38 @@ from equiglass.liquid.system import System
 from equiglass.model.inputs import INPUTS, NodeInput
 from equiglass.model.inputs.tensor import parts
 
-SEEDS = {1.3: 9, 13.0: 8, 40.0: 7}
-"""The seed of the velocities by time of the inputs, LJ time. At T = 0.44 the times are the beginning and the end of the
-plateau, and a hundredth of tau_alpha. Seeds differ from each other and from that of the cage state, so that all runs
-are independent."""
 
-TIMESTEP = 0.008
-"""Longest integration step, LJ time. That of labels is 0.005. At T = 0.44 the energy changes by 5e-4 T per particle
-instead of 2e-4, and mobility and escape agree within their errors."""
+class ShortRuns(NamedTuple):
+    """The runs up to one time.
 
-RUNS = 32
+    Attributes:
+        runs: their number.
+        seed: seed of the velocities. Seeds differ from each other and from that of the cage state, so that all runs are
+            independent.
+        timestep: longest integration step, LJ time. That of labels is 0.005. At T = 0.44 the energy per particle
+            changes by up to 1e-4 T with it, 5e-4 T with 0.008 and 1.3e-3 T with 0.012; mobility and escape agree within
+            errors.
+    """
+
+    runs: int
+    seed: int
+    timestep: float
+
+
+RUNS = {
+    1.3: ShortRuns(64, 9, 0.008),
+    13.0: ShortRuns(64, 8, 0.012),
+    40.0: ShortRuns(32, 7, 0.008),
+    100.0: ShortRuns(32, 6, 0.012),
+}
+"""The runs by their time, LJ time. At T = 0.44 the times are the beginning and the end of the plateau, a hundredth and
+a fortieth of tau_alpha."""
 
 ESCAPED = 0.4
 """Distance beyond which a particle counts as escaped, LJ length; alone, 0.3 to 0.6 served alike at tau_alpha."""
 
-_DISPLACEMENTS: WeakKeyDictionary[System, dict[float, Float]] = WeakKeyDictionary()
-"""The displacements of the configurations in use, (runs, N, 3) by time."""
+_MEASURED: WeakKeyDictionary[System, dict[float, dict[str, dict[int, Float]]]] = WeakKeyDictionary()
+"""What the short runs of the configurations in use have given, by time and name of the quantity."""
 
 
 def displacements(system: System, time: float) -> Float:
@@ -51,11 +68,8 @@ def displacements(system: System, time: float) -> Float:
         DataError: the potential or the temperature is unknown, or the box is shorter than the cutoff.
         CompilerError: there is no C++ compiler.
     """
-    known = _DISPLACEMENTS.setdefault(system, {})
-    if time not in known:
-        ends = [run.positions[0] for run in short_runs(system, np.array([time]), RUNS, SEEDS[time], TIMESTEP)]
-        known[time] = (np.stack(ends) - system.positions).astype(np.float32)
-    return known[time]
+    ends = [run.positions[0] for run in short_runs(system, np.array([time]), *RUNS[time])]
+    return np.asarray(np.stack(ends) - system.positions, dtype=np.float32)
 
 
 def mobility(u: Float) -> dict[int, Float]:
@@ -79,8 +93,12 @@ def escape(u: Float) -> dict[int, Float]:
     return {0: (np.linalg.norm(u, axis=2) > ESCAPED).mean(0)[:, None]}
 
 
-def _of_runs(quantity: Callable[[Float], dict[int, Float]], time: float, system: System) -> dict[int, Float]:
-    return quantity(displacements(system, time))
+def _of_runs(quantity: str, time: float, system: System) -> dict[int, Float]:
+    known = _MEASURED.setdefault(system, {})
+    if time not in known:
+        u = displacements(system, time)
+        known[time] = {compute.__name__: compute(u) for compute, *_ in _QUANTITIES}
+    return known[time][quantity]
 
 
 _NEEDS: frozenset[Need] = frozenset({"potential", "short runs", "temperature"})
@@ -91,8 +109,8 @@ _QUANTITIES: tuple[tuple[Callable[[Float], dict[int, Float]], tuple[int, ...], s
     (escape, (0,), "", "fraction of short runs in which the particle escapes"),
 )
 
-for _time in SEEDS:
+for _time in RUNS:
     for _quantity, _degrees, _unit, _title in _QUANTITIES:
         _name = f"{_quantity.__name__}_{_time:g}"
-        _compute = partial(_of_runs, _quantity, _time)
+        _compute = partial(_of_runs, _quantity.__name__, _time)
         INPUTS.add(_name, NodeInput(_name, _degrees, _NEEDS, _unit, f"{_title}, after t = {_time:g}", _compute))

@@ -33,8 +33,8 @@ class FurtherTarget:
         odd: whether it changes sign in the mirror image. An odd quantity has the mean 0.
         measured: function from (configuration, its graph, labels of the T times) to the values, (N, T, C) in the order
             of the particles or (E, T, C) in that of the edges, LJ units; NaN where unknown.
-        read_out: function from (architecture, number of types, number of times) to a module, which maps (last field,
-            graph) to the standardised values, (N, T C) or (E, T C).
+        read_out: function from (architecture, numbers of types, of times, of lengths per edge) to a module, which maps
+            (last field, graph) to the standardised values, (N, T C) or (E, T C).
     """
 
     name: str
@@ -44,7 +44,7 @@ class FurtherTarget:
     degree: int
     odd: bool
     measured: Callable[[System, Graph, Sequence[str]], Float]
-    read_out: Callable[[Architecture, int, int], nn.Module]
+    read_out: Callable[[Architecture, int, int, int], nn.Module]
 
 
 FURTHER_TARGETS: Registry[FurtherTarget] = Registry("further target", __name__)

@@ -22,7 +22,7 @@ from equiglass.model.graph import Graph
 class VectorReadOut(nn.Module):
     """A vector per time, linear in the channels of degree 1, with weights by type."""
 
-    def __init__(self, architecture: Architecture, n_types: int, n_times: int) -> None:
+    def __init__(self, architecture: Architecture, n_types: int, n_times: int, n_lengths: int) -> None:
         super().__init__()
         size = architecture.advanced.prior_scale / architecture.channels**0.5
         self.weight = nn.Parameter(torch.randn(n_types, n_times, architecture.channels) * size)

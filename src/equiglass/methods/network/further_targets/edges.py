@@ -36,10 +36,10 @@ HIDDEN = 16
 class EdgeReadOut(nn.Module):
     """A number per edge and time, from both ends and the edge."""
 
-    def __init__(self, architecture: Architecture, n_types: int, n_times: int) -> None:
+    def __init__(self, architecture: Architecture, n_types: int, n_times: int, n_lengths: int) -> None:
         super().__init__()
         self.architecture = a = architecture
-        self.hidden = nn.Linear((a.l_max + 1) * a.channels + a.basis_size, HIDDEN)
+        self.hidden = nn.Linear((a.l_max + 1) * a.channels + n_lengths * a.basis_size, HIDDEN)
         self.last = nn.Linear(HIDDEN, n_times)
 
     def forward(self, h: Tensor, graph: Graph) -> Tensor:

@@ -26,7 +26,7 @@ from equiglass.model.network import invariants
 class ScalarReadOut(nn.Module):
     """A number per time, linear in the invariants, with weights by type."""
 
-    def __init__(self, architecture: Architecture, n_types: int, n_times: int) -> None:
+    def __init__(self, architecture: Architecture, n_types: int, n_times: int, n_lengths: int) -> None:
         super().__init__()
         self.l_max = architecture.l_max
         width = (architecture.l_max + 1) * architecture.channels
