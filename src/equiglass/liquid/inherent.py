@@ -16,7 +16,7 @@ from equiglass.liquid.arrays import Float
 from equiglass.liquid.minimum import largest, minimum
 from equiglass.liquid.needs import potential_of
 from equiglass.liquid.neighbors import wrap
-from equiglass.liquid.potential import LennardJones, mixture_named, pair_force, potential_energy
+from equiglass.liquid.potential import LennardJones, PairParameters, mixture_named, pair_force, potential_energy
 from equiglass.liquid.system import System
 from equiglass.machine.compiled import library
 
@@ -120,6 +120,7 @@ class _Forces:
     def __init__(self, system: System, potential: LennardJones) -> None:
         self.types, self.box, self.potential = system.types, system.box, potential
         self.cutoff = potential.tables[2]
+        self.pair = potential.of_pairs(*np.indices(self.cutoff.shape).reshape(2, -1))
         self.origin: Float | None = None
         self.library: ctypes.CDLL | None = None
         # Without a compiler, the plain sums give the same result more slowly.
@@ -144,7 +145,7 @@ class _Forces:
         order = near[np.argsort(i[near], kind="stable")]
         self.i, self.j = i[order], j[order]
         self.lattice = np.ascontiguousarray(vectors[order].T - (x[:, self.j] - x[:, self.i]))
-        self.pair = self.potential.of_pairs(self.types[self.i], self.types[self.j])
+        self.kinds = (self.types[self.i] * len(self.cutoff) + self.types[self.j]).astype(np.int32)
         self.first = np.flatnonzero(np.diff(self.i, prepend=-1))
         self.origin = x.copy()
 
@@ -155,7 +156,7 @@ class _Forces:
         squared = vectors[0] * vectors[0]
         squared += vectors[1] * vectors[1]
         squared += vectors[2] * vectors[2]
-        vectors *= pair_force(squared, self.pair)
+        vectors *= pair_force(squared, PairParameters(*(table[self.kinds] for table in self.pair)))
         forces: Float = np.zeros_like(x)
         for axis, component in enumerate(vectors):
             forces[axis] = np.bincount(self.j, component, x.shape[1])
@@ -166,7 +167,7 @@ class _Forces:
     def _compiled(self, x: Float, library: ctypes.CDLL) -> Float:
         forces = np.zeros_like(x)
         p = self.pair
-        parameters = (p.epsilon, p.sigma_squared, p.cutoff_squared, p.slope)
+        parameters = (self.kinds, p.epsilon, p.sigma_squared, p.cutoff_squared, p.slope)
         arrays = (x, self.i, self.j, self.lattice, *parameters, forces)
         library.pair_forces(
             ctypes.c_int64(x.shape[1]), ctypes.c_int64(len(self.i)), *(ctypes.c_void_p(a.ctypes.data) for a in arrays)
