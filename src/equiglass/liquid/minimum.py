@@ -69,9 +69,9 @@ def _fire(forces: Forces, x: Float, force: Float, tolerance: float) -> Iterator[
     for iteration in count(1):
         if largest(force) <= tolerance:
             return
-        downhill = np.vdot(v, force) > 0
+        downhill = product(v, force) > 0
         if downhill:
-            along = mixing * np.sqrt(np.vdot(v, v) / np.vdot(force, force))
+            along = mixing * np.sqrt(product(v, v) / product(force, force))
             keep = 1 - mixing
             if iteration - last_uphill > DELAY:
                 step, mixing = min(step * GROW, LONGEST_STEP), mixing * MIXING_SHRINK
@@ -101,13 +101,13 @@ def _lbfgs(forces: Forces, x: Float, force: Float, tolerance: float) -> Iterator
     while largest(force) > tolerance:
         move = _newton_move(force, moves)
         move *= min(1.0, LONGEST_MOVE / largest(move))
-        along = np.vdot(force, move)
+        along = product(force, move)
         new = forces(x + move)
-        while np.vdot(new, move) < -OVERSHOT * along:
+        while product(new, move) < -OVERSHOT * along:
             move, along = move / 2, along / 2
             new = forces(x + move)
         change = force - new
-        x, force, bend = x + move, new, float(np.vdot(move, change))
+        x, force, bend = x + move, new, product(move, change)
         yield x, force
         if bend <= 0:
             return
@@ -119,16 +119,21 @@ def _newton_move(force: Float, moves: deque[tuple[Float, Float, float]]) -> Floa
     result = force.copy()
     shares = []
     for move, change, weight in reversed(moves):
-        shares.append(weight * np.vdot(move, result))
+        shares.append(weight * product(move, result))
         result -= shares[-1] * change
     if moves:
         _, change, weight = moves[-1]
-        result /= weight * np.vdot(change, change)
+        result /= weight * product(change, change)
     else:
         result /= STIFFNESS
     for (move, change, weight), share in zip(moves, reversed(shares), strict=True):
-        result += (share - weight * np.vdot(change, result)) * move
+        result += (share - weight * product(change, result)) * move
     return result
+
+
+def product(a: Float, b: Float) -> float:
+    """The scalar product of vectors (3, N), on one thread: BLAS takes several, which wait long on a busy machine."""
+    return float(np.einsum("ai,ai->", a, b))
 
 
 def largest(vectors: Float) -> float:
