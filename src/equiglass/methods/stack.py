@@ -222,6 +222,13 @@ class Stack(Predictor):
                 truth.append(measured(system, labels, configuration.target))
                 types.append(system.types)
                 predicted.append(np.stack([rows_at(labels, model, system) for model in models], axis=2))
+        if parts and not truth:
+            warnings.warn(
+                "A stack fits its weights on configurations left out, but all are ends of runs. All have the same "
+                "weight.",
+                EquiglassWarning,
+                stacklevel=2,
+            )
         if not parts:
             warnings.warn(
                 f"A stack fits its weights on configurations left out, but there are {unrelated}; give {FEWEST} or "
@@ -233,7 +240,7 @@ class Stack(Predictor):
         learned = np.stack([member.learned() for member in members], axis=2)
         weights, offsets = learned / np.maximum(learned.sum(axis=2, keepdims=True), 1), np.zeros(learned.shape[:2])
         offsets[~learned.any(axis=2)] = np.nan
-        if parts:
+        if truth:
             fitted, shifts = stacking_weights(
                 np.concatenate(truth, axis=1), np.concatenate(predicted, axis=1), np.concatenate(types), n_types
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,7 @@ def train(
     predictor = method.fit(training, configuration, validation=held_out, folder=folder, watch=watch)
     if processes.rank() == 0 and folder.model() is None:
         predictor.save(folder.checkpoint("last"))
-    return predictor.named(str(out))
+    return predictor.named(str(out)).with_data(replace(predictor.data, split=split))
 
 
 def settings(configuration: MethodConfiguration | None) -> MethodConfiguration:
