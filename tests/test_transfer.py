@@ -107,6 +107,7 @@ def test_line_is_never_worse_than_its_prior_where_it_is_fitted(seed: int, penalt
         fit_line(x[:1], y[:1], prior)
 
 
+@pytest.mark.filterwarnings("ignore:.* times the mean value of the training data")
 @pytest.mark.parametrize(("members", "generations"), [(1, 0), (2, 0), (2, 3)])
 def test_decoders_are_the_model_and_the_model_is_its_decoders(trained: Path, members: int, generations: int) -> None:
     """An ensemble of a network and itself with another decoder is one line on both representations."""
