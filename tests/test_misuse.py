@@ -74,7 +74,7 @@ def test_ends_are_made_once_where_some_configurations_have_no_displacements() ->
     assert with_ends(once, configuration) == once
 
 
-def test_ends_of_configurations_with_a_parent_and_beside_other_children_are_made() -> None:
+def test_ends_are_made_of_configurations_with_a_parent_or_with_other_children() -> None:
     configuration = read_configuration(None, ["ends=2"], "ridge")
     parent = with_runs(0)
     child = replace(with_runs(1), parent=parent.fingerprint)
@@ -115,8 +115,8 @@ def test_values_far_beyond_the_training_data_are_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: equiglass.train(shaken(0), "run"), "configurations must be a list of System.*; got System"),
-        (lambda: equiglass.train("data.h5", "run"), "configurations must be a list of System.*; got str"),
+        (lambda: equiglass.train(shaken(0), "run"), "configurations must be a list of System"),
+        (lambda: equiglass.train("data.h5", "run"), "configurations must be a list of System"),
         (lambda: equiglass.save("data.h5", [shaken(0)]), "save takes the configurations first, then the file"),
         (lambda: equiglass.combine([], [shaken(0)], "out"), "members must be a list of pairs"),
         (lambda: equiglass.combine(["a:b"], [shaken(0)], "out"), "members must be a list of pairs"),
@@ -130,8 +130,17 @@ def test_exchanged_and_misshapen_arguments_are_sentences(call: Callable[[], obje
 
 
 def test_a_cross_validation_of_one_fold_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="folds"):
+    with pytest.raises(EquiglassError, match="folds: input should be greater than or equal to 2"):
         crossvalidate([shaken(k) for k in range(3)], tmp_path / "cv", read_configuration(None, [], "none"), folds=1)
+
+
+def test_a_type_that_is_not_predicted_has_no_error() -> None:
+    """Without a warning of numpy; in the table of the command it is a dash."""
+    system = shaken(0)
+    predicted = np.where(system.types == 0, np.arange(64.0), np.nan)
+    rows = {row.type: row for row in equiglass.evaluate([system], [{"7": predicted}])}
+    assert np.isfinite(rows["A"].mse)
+    assert "B" not in rows or np.isnan(rows["B"].mse)
 
 
 @pytest.mark.parametrize("method", ["none", "softness"])
@@ -143,9 +152,7 @@ def test_a_model_knows_its_validation_configurations(method: str) -> None:
 
 def test_types_with_a_gap_are_said(tmp_path: Path) -> None:
     system = replace(shaken(0), types=2 * shaken(0).types, potential=None)
-    with pytest.warns(
-        EquiglassWarning, match="type C, but not of every type before it; read the file with --types A,B,C"
-    ):
+    with pytest.warns(EquiglassWarning, match="no particles of a type before C; read the file with --types A,B,C"):
         equiglass.save([system], tmp_path / "a.xyz")
     (read,) = equiglass.load(tmp_path / "a.xyz", types=["A", "B", "C"])
     np.testing.assert_array_equal(read.types, system.types)

@@ -141,7 +141,7 @@ def test_ends_without_a_variance_of_the_labels_have_that_of_the_runs() -> None:
 def test_ends_are_not_scored_with_others() -> None:
     system, end = with_runs(0), as_end(replace(with_runs(1), parent=with_runs(0).fingerprint))
     predicted = [{"7": s.propensity[1]} for s in (system, end)]  # type: ignore[index]
-    with pytest.warns(EquiglassWarning, match="1 ends of runs are not scored"):
+    with pytest.warns(EquiglassWarning, match="ends of runs are not scored, 1 here"):
         assert evaluate([system, end], predicted).configurations == 1
     assert evaluate([end], predicted[1:]).configurations == 1
 

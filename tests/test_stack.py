@@ -118,3 +118,10 @@ def test_stack_is_at_least_as_good_as_its_members_and_continues(tmp_path: Path) 
     ):
         with pytest.raises((EquiglassError, ValueError), match=said):
             StackConfiguration.model_validate(settings | wrong).check()
+
+
+def test_a_stack_of_ends_alone_has_equal_weights() -> None:
+    ends = [as_end(replace(shaken(k + 8), parent=shaken(k).fingerprint)) for k in range(8)]
+    with pytest.warns(EquiglassWarning, match="all are ends of runs. All have the same weight"):
+        model = Stack.fit(ends, StackConfiguration(methods=("none", "energy"), parts=2))
+    assert np.ptp(model.weights, axis=-1).max() == 0

@@ -136,5 +136,6 @@ def print_scores(scores: Scores, title: str) -> None:
             ]
             if row.role == role:
                 where = (row.type, f"{row.time:g}", row.label)
-                table.add_row(*where, *cells, f"{row.mse:.3g}", str(row.configurations))
+                mse = "-" if row.mse != row.mse else f"{row.mse:.3g}"
+                table.add_row(*where, *cells, mse, str(row.configurations))
         console().print(table)

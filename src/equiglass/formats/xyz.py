@@ -283,17 +283,7 @@ def save_xyz(systems: Iterable[System], path: Path) -> None:
             lacks a type below its highest, which the names of the species alone do not tell.
     """
     left: dict[str, None] = {}
-    gaps: dict[str, int] = {}
-    write_xyz(path, (_labelled(system, left, gaps) for system in systems))
-    if gaps:
-        name, highest = next(iter(gaps.items()))
-        order = ",".join(type_name(kind) for kind in range(max(gaps.values()) + 1))
-        warnings.warn(
-            f"{path}: {name} has particles of type {type_name(highest)}, but not of every type before it; read "
-            f"the file with --types {order}, or save a data set (.h5).",
-            EquiglassWarning,
-            stacklevel=3,
-        )
+    write_xyz(path, (_labelled(system, left) for system in systems))
     if left:
         warnings.warn(
             f"{path}: extended XYZ does not hold {' and '.join(left)}, which are left out; save a data set (.h5) to "
@@ -303,14 +293,16 @@ def save_xyz(systems: Iterable[System], path: Path) -> None:
         )
 
 
-def _labelled(system: System, left: dict[str, None], gaps: dict[str, int]) -> tuple[System, Columns, Mapping[str, str]]:
-    """A configuration with its columns and keys; ``left`` gains the names of what has no column.
-
-    ``gaps`` gains the highest type of a configuration that lacks another one below.
-    """
-    present = np.unique(system.types)
-    if len(present) <= present[-1]:
-        gaps[system.name] = int(present[-1])
+def _labelled(system: System, left: dict[str, None]) -> tuple[System, Columns, Mapping[str, str]]:
+    """A configuration with its columns and keys; ``left`` gains the names of what has no column."""
+    order = [type_name(kind) for kind in range(system.n_types)]
+    if len(np.unique(system.types)) < len(order):
+        warnings.warn(
+            f"{system.name} has no particles of a type before {order[-1]}; read the file with --types "
+            f"{','.join(order)}, or save a data set (.h5).",
+            EquiglassWarning,
+            stacklevel=2,
+        )
     if system.replica_displacements is not None:
         left["replica_displacements"] = None
     if system.predictions:

@@ -58,15 +58,8 @@ def refuse_copies(systems: Sequence[System], others: Sequence[System] = (), what
         DataError: two of ``systems`` are the same configuration, or one of ``others`` has a relative among them.
     """
     for given in (systems, others):
-        strange = (
-            given
-            if isinstance(given, str | Path | System)
-            else next((each for each in given if not isinstance(each, System)), None)
-        )
-        if strange is not None:
-            raise ConfigurationError(
-                f"configurations must be a list of System, as equiglass.load returns it; got {type(strange).__name__}."
-            )
+        if isinstance(given, str | Path | System) or not all(isinstance(each, System) for each in given):
+            raise ConfigurationError("configurations must be a list of System, as equiglass.load returns it.")
     known: Known[System] = Known.of()
     for system in systems:
         copy = known.find(system.fingerprint)

@@ -137,7 +137,7 @@ def evaluate(
     ends = [is_end(system) for system in systems]
     if any(ends) and not all(ends):
         warnings.warn(
-            f"{sum(ends)} ends of runs are not scored: their labels are those of one run.",
+            f"ends of runs are not scored, {sum(ends)} here: their labels are those of one run.",
             EquiglassWarning,
             stacklevel=2,
         )

@@ -22,7 +22,7 @@ from equiglass.prediction.split import ROLES, Role
 from equiglass.prediction.training_data import TrainingData
 
 FAR = 20
-"""A prediction beyond so many times the mean of the training data misleads. Measured propensities stay below 6."""
+"""A prediction beyond so many times the mean of the training data misleads. Measured ones stay below 6 times."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from equiglass.errors import ConfigurationError
+from equiglass.files.settings import validate
 from equiglass.liquid.splits import refuse_copies, validation_fold
 from equiglass.liquid.system import System
 from equiglass.machine import processes
@@ -45,11 +46,12 @@ def crossvalidate(
         Scores of all held-out predictions together.
 
     Raises:
-        ConfigurationError: ``configuration`` is no configuration of a method.
+        ConfigurationError: ``configuration`` is no configuration of a method, or there are fewer than two folds.
     """
     configuration = settings(configuration)
     if folds is not None:
-        configuration = type(configuration).model_validate({**configuration.model_dump(), "folds": folds})
+        changed = {**configuration.model_dump(), "folds": folds}
+        configuration = validate(type(configuration), changed, "the cross-validation")
     predictions = held_out_predictions(systems, Path(out), configuration, members=members, command=command, watch=watch)
     return evaluate([prediction.system for prediction in predictions], predictions)
 
