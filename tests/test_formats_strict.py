@@ -11,26 +11,9 @@ import pytest
 
 from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load, save
-from equiglass.formats.comment import Comment
 from equiglass.formats.text import numbers, whole_numbers
-from equiglass.liquid.system import System
 from samples.complete import full_system
-from samples.damaged import LIQUID, dump_lines, labelled_arrays, xyz_lines
-
-SIDE = repr(float(LIQUID.box[0]))
-
-
-def write(path: Path, lines: list[str], end: str = "\n") -> Path:
-    path.write_bytes("".join(f"{line}{end}" for line in lines).encode())
-    return path
-
-
-def one(path: Path) -> System:
-    """The only configuration, which must load without a warning."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        (system,) = load(path)
-    return system
+from samples.damaged import LATTICE, LIQUID, SIDE, dump_lines, labelled_arrays, one, write, xyz, xyz_lines
 
 
 def dump(**changes: str) -> list[str]:
@@ -38,14 +21,6 @@ def dump(**changes: str) -> list[str]:
     lines = dump_lines()
     lines[4] = f"ITEM: BOX BOUNDS {changes.get('bounds', 'pp pp pp')}".strip()
     return lines
-
-
-def xyz(comment: str) -> list[str]:
-    lines = xyz_lines()
-    return [lines[0], comment, *lines[2:]]
-
-
-LATTICE = f'Lattice="{SIDE} 0 0 0 {SIDE} 0 0 0 {SIDE}"'
 
 
 # --- the end of a file ---
@@ -173,88 +148,6 @@ def test_other_encodings_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.xyz").write_bytes("\n".join(xyz_lines()).encode("utf-16"))
     with pytest.raises(EquiglassError, match=r"a\.xyz: cannot be read"):
         load(tmp_path / "a.xyz")
-
-
-# --- the comment line of extended XYZ ---
-
-
-@pytest.mark.parametrize(
-    "comment",
-    [
-        LATTICE,
-        f"Lattice=[[{SIDE}, 0, 0], [0, {SIDE}, 0], [0, 0, {SIDE}]] pbc=[T, T, T]",
-        f"Lattice={{{SIDE} 0 0 0 {SIDE} 0 0 0 {SIDE}}} pbc={{T T T}}",
-        f'Lattice="_JSON [[{SIDE}, 0, 0], [0, {SIDE}, 0], [0, 0, {SIDE}]]" pbc="_JSON [true, true, true]"',
-        f"Lattice='{SIDE} 0 0 0 {SIDE} 0 0 0 {SIDE}' pbc='True True True'",
-        f'lattice = "{SIDE} 0 0 0 {SIDE} 0 0 0 {SIDE}" PBC=T',
-        f'Lattice="{SIDE} 3.6e-16 0 -9.5e-16 {SIDE} 0 0 0 {SIDE}" pbc="1 1 1"',
-        f'a run of "two words, pbc=F" {LATTICE} isolated don\'t [note] "a key"=3 stress="x=\\"y\\""',
-        f"forces=[[1, 2], [3]] {LATTICE}",
-    ],
-)
-def test_the_same_box_in_every_notation(tmp_path: Path, comment: str) -> None:
-    system = one(write(tmp_path / "a.xyz", xyz(comment)))
-    np.testing.assert_array_equal(system.box, LIQUID.box)
-
-
-@pytest.mark.parametrize(
-    ("comment", "words"),
-    [
-        (f'{LATTICE} temperature="300 K"', r"temperature in the comment line must hold plain numbers.*'300 K'"),
-        (f"{LATTICE} temperature=0.5K", "temperature"),
-        (f"{LATTICE} temperature=0,44", "temperature"),
-        (f'{LATTICE} temperature="0.4 0.5"', "temperature in the comment line must be one number"),
-        (f"{LATTICE} temperature=nan", "temperature"),
-        (f"{LATTICE} temperature=0.4 temperature=0.5", "'temperature' of the comment line has two values"),
-        (f"{LATTICE} temperature=", "temperature"),
-        (f'{LATTICE} pbc="T T"', "pbc must hold T or F"),
-        (f'{LATTICE} pbc="T T maybe"', "pbc in the comment line must hold T or F"),
-        (f"{LATTICE} pbc=[T, T, F]", "periodic in all directions"),
-        (f"{LATTICE} equilibrated=perhaps", "equilibrated"),
-        (f'{LATTICE} Origin="1 2"', "Origin must hold three numbers"),
-        (f"{LATTICE} Timestep=1.5", "Timestep"),
-        (f'{LATTICE} name="open', "quotation mark that is not closed"),
-        (f"{LATTICE} note=[1, 2", "bracket that is not closed"),
-        (f'{LATTICE} pbc="_JSON [true, "', "no JSON"),
-        (f'Lattice="{SIDE} 0 0.1 0 {SIDE} 0 0 0 {SIDE}"', "tilted"),
-        (f'Lattice="{SIDE} 0 0 0 {SIDE} 0 0 0 {SIDE} 1"', "nine numbers"),
-        (f'note="{LATTICE[:8]}={SIDE}"', "box is missing"),
-        (f"{LATTICE} Properties=species:S:1:pos:R:3:pos:R:3", "occurs twice"),
-        (f"{LATTICE} Properties=species:S:1:pos:R:0", "Properties must be"),
-        (f"{LATTICE} Properties=species:S:1:pos:R:2:z:R:1", "two-dimensional"),
-        (f"{LATTICE} Properties=species:S:1:id:I:1:pos:R:2", "two-dimensional"),
-        (f"{LATTICE} units=metal", "'metal', but only Lennard-Jones"),
-        (f"{LATTICE} length_unit=Angstrom", "'Angstrom'"),
-        (f'{LATTICE} Units="real"', "'real'"),
-    ],
-)
-def test_a_comment_line_that_is_refused(tmp_path: Path, comment: str, words: str) -> None:
-    with pytest.raises(EquiglassError, match=words):
-        load(write(tmp_path / "a.xyz", xyz(comment)))
-
-
-def test_keys_within_a_quotation_are_text(tmp_path: Path) -> None:
-    comment = f'{LATTICE} note="temperature=0.7 pbc=F" "units=metal" other=\'name=wrong\' name="right temperature=3"'
-    system = one(write(tmp_path / "a.xyz", xyz(comment)))
-    assert (system.temperature, system.name) == (None, "right temperature=3")
-
-
-def test_units_that_are_lennard_jones(tmp_path: Path) -> None:
-    one(write(tmp_path / "a.xyz", xyz(f'{LATTICE} units=lj length_unit="Lennard-Jones"')))
-
-
-def test_a_comment_line_against_that_of_ase() -> None:
-    """ASE reads and writes this format; where both have a value it is the same."""
-    extxyz = pytest.importorskip("ase.io.extxyz")
-    held = {"a": 1.5, "b": "two words", "c": np.arange(3), "d": np.eye(3), "e": True, "f": [["x", 1], [2, 3]]}
-    line = extxyz.key_val_dict_to_str(held)
-    comment = Comment(line)
-    assert comment.number("a") == 1.5
-    assert comment.text("b") == "two words"
-    assert comment.numbers("c").tolist() == [0, 1, 2]
-    assert comment.numbers("d").tolist() == np.eye(3).ravel().tolist()
-    assert comment.truths("e") == [True]
-    assert comment.words("f") == ["x", "1", "2", "3"]
 
 
 # --- boxes, columns and frames of dumps ---

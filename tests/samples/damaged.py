@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from equiglass.formats import save
+from equiglass.formats import load, save
 from equiglass.liquid.neighbors import minimum_image
 from equiglass.liquid.system import System
 from samples.liquids import random_liquid
 
 LIQUID = random_liquid(n=60)
+SIDE = repr(float(LIQUID.box[0]))
+LATTICE = f'Lattice="{SIDE} 0 0 0 {SIDE} 0 0 0 {SIDE}"'
 SHIBA_NAME = "isoconfig_N60T0.44_1_tc07.npz"
 
 
@@ -283,3 +286,21 @@ def assert_liquid(system: System, expected: System = LIQUID, digits: float = 1e-
     np.testing.assert_allclose(
         minimum_image(system.positions - expected.positions, expected.box), 0, atol=digits, err_msg=system.name
     )
+
+
+def write(path: Path, lines: list[str], end: str = "\n") -> Path:
+    path.write_bytes("".join(f"{line}{end}" for line in lines).encode())
+    return path
+
+
+def one(path: Path) -> System:
+    """The only configuration, which must load without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (system,) = load(path)
+    return system
+
+
+def xyz(comment: str) -> list[str]:
+    lines = xyz_lines()
+    return [lines[0], comment, *lines[2:]]
