@@ -114,96 +114,67 @@ def fit(
         ConfigurationError: the loss, its gradient, a weight or a prediction is not finite. The checkpoint before is the
             last good one.
     """
-    with signals.deferred() as stopping:
-        _steps(
-            network,
-            optimizer,
-            configuration,
-            training,
-            validation,
-            standardisation,
-            progress,
-            checkpoint,
-            epoch_done,
-            step_done,
-            loss,
-            stopping,
-        )
-        if progress.step < configuration.epochs * len(training) and not stopping():
-            # The signal has come to another process.
-            raise signals.Interrupted(signal.SIGTERM)
-
-
-def _steps(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    configuration: DescentConfiguration,
-    training: Sequence[Sample],
-    validation: Sequence[Sample],
-    standardisation: TargetStandardisation,
-    progress: Progress,
-    checkpoint: Callable[[Progress], None],
-    epoch_done: Callable[[EpochResult], None],
-    step_done: Callable[[Progress, float], None],
-    loss: Loss,
-    stopping: Callable[[], bool],
-) -> None:
-    """The steps of `fit`, until the end or until ``stopping()``."""
     n = len(training)
     total = configuration.epochs * n
-    saved = time.monotonic()
     per_epoch = -(-n // configuration.accumulate)
     rates = learning_rates(configuration.schedule, configuration.learning_rate, configuration.epochs * per_epoch)
     recorded = next(network.parameters()).is_cuda and getattr(network, "recordable", True)
     gradient = Gradient(network, recorder() if recorded else None, loss)
-    while progress.step < total:
-        epoch, position = divmod(progress.step, n)
-        order = np.random.default_rng(key(configuration.seed, 1, epoch)).permutation(n)
-        group = order[position : position + configuration.accumulate]
-        rate = rates[epoch * per_epoch + position // configuration.accumulate]
-        for parameters in optimizer.param_groups:
-            parameters["lr"] = rate
-        network.train()
-        gradient.clear()
-        averages = RunningAverages(network, configuration.accumulate)
-        losses = torch.zeros((), dtype=torch.float64)
-        for place in range(processes.rank(), len(group), processes.size()):
-            index = int(group[place])
-            random = key(configuration.seed, 2, progress.step + place, index)
-            mirrored = configuration.mirror and random % 2 == 1
-            with averages.of_configuration():
-                losses += gradient.add(training[index], mirrored, len(group), random, epoch)
-        # All processes stop after the same step.
-        stop = torch.tensor(float(stopping()), dtype=torch.float64)
-        processes.add([*gradients(network), *averages.sums, losses, stop])
-        averages.join(len(group))
-        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), configuration.advanced.clip)
-        loss_sum = losses.item()
-        where = f"epoch {epoch + 1}, {', '.join(training[int(k)].name for k in group[:3])}, learning rate {rate:.3g}"
-        _refuse(np.isfinite(loss_sum), "the loss", where)
-        _refuse(np.isfinite(norm.item()), "the gradient of the loss", where)
-        optimizer.step()
-        progress.step += len(group)
-        progress.loss_sum += loss_sum
-        step_done(progress, loss_sum / len(group))
-        at_end, stopped = progress.step % n == 0, stop.item() > 0
-        timely = at_end or stopped or time.monotonic() - saved > CHECKPOINT_SECONDS
-        if timely:
-            _refuse(_finite(network), "a weight", where)
-        if at_end:
-            rho = score(network, validation or training[:1], standardisation)
-            if not validation:
-                rho = np.full_like(rho, np.nan)
-            mean = float(np.nanmean(rho)) if np.isfinite(rho).any() else -1.0
-            best = mean > progress.best
-            progress.best = max(mean, progress.best)
-            epoch_done(EpochResult(epoch + 1, rate, progress.loss_sum / n, rho, best))
-            progress.loss_sum = 0.0
-        if timely:
-            checkpoint(progress)
-            saved = time.monotonic()
-        if stopped:
-            return
+    with signals.deferred() as stopping:
+        saved = time.monotonic()
+        while progress.step < total:
+            epoch, position = divmod(progress.step, n)
+            order = np.random.default_rng(key(configuration.seed, 1, epoch)).permutation(n)
+            group = order[position : position + configuration.accumulate]
+            rate = rates[epoch * per_epoch + position // configuration.accumulate]
+            for parameters in optimizer.param_groups:
+                parameters["lr"] = rate
+            network.train()
+            gradient.clear()
+            averages = RunningAverages(network, configuration.accumulate)
+            losses = torch.zeros((), dtype=torch.float64)
+            for place in range(processes.rank(), len(group), processes.size()):
+                index = int(group[place])
+                random = key(configuration.seed, 2, progress.step + place, index)
+                mirrored = configuration.mirror and random % 2 == 1
+                with averages.of_configuration():
+                    losses += gradient.add(training[index], mirrored, len(group), random, epoch)
+            # All processes stop after the same step.
+            stop = torch.tensor(float(stopping()), dtype=torch.float64)
+            processes.add([*gradients(network), *averages.sums, losses, stop])
+            averages.join(len(group))
+            norm = torch.nn.utils.clip_grad_norm_(network.parameters(), configuration.advanced.clip)
+            loss_sum = losses.item()
+            where = (
+                f"epoch {epoch + 1}, {', '.join(training[int(k)].name for k in group[:3])}, learning rate {rate:.3g}"
+            )
+            _refuse(np.isfinite(loss_sum), "the loss", where)
+            _refuse(np.isfinite(norm.item()), "the gradient of the loss", where)
+            optimizer.step()
+            progress.step += len(group)
+            progress.loss_sum += loss_sum
+            step_done(progress, loss_sum / len(group))
+            at_end, stopped = progress.step % n == 0, stop.item() > 0
+            timely = at_end or stopped or time.monotonic() - saved > CHECKPOINT_SECONDS
+            if timely:
+                _refuse(_finite(network), "a weight", where)
+            if at_end:
+                rho = score(network, validation or training[:1], standardisation)
+                if not validation:
+                    rho = np.full_like(rho, np.nan)
+                mean = float(np.nanmean(rho)) if np.isfinite(rho).any() else -1.0
+                best = mean > progress.best
+                progress.best = max(mean, progress.best)
+                epoch_done(EpochResult(epoch + 1, rate, progress.loss_sum / n, rho, best))
+                progress.loss_sum = 0.0
+            if timely:
+                checkpoint(progress)
+                saved = time.monotonic()
+            if stopped:
+                break
+        if progress.step < total and not stopping():
+            # The signal has come to another process.
+            raise signals.Interrupted(signal.SIGTERM)
 
 
 def _refuse(good: bool | np.bool_, what: str, where: str) -> None:
