@@ -18,7 +18,12 @@ def notes(tag: str) -> str:
         sys.exit(f"The tag {tag} is not vMAJOR.MINOR.PATCH.")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     citation = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
-    for file, found in (("pyproject.toml", project["version"]), ("CITATION.cff", citation and citation[1])):
+    recipe = re.search(r'^  version: "(.+)"$', (ROOT / "conda/recipe.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    for file, found in (
+        ("pyproject.toml", project["version"]),
+        ("CITATION.cff", citation and citation[1]),
+        ("conda/recipe.yaml", recipe and recipe[1]),
+    ):
         if found != version:
             sys.exit(f"{file} has the version {found}, and the tag is {tag}.")
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

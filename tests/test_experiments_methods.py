@@ -17,7 +17,7 @@ from equiglass.experiments.declaration import Declaration, cases, read_declarati
 from equiglass.experiments.experiment import carry_out
 from equiglass.experiments.measures import MEASURES
 from equiglass.experiments.measures.softness import CLASSES, classes, histogram, soft_shares
-from equiglass.experiments.plan import groups_of, trainings
+from equiglass.experiments.plan import groups_of, supplied, trainings
 from equiglass.experiments.propensity_fields import MEASURED
 from equiglass.experiments.runs import train_missing
 from equiglass.liquid.system import System
@@ -161,11 +161,66 @@ def test_a_method_that_learns_from_every_run_gets_them(tmp_path: Path, capsys: p
     assert "displacements" in capsys.readouterr().out
 
 
+def test_another_inherent_structure_is_another_training(tmp_path: Path) -> None:
+    """A configuration may bring its inherent structure, and then nothing else determines it."""
+    systems = liquids(0.5, 0)
+    moved = [replace(s, positions_inherent=s.positions_inherent + 0.01) for s in systems]
+    warm = [replace(s, positions_inherent=None) for s in systems]
+    declaration, keys = declared("methods", "energy", "none"), []
+    for given in (systems, moved, warm, warm):
+        groups = supplied(groups_of({"a": given}, declaration), cases(declaration))
+        keys.append([training.key for training in trainings(declaration, cases(declaration), groups, 1)])
+    energies, nones = zip(*keys, strict=True)
+    assert len(set(energies)) == 3
+    assert energies[2] == energies[3]
+    assert len(set(nones)) == 1
+
+
+def test_a_stack_with_random_members_has_seeds_and_quick_trials() -> None:
+    stack = {"method": "stack", "methods": ["bapst", "energy"], "settings.bapst.epochs": 8}
+    declaration = Declaration(title="t", source="s", measure="methods", variants={"stack": stack})
+    groups = groups_of({"a": liquids(0.5, 0, 8)}, declaration)
+    planned = trainings(declaration, cases(declaration), groups, 3)
+    assert [t.seed for t in planned] == [1, 2, 3]
+    assert {t.configuration.member("bapst").epochs for t in planned} == {8}
+    (quick,) = trainings(declaration, cases(declaration), groups, 1, quick=True)
+    assert quick.configuration.member("bapst").epochs == 3
+
+
+def test_the_steps_of_a_stack_are_a_share_of_the_whole(tmp_path: Path) -> None:
+    declaration = declared("methods", "stack")
+    planned = trainings(declaration, cases(declaration), groups_of({"a": liquids(0.5, 0, 8)}, declaration), 1)
+    done: list[int] = []
+    train_missing(planned, tmp_path, lambda training, step: done.append(step))
+    assert done == sorted(done)
+    assert done[-1] == planned[0].steps
+
+
+def test_keys_that_an_experiment_deals_itself_are_refused() -> None:
+    declaration = read_declaration("methods")
+    for key in ("fold", "folds"):
+        with pytest.raises(EquiglassError, match=f"{key}: an experiment itself deals"):
+            cases(declaration, {key: 0})
+    # A key of one method leaves the others as they are.
+    changed = {case.variant: case.configuration for case in cases(declaration, {"architecture.gaussians": 16})}
+    assert changed["geognn"].architecture.gaussians == 16
+    assert changed["bapst"] == METHODS["bapst"].configuration(seed=1)
+
+
+def test_methods_that_choose_nothing_take_one_training_configuration() -> None:
+    check = MEASURES["methods"].check
+    declaration = declared("methods", "none", "softness")
+    groups = groups_of({"a": liquids(0.5, 0, 2)}, declaration.model_copy(update={"folds": 2}))
+    check(groups, declaration)
+    with pytest.raises(EquiglassError, match="energy chooses its penalty"):
+        check(groups, declared("methods", "none", "energy"))
+
+
 def test_edge_epochs_keep_their_share() -> None:
     configuration = METHODS["botan"].configuration(epochs=40, edge_epochs=10)
-    shorter = configuration.with_epochs(4)
+    shorter = configuration.with_epochs(lambda epochs: 4)
     assert (shorter.epochs, shorter.edge_epochs) == (4, 1)
-    assert METHODS["energy"].configuration().with_epochs(4) == METHODS["energy"].configuration()
+    assert METHODS["energy"].configuration().with_epochs(lambda epochs: 4) == METHODS["energy"].configuration()
     declaration = read_declaration("methods")
     quick = trainings(declaration, cases(declaration), groups_of({"a": liquids(0.5, 0, 8)}, declaration), 1, quick=True)
     assert [(t.epochs, t.configuration.edge_epochs) for t in quick if t.variant == "botan"] == [(3, 0)]

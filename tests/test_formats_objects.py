@@ -36,6 +36,15 @@ def test_ase_objects() -> None:
         System.from_ase(atoms, ["Ni", "P"])
     with pytest.raises(DataError, match="2 types, but 1 symbols"):
         LIQUID.to_ase(["Ni"])
+    with pytest.raises(DataError, match="a list of 2 configurations"):
+        System.from_ase([atoms, atoms])
+
+
+def test_an_ase_trajectory_is_refused_with_the_command_that_converts_it(tmp_path: Path) -> None:
+    ase_io = pytest.importorskip("ase.io")
+    ase_io.write(tmp_path / "a.traj", LIQUID.to_ase(["Ni", "P"]))
+    with pytest.raises(DataError, match=r"ase convert FILE\.traj FILE\.xyz"):
+        load(tmp_path / "a.traj")
 
 
 def test_ase_objects_have_labels(tmp_path: Path) -> None:
@@ -78,7 +87,7 @@ class _Property(SimpleNamespace):
 
 def test_ovito_data_collection() -> None:
     """An object with the attributes of ovito.data.DataCollection (3.17), which the real one has been compared with."""
-    names = [SimpleNamespace(id=1, name="Ni"), SimpleNamespace(id=2, name="")]
+    names = [SimpleNamespace(id=1, name=""), SimpleNamespace(id=2, name="")]
     properties = {
         "Periodic Image": _Property(values=np.ones((60, 3), np.int32)),
         "Particle Identifier": _Property(values=np.arange(60) + 1),
@@ -95,6 +104,11 @@ def test_ovito_data_collection() -> None:
     assert_liquid(system)
     assert (system.timestep, system.ids[0], system.origin.tolist()) == (30, 1, corner.tolist())
     np.testing.assert_allclose(system.unwrapped, LIQUID.positions + LIQUID.box)
+    # OVITO numbers named types in the order of the file, which says nothing about their order in a model.
+    names[0].name, names[1].name = "P", "Ni"
+    with pytest.raises(DataError, match="species Ni, P have no natural order"):
+        System.from_ovito(data)
+    assert np.bincount(System.from_ovito(data, ["Ni", "P"]).types).tolist() == [12, 48]
     cell.is2D = True
     with pytest.raises(DataError, match="two-dimensional"):
         System.from_ovito(data)

@@ -255,7 +255,7 @@ def test_a_stopped_simulation_ends_lammps(
     (tmp_path / "protocol.yaml").write_text(yaml.safe_dump(TINY_LONG))
     status = run("simulate", tmp_path / "protocol.yaml", "--out", tmp_path / "out", "--jobs", "2")
     assert status == {"TERM": 143, "INT": 130}[named]
-    assert "finished work is saved" in capsys.readouterr().err
+    assert "no file is half written" in capsys.readouterr().err
     pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
     assert pids
     assert not any(map(alive, pids))

@@ -35,9 +35,20 @@ TINY = ("architecture.width=4", "architecture.steps=1", "epochs=1")
         ("bapst", "types=A", "types: input should be 'all' or a list, such as"),
         ("bapst", "architecture.cutoff=1e9", "architecture.cutoff: input should be less than or equal to 10"),
         ("bapst", "learning_rate=1e300", "learning_rate: input should be less than or equal to"),
-        ("glassmlp", "lengths=[1, -1]", "different, not negative, and at least one is more than 0"),
-        ("glassmlp", "lengths=[0]", "different, not negative, and at least one is more than 0"),
-        ("glassmlp", "lengths=[]", "different, not negative, and at least one is more than 0"),
+        ("glassmlp", "lengths=[1, -1]", "different, finite, not negative, and at least one is more than 0"),
+        ("glassmlp", "lengths=[1, .inf]", "different, finite, not negative, and at least one is more than 0"),
+        ("glassmlp", "lengths=[0]", "different, finite, not negative, and at least one is more than 0"),
+        ("glassmlp", "lengths=[]", "different, finite, not negative, and at least one is more than 0"),
+        ("boattini", "decay=[]", "decay: .*at least 1 item"),
+        ("boattini", "thermal=[-1]", "thermal.0: input should be greater than or equal to 0"),
+        ("boattini", "descriptors.generations=-1", "generations >= 0"),
+        ("cage", "descriptors.l_max=0", "l_max >= 1"),
+        ("boattini", "descriptors.averaging_radius=0", "averaging_radius > 0"),
+        ("boattini", "descriptors.radial=[{first: 1}]", "descriptors.radial.0 lacks last, number, width"),
+        ("softness", "widths=[0]", "widths.0: input should be greater than 0"),
+        ("softness", "powers=[0]", "powers.0: input should be greater than or equal to 1"),
+        ("softness", "radial.width=0", "radial: shells need .* width > 0"),
+        ("softness", "radial.count=3", "unknown key 'radial.count'"),
         ("glassmlp", "reach=1e3", "reach: input should be less than or equal to 30"),
         ("stack", "methods=none", "methods: input should be a list, such as"),
     ],
@@ -45,6 +56,15 @@ TINY = ("architecture.width=4", "architecture.steps=1", "epochs=1")
 def test_settings_that_are_refused(method: str, setting: str, said: str) -> None:
     with pytest.raises(EquiglassError, match=said):
         read_configuration(None, [setting], method)
+
+
+def test_one_key_of_shells_leaves_the_others() -> None:
+    radial = read_configuration(None, ["radial.number=30"], "softness").radial
+    default = METHODS["softness"].configuration().radial
+    assert radial == replace(default, number=30)
+    descriptors = read_configuration(None, ["descriptors.angular.width=0.2"], "cage").descriptors
+    assert descriptors.angular.width == 0.2
+    assert descriptors.angular.last == METHODS["cage"].configuration().descriptors.angular.last
 
 
 def test_no_type_to_learn_is_refused() -> None:
@@ -212,6 +232,38 @@ def test_a_type_whose_rho_is_undefined_has_the_largest_penalty(method: str) -> N
         model = METHODS[method].fit(systems, read_configuration(None, [], method))
     test = shaken(9)
     np.testing.assert_allclose(model.values(test)[:, test.types == 1], 0.1)
+
+
+@pytest.mark.parametrize("method", ["energy", "ridge", "stack"])
+def test_a_label_of_one_training_configuration_has_the_largest_penalty(method: str) -> None:
+    systems = [shaken(k) for k in range(5)]
+    late = np.array([[False], [True]])
+    systems[1:] = [replace(s, propensity=np.where(late & (s.types == 1), np.nan, s.propensity)) for s in systems[1:]]
+    words = ["methods=[energy, ridge]", "settings.ridge.l_max=1"] if method == "stack" else []
+    with pytest.warns(EquiglassWarning) as caught:
+        model = METHODS[method].fit(systems, read_configuration(None, words, method))
+    said = "type B, time labelled '7': one configuration alone has this target"
+    assert any(said in str(each.message) for each in caught)
+    assert np.isfinite(model.values(shaken(9))).all()
+
+
+@pytest.mark.parametrize("words", [[], ["--set", "fold=0"]])
+def test_one_configuration_is_refused_before_a_folder_is_made(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    equiglass.save(replace(shaken(0), positions_inherent=None), tmp_path / "one.h5")
+    data = ["--data", str(tmp_path / "one.h5"), "--out", str(tmp_path / "run")]
+    assert run("train", "--method", "ridge", *data, *words) == 2
+    caught = capsys.readouterr()
+    assert "quenching" not in caught.out
+    assert ("needs 2 unrelated ones" if words else "one configuration cannot be dealt") in caught.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_labels_of_numpy_are_text(tmp_path: Path) -> None:
+    systems = [replace(s, time_labels=tuple(np.array(["fast", "7"]))) for s in map(shaken, range(4))]
+    model = train(systems, tmp_path / "run", read_configuration(None, ["fold=0"], "energy"))
+    assert [type(label) for label in model.times] == [str, str]
 
 
 def test_a_member_of_a_stack_that_cannot_be_trained_is_named() -> None:

@@ -126,6 +126,9 @@ def test_species_have_an_order(run: Path, tmp_path: Path) -> None:
     pipeline, _ = pipeline_of(tmp_path / "nip.xyz", model=str(run), species="Ni, P")
     expected = eg.load_model(run).predict(system).at("7")
     np.testing.assert_allclose(pipeline.compute().particles["Propensity"], expected, rtol=1e-4)
+    pipeline, _ = pipeline_of(tmp_path / "nip.xyz", model=str(run))
+    with pytest.raises(DataError, match="species Ni, P have no natural order"):
+        pipeline.compute()
 
 
 def test_what_cannot_be_shown_is_said(run: Path, file: Path) -> None:

@@ -27,7 +27,7 @@ def test_stacking_weights_find_the_mixture() -> None:
     truth = np.where(types == 0, 0.3 * parts[0, :, 0] + 0.7 * parts[0, :, 1], parts[0, :, 2] - 0.5 * parts[0, :, 0])
     truth = truth[None] + 2.0
     truth[0, ::7] = np.nan
-    weights, offsets = stacking_weights(truth, parts, types, 2)
+    weights, offsets = stacking_weights([truth], [parts], [types], 2)
     np.testing.assert_allclose(weights[0, 0], [0.3, 0.7, 0], atol=1e-6)
     # The weight that would be negative is zero.
     assert weights[1, 0, 0] == 0
@@ -35,12 +35,24 @@ def test_stacking_weights_find_the_mixture() -> None:
     assert offsets[0, 0] == pytest.approx(2)
 
 
+def test_the_mean_of_a_model_in_a_configuration_has_no_weight() -> None:
+    """A constant that differs between the models of two parts follows the truth, and still is no prediction."""
+    rng = np.random.default_rng(0)
+    sound = [rng.normal(size=(1, 50)) for _ in range(4)]
+    means = [1.0, 2.0, 1.0, 2.0]
+    predicted = [np.stack([x, np.full_like(x, mean)], axis=2) for x, mean in zip(sound, means, strict=True)]
+    truth = [x + 3 * mean for x, mean in zip(sound, means, strict=True)]
+    weights, offsets = stacking_weights(truth, predicted, [np.zeros(50, np.int64)] * 4, 1)
+    np.testing.assert_allclose(weights[0, 0], [1, 0], atol=1e-6)
+    assert offsets[0, 0] == pytest.approx(4.5)
+
+
 def test_a_method_that_predicts_nothing_has_no_weight() -> None:
     rng = np.random.default_rng(0)
     predicted = rng.normal(size=(1, 50, 3))
     truth, types = predicted[:, :, 0] + 1, np.zeros(50, np.int64)
     predicted[0, :, 1], predicted[0, ::5, 0] = np.nan, np.nan
-    weights, offsets = stacking_weights(truth, predicted, types, 2)
+    weights, offsets = stacking_weights([truth], [predicted], [types], 2)
     np.testing.assert_allclose(weights[0, 0], [1, 0, 0], atol=1e-6)
     assert offsets[0, 0] == pytest.approx(1)
     assert np.isnan(weights[1]).all()
@@ -73,8 +85,8 @@ def test_relatives_and_ends_do_not_fit_the_weights(monkeypatch: pytest.MonkeyPat
         learned.append({system.name for system in training})
         return fit(training, *args, **keys)
 
-    def weighed(truth: np.ndarray, *args: object) -> object:
-        scored.append(truth.shape[1])
+    def weighed(truth: list[np.ndarray], *args: object) -> object:
+        scored.append(sum(one.shape[1] for one in truth))
         return stacking_weights(truth, *args)
 
     monkeypatch.setattr(METHODS["none"], "fit", noted)

@@ -20,7 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import equiglass
-from equiglass.errors import DataError, EquiglassWarning
+from equiglass.errors import DataError, EquiglassError, EquiglassWarning
 from equiglass.liquid.system import System
 from equiglass.methods import METHODS
 from equiglass.methods.loading import save_model
@@ -157,6 +157,29 @@ def test_a_description_with_fewer_times_than_its_arrays_is_refused(name: str, tm
     rewritten(path, tmp_path / path.name, times={label: time, "other": 2 * time, "more": 3 * time})
     with pytest.raises(DataError, match="its description does not fit"):
         equiglass.load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name.endswith(WHOLE)])
+def test_a_model_file_without_an_array_or_with_a_shorter_one_is_refused(name: str, tmp_path: Path) -> None:
+    """It is refused in a sentence, or the array does not matter for the prediction."""
+    skip_without_its_package(name)
+    path, liquid = model_file(STORED / name), last_liquid()
+    with safe_open(path, framework="pt") as file:
+        description = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in list(file.keys())}
+    for key, tensor in tensors.items():
+        if key.endswith("num_batches_tracked"):
+            # A counter of torch, which no prediction needs.
+            continue
+        others = {other: each for other, each in tensors.items() if other != key}
+        shorter = [] if tensor.ndim == 0 or key.startswith("member.") else [{**others, key: tensor[:-1].clone()}]
+        for damaged in (others, *shorter):
+            save_file(damaged, tmp_path / path.name, description)
+            try:
+                equiglass.load_model(tmp_path).predict(liquid)
+            except EquiglassError:
+                continue
+            assert key.startswith(("inputs.", "targets.", "target_", "penalties", "emphasis", "reached")), key
 
 
 def test_a_stored_combination_predicts_what_its_own_code_predicted(tmp_path: Path) -> None:

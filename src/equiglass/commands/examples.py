@@ -53,7 +53,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "equiglass simulate protocol.yaml --out dataset",
     ),
     "label": (
-        "equiglass label start.data --runs run-*.dump -o data.h5",
+        "equiglass label start.data --runs run-*.dump --timestep 0.005 -o data.h5",
         "equiglass label start.gsd --runs run-*.gsd --timestep 0.005 -o data.h5",
     ),
     "check": ("equiglass check data.h5", "equiglass check new.h5 --against old.h5 --out checks"),

@@ -58,6 +58,7 @@ def label(
     closing(
         out,
         f"{system.name}, {system.runs} run{'s' if system.runs != 1 else ''}",
-        ("train", "--data", out, "--out", "RUN"),
-        ("evaluate", "RUN", "--data", out),
+        ("check", out),
+        ("evaluate", "MODEL", "--data", out),
     )
+    typer.echo("A training needs several configurations: label more of them, and give all files to equiglass train.")

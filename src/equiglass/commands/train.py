@@ -48,11 +48,10 @@ def train(
     """Train a model on labelled configurations."""
     from equiglass.files.target import check_folder
     from equiglass.formats import load
-    from equiglass.liquid.splits import refuse_copies
     from equiglass.machine import processes
     from equiglass.methods.loading import read_configuration
     from equiglass.prediction.run_folder import RunFolder, refuse_used
-    from equiglass.training.train import VALIDATION_HOLDS
+    from equiglass.training.train import dealt
 
     check_folder(out)
     if not resume and members == 1:
@@ -71,7 +70,7 @@ def train(
         configuration = processes.same(lambda: read_configuration(config, set_ or [], method))
         systems, held_out = load(data), load(validation) if validation else None
         # Before any quench.
-        refuse_copies(systems, held_out or (), VALIDATION_HOLDS)
+        dealt(systems, configuration, held_out)
         systems = supply_with_progress(systems, configuration)
         held_out = None if held_out is None else supply_with_progress(held_out, configuration)
         train_with_progress(systems, out, configuration, members, held_out, resume)

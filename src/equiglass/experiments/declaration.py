@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from equiglass.errors import ConfigurationError
 from equiglass.experiments.published import Published, Scalar, Strict
-from equiglass.files.settings import changed, read_settings, validate
+from equiglass.files.settings import changed, has_key, read_settings, validate
 from equiglass.methods import METHODS
 from equiglass.methods.loading import DEFAULT, read_configuration
 from equiglass.prediction.configuration import MethodConfiguration
@@ -136,8 +137,10 @@ def chosen(declaration: Declaration, only: Collection[str] = (), folds: int | No
     """
     for name in only:
         if name not in declaration.variants:
-            known = ", ".join(declaration.variants)
-            raise ConfigurationError(f"there is no variant {name!r}; there are {known}. Your own file adds others.")
+            near = difflib.get_close_matches(name, declaration.variants, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            known = ", ".join(map(repr, declaration.variants))
+            raise ConfigurationError(f"there is no variant {name!r}; there are {known}.{hint}")
     if folds == 1:
         raise ConfigurationError("one fold leaves nothing to train on; give two or more, or 0.")
     variants = {name: own for name, own in declaration.variants.items() if not only or name in only}
@@ -180,18 +183,19 @@ def cases(declaration: Declaration, changes: Settings | None = None) -> list[Cas
     for key in changes:
         if key in varied or key == "seed":
             raise ConfigurationError(f"--set {key}: this experiment itself varies {key!r}; leave it out.")
-    fields = {
-        name: set(METHODS[name].configuration.model_fields) for name in map(method_of, declaration.variants.values())
-    }
-    special, of_networks = {EACH_TIME, AMOUNT}, read_settings(BASE)
+    for key in {*changes, *declaration.base, *varied} & {"fold", "folds"}:
+        raise ConfigurationError(
+            f"{key}: an experiment itself deals the configurations into folds. Set their number with --folds, or as "
+            "'folds' of the declaration."
+        )
+    methods = {method_of(settings) for settings in declaration.variants.values()}
+    of_networks = read_settings(BASE)
     made = []
     for (variant, settings), at in itertools.product(declaration.variants.items(), along.values if along else (None,)):
         method = method_of(settings)
-        elsewhere = set().union(*fields.values()) - fields[method] - special
         # The base may be meant for networks, and there is none.
-        networks = set(METHODS[DEFAULT].configuration.model_fields) - fields[method] - special
-        base = {k: v for k, v in declaration.base.items() if k.split(".")[0] not in elsewhere | networks}
-        changed_here = {k: v for k, v in changes.items() if k.split(".")[0] not in elsewhere}
+        base = {k: v for k, v in declaration.base.items() if _applies(k, method, {*methods, DEFAULT})}
+        changed_here = {k: v for k, v in changes.items() if _applies(k, method, methods)}
         own = {**base, **changed_here, **settings, **({along.key: at} if along else {})}
         where = f"variant {variant!r}"
         amount = own.pop(AMOUNT, None)
@@ -204,3 +208,12 @@ def cases(declaration: Declaration, changes: Settings | None = None) -> list[Cas
         configuration = validate(METHODS[method].configuration, changed(start, own), where)
         made.append(Case(variant, at, configuration, each_time, amount))
     return made
+
+
+def _applies(key: str, method: str, methods: Collection[str]) -> bool:
+    """Whether a change is for a method: it has the key, or none of all has it, which is then an error."""
+    return (
+        key in (EACH_TIME, AMOUNT)
+        or has_key(METHODS[method].configuration, key)
+        or not any(has_key(METHODS[name].configuration, key) for name in methods)
+    )

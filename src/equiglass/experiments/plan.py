@@ -7,13 +7,14 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from equiglass.errors import ConfigurationError, DataError
 from equiglass.experiments.declaration import Case, Declaration
 from equiglass.experiments.published import Scalar
+from equiglass.liquid.fingerprint import Fingerprint
 from equiglass.liquid.potential import MIXTURES
 from equiglass.liquid.splits import by_hash, by_temperature, training_and_test, validation_fold
 from equiglass.liquid.system import System
@@ -44,12 +45,14 @@ class Group:
         training: in an order that depends on their names alone; the first n of them are the smaller training sets.
         test: never trained on.
         fold: number of the fold that is tested on, from 1; 0 without folds.
+        quenched: fingerprints of configurations whose inherent structure was made here, and so follows from the rest.
     """
 
     name: str
     training: tuple[System, ...]
     test: tuple[System, ...]
     fold: int = 0
+    quenched: frozenset[Fingerprint] = frozenset()
 
     @property
     def temperature(self) -> float | None:
@@ -85,8 +88,8 @@ class Training:
 
     @property
     def epochs(self) -> int:
-        """How often it sees every configuration."""
-        return epochs_of(self.configuration) or 1
+        """How often it sees every configuration; 1 for a method without epochs."""
+        return int(getattr(self.configuration, "epochs", 1))
 
     @property
     def steps(self) -> int:
@@ -105,10 +108,14 @@ class Training:
         return hashlib.sha256(json.dumps([settings, configurations], sort_keys=True).encode()).hexdigest()[:12]
 
     def _digest(self, system: System) -> list[str]:
-        """Names, and a digest of all that a training takes from a configuration; the quench follows from it."""
+        """Names, and a digest of all that a training takes from a configuration."""
         digest = hashlib.sha256()
         for array in (system.positions, system.types, system.box, system.times, system.propensity):
             digest.update(np.ascontiguousarray(array).tobytes())
+        inherent = system.positions_inherent
+        if "inherent" in self.configuration.needs and inherent is not None:
+            made = system.fingerprint in self.group.quenched
+            digest.update(b"" if made else np.ascontiguousarray(inherent).tobytes())
         if "cage" in self.configuration.needs:
             for state in (system.positions_cage, system.covariance_cage, system.propensity_cage):
                 # A state that is not known is made, and follows from the rest.
@@ -134,11 +141,6 @@ class Training:
         times = "" if self.configuration.times == "all" else f", time {', '.join(self.configuration.times)}"
         fold = f", fold {self.group.fold}" if self.group.fold else ""
         return f"{self.group.name}: {self.variant}{at}{times}{fold}, seed {self.seed}"
-
-
-def epochs_of(configuration: MethodConfiguration) -> int | None:
-    """Number of epochs; None for a method that solves for its weights at once, and so has nothing random."""
-    return getattr(configuration, "epochs", None)
 
 
 def groups_of(systems: Mapping[str, Sequence[System]], declaration: Declaration, quick: bool = False) -> list[Group]:
@@ -210,8 +212,8 @@ def trainings(
     """All models that the experiment asks for, those of the first seed first.
 
     A smaller training set is seen in more epochs, so that every training makes as many steps as one on the largest
-    group. A method without epochs is trained with the first seed alone. Amounts that a group does not have are left
-    out.
+    group. A method that has nothing random is trained with the first seed alone. Amounts that a group does not have are
+    left out.
 
     Raises:
         ConfigurationError: none is left, or a method would choose on the test configurations.
@@ -224,14 +226,11 @@ def trainings(
         for group in groups:
             for case in made:
                 first, amount = case.configuration, case.amount or len(group.training)
-                epochs = epochs_of(first)
-                if amount > len(group.training) or (epochs is None and seed):
+                if amount > len(group.training) or (seed and not first.is_random):
                     continue
                 chosen = group.training[:amount]
                 configuration = first.model_copy(update={"seed": first.seed + seed})
-                if epochs is not None:
-                    wanted = math.ceil((QUICK_EPOCHS if quick else epochs) * largest / amount)
-                    configuration = configuration.with_epochs(wanted)
+                configuration = configuration.with_epochs(partial(_epochs, largest / amount, quick))
                 scored = group.test if declaration.score_epochs else ()
                 labels = [first.times]
                 if case.each_time:
@@ -242,6 +241,11 @@ def trainings(
     if not planned:
         raise ConfigurationError("every variant asks for more training configurations than there are; give more data.")
     return planned
+
+
+def _epochs(more: float, quick: bool, epochs: int) -> int:
+    """The number of epochs of a training that sees so many times fewer configurations than the largest."""
+    return math.ceil((QUICK_EPOCHS if quick else epochs) * more)
 
 
 def supplied(
@@ -264,9 +268,11 @@ def supplied(
         asks = next(c.configuration for c in made if (c.configuration.needs, c.configuration.potential) == needs)
         done = supply(done, asks, progress)
     made_of = {id(system): supplied for system, supplied in zip(systems, done, strict=True)}
+    quenched = frozenset(system.fingerprint for system in systems if system.positions_inherent is None)
     return [
         replace(
             group,
+            quenched=quenched,
             training=tuple(made_of[id(system)] for system in group.training),
             test=tuple(made_of[id(system)] for system in group.test),
         )

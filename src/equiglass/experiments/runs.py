@@ -172,4 +172,5 @@ def add_cost(folder: Path, seconds: float) -> None:
 
 
 def _stepped(training: Training, on_step: Callable[[Training, int], None], done: int, total: int, loss: float) -> None:
-    on_step(training, done)
+    # A method may count other steps, such as the trainings of the members of a stack.
+    on_step(training, done * training.steps // total)

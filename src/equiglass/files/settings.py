@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,13 +80,18 @@ def validate(model: type[Model], settings: Any, where: str) -> Model:
             known key.
     """
     try:
-        return model.model_validate(settings)
+        return model.model_validate(_completed(settings, {k: f.default for k, f in model.model_fields.items()}))
     except ValidationError as error:
         first, *others = error.errors()
+        if first["type"] == "missing":
+            section = first["loc"][:-1]
+            gone = [str(e["loc"][-1]) for e in (first, *others) if (e["type"], e["loc"][:-1]) == ("missing", section)]
+            what = f"{'.'.join(map(str, section))} lacks " if section else "missing: "
+            raise ConfigurationError(f"{where}: {what}{', '.join(gone)}.") from None
         # The forms that a value may have give an error each, at the same place.
         forms = [e for e in others if e["loc"][:-1] == first["loc"][:-1] and e["input"] is first["input"]]
         key = ".".join(str(part) for part in (first["loc"][:-1] if forms else first["loc"]))
-        if first["type"] == "extra_forbidden":
+        if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             known = known_keys(model)
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.4) or difflib.get_close_matches(
                 key.rsplit(".", 1)[-1], known, n=1, cutoff=0.4
@@ -93,10 +99,24 @@ def validate(model: type[Model], settings: Any, where: str) -> Model:
             hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(known)}."
             raise ConfigurationError(f"{where}: unknown key {key!r}. {hint}") from None
         message = " or ".join([first["msg"], *(e["msg"].removeprefix("Input should be ") for e in forms)])
-        message = message.removeprefix("Value error, ").replace("a valid tuple", "a list, such as [a, b]")
+        message = (
+            message.removeprefix("Value error, ").removesuffix(".").replace("a valid tuple", "a list, such as [a, b]")
+        )
         message = message[0].lower() + message[1:]
         got = "" if isinstance(first["input"], dict) else f" (got {first['input']!r})"
         raise ConfigurationError(f"{where}: {key + ': ' if key else ''}{message}{got}.") from None
+
+
+def _completed(settings: Any, defaults: Mapping[str, Any]) -> Any:
+    """The settings where a section that is a dataclass, such as shells, has the default of every key not given."""
+    if not isinstance(settings, Mapping):
+        return settings
+    completed = dict(settings)
+    for key, default in defaults.items():
+        if isinstance(settings.get(key), Mapping) and is_dataclass(default) and not isinstance(default, type):
+            own = {field.name: getattr(default, field.name) for field in fields(default)}
+            completed[key] = {**own, **_completed(settings[key], own)}
+    return completed
 
 
 def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -108,6 +128,17 @@ def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
         else:
             keys.append(prefix + name)
     return keys
+
+
+def has_key(model: type[BaseModel], key: str) -> bool:
+    """Whether a pydantic model has a key; dots separate the keys of nested sections."""
+    first, _, rest = key.partition(".")
+    if first not in model.model_fields:
+        return False
+    inner = model.model_fields[first].annotation
+    if rest and isinstance(inner, type) and issubclass(inner, BaseModel):
+        return has_key(inner, rest)
+    return not rest or not (isinstance(inner, type) and issubclass(inner, int | float | str))
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

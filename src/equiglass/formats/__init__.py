@@ -187,7 +187,9 @@ def frames_of(text: str | None) -> slice:
     """
     words = (text or ":").split(":")
     if not 2 <= len(words) <= 3 or not all(re.fullmatch(r"\d*", word.strip()) for word in words):
-        raise ConfigurationError(f"frames are start:stop:step, for instance 0:1000:10; got {text!r}.")
+        raise ConfigurationError(
+            f"frames are start:stop:step, such as 0:1000:10, or 7:8 for frame 7 alone; got {text!r}."
+        )
     chosen = slice(*(int(word) if word.strip() else None for word in words))
     if chosen.step == 0:
         raise ConfigurationError(f"the step of frames must be 1 or more; got {text!r}.")
@@ -294,7 +296,8 @@ def format_of(path: Path) -> Format:
     if of_suffix:
         # The general format of this extension says what is wrong.
         return of_suffix[-1]
-    raise DataError(f"the format is not recognised. Readable formats are {_formats()}.")
+    traj = " Convert it with: ase convert FILE.traj FILE.xyz." if path.suffix.lower() == ".traj" else ""
+    raise DataError(f"the format is not recognised. Readable formats are {_formats()}.{traj}")
 
 
 def _formats() -> str:

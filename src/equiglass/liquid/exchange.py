@@ -77,6 +77,8 @@ def fields_of_ase(atoms: Any, types: Sequence[str] | None, table: Mapping[str, L
 
     The array ``type`` (numbers of LAMMPS) counts before the chemical symbols, unless an order of the symbols is given.
     """
+    if isinstance(atoms, list | tuple):
+        raise DataError(f"a list of {len(atoms)} configurations; give them one by one, such as atoms[0].")
     arrays, info = atoms.arrays, atoms.info
     order = Species(types)
     symbols = [str(symbol) for symbol in atoms.get_chemical_symbols()]
@@ -156,18 +158,11 @@ def fields_of_ovito(data: Any, types: Sequence[str] | None) -> dict[str, Any]:
     ids = np.asarray(kinds[...], dtype=np.int64)
     named = {int(each.id): str(each.name) or str(each.id) for each in kinds.types}
     names = [named.get(k, str(k)) for k in ids.tolist()]
-    order = Species(types)
-    try:
-        of_names = order.types(names)
-    except DataError:
-        if types is not None:
-            raise
-        of_names = order.types([str(k) for k in ids.tolist()])
     images, numbers = (particles.get(key) for key in ("Periodic Image", "Particle Identifier"))
     step, time, temperature = (data.attributes.get(key) for key in ("Timestep", "Time", "temperature"))
     found: dict[str, Any] = {
         "positions": np.asarray(particles.positions[...], dtype=np.float64) - corner,
-        "types": of_names,
+        "types": Species(types).types(names),
         "box": side,
         "images": None if images is None else np.asarray(images[...], np.int64),
         "ids": None if numbers is None else np.asarray(numbers[...], np.int64),

@@ -90,7 +90,8 @@ def _types_of_names(names: Iterable[str], order: Sequence[str] | None) -> dict[s
         return {name: index for index, name in enumerate(letters)}
     raise DataError(
         f"the species {shown} have no natural order; name types 0, 1, ... in order with "
-        f'types=["{names[0]}", ...] or --types {names[0]},... (the majority species usually comes first).'
+        f'types=["{names[0]}", ...], --types {names[0]},... or, in OVITO, Species '
+        "(the majority species usually comes first)."
     )
 
 

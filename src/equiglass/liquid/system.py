@@ -149,7 +149,7 @@ class System:
         self._set("box", box)
         self._set("types", types)
         self._set("times", times)
-        self._set("time_labels", tuple(self.time_labels))
+        self._set("time_labels", tuple(str(x) if isinstance(x, str) else x for x in self.time_labels))
         sizes = {"T": len(times), "N": n, "types": self.n_types}
         for key in ("positions_inherent", "positions_cage"):
             if getattr(self, key) is not None:
@@ -289,10 +289,11 @@ class System:
 
         Args:
             data: any object with the attributes of ``ovito.data.DataCollection``.
-            types: names of types 0, 1, 2, ...; None for the species rule, or else the type numbers of OVITO.
+            types: names of types 0, 1, 2, ...; None for the species rule. Types without names count by their numbers.
 
         Raises:
-            DataError: there is no cell, or it is tilted, two-dimensional or not periodic.
+            DataError: there is no cell, or it is tilted, two-dimensional or not periodic; or the species have no
+                natural order.
         """
         return cls(**fields_of_ovito(data, types))
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import product
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,8 @@ from equiglass.model.inputs import INPUTS
 from equiglass.model.inputs.compute import invariants, n_invariants
 from equiglass.prediction.predictor import About
 
+Emphasis = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
 
 class BoattiniConfiguration(LinearConfiguration):
     """Settings of the method `boattini`."""
@@ -51,8 +53,12 @@ class BoattiniConfiguration(LinearConfiguration):
     penalties: tuple[float, ...] = Field((0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0), description="penalties to choose from")
     descriptors: Descriptors = Field(Descriptors(), description="descriptors of the structure")
     generations: int = Field(24, ge=0, description="number of averages of the scalars")
-    thermal: tuple[float, ...] = Field((0.0, 0.3, 1.0), description="emphases of thermal positions to choose from")
-    decay: tuple[float, ...] = Field((0.5, 1.0), description="factors of the emphasis per generation to choose from")
+    thermal: tuple[Emphasis, ...] = Field(
+        (0.0, 0.3, 1.0), min_length=1, description="emphases of thermal positions to choose from"
+    )
+    decay: tuple[Emphasis, ...] = Field(
+        (0.5, 1.0), min_length=1, description="factors of the emphasis per generation to choose from"
+    )
     nodes: tuple[str, ...] = Field((), description="node inputs whose invariants are scalars too")
     scalars: float = Field(20.0, gt=0, description="emphasis of the scalars; large, because they are few")
 

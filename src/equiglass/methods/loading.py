@@ -141,8 +141,7 @@ def load_predictor(path: Path) -> Predictor:
         if method.file_format == description.get("format"):
             model = method.load(path)
             with fitting(path):
-                if model.learned().shape != (model.n_types, len(model.times)):
-                    raise ValueError("the numbers of types and times are not those of the arrays")
+                model.check_shapes()
             return model
     raise DataError(
         f"{path} has the format {description.get('format')!r}, which no method of this equiglass reads. "

@@ -24,7 +24,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +55,12 @@ class SoftnessConfiguration(MethodConfiguration):
         Shells(0.3, 5.0, 48, 0.1 / np.sqrt(2)), description="centres mu of the radial functions; width is L / sqrt(2)"
     )
     cutoff: float = Field(2.0, gt=0, le=10, description="distance of the farthest neighbour in the angular functions")
-    widths: tuple[float, ...] = Field((0.933, 1.204, 1.648, 2.554), description="lengths xi of the angular functions")
-    powers: tuple[int, ...] = Field((1, 2, 4, 16), description="exponents zeta of the angular functions")
+    widths: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
+        (0.933, 1.204, 1.648, 2.554), description="lengths xi of the angular functions"
+    )
+    powers: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 2, 4, 16), description="exponents zeta of the angular functions"
+    )
     share: float = Field(0.1, gt=0, le=0.5, description="share of the particles in each of the two classes")
     c: float = Field(0.1, gt=0, description="penalty of particles on the wrong side, C of the support vector machine")
 
@@ -94,6 +98,14 @@ class Softness(ArrayPredictor):
     def learned(self) -> NDArray[np.bool_]:
         """Whether there were training data of a particle type at a time, (n_types, T)."""
         return np.isfinite(self.arrays["offset"])
+
+    def check_shapes(self) -> None:
+        """See `Predictor.check_shapes`."""
+        super().check_shapes()
+        n_types, n_times, n_features = self.arrays["normal"].shape
+        shapes = {"mean": (n_types, n_features), "scale": (n_types, n_features), "line": (n_types, n_times, 2)}
+        if wrong := [name for name, shape in shapes.items() if self.arrays[name].shape != shape]:
+            raise ValueError(f"the array {wrong[0]} does not fit the normals of the hyperplanes")
 
     def softness(self, system: System) -> Float:
         """The softness S of every particle at every time of ``times``, (T, N)."""

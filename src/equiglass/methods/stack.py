@@ -4,8 +4,8 @@
 
 p_k is the prediction of method k. The training configurations are dealt into parts. Every method is trained without
 each part in turn and predicts it; non-negative least squares on these predictions gives the weights, per particle type
-and time. Then every method is trained on all training configurations. Methods that have learned a type and time have
-equal weights there if no prediction tells them apart.
+and time (`stacking_weights`). Then every method is trained on all training configurations. Methods that have learned a
+type and time have equal weights there if no prediction tells them apart.
 
 `settings` holds the settings of a member by its name: ``--set settings.ridge.l_max=2``.
 
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -100,6 +100,27 @@ class StackConfiguration(MethodConfiguration):
     def further_labels(self) -> frozenset[str]:
         """Those that any member reads."""
         return frozenset().union(*(self.member(name).further_labels for name in self.methods))
+
+    @property
+    def fewest(self) -> int:
+        """Fewest training configurations of all members."""
+        return max(self.member(name).fewest for name in self.methods)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the seed has an effect on any member."""
+        return any(self.member(name).is_random for name in self.methods)
+
+    def with_epochs(self, wanted: Callable[[int], int]) -> Self:
+        """The same settings with another number of epochs of every member that has epochs."""
+        settings = dict(self.settings)
+        for name in self.methods:
+            own = self.member(name)
+            changed = own.with_epochs(wanted).model_dump(mode="json")
+            new = {key: value for key, value in changed.items() if value != own.model_dump(mode="json")[key]}
+            if new:
+                settings[name] = {**settings.get(name, {}), **new}
+        return self.model_copy(update={"settings": settings})
 
     def check(self) -> None:
         """Check the settings of every member. See `MethodConfiguration.check`."""
@@ -241,9 +262,7 @@ class Stack(Predictor):
         weights, offsets = learned / np.maximum(learned.sum(axis=2, keepdims=True), 1), np.zeros(learned.shape[:2])
         offsets[~learned.any(axis=2)] = np.nan
         if truth:
-            fitted, shifts = stacking_weights(
-                np.concatenate(truth, axis=1), np.concatenate(predicted, axis=1), np.concatenate(types), n_types
-            )
+            fitted, shifts = stacking_weights(truth, predicted, types, n_types)
             found = np.isfinite(shifts)
             weights[found], offsets[found] = fitted[found], shifts[found]
             alike = np.argwhere(~found & np.isfinite(offsets)).tolist()
@@ -296,7 +315,13 @@ class Stack(Predictor):
                     members.append(load_predictor(file).named(name))
             weights, offsets = tensors["weights"].numpy(), tensors["offsets"].numpy()
             data = TrainingData.from_metadata(description["data"])
-        return cls(tuple(members), weights, offsets, settings, description["times"], data)
+            return cls(tuple(members), weights, offsets, settings, description["times"], data)
+
+    def check_shapes(self) -> None:
+        """See `Predictor.check_shapes`."""
+        super().check_shapes()
+        if self.weights.shape != (*self.offsets.shape, len(self.averaged)):
+            raise ValueError("the weights are not those of the members, types and times")
 
     def card(self) -> list[Card]:
         """The settings, the weights, and the cards of the members."""

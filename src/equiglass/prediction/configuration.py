@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -78,9 +78,25 @@ class MethodConfiguration(BaseModel):
         """The split of the model whose weights the training starts from; None if it starts from none."""
         return None
 
-    def with_epochs(self, epochs: int) -> Self:
-        """The same settings with another number of epochs; unchanged for a method without epochs."""
-        return self.model_copy(update={"epochs": epochs}) if "epochs" in type(self).model_fields else self
+    @property
+    def fewest(self) -> int:
+        """Fewest training configurations: two for a method that leaves out each in turn to choose a penalty."""
+        return 1
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the seed has an effect: a method without epochs solves for its weights at once."""
+        return "epochs" in type(self).model_fields
+
+    def with_epochs(self, wanted: Callable[[int], int]) -> Self:
+        """The same settings with another number of epochs; unchanged for a method without epochs.
+
+        Args:
+            wanted: the new number, from the number that is set.
+        """
+        if "epochs" not in type(self).model_fields:
+            return self
+        return self.model_copy(update={"epochs": wanted(self.model_dump()["epochs"])})
 
     def check(self) -> None:
         """Check, before any work, that this machine can carry out the training.

@@ -118,6 +118,16 @@ class Predictor(Model):
     def load(cls, path: Path) -> Self:
         """Read a model file of any version of the format."""
 
+    def check_shapes(self) -> None:
+        """Check that the arrays of a model file belong together; a method adds those of its own.
+
+        Raises:
+            ValueError: an array has another shape than the others demand.
+            KeyError: an array is missing.
+        """
+        if self.learned().shape != (self.n_types, len(self.times)):
+            raise ValueError("the numbers of types and times are not those of the arrays")
+
     def card(self) -> list[Card]:
         """Tables that this method adds to the model card of a report."""
         return []

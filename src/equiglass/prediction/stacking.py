@@ -5,9 +5,10 @@ Source: L. Breiman, Mach. Learn. 24, 49 (1996), doi 10.1007/BF00117832.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equiglass.liquid.arrays import Float
 
@@ -35,30 +36,41 @@ def non_negative_weights(predicted: Float, truth: Float) -> Float:
     return np.where(parts > ROUNDING * parts.max(initial=0.0), weights, 0.0)
 
 
-def stacking_weights(truth: Float, predicted: Float, types: Any, n_types: int) -> tuple[Float, Float]:
+def stacking_weights(
+    truth: Sequence[Float], predicted: Sequence[Float], types: Sequence[NDArray[np.integer]], n_types: int
+) -> tuple[Float, Float]:
     """Non-negative weights and an offset per type and time, by least squares.
 
+        w = argmin sum_c <(y' - sum_k w_k p_k')^2>_c,   a = <y - sum_k w_k p_k>
+
+    A prime marks that the mean over the particles of the type in configuration c is subtracted: every configuration is
+    predicted by other models, and the mean of a model says nothing about its method.
+
     Args:
-        truth: the target, (T, n), NaN where unknown.
-        predicted: predictions of K methods, (T, n, K); NaN where a method predicts nothing.
-        types: types of the particles, (n,).
+        truth: the target in every configuration, (T, N), NaN where unknown.
+        predicted: predictions of K methods in every configuration, (T, N, K); NaN where a method predicts nothing.
+        types: types of the particles in every configuration, (N,).
         n_types: number of types.
 
     Returns:
-        Weights, (n_types, T, K), and offsets, (n_types, T); NaN where nothing is known. A method that predicts nothing
-        has the weight 0.
+        Weights, (n_types, T, K), and offsets, (n_types, T); NaN where the target is unknown or varies nowhere. A method
+        that predicts nothing has the weight 0.
     """
-    n_times, _, n_methods = predicted.shape
+    n_times, _, n_methods = predicted[0].shape
     weights, offsets = np.full((n_types, n_times, n_methods), np.nan), np.full((n_types, n_times), np.nan)
     for kind in range(n_types):
         for t in range(n_times):
-            own = (types == kind) & np.isfinite(truth[t])
-            predicts = np.isfinite(predicted[t, own]).any(axis=0)
-            known = np.isfinite(predicted[t, own][:, predicts]).all(axis=1)
-            x, y = predicted[t, own][known][:, predicts], truth[t, own][known]
-            if not x.size:
+            own = [(types_of == kind) & np.isfinite(y[t]) for y, types_of in zip(truth, types, strict=True)]
+            asked = [p[t, mask] for p, mask in zip(predicted, own, strict=True)]
+            predicts = np.isfinite(np.concatenate(asked)).any(axis=0)
+            known = [np.isfinite(p[:, predicts]).all(axis=1) for p in asked]
+            xs = [p[mask][:, predicts] for p, mask in zip(asked, known, strict=True) if mask.any()]
+            ys = [y[t, mask][some] for y, mask, some in zip(truth, own, known, strict=True) if some.any()]
+            if not predicts.any() or not any(np.ptp(y) > 0 for y in ys):
                 continue
-            w = non_negative_weights(x - x.mean(axis=0), y - y.mean())
+            x, y = np.concatenate(xs), np.concatenate(ys)
+            centred = np.concatenate([x - x.mean(axis=0) for x in xs])
+            w = non_negative_weights(centred, np.concatenate([y - y.mean() for y in ys]))
             weights[kind, t], offsets[kind, t] = 0.0, y.mean() - x.mean(axis=0) @ w
             weights[kind, t, predicts] = w
     return weights, offsets

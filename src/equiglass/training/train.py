@@ -13,7 +13,7 @@ import yaml
 from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.files import write_text
 from equiglass.files.settings import flat
-from equiglass.liquid.splits import refuse_copies, validation_fold
+from equiglass.liquid.splits import families, refuse_copies, validation_fold
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import measured, times_of, times_to_learn
 from equiglass.machine import processes
@@ -88,14 +88,7 @@ def train(
                 watch=watch,
             )
         return load_model(out)
-    refuse_copies(systems, validation or (), VALIDATION_HOLDS)
-    refuse_copies(validation or ())
-    if validation is None:
-        training, held_out = validation_fold(systems, configuration.folds, configuration.fold)
-        held_out = without_ends(held_out) or held_out
-    else:
-        training, held_out = list(systems), without_ends(validation) or list(validation)
-    _check_times(training, held_out, configuration)
+    training, held_out = dealt(systems, configuration, validation)
     training = with_ends(training, configuration)
     training, held_out = supply(training, configuration), supply(held_out, configuration)
     means = _means(training, configuration)
@@ -126,6 +119,32 @@ def settings(configuration: MethodConfiguration | None) -> MethodConfiguration:
             'Configuration(epochs=10), or METHODS["energy"].configuration() from equiglass.methods.'
         )
     return configuration
+
+
+def dealt(
+    systems: Sequence[System], configuration: MethodConfiguration, validation: Sequence[System] | None
+) -> tuple[list[System], list[System]]:
+    """The training and the validation configurations, checked before any work. See `train`.
+
+    Raises:
+        DataError: they are too few for the method, or for the other reasons of `train`.
+        ConfigurationError: they cannot be dealt into folds.
+    """
+    refuse_copies(systems, validation or (), VALIDATION_HOLDS)
+    refuse_copies(validation or ())
+    if validation is None:
+        training, held_out = validation_fold(systems, configuration.folds, configuration.fold)
+        held_out = without_ends(held_out) or held_out
+    else:
+        training, held_out = list(systems), without_ends(validation) or list(validation)
+    unrelated = len(set(families(training)))
+    if unrelated < configuration.fewest:
+        raise DataError(
+            f"{configuration.method} chooses its penalty on training configurations left out in turn; it needs "
+            f"{configuration.fewest} unrelated ones, and there is {unrelated or 'none'}. Give more configurations."
+        )
+    _check_times(training, held_out, configuration)
+    return training, held_out
 
 
 def _unseen(validation: Sequence[System], configuration: MethodConfiguration) -> Split | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 
 from equiglass.errors import ConfigurationError
-from equiglass.experiments.declaration import Declaration, method_of, options_of, read_declaration
+from equiglass.experiments.declaration import Declaration, cases, options_of, read_declaration
 from equiglass.experiments.joined import Joined, joined
 from equiglass.experiments.measures import MEASURES, Measure, Measured
 from equiglass.experiments.measures.scores import CEILINGS, CONVENTIONS, scores_table
@@ -29,7 +29,6 @@ from equiglass.liquid.arrays import Float
 from equiglass.liquid.state_points import tau_alpha
 from equiglass.liquid.system import type_name
 from equiglass.liquid.targets import measured
-from equiglass.methods.loading import DEFAULT
 from equiglass.observables import bootstrap
 from equiglass.observables.correlation import both_conventions, moments
 from equiglass.prediction.evaluation import evaluate
@@ -219,11 +218,10 @@ def check_methods(groups: Sequence[Group], declaration: Declaration) -> None:
         ConfigurationError: there is one, or an option is wrong.
     """
     options_of(declaration, MethodOptions)
-    simple = [name for name, settings in declaration.variants.items() if method_of(settings) != DEFAULT]
-    for group in groups:
-        if simple and len(group.training) < 2:
+    for group, case in product(groups, cases(declaration)):
+        if len(group.training) < case.configuration.fewest:
             raise ConfigurationError(
-                f"{group.name}: {', '.join(simple)} choose penalties by leaving out training configurations; there is "
+                f"{group.name}: {case.variant} chooses its penalty by leaving out training configurations; there is "
                 "one. Give four configurations."
             )
 

@@ -38,6 +38,12 @@ class TargetStandardisation:
     lowest: Float
     highest: Float
 
+    def __post_init__(self) -> None:
+        """Check that the arrays have the same types and times; raises ValueError."""
+        shapes = {array.shape[:2] for array in (self.mean, self.scale, self.average_weights, self.lowest, self.highest)}
+        if len(shapes) > 1 or self.average_weights.ndim != 3:
+            raise ValueError("the arrays of the targets have different numbers of types and times")
+
     @classmethod
     def linear(cls, mean: Float, scale: Float, average_weights: Float) -> TargetStandardisation:
         """The map without bounds."""

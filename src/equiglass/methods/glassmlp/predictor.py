@@ -75,8 +75,9 @@ class GlassMLPConfiguration(MethodConfiguration):
     @field_validator("lengths")
     @classmethod
     def _lengths(cls, lengths: tuple[float, ...]) -> tuple[float, ...]:
-        if min(lengths, default=0) < 0 or max(lengths, default=0) == 0 or len(set(lengths)) < len(lengths):
-            raise ValueError("lengths are different, not negative, and at least one is more than 0")
+        sound = all(0 <= length < np.inf for length in lengths) and max(lengths, default=0) > 0
+        if not sound or len(set(lengths)) < len(lengths):
+            raise ValueError("lengths are different, finite, not negative, and at least one is more than 0")
         return lengths
 
     @property
@@ -130,6 +131,17 @@ class GlassMLP(ArrayPredictor):
                 y = np.clip(y, *(self.arrays[f"target_{which}"][kind, :, None] for which in ("lowest", "highest")))
             values[:, own] = mean + scale * y
         return values
+
+    def check_shapes(self) -> None:
+        """See `Predictor.check_shapes`."""
+        super().check_shapes()
+        scales = {self.arrays[f"target_{which}"].shape for which in ("mean", "scale")}
+        scales |= {array.shape for key, array in self.arrays.items() if key in ("target_lowest", "target_highest")}
+        moments = {self.arrays[f"features_{which}"].shape for which in ("mean", "scale")}
+        if len(scales) > 1 or len(moments) > 1 or len(next(iter(moments))) != self.n_types:
+            raise ValueError("the means and scales have different numbers of types, times or features")
+        for kind in {int(key.partition(".")[0]) for key in self.arrays if "." in key}:
+            self._networks(kind)
 
     def _networks(self, kind: int) -> Networks:
         networks = Networks(len(self.times), self.arrays["features_mean"].shape[1])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from equiglass.errors import ConfigurationError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.neighbors import neighbourhoods, pairs_among, periodic_pairs, wrap
 from equiglass.liquid.surroundings import AVERAGING_RADIUS, averaging, generations_of, sum_of_generations
@@ -46,6 +47,14 @@ class Descriptors:
     l_max: int = 12
     generations: int = 2
     averaging_radius: float = AVERAGING_RADIUS
+
+    def __post_init__(self) -> None:
+        """Check that the numbers are possible; raises ConfigurationError."""
+        if self.l_max < 1 or self.generations < 0 or not 0 < self.averaging_radius < np.inf:
+            raise ConfigurationError(
+                f"Descriptors need l_max >= 1, generations >= 0 and averaging_radius > 0; got l_max {self.l_max}, "
+                f"generations {self.generations}, averaging_radius {self.averaging_radius:g}."
+            )
 
     @property
     def reach(self) -> float:

@@ -45,6 +45,11 @@ class LinearConfiguration(LeastSquaresConfiguration):
     )
 
     @property
+    def fewest(self) -> int:
+        """Two, to leave out each in turn; one if the validation configurations choose the penalty."""
+        return 1 if self.chooses_on_validation else 2
+
+    @property
     def chooses_on_validation(self) -> bool:
         """Whether the fit depends on the validation configurations."""
         return self.choose_on == "validation"
@@ -217,6 +222,16 @@ class LinearPredictor(Predictor):
                 description["times"],
                 TrainingData.from_metadata(description["data"]),
             )
+
+    def check_shapes(self) -> None:
+        """See `Predictor.check_shapes`."""
+        n_types, n_times, n_features = self.ridge.weights.shape
+        of_types = {"mean": (n_types, n_features), "scale": (n_types, n_features)}
+        of_times = dict.fromkeys(("offset", "penalties", "emphasis", "validation"), (n_types, n_times))
+        for name, shape in {**of_types, **of_times}.items():
+            if getattr(self.ridge, name).shape != shape:
+                raise ValueError(f"the array {name} does not fit the weights")
+        super().check_shapes()
 
     @classmethod
     def settings_of(cls, description: Mapping[str, Any], version: int) -> Mapping[str, Any]:

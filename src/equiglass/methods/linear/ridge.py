@@ -170,6 +170,7 @@ def _fit(
     if not len(penalties) or not all(0 < penalty < np.inf for penalty in penalties):
         raise ConfigurationError(f"The penalties of a ridge regression must be positive; got {list(penalties)}.")
     train = [block for g in fitted for block in groups[g]]
+    by_folds = set(scored) == set(fitted)
     n_types = max(max(block.spreads) + 1 for block in train)
     n_features = len(next(iter(train[0].centre.values())))
     emphases = np.ones((1, n_features)) if emphases is None else np.asarray(emphases, dtype=np.float64)
@@ -198,23 +199,28 @@ def _fit(
             every = moments(train, s, times)
             for row, time in enumerate(times):
                 scores = np.array([rho[..., row] for rho in each if not np.all(np.isnan(rho[..., row]))])
-                if every is not None and time in known and not len(scores):
-                    warnings.warn(
-                        f"type {type_name(s)}, time labelled {labels[time]!r}: no configuration has two particles with "
-                        "different values, so rho is undefined. The largest penalty is taken.",
-                        EquiglassWarning,
-                        stacklevel=2,
-                    )
-                    scores = np.zeros((1, len(emphases), len(penalties)))
-                    scores[..., int(np.argmax(penalties))] = 1e-9
-                if every is None or not len(scores):
+                if every is None or not (len(scores) or time in known or by_folds):
                     raise DataError(
                         f"No validation configuration has the target of type {type_name(s)} at the time labelled "
                         f"{labels[time]!r}, so no penalty can be chosen; add one that has it."
                     )
-                # The correlation of a constant prediction is undefined; it counts as 0.
-                mean_rho = np.nan_to_num(scores).mean(axis=0)
-                e, k = divmod(int(mean_rho.argmax()), len(penalties))
+                if len(scores):
+                    # The correlation of a constant prediction is undefined; it counts as 0.
+                    mean_rho = np.nan_to_num(scores).mean(axis=0)
+                    e, k = divmod(int(mean_rho.argmax()), len(penalties))
+                    best = mean_rho[e, k]
+                else:
+                    e, k, best = 0, int(np.argmax(penalties)), np.nan
+                    why = (
+                        "no configuration has two particles with different values, so rho is undefined"
+                        if time in known
+                        else "one configuration alone has this target, or all with it are left out together"
+                    )
+                    warnings.warn(
+                        f"type {type_name(s)}, time labelled {labels[time]!r}: {why}. The largest penalty is taken.",
+                        EquiglassWarning,
+                        stacklevel=2,
+                    )
                 slopes, offsets = every.ridge(emphases[e] / scale[s], [penalties[k]])
                 if not (np.all(np.isfinite(slopes)) and np.all(np.isfinite(offsets))):
                     raise ConfigurationError(
@@ -223,7 +229,7 @@ def _fit(
                     )
                 weights[s, time] = slopes[0, row] * np.where(np.isinf(scale[s]), 0, scale[s])
                 offset[s, time] = offsets[0, row] + slopes[0, row] @ (mean[s] - train[0].centre[s])
-                emphasis[s, time], chosen[s, time], reached[s, time] = e, penalties[k], mean_rho[e, k]
+                emphasis[s, time], chosen[s, time], reached[s, time] = e, penalties[k], best
     return Ridge(tuple(labels), mean, scale, weights, offset, chosen, emphasis, reached)
 
 

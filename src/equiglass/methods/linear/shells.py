@@ -44,7 +44,7 @@ class Shells:
     def __post_init__(self) -> None:
         """Check that the numbers are possible; raises ConfigurationError."""
         several = self.first < self.last if self.number > 1 else self.number == 1
-        if not (0 < self.first <= self.last and several and self.width > 0):
+        if not (0 < self.first <= self.last < np.inf and several and 0 < self.width < np.inf):
             raise ConfigurationError(f"Shells need 0 < first <= last, number >= 1 and width > 0; got {self}.")
 
     @property

@@ -15,7 +15,7 @@ Source: H. Shiba, M. Hanai, T. Suzumura, T. Shimokawabe, J. Chem. Phys. 158, 084
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -82,8 +82,9 @@ class BotanConfiguration(MessageConfiguration):
         """The displacements of every run too: the targets of the edges come from them."""
         return super().further_labels | ({"replica_displacements"} if self.learns_edges else frozenset())
 
-    def with_epochs(self, epochs: int) -> Self:
+    def with_epochs(self, wanted: Callable[[int], int]) -> Self:
         """The same settings with another number of epochs; the same share of them learns the edges alone."""
+        epochs = wanted(self.epochs)
         return self.model_copy(update={"epochs": epochs, "edge_epochs": self.edge_epochs * epochs // self.epochs})
 
 

@@ -237,6 +237,16 @@ class NetworkPredictor(Predictor):
                 description["target"],
             )
 
+    def check_shapes(self) -> None:
+        """See `Predictor.check_shapes`."""
+        super().check_shapes()
+        if self.line.average_weights.shape[2] != self.inputs.n_averages:
+            raise ValueError("the weights of the averages are not as many as the averages")
+        for one in self.inputs.chosen:
+            for degree in one.degrees:
+                if {x.shape for x in self.standardisation.moments[one.name][degree]} != {(self.n_types,)}:
+                    raise ValueError(f"the moments of the input {one.name} do not fit the number of types")
+
     def card(self) -> list[Card]:
         """Architecture, inputs, and standardisation of the target and of the node inputs."""
         from pandas import DataFrame
