@@ -37,7 +37,7 @@ with tempfile.TemporaryDirectory() as folder:
         ]
         subprocess.run([*command, *words], check=True)
     if find_spec("ase"):
-        assert len(systems[0].to_ase(["A", "B"])) == systems[0].n_particles
+        assert len(systems[0].to_ase(["Ni", "P"])) == systems[0].n_particles
     if find_spec("gsd"):
         import gsd.hoomd
 

@@ -18,9 +18,10 @@ import typer.main
 from PIL import Image
 
 import equiglass as eg
-from equiglass.commands import COMMANDS, app
+from equiglass.commands import COMMANDS, app, completion
 from equiglass.commands.examples import EXAMPLES, FIRST
 from equiglass.figures import predicted_field
+from equiglass.methods.loading import pretrained_names
 from samples.command import run
 from samples.labelled import labelled_liquid
 
@@ -75,6 +76,17 @@ def test_completion(shell: str) -> None:
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert "predict" in done.stdout, done.stderr
     assert "quench" not in done.stdout
+
+
+def test_completion_of_models_and_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kalj-mine" / "member-1").mkdir(parents=True)
+    (tmp_path / "kalj.txt").touch()
+    assert completion.models("kalj-") == [*pretrained_names(), "kalj-mine"]
+    assert completion.models("kalj-mine/m") == ["kalj-mine/member-1"]
+    assert completion.models(f"{tmp_path}/ka") == [f"{tmp_path}/kalj-mine"]
+    assert completion.models("nowhere/") == []
+    assert completion.methods("bo") == ["boattini", "botan"]
 
 
 def test_predict_without_out_prints_and_writes_nothing(

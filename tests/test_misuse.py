@@ -260,6 +260,12 @@ def test_one_configuration_is_refused_before_a_folder_is_made(
     assert not (tmp_path / "run").exists()
 
 
+def test_types_that_count_from_one_are_said(tmp_path: Path) -> None:
+    systems = [replace(s, types=s.types + 1, potential=None) for s in map(shaken, range(4))]
+    with pytest.warns(EquiglassWarning, match="no training configuration has particles of type A. Types count from 0"):
+        train(systems, tmp_path / "run", read_configuration(None, ["fold=0"], "none"))
+
+
 def test_labels_of_numpy_are_text(tmp_path: Path) -> None:
     systems = [replace(s, time_labels=tuple(np.array(["fast", "7"]))) for s in map(shaken, range(4))]
     model = train(systems, tmp_path / "run", read_configuration(None, ["fold=0"], "energy"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from equiglass.commands.closing import closing, following
+from equiglass.commands.completion import models
 from equiglass.commands.train import DataOption
 
 if TYPE_CHECKING:
@@ -20,10 +21,15 @@ if TYPE_CHECKING:
 ScoredArgument = Annotated[
     str,
     typer.Argument(
-        metavar="RUN", help="Run folder, folder of run folders, shipped model, or published:NAME for NAME in the files."
+        metavar="RUN",
+        help="Run folder, folder of run folders, shipped model, or published:NAME for NAME in the files.",
+        autocompletion=models,
     ),
 ]
-RunArgument = Annotated[str, typer.Argument(help="Run folder, folder of run folders, or name of a shipped model.")]
+RunArgument = Annotated[
+    str,
+    typer.Argument(help="Run folder, folder of run folders, or name of a shipped model.", autocompletion=models),
+]
 CheckpointOption = Annotated[str, typer.Option("--checkpoint", help="last, or best (highest validation rho).")]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="JSON file for the scores.")]
 FiguresOption = Annotated[Path | None, typer.Option("--figures", help="Folder for scatter and rho(t) figures.")]

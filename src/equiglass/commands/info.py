@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from equiglass.commands.completion import models
+
 if TYPE_CHECKING:
     from equiglass.prediction.model import Model
 
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
 def info(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RUN...", help="Models to describe: run folders, or names of shipped models."),
+        typer.Argument(
+            metavar="RUN...", help="Models to describe: run folders, or names of shipped models.", autocompletion=models
+        ),
     ] = None,
 ) -> None:
     """Show versions, shipped models, methods and optional parts; or what models consist of."""
@@ -29,8 +33,9 @@ def info(
 
     if runs:
         for run in runs:
+            model = load_model(run)
             typer.echo(run)
-            show(load_model(run))
+            show(model)
         return
     facts = environment()
     typer.echo(f"python {facts['python']} on {facts['processor']}, {facts['threads']} threads")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equiglass.commands.closing import closing
+from equiglass.commands.completion import methods
 from equiglass.machine.console import command_line
 from equiglass.machine.signals import saying
 
@@ -24,7 +25,10 @@ ConfigOption = Annotated[
 ]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="Setting: key=value; dots separate nested keys.")]
 MethodOption = Annotated[
-    str | None, typer.Option("--method", help="Name from 'equiglass methods'; default: the paper's network.")
+    str | None,
+    typer.Option(
+        "--method", help="Name from 'equiglass methods'; default: the paper's network.", autocompletion=methods
+    ),
 ]
 MembersOption = Annotated[
     int,

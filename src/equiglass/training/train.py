@@ -14,7 +14,7 @@ from equiglass.errors import ConfigurationError, DataError, EquiglassWarning
 from equiglass.files import write_text
 from equiglass.files.settings import flat
 from equiglass.liquid.splits import families, refuse_copies, validation_fold
-from equiglass.liquid.system import System
+from equiglass.liquid.system import System, type_name
 from equiglass.liquid.targets import measured, times_of, times_to_learn
 from equiglass.machine import processes
 from equiglass.machine.environment import environment
@@ -144,6 +144,14 @@ def dealt(
             f"{configuration.fewest} unrelated ones, and there is {unrelated or 'none'}. Give more configurations."
         )
     _check_times(training, held_out, configuration)
+    known = np.unique(np.concatenate([system.types for system in training]))
+    if gaps := [type_name(kind) for kind in range(int(known.max())) if kind not in known]:
+        warnings.warn(
+            f"no training configuration has particles of type {', '.join(gaps)}. Types count from 0: subtract 1 from "
+            "types that count from 1.",
+            EquiglassWarning,
+            stacklevel=2,
+        )
     return training, held_out
 
 
