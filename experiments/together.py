@@ -26,7 +26,7 @@ def joined(folders: list[Path], ending: str) -> DataFrame:
     parts: list[DataFrame] = []
     known: set[str] = set()
     for folder in folders:
-        (path,) = folder.glob(f"*[0-9]{ending}.csv")
+        path = folder / f"{next(folder.glob('*_costs.csv')).name.removesuffix('_costs.csv')}{ending}.csv"
         rows = read_csv(path, dtype={"label": str})
         parts.append(rows[~rows["variant"].isin(known)])
         known |= set(rows["variant"])

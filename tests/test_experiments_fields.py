@@ -231,7 +231,7 @@ def test_what_cannot_be_measured_is_refused_before_training(data: dict[str, list
     refused = [
         ({"warm": data["warm"]}, declared("transfer"), "two temperatures"),
         (few, declared("transfer"), "T = 0.4: decoders are refitted on two"),
-        (few, with_line("methods"), "T = 0.4: line choose penalties"),
+        (few, with_line("methods"), "T = 0.4: line: energy needs 2 unrelated"),
         (
             data,
             with_line("transfer").model_copy(update={"folds": 2}),
@@ -416,7 +416,7 @@ def test_folds_test_every_configuration_once(data: dict[str, list[System]], out:
     assert "row less that of the column" in table
     with pytest.raises(EquiglassError, match="one fold"):
         carry_out("no", declaration, data, out, folds=1)
-    with pytest.raises(EquiglassError, match="no variant 'lines'; there are line,"):
+    with pytest.raises(EquiglassError, match=r"no variant 'lines'; there are 'line', .* Did you mean 'line'"):
         carry_out("no", declaration, data, out, only=["lines"])
 
 

@@ -174,6 +174,9 @@ def test_another_inherent_structure_is_another_training(tmp_path: Path) -> None:
     assert len(set(energies)) == 3
     assert energies[2] == energies[3]
     assert len(set(nones)) == 1
+    apart = declared("methods", "energy", groups="data")
+    groups = supplied(groups_of({"moved": moved, "warm": warm}, apart), cases(apart))
+    assert [training.key for training in trainings(apart, cases(apart), groups, 1)] == [energies[1], energies[2]]
 
 
 def test_a_stack_with_random_members_has_seeds_and_quick_trials() -> None:
@@ -212,7 +215,7 @@ def test_methods_that_choose_nothing_take_one_training_configuration() -> None:
     declaration = declared("methods", "none", "softness")
     groups = groups_of({"a": liquids(0.5, 0, 2)}, declaration.model_copy(update={"folds": 2}))
     check(groups, declaration)
-    with pytest.raises(EquiglassError, match="energy chooses its penalty"):
+    with pytest.raises(EquiglassError, match="energy needs 2 unrelated training configurations"):
         check(groups, declared("methods", "none", "energy"))
 
 

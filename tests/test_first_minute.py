@@ -21,7 +21,6 @@ import equiglass as eg
 from equiglass.commands import COMMANDS, app, completion
 from equiglass.commands.examples import EXAMPLES, FIRST
 from equiglass.figures import predicted_field
-from equiglass.methods.loading import pretrained_names
 from samples.command import run
 from samples.labelled import labelled_liquid
 
@@ -78,14 +77,8 @@ def test_completion(shell: str) -> None:
     assert "quench" not in done.stdout
 
 
-def test_completion_of_models_and_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "kalj-mine" / "member-1").mkdir(parents=True)
-    (tmp_path / "kalj.txt").touch()
-    assert completion.models("kalj-") == [*pretrained_names(), "kalj-mine"]
-    assert completion.models("kalj-mine/m") == ["kalj-mine/member-1"]
-    assert completion.models(f"{tmp_path}/ka") == [f"{tmp_path}/kalj-mine"]
-    assert completion.models("nowhere/") == []
+def test_completion_of_models_and_methods() -> None:
+    assert completion.models("kalj-T0.5") == ["kalj-T0.50", "kalj-T0.56"]
     assert completion.methods("bo") == ["boattini", "botan"]
 
 

@@ -44,7 +44,11 @@ TINY = ("architecture.width=4", "architecture.steps=1", "epochs=1")
         ("boattini", "descriptors.generations=-1", "generations >= 0"),
         ("cage", "descriptors.l_max=0", "l_max >= 1"),
         ("boattini", "descriptors.averaging_radius=0", "averaging_radius > 0"),
-        ("boattini", "descriptors.radial=[{first: 1}]", "descriptors.radial.0 lacks last, number, width"),
+        (
+            "boattini",
+            "descriptors.radial=[{first: 1}]",
+            "missing: descriptors.radial.0.last, descriptors.radial.0.number, ",
+        ),
         ("softness", "widths=[0]", "widths.0: input should be greater than 0"),
         ("softness", "powers=[0]", "powers.0: input should be greater than or equal to 1"),
         ("softness", "radial.width=0", "radial: shells need .* width > 0"),
@@ -256,7 +260,9 @@ def test_one_configuration_is_refused_before_a_folder_is_made(
     assert run("train", "--method", "ridge", *data, *words) == 2
     caught = capsys.readouterr()
     assert "quenching" not in caught.out
-    assert ("needs 2 unrelated ones" if words else "one configuration cannot be dealt") in caught.err
+    assert (
+        "ridge needs 2 unrelated training configurations" if words else "one configuration cannot be dealt"
+    ) in caught.err
     assert not (tmp_path / "run").exists()
 
 

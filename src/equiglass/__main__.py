@@ -25,8 +25,8 @@ RED, YELLOW = 31, 33
 
 
 WHAT_IS_SAVED = (
-    "no file is half written. The same command begins anew, or continues if it stores what is finished, with --resume "
-    "where it has this option."
+    "no file is half written. Continue with the same command, with --resume where it has this option; what is not yet "
+    "stored is done again."
 )
 
 PLAIN = "equiglass.plain"

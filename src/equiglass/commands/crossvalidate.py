@@ -32,12 +32,17 @@ def crossvalidate(
     from equiglass.machine import processes
     from equiglass.methods.loading import read_configuration
     from equiglass.training.crossvalidation import held_out_predictions
+    from equiglass.training.train import dealt
 
     with processes.joined(), saying(lambda: SAME_COMMAND):
         check_folder(out)
         check_outputs(json_file, figures)
         configuration = processes.same(lambda: read_configuration(config, set_ or [], method))
-        systems = supply_with_progress(load(data), configuration)
+        systems = load(data)
+        for fold in range(1, configuration.folds + 1):
+            # Before any quench.
+            dealt(systems, configuration.model_copy(update={"fold": fold}), None)
+        systems = supply_with_progress(systems, configuration)
         with watching() as (watch, describe):
             predictions = held_out_predictions(
                 systems,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from equiglass.commands.closing import closing
+from equiglass.commands.completion import models
 from equiglass.commands.evaluate import CheckpointOption
 from equiglass.machine.console import command_line
 
@@ -18,6 +19,7 @@ def report(
         typer.Argument(
             metavar="RUN|RESULTS...",
             help="Run folders, names of shipped models, and folders with PNG, TXT, MD, CSV, JSON results.",
+            autocompletion=models,
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")],

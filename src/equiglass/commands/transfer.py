@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from equiglass.commands.closing import closing
+from equiglass.commands.completion import models
 from equiglass.commands.evaluate import CheckpointOption
 from equiglass.commands.train import DataOption
 from equiglass.machine.console import command_line
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from equiglass.liquid.system import System
     from equiglass.prediction.model import Model
 
-RunsArgument = Annotated[list[str], typer.Argument(help="Run folders or names of shipped models, one per temperature.")]
+RunsArgument = Annotated[
+    list[str],
+    typer.Argument(help="Run folders or names of shipped models, one per temperature.", autocompletion=models),
+]
 
 
 def transfer(

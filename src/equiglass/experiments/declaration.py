@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from equiglass.errors import ConfigurationError
 from equiglass.experiments.published import Published, Scalar, Strict
-from equiglass.files.settings import changed, has_key, read_settings, validate
+from equiglass.files.settings import changed, flat, has_key, read_settings, validate
 from equiglass.methods import METHODS
 from equiglass.methods.loading import DEFAULT, read_configuration
 from equiglass.prediction.configuration import MethodConfiguration
@@ -177,7 +177,7 @@ def cases(declaration: Declaration, changes: Settings | None = None) -> list[Cas
     Raises:
         ConfigurationError: a wrong key or value; a change of what the experiment itself varies.
     """
-    changes = changes or {}
+    changes = flat(changes or {})
     along = declaration.along
     varied = {key for settings in declaration.variants.values() for key in settings} | ({along.key} if along else set())
     for key in changes:
@@ -194,7 +194,7 @@ def cases(declaration: Declaration, changes: Settings | None = None) -> list[Cas
     for (variant, settings), at in itertools.product(declaration.variants.items(), along.values if along else (None,)):
         method = method_of(settings)
         # The base may be meant for networks, and there is none.
-        base = {k: v for k, v in declaration.base.items() if _applies(k, method, {*methods, DEFAULT})}
+        base = {k: v for k, v in flat(declaration.base).items() if _applies(k, method, {*methods, DEFAULT})}
         changed_here = {k: v for k, v in changes.items() if _applies(k, method, methods)}
         own = {**base, **changed_here, **settings, **({along.key: at} if along else {})}
         where = f"variant {variant!r}"

@@ -268,11 +268,12 @@ def supplied(
         asks = next(c.configuration for c in made if (c.configuration.needs, c.configuration.potential) == needs)
         done = supply(done, asks, progress)
     made_of = {id(system): supplied for system, supplied in zip(systems, done, strict=True)}
-    quenched = frozenset(system.fingerprint for system in systems if system.positions_inherent is None)
     return [
         replace(
             group,
-            quenched=quenched,
+            quenched=frozenset(
+                system.fingerprint for system in (*group.training, *group.test) if system.positions_inherent is None
+            ),
             training=tuple(made_of[id(system)] for system in group.training),
             test=tuple(made_of[id(system)] for system in group.test),
         )

@@ -85,9 +85,9 @@ def validate(model: type[Model], settings: Any, where: str) -> Model:
         first, *others = error.errors()
         if first["type"] == "missing":
             section = first["loc"][:-1]
-            gone = [str(e["loc"][-1]) for e in (first, *others) if (e["type"], e["loc"][:-1]) == ("missing", section)]
-            what = f"{'.'.join(map(str, section))} lacks " if section else "missing: "
-            raise ConfigurationError(f"{where}: {what}{', '.join(gone)}.") from None
+            gone = [e["loc"] for e in (first, *others) if (e["type"], e["loc"][:-1]) == ("missing", section)]
+            keys = ", ".join(".".join(map(str, loc)) for loc in gone)
+            raise ConfigurationError(f"{where}: missing: {keys}.") from None
         # The forms that a value may have give an error each, at the same place.
         forms = [e for e in others if e["loc"][:-1] == first["loc"][:-1] and e["input"] is first["input"]]
         key = ".".join(str(part) for part in (first["loc"][:-1] if forms else first["loc"]))

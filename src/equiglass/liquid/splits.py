@@ -116,7 +116,7 @@ def validation_fold(systems: Sequence[System], folds: int, fold: int) -> tuple[l
     if number < folds:
         related = "" if number == len(systems) else f", which are {number} families of copies or of one parent,"
         many = f"{len(systems)} configurations" if len(systems) != 1 else "one configuration"
-        hint = "set a smaller 'folds', or fold=0, which trains on all" if number > 1 else "fold=0 trains on all"
+        hint = "set a smaller 'folds'; a training on all has fold=0" if number > 1 else "a training on all has fold=0"
         raise ConfigurationError(f"{many}{related} cannot be dealt into {folds} folds; {hint}.")
     dealt = [(own % folds == fold - 1, system) for own, system in zip(family, systems, strict=True)]
     return [system for validates, system in dealt if not validates], [s for validates, s in dealt if validates]

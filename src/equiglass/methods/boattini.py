@@ -37,7 +37,7 @@ from equiglass.liquid.surroundings import averaging, neighbourhood_averages, sum
 from equiglass.liquid.system import System
 from equiglass.methods import METHODS
 from equiglass.methods.linear.descriptors import Descriptors, describe
-from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor
+from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor, Penalty
 from equiglass.model.inputs import INPUTS
 from equiglass.model.inputs.compute import invariants, n_invariants
 from equiglass.prediction.predictor import About
@@ -50,7 +50,9 @@ class BoattiniConfiguration(LinearConfiguration):
 
     method: Literal["boattini"] = "boattini"
     target: Literal["propensity"] = "propensity"
-    penalties: tuple[float, ...] = Field((0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0), description="penalties to choose from")
+    penalties: tuple[Penalty, ...] = Field(
+        (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0), min_length=1, description="penalties to choose from"
+    )
     descriptors: Descriptors = Field(Descriptors(), description="descriptors of the structure")
     generations: int = Field(24, ge=0, description="number of averages of the scalars")
     thermal: tuple[Emphasis, ...] = Field(

@@ -30,7 +30,7 @@ from equiglass.liquid.surroundings import averaging, generations_of, sum_of_gene
 from equiglass.liquid.system import System
 from equiglass.methods import METHODS
 from equiglass.methods.linear.descriptors import Descriptors, describe
-from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor
+from equiglass.methods.linear.predictor import LinearConfiguration, LinearPredictor, Penalty
 from equiglass.prediction.predictor import About
 
 
@@ -39,8 +39,8 @@ class CageConfiguration(LinearConfiguration):
 
     method: Literal["cage"] = "cage"
     target: Literal["propensity"] = "propensity"
-    penalties: tuple[float, ...] = Field(
-        (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0), description="penalties to choose from"
+    penalties: tuple[Penalty, ...] = Field(
+        (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0), min_length=1, description="penalties to choose from"
     )
     descriptors: Descriptors = Field(Descriptors(), description="descriptors of the structure")
 

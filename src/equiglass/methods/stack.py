@@ -116,8 +116,8 @@ class StackConfiguration(MethodConfiguration):
         settings = dict(self.settings)
         for name in self.methods:
             own = self.member(name)
-            changed = own.with_epochs(wanted).model_dump(mode="json")
-            new = {key: value for key, value in changed.items() if value != own.model_dump(mode="json")[key]}
+            before, after = own.model_dump(mode="json"), own.with_epochs(wanted).model_dump(mode="json")
+            new = {key: value for key, value in after.items() if value != before[key]}
             if new:
                 settings[name] = {**settings.get(name, {}), **new}
         return self.model_copy(update={"settings": settings})

@@ -96,7 +96,7 @@ class MethodConfiguration(BaseModel):
         """
         if "epochs" not in type(self).model_fields:
             return self
-        return self.model_copy(update={"epochs": wanted(self.model_dump()["epochs"])})
+        return self.model_copy(update={"epochs": wanted(int(getattr(self, "epochs", 0)))})
 
     def check(self) -> None:
         """Check, before any work, that this machine can carry out the training.

@@ -43,8 +43,8 @@ def stacking_weights(
 
         w = argmin sum_c <(y' - sum_k w_k p_k')^2>_c,   a = <y - sum_k w_k p_k>
 
-    A prime marks that the mean over the particles of the type in configuration c is subtracted: every configuration is
-    predicted by other models, and the mean of a model says nothing about its method.
+    A prime marks that the mean over the particles of the type in configuration c is subtracted. The models of two parts
+    have different means, which would count as structure.
 
     Args:
         truth: the target in every configuration, (T, N), NaN where unknown.

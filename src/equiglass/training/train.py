@@ -61,8 +61,8 @@ def train(
         The trained model, as `load_model` returns it.
 
     Raises:
-        DataError: no configuration has a target to learn, a configuration occurs twice, or one of ``validation``, its
-            parent or another end of its parent is a training configuration.
+        DataError: no configuration has a target to learn, the method needs more configurations, a configuration occurs
+            twice, or one of ``validation``, its parent or another end of its parent is a training configuration.
         ConfigurationError: the folder is in use or holds another number of members; a resumed training has another
             configuration, other data or another split; or ``configuration`` is no configuration of a method.
         SetupError: the device is missing.
@@ -127,7 +127,7 @@ def dealt(
     """The training and the validation configurations, checked before any work. See `train`.
 
     Raises:
-        DataError: they are too few for the method, or for the other reasons of `train`.
+        DataError: see `train`.
         ConfigurationError: they cannot be dealt into folds.
     """
     refuse_copies(systems, validation or (), VALIDATION_HOLDS)
@@ -137,12 +137,7 @@ def dealt(
         held_out = without_ends(held_out) or held_out
     else:
         training, held_out = list(systems), without_ends(validation) or list(validation)
-    unrelated = len(set(families(training)))
-    if unrelated < configuration.fewest:
-        raise DataError(
-            f"{configuration.method} chooses its penalty on training configurations left out in turn; it needs "
-            f"{configuration.fewest} unrelated ones, and there is {unrelated or 'none'}. Give more configurations."
-        )
+    check_number(training, configuration)
     _check_times(training, held_out, configuration)
     known = np.unique(np.concatenate([system.types for system in training]))
     if gaps := [type_name(kind) for kind in range(int(known.max())) if kind not in known]:
@@ -153,6 +148,20 @@ def dealt(
             stacklevel=2,
         )
     return training, held_out
+
+
+def check_number(training: Sequence[System], configuration: MethodConfiguration) -> None:
+    """Check that there are as many training configurations as the method needs.
+
+    Raises:
+        DataError: there are fewer unrelated ones.
+    """
+    unrelated = len(set(families(training)))
+    if unrelated < configuration.fewest:
+        raise DataError(
+            f"{configuration.method} needs {configuration.fewest} unrelated training configurations, because a penalty "
+            f"is chosen on those left out; there is {'one' if unrelated else 'none'}. Give more configurations."
+        )
 
 
 def _unseen(validation: Sequence[System], configuration: MethodConfiguration) -> Split | None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator
 
-from equiglass.errors import ConfigurationError
+from equiglass.errors import DataError
 from equiglass.experiments.declaration import Declaration, cases, options_of, read_declaration
 from equiglass.experiments.joined import Joined, joined
 from equiglass.experiments.measures import MEASURES, Measure, Measured
@@ -33,6 +33,7 @@ from equiglass.observables import bootstrap
 from equiglass.observables.correlation import both_conventions, moments
 from equiglass.prediction.evaluation import evaluate
 from equiglass.report.scores import Scored, score
+from equiglass.training.train import check_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -215,15 +216,15 @@ def check_methods(groups: Sequence[Group], declaration: Declaration) -> None:
     """Refuse groups on which a regression cannot choose its penalties.
 
     Raises:
-        ConfigurationError: there is one, or an option is wrong.
+        DataError: there are too few configurations.
+        ConfigurationError: an option is wrong.
     """
     options_of(declaration, MethodOptions)
     for group, case in product(groups, cases(declaration)):
-        if len(group.training) < case.configuration.fewest:
-            raise ConfigurationError(
-                f"{group.name}: {case.variant} chooses its penalty by leaving out training configurations; there is "
-                "one. Give four configurations."
-            )
+        try:
+            check_number(group.training[: case.amount], case.configuration)
+        except DataError as error:
+            raise DataError(f"{group.name}: {case.variant}: {error}") from None
 
 
 def _sums(one: Joined, kind: int, label: str) -> Float:

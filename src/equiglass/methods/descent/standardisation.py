@@ -90,9 +90,10 @@ class TargetStandardisation:
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> TargetStandardisation:
         """The map from the tensors of a model file; older files hold no bounds."""
-        linear = cls.linear(*(np.asarray(tensors[f"targets.{name}"]) for name in ("mean", "scale", "average_weights")))
-        found = (np.asarray(tensors.get(f"targets.{f.name}", getattr(linear, f.name))) for f in fields(cls))
-        return cls(*found)
+        bounded = any(f"targets.{which}" in tensors for which in ("lowest", "highest"))
+        names = [f.name for f in fields(cls)] if bounded else ["mean", "scale", "average_weights"]
+        found = [np.asarray(tensors[f"targets.{name}"]) for name in names]
+        return cls(*found) if bounded else cls.linear(*found)
 
     @property
     def learned(self) -> NDArray[np.bool_]:

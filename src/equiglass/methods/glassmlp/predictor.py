@@ -135,8 +135,9 @@ class GlassMLP(ArrayPredictor):
     def check_shapes(self) -> None:
         """See `Predictor.check_shapes`."""
         super().check_shapes()
-        scales = {self.arrays[f"target_{which}"].shape for which in ("mean", "scale")}
-        scales |= {array.shape for key, array in self.arrays.items() if key in ("target_lowest", "target_highest")}
+        bounded = any(f"target_{which}" in self.arrays for which in ("lowest", "highest"))
+        names = ("mean", "scale", "lowest", "highest") if bounded else ("mean", "scale")
+        scales = {self.arrays[f"target_{which}"].shape for which in names}
         moments = {self.arrays[f"features_{which}"].shape for which in ("mean", "scale")}
         if len(scales) > 1 or len(moments) > 1 or len(next(iter(moments))) != self.n_types:
             raise ValueError("the means and scales have different numbers of types, times or features")

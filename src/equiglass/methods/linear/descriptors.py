@@ -50,10 +50,11 @@ class Descriptors:
 
     def __post_init__(self) -> None:
         """Check that the numbers are possible; raises ConfigurationError."""
-        if self.l_max < 1 or self.generations < 0 or not 0 < self.averaging_radius < np.inf:
+        if not self.radial or self.l_max < 1 or self.generations < 0 or not 0 < self.averaging_radius < np.inf:
             raise ConfigurationError(
-                f"Descriptors need l_max >= 1, generations >= 0 and averaging_radius > 0; got l_max {self.l_max}, "
-                f"generations {self.generations}, averaging_radius {self.averaging_radius:g}."
+                "Descriptors need radial shells, l_max >= 1, generations >= 0 and averaging_radius > 0; got "
+                f"{len(self.radial)} radial shells, l_max {self.l_max}, generations {self.generations}, "
+                f"averaging_radius {self.averaging_radius:g}."
             )
 
     @property

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +32,16 @@ FOLDS = 4
 """Number of folds of the training configurations on which the penalty is chosen."""
 
 
+Penalty = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class LinearConfiguration(LeastSquaresConfiguration):
     """Settings of every regression."""
 
-    penalties: tuple[float, ...] = Field(
-        PENALTIES, description="penalties to choose from, in units of the variance of the standardised features"
+    penalties: tuple[Penalty, ...] = Field(
+        PENALTIES,
+        min_length=1,
+        description="penalties to choose from, in units of the variance of the standardised features",
     )
     choose_on: Literal["folds", "validation"] = Field(
         "folds",

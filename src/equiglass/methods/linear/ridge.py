@@ -131,7 +131,8 @@ def fit_ridge_by_folds(
     <> is the mean over particles, weighted where the examples have weights. A feature of large emphasis is shrunk less.
     The regression on the other folds predicts each fold. The chosen penalty and emphasis of a type and time have the
     highest per-configuration correlation, averaged over all configurations. The final regression uses them on all folds
-    together.
+    together. Where nothing can be scored, as for a target that one fold alone has, the largest penalty is taken, with a
+    warning.
 
     Args:
         labels: labels of the T times.
