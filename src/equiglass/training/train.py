@@ -89,6 +89,8 @@ def train(
             )
         return load_model(out)
     training, held_out = dealt(systems, configuration, validation)
+    _check_times(training, held_out, configuration)
+    _warn_of_gaps(training)
     training = with_ends(training, configuration)
     training, held_out = supply(training, configuration), supply(held_out, configuration)
     means = _means(training, configuration)
@@ -124,7 +126,7 @@ def settings(configuration: MethodConfiguration | None) -> MethodConfiguration:
 def dealt(
     systems: Sequence[System], configuration: MethodConfiguration, validation: Sequence[System] | None
 ) -> tuple[list[System], list[System]]:
-    """The training and the validation configurations, checked before any work. See `train`.
+    """The training and the validation configurations, before any work. See `train`.
 
     Raises:
         DataError: see `train`.
@@ -138,7 +140,11 @@ def dealt(
     else:
         training, held_out = list(systems), without_ends(validation) or list(validation)
     check_number(training, configuration)
-    _check_times(training, held_out, configuration)
+    return training, held_out
+
+
+def _warn_of_gaps(training: Sequence[System]) -> None:
+    """Warn if types count from 1, or have another gap."""
     known = np.unique(np.concatenate([system.types for system in training]))
     if gaps := [type_name(kind) for kind in range(int(known.max())) if kind not in known]:
         warnings.warn(
@@ -147,7 +153,6 @@ def dealt(
             EquiglassWarning,
             stacklevel=2,
         )
-    return training, held_out
 
 
 def check_number(training: Sequence[System], configuration: MethodConfiguration) -> None:
