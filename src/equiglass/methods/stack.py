@@ -197,7 +197,7 @@ class Stack(Predictor):
 
         Warns:
             EquiglassWarning: there are fewer than `FEWEST` configurations, or no configuration that is left out has
-                labels of a type and time, so the weights are equal.
+                labels of a type and time that vary within it, so the weights are equal.
         """
         times = times_to_learn(training, configuration.times, configuration.target)
         labels = list(times)
