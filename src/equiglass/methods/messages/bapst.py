@@ -5,7 +5,7 @@ configuration at random by permutations and reflections of the axes, because the
 
 Differences from the paper: the targets are standardised per particle type, and a linear map per type restores them;
 the decoder has one output per time, so that one network learns several times (``times=[7]`` learns one); all types are
-learned (``types=[A]`` learns A alone).
+learned (``types=[A]`` learns A alone); the initial weights are those of torch.
 
 Source: V. Bapst et al., Nature Physics 16, 448 (2020), doi 10.1038/s41567-020-0842-8.
 """
