@@ -25,7 +25,7 @@ from equiglass.model.inputs import INPUTS
 from equiglass.prediction.predictor import Watch
 from equiglass.prediction.run_folder import RunFolder
 from equiglass.training import train
-from samples.labelled import of_three_types, shaken
+from samples.labelled import of_types, shaken
 
 SHORT = {"lengths": [0.0, 0.5, 1.0], "reach": 2.5, "epochs": 6}
 
@@ -126,7 +126,7 @@ def test_a_stopped_training_of_glassmlp_continues(second: int, tmp_path: Path, m
     """Also if the second type has number 2, so that no particle has number 1."""
     pytest.importorskip("pyvoro2")
     monkeypatch.setattr("equiglass.methods.glassmlp.predictor.SAVED", -1.0)
-    systems = [replace(s, types=second * s.types, potential=of_three_types()) for s in map(shaken, range(3))]
+    systems = [replace(s, types=second * s.types, potential=of_types(3)) for s in map(shaken, range(3))]
     configuration = GlassMLPConfiguration.model_validate(SHORT)
     whole = GlassMLP.fit(systems, configuration)
     folder = RunFolder(tmp_path)

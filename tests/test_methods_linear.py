@@ -29,7 +29,7 @@ from equiglass.methods.softness import SoftnessConfiguration, features
 from equiglass.prediction.evaluation import evaluate
 from equiglass.training import train
 from samples.command import run
-from samples.labelled import SMALL, labelled_liquid, of_three_types, shaken
+from samples.labelled import SMALL, labelled_liquid, of_types, shaken
 
 SHRUNK = {
     "none": (),
@@ -79,26 +79,30 @@ def test_every_method_trains_predicts_evaluates_and_reports(
         load_model(tmp_path / "run")
 
 
+@pytest.mark.parametrize("n_types", [1, 3])
 @pytest.mark.parametrize("method", SHRUNK)
-def test_missing_labels_and_three_types(method: str) -> None:
+def test_missing_labels_and_other_numbers_of_types(method: str, n_types: int, tmp_path: Path) -> None:
     if method == "glassmlp":
         pytest.importorskip("pyvoro2")
     systems = []
     for seed in range(4):
-        system = replace(labelled_liquid(seed, n_types=3), potential=None)
+        system = replace(labelled_liquid(seed, n_types=n_types), potential=None)
         assert system.propensity is not None
         propensity = system.propensity.copy()
         propensity[0, seed::5] = np.nan
         if seed == 1 and method != "stack":
             # With four configurations no part of a stack could lose a time.
             propensity[1] = np.nan
-        states = {"positions_cage": system.positions, "potential": of_three_types()}
+        states = {"positions_cage": system.positions, "potential": of_types(n_types)}
         systems.append(replace(system, propensity=propensity, **states))
     words = [word for word in SHRUNK[method] if not word.startswith("share")]
     configuration = read_configuration(None, words, method)
     model = METHODS[method].fit(systems, configuration)
-    assert model.n_types == 3
-    assert np.isfinite(model.values(systems[1])).all()
+    assert model.n_types == n_types
+    values = model.values(systems[1])
+    assert np.isfinite(values).all()
+    model.save(tmp_path / "last.safetensors")
+    np.testing.assert_array_equal(load_model(tmp_path).values(systems[1]), values)
 
 
 @pytest.mark.parametrize("method", ["glassmlp", "none", "softness", "stack"])

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 import equiglass
 from samples.command import run
-from samples.labelled import labelled_liquid
+from samples.labelled import labelled_liquid, shaken
 
 TINY = ("architecture.l_max=1", "architecture.layers=1", "architecture.channels=2", "epochs=2", "folds=3")
 SETTINGS = [word for override in TINY for word in ("--set", override)]
@@ -103,3 +103,23 @@ def test_members_continue_with_their_own_settings(folder: Path, tmp_path: Path) 
     one, other = (load_file(run / "last.safetensors") for run in (folder / "three", tmp_path / "both" / "member-1"))
     assert all(torch.equal(value, other[key]) for key, value in one.items())
     assert settings_of(tmp_path / "both" / "member-2")["seed"] == 2
+
+
+def test_glassmlp_continues_for_more_epochs_and_refuses_fewer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pyvoro2")
+    equiglass.save([shaken(k) for k in range(5)], tmp_path / "data.h5")
+
+    def trained(out: Path, epochs: int, *words: str) -> int:
+        small = ("--set", "lengths=[0, 0.5]", "--set", "reach=2.0", "--set", f"epochs={epochs}")
+        return run("train", "--method", "glassmlp", "--data", tmp_path / "data.h5", "--out", out, *small, *words)
+
+    assert trained(tmp_path / "run", 2) == 0
+    assert trained(tmp_path / "run", 4, "--resume") == 0
+    one, other = load_file(tmp_path / "run" / "last.safetensors"), load_file(tmp_path / "run" / "training.safetensors")
+    assert torch.equal(one["0.weights.0"], other["network.0.weights.0"])
+    capsys.readouterr()
+    assert trained(tmp_path / "run", 1, "--resume") == 2
+    assert "has done 4 epochs; epochs=1 is fewer" in capsys.readouterr().err
+    assert settings_of(tmp_path / "run")["epochs"] == 4

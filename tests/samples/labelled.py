@@ -48,7 +48,8 @@ def shaken(seed: int) -> System:
     return replace(system, positions_inherent=inherent, positions_cage=cage)
 
 
-def of_three_types() -> LennardJones:
+def of_types(n_types: int) -> LennardJones:
+    """The same potential between all types."""
     potential = labelled_liquid(0).potential
     assert potential is not None
-    return replace(potential, epsilon=((1.0,) * 3,) * 3, sigma=((0.9,) * 3,) * 3, name="three")
+    return replace(potential, epsilon=((1.0,) * n_types,) * n_types, sigma=((0.9,) * n_types,) * n_types, name="alike")

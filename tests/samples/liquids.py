@@ -20,7 +20,7 @@ def random_liquid(n: int = 120, density: float = 1.2, seed: int = 0, n_types: in
     sites = grid[rng.permutation(len(grid))[:n]]
     positions = (sites + 0.5 + rng.uniform(-0.2, 0.2, (n, 3))) * side / cells
     types = np.zeros(n, dtype=np.int64)
-    types[rng.permutation(n)[: n // 5]] = 1
+    types[rng.permutation(n)[: n // 5]] = min(1, n_types - 1)
     if n_types > 2:
         types[rng.permutation(n)[: n // 6]] = n_types - 1
     potential = KOB_ANDERSEN if n_types == 2 else None

@@ -4,6 +4,7 @@
     split.yaml           names and fingerprints of the training and validation configurations
     environment.yaml     versions, processor, threads, processes, the command
     log.csv              learning rate, loss and validation rho per epoch
+    training.safetensors state of a training that writes no log
     last.safetensors     the model; for a method with epochs, of the last epoch, with the optimiser's state
     best.safetensors     the model of the epoch with the highest validation rho
 
@@ -65,6 +66,11 @@ class RunFolder:
         return self.path / "log.csv"
 
     @property
+    def state(self) -> Path:
+        """File with the state of a training that writes no log."""
+        return self.path / "training.safetensors"
+
+    @property
     def combination(self) -> Path:
         """File with the weights of the members."""
         return self.path / "combination.json"
@@ -116,6 +122,8 @@ class RunFolder:
             return None
         if self.log.is_file():
             return len(self.log.read_bytes().splitlines()) - 1, to_do
+        if self.state.is_file():
+            return int(read_model(self.state)[1]["epoch"]), to_do
         # A training that was stopped in its first epoch has no log yet; the model of a finished one may have lost it.
         last = self.model()
         state = read_model(last)[1].get("state") if last is not None else None

@@ -235,9 +235,9 @@ def _check_changes(folder: RunFolder, before: MethodConfiguration, now: MethodCo
             f"{folder.path} was started with other settings: {'; '.join(refused[:5])}. A resumed training may change "
             f"only {' and '.join(CHANGEABLE)}; remove the change, or choose another --out."
         )
-    log = folder.read_log() if "epochs" in differing and folder.log.is_file() else None
-    if log is not None and new["epochs"] < len(log):
-        raise ConfigurationError(f"{folder.path} has done {len(log)} epochs; epochs={new['epochs']} is fewer.")
+    known = folder.epochs() if "epochs" in differing else None
+    if known is not None and new["epochs"] < (done := known[0]):
+        raise ConfigurationError(f"{folder.path} has done {done} epochs; epochs={new['epochs']} is fewer.")
     if "epochs" in differing and (schedule := new.get("schedule", "own")) != "constant":
         warnings.warn(
             f"{folder.path}: epochs is {new['epochs']}, was {old['epochs']}. From here on the learning rate follows "

@@ -139,7 +139,7 @@ class GlassMLP(ArrayPredictor):
         names = ("mean", "scale", "lowest", "highest") if bounded else ("mean", "scale")
         scales = {self.arrays[f"target_{which}"].shape for which in names}
         moments = {self.arrays[f"features_{which}"].shape for which in ("mean", "scale")}
-        if len(scales) > 1 or len(moments) > 1 or len(next(iter(moments))) != self.n_types:
+        if len(scales) > 1 or len(moments) > 1 or next(iter(moments))[0] != self.n_types:
             raise ValueError("the means and scales have different numbers of types, times or features")
         for kind in {int(key.partition(".")[0]) for key in self.arrays if "." in key}:
             self._networks(kind)
@@ -191,7 +191,11 @@ class GlassMLP(ArrayPredictor):
         networks = nn.ModuleList(Networks(len(times), len(moments)) for _ in range(n_types))
         descend(networks, parts, configuration, folder, watch)
         arrays |= {key: weights.numpy() for key, weights in networks.state_dict().items()}
-        return cls(arrays, configuration, times, TrainingData.of(training, n_types, validation), "glassmlp")
+        model = cls(arrays, configuration, times, TrainingData.of(training, n_types, validation), "glassmlp")
+        if folder is not None:
+            # A training that continues for more epochs replaces the model of the fewer.
+            model.save(folder.checkpoint("last"))
+        return model
 
 
 def descend(
@@ -211,7 +215,7 @@ def descend(
         watch: functions to call.
     """
     optimizer = torch.optim.Adam(networks.parameters(), lr=RATES[0])
-    state = None if folder is None else folder.path / "training.safetensors"
+    state = None if folder is None else folder.state
     begun = _restored(networks, optimizer, state) if state is not None and state.is_file() else 0
     saved = time.monotonic()
     total = configuration.epochs * len(parts)
