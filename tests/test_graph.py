@@ -78,6 +78,11 @@ def test_few_cells_where_the_cutoff_is_tiny() -> None:
     assert periodic_pairs(positions, np.full(3, 1000.0), 0.1).senders.tolist() == [1, 0]
 
 
+def test_a_cutoff_that_the_library_refuses_finds_the_pairs_within_it() -> None:
+    positions, box = np.array([[1.0, 1, 1], [1 + 3e-6, 1, 1], [1 + 2e-5, 1, 1]]), np.full(3, 5.0)
+    assert [len(periodic_pairs(positions, box, cutoff).receivers) for cutoff in (1e-6, 4e-6, 3e-5)] == [0, 2, 6]
+
+
 def test_edge_vectors_point_from_receiver_to_sender() -> None:
     positions, box = np.array([[0.2, 1.0, 1.0], [0.7, 1.0, 1.0]]), np.full(3, 10.0)
     pairs = periodic_pairs(positions, box, 1.0)

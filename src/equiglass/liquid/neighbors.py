@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 RECEIVERS_AT_ONCE = 16_384
 """Default number of receivers per block."""
 
+SHORTEST = 1e-4
+"""Shortest distance of a search, LJ length; the library refuses less."""
+
 
 class Pairs(NamedTuple):
     """Directed pairs sorted by receiver, then sender.
@@ -192,10 +195,13 @@ def pairs_among(
     """
     from vesin import NeighborList
 
-    search = NeighborList(cutoff=cutoff, full_list=False)
+    search = NeighborList(cutoff=max(cutoff, SHORTEST), full_list=False)
     each, vectors, distances = search.compute(
         points=wrapped, box=np.diag(box), periodic=True, quantities="PDd", copy=False
     )
+    if cutoff < SHORTEST:
+        near = distances < cutoff
+        each, vectors, distances = each[near], vectors[near], distances[near]
     # The list contains every pair once. The pair counts for each end that receives.
     i, j = each.astype(np.int64).T
     there, back = np.flatnonzero(receives[i]), np.flatnonzero(receives[j])

@@ -55,14 +55,16 @@ class SoftnessConfiguration(MethodConfiguration):
         Shells(0.3, 5.0, 48, 0.1 / np.sqrt(2)), description="centres mu of the radial functions; width is L / sqrt(2)"
     )
     cutoff: float = Field(2.0, gt=0, le=10, description="distance of the farthest neighbour in the angular functions")
-    widths: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = Field(
+    widths: tuple[Annotated[float, Field(ge=1e-3, le=1e3)], ...] = Field(
         (0.933, 1.204, 1.648, 2.554), description="lengths xi of the angular functions"
     )
-    powers: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+    powers: tuple[Annotated[int, Field(ge=1, le=64)], ...] = Field(
         (1, 2, 4, 16), description="exponents zeta of the angular functions"
     )
     share: float = Field(0.1, gt=0, le=0.5, description="share of the particles in each of the two classes")
-    c: float = Field(0.1, gt=0, description="penalty of particles on the wrong side, C of the support vector machine")
+    c: float = Field(
+        0.1, ge=1e-10, le=1e10, description="penalty of particles on the wrong side, C of the support vector machine"
+    )
 
     @property
     def input_needs(self) -> frozenset[Need]:
