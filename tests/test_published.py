@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from equiglass.errors import EquiglassError
+from equiglass.errors import EquiglassError, EquiglassWarning
 from equiglass.formats import load
 from equiglass.observables import correlation
 from equiglass.prediction.evaluation import evaluate
@@ -71,7 +71,7 @@ def test_figures_and_a_time_without_predictions(folder: Path, tmp_path: Path) ->
 
 def test_unknown_names_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("evaluate", "published:CAGE", "--data", folder) == 2
-    assert "T0.44_401 has no predictions 'CAGE'; its file has BOTAN, EPOT, SE3." in capsys.readouterr().err
+    assert "T0.44_401 has no predictions 'CAGE' of every particle at every time; its file has BOTAN, EPOT, SE3." in capsys.readouterr().err
     with pytest.raises(EquiglassError, match="its file has none"):
         published_predictions([random_liquid(20)], "SE3")
 
@@ -83,3 +83,40 @@ def test_another_shape_is_named(folder: Path, wrong: Callable[[np.ndarray], np.n
     np.savez(path, **{**arrays, "SE3": wrong(arrays["SE3"])})
     with pytest.raises(EquiglassError, match=r"N4096T0\.44_402.*SE3 have the shape .* 60 particles need \(10, 60\)"):
         load(folder)
+
+
+def rewritten(folder: Path, change: Callable[[np.ndarray], np.ndarray], numbers: range = range(402, 403)) -> None:
+    """Change the predictions SE3 in files of the folder."""
+    for number in numbers:
+        path = folder / f"N4096T0.44_{number}.npz"
+        arrays = dict(np.load(path))
+        np.savez(path, **{**arrays, "SE3": change(arrays["SE3"])})
+
+
+def test_whole_numbers_are_read_and_words_are_refused(folder: Path) -> None:
+    rewritten(folder, lambda x: np.round(100 * x).astype(int))
+    assert published_predictions(load(folder), "SE3")[1].values.dtype == float
+    rewritten(folder, lambda x: x.astype(str))
+    with pytest.raises(EquiglassError, match="the predictions SE3 are of the kind"):
+        load(folder)
+
+
+def test_predictions_of_a_part_of_the_particles_cause_a_warning(folder: Path) -> None:
+    def holes(x: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(60) % 2 == 0, np.nan, x)
+
+    rewritten(folder, holes)
+    with pytest.warns(EquiglassWarning, match="T0.44_402: .* 'SE3' have no number for 26 particles of type A"):
+        published_predictions(load(folder), "SE3")
+    rewritten(folder, lambda x: np.full_like(x, np.nan))
+    with pytest.warns(EquiglassWarning, match="T0.44_402: the predictions 'SE3' have no number; it is left out"):
+        published_predictions(load(folder), "SE3")
+    rewritten(folder, lambda x: np.full_like(x, np.nan), range(401, 404))
+    with pytest.warns(EquiglassWarning), pytest.raises(EquiglassError, match="'SE3' have no number in any"):
+        published_predictions(load(folder), "SE3")
+
+
+def test_options_of_a_model_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for option in (("--seen",), ("--checkpoint", "best")):
+        assert run("evaluate", "published:SE3", "--data", folder, *option) == 2
+        assert "leave out --checkpoint and --seen" in capsys.readouterr().err

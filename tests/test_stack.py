@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
-from equiglass.errors import EquiglassError, EquiglassWarning
+from equiglass.errors import DataError, EquiglassError, EquiglassWarning
 from equiglass.liquid.ends import as_end
 from equiglass.liquid.system import System
 from equiglass.methods import METHODS
 from equiglass.methods.loading import load_model
 from equiglass.methods.stack import Stack, StackConfiguration, stacking_weights
 from equiglass.observables import correlation
+from equiglass.prediction.model_file import read_model, write_model
 from equiglass.training import train
 from samples.labelled import shaken
 
@@ -137,3 +140,28 @@ def test_a_stack_of_ends_alone_has_equal_weights() -> None:
     with pytest.warns(EquiglassWarning, match="all are ends of runs. All have the same weight"):
         model = Stack.fit(ends, StackConfiguration(methods=("none", "energy"), parts=2))
     assert np.ptp(model.weights, axis=-1).max() == 0
+
+
+def test_a_file_whose_parts_do_not_belong_together_is_refused(tmp_path: Path) -> None:
+    configuration = StackConfiguration(methods=("ridge", "energy"), settings={"ridge": {"l_max": 1}}, parts=2)
+    train([shaken(k) for k in range(6)], tmp_path / "run", configuration)
+    file = tmp_path / "run" / "last.safetensors"
+    tensors, description = read_model(file)
+    members = {key: tensors[key] for key in ("member.0", "member.1")}
+
+    def refused(match: str, changed: Mapping[str, Tensor] = {}, **settings: object) -> None:
+        described = {**description, "settings": {**description["settings"], **settings}}
+        write_model(file, {**tensors, **changed}, described)
+        with pytest.raises(DataError, match=match) as raised:
+            load_model(tmp_path / "run")
+        assert str(file) in str(raised.value)
+
+    refused("the member ridge is a model of energy", {"member.0": members["member.1"], "member.1": members["member.0"]})
+    refused("the member energy is a model of ridge", {"member.1": members["member.0"].clone()})
+    refused("the member foo is a model of energy", methods=["ridge", "foo"])
+    refused("the member ridge has another target", target="energy")
+    refused("a weight is negative", {"weights": -tensors["weights"]})
+    refused("a weight is negative or no finite", {"weights": torch.full_like(tensors["weights"], float("nan"))})
+    refused("the member ridge: its file is not a model file", {"member.0": members["member.0"][:-50]})
+    write_model(file, tensors, description)
+    assert load_model(tmp_path / "run").n_types == 2

@@ -13,6 +13,7 @@ import typer
 from equiglass.commands.closing import closing, following
 from equiglass.commands.completion import models
 from equiglass.commands.train import DataOption
+from equiglass.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from equiglass.prediction.evaluation import Scores
@@ -61,6 +62,11 @@ def evaluate(
 
     check_outputs(json_file, figures)
     if run.startswith(PREFIX):
+        if checkpoint != "last" or seen:
+            raise ConfigurationError(
+                "published predictions have neither checkpoints nor training configurations; leave out --checkpoint "
+                "and --seen."
+            )
         systems = load(data)
         predictions = published_predictions(systems, run.removeprefix(PREFIX))
         return report(predictions, f"{run} on {len(systems)} configurations", json_file, figures)

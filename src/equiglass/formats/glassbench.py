@@ -97,10 +97,12 @@ def read_glassbench(path: Path) -> System:
                 f"the predictions {key} have the shape {arrays[key].shape}; 10 times and {types.size} particles need "
                 f"{(10, types.size)}."
             )
+        if arrays[key].dtype.kind not in "fiu":
+            raise DataError(f"the predictions {key} are of the kind {arrays[key].dtype}; real numbers are needed.")
     predictions = {
-        key: array
+        key: array if array.dtype.kind == "f" else array.astype(np.float64)
         for key, array in arrays.items()
-        if key not in _NOT_PREDICTIONS and array.shape == (10, types.size) and array.dtype.kind == "f"
+        if key not in _NOT_PREDICTIONS and array.shape == (10, types.size) and array.dtype.kind in "fiu"
     }
     labelled = "md_prop" in arrays or bool(predictions)
     temperature = _temperature(path)

@@ -28,14 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from equiglass.errors import ConfigurationError, EquiglassError, EquiglassWarning
+from equiglass.errors import ConfigurationError, DataError, EquiglassError, EquiglassWarning
 from equiglass.files.settings import changed, validate
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.ends import is_end
 from equiglass.liquid.needs import Need
 from equiglass.liquid.splits import families, folds_of
 from equiglass.liquid.system import System, type_name
-from equiglass.liquid.targets import measured, times_of, times_to_learn
+from equiglass.liquid.targets import measured, times_in_common, times_of, times_to_learn
 from equiglass.methods import METHODS
 from equiglass.methods.loading import load_predictor
 from equiglass.prediction.configuration import MethodConfiguration
@@ -312,7 +312,10 @@ class Stack(Predictor):
                     # The tensors may stay in the file, so every member has a file of its own.
                     file = Path(folder) / f"{number}.safetensors"
                     file.write_bytes(tensors[f"member.{number}"].numpy().tobytes())
-                    members.append(load_predictor(file).named(name))
+                    try:
+                        members.append(load_predictor(file).named(name))
+                    except DataError as error:
+                        raise DataError(f"{path}: the member {name}: {error}".replace(str(file), "its file")) from None
             weights, offsets = tensors["weights"].numpy(), tensors["offsets"].numpy()
             data = TrainingData.from_metadata(description["data"])
             return cls(tuple(members), weights, offsets, settings, description["times"], data)
@@ -322,6 +325,15 @@ class Stack(Predictor):
         super().check_shapes()
         if self.weights.shape != (*self.offsets.shape, len(self.averaged)):
             raise ValueError("the weights are not those of the members, types and times")
+        if not (np.isfinite(self.weights) & (self.weights >= 0)).all():
+            raise ValueError("a weight is negative or no finite number")
+        shared = self.target, self.n_types, self.data.potential
+        for name, member in zip(self.settings.methods, self.averaged, strict=True):
+            if member.method != name:
+                raise ValueError(f"the member {name} is a model of {member.method}")
+            own = member.target, member.n_types, member.data.potential
+            if own != shared or times_in_common(self.times, member.times)[1]:
+                raise ValueError(f"the member {name} has another target, other times, types or another potential")
 
     def card(self) -> list[Card]:
         """The settings, the weights, and the cards of the members."""
