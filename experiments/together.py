@@ -3,7 +3,8 @@
     python experiments/together.py OUT results/methods-T0.44 results/methods-T0.44-geognn results/methods-T0.44-botan
 
 Every folder is an output of `equiglass experiment` with the measure "methods", on the same configurations and folds. A
-method that an earlier folder has is left out. Paired differences are those within a folder, so they are not joined.
+method that an earlier folder has is left out. The ceilings are those of the first folder. Paired differences are those
+within a folder, so they are not joined.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def main() -> None:
     rows = joined(asked.folders, "")
     if len(sizes := set(rows["configurations"]) - {0}) > 1:
         raise SystemExit(f"the folders were scored on different numbers of configurations: {sizes}.")
+    rows[list(CEILINGS)] = rows.groupby(["group", "type", "label"])[list(CEILINGS)].transform("first")
     summary = over_seeds(rows, ("group", "variant", "type", "label"), CONVENTIONS, ("time", *CEILINGS))
     names = ", ".join(folder.name for folder in asked.folders)
     text = "\n\n".join([f"# Methods of {names}", scores_table(summary), costs_table(joined(asked.folders, "_costs"))])

@@ -71,7 +71,8 @@ def test_figures_and_a_time_without_predictions(folder: Path, tmp_path: Path) ->
 
 def test_unknown_names_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("evaluate", "published:CAGE", "--data", folder) == 2
-    assert "T0.44_401 has no predictions 'CAGE' of every particle at every time; its file has BOTAN, EPOT, SE3." in capsys.readouterr().err
+    said = "T0.44_401 has no predictions 'CAGE' of every particle at every time; its file has BOTAN, EPOT, SE3."
+    assert said in capsys.readouterr().err
     with pytest.raises(EquiglassError, match="its file has none"):
         published_predictions([random_liquid(20)], "SE3")
 

@@ -81,14 +81,21 @@ def assert_predicts(model: Any, expected: Path, tolerance: float = TOLERANCE) ->
     np.testing.assert_allclose(prediction.values, values, rtol=0, atol=tolerance)
 
 
-def rewritten(source: Path, target: Path, **changes: Any) -> Path:
+def rewritten(source: Path, target: Path, /, **changes: Any) -> Path:
     """A copy of a model file with other entries in its description."""
+    description = described(source)
     with safe_open(source, framework="pt") as file:
-        description = json.loads(file.metadata()["equiglass"])
         tensors = {key: file.get_tensor(key) for key in list(file.keys())}
     target.parent.mkdir(exist_ok=True)
     save_file(tensors, target, {"equiglass": json.dumps({**description, **changes})})
     return target
+
+
+def described(path: Path) -> dict[str, Any]:
+    """The description in a model file."""
+    with safe_open(path, framework="pt") as file:
+        description: dict[str, Any] = json.loads(file.metadata()["equiglass"])
+    return description
 
 
 def model_file(folder: Path) -> Path:
@@ -144,9 +151,50 @@ def test_a_model_file_of_the_next_version_is_refused(name: str, tmp_path: Path) 
 @pytest.mark.parametrize("name", [name for name in MODELS if name.endswith(WHOLE)])
 def test_a_description_that_does_not_fit_is_a_sentence(name: str, tmp_path: Path) -> None:
     path = model_file(STORED / name)
-    for wrong in ({"data": {}}, {"architecture": {"width": "many", "l_max": "many"}, "settings": {"seed": "none"}}):
+    description = described(path)
+    data, (label, time) = description["data"], next(iter(equiglass.load_model(STORED / name).times.items()))
+    wrongs: list[dict[str, Any]] = [
+        {"data": {}},
+        {"architecture": {"width": "many", "l_max": "many"}, "settings": {"seed": "none"}},
+        *({"data": {**data, "times": times}} for times in (3, [], {label: 3}, {label: ["soon"]})),
+        *({"data": {**data, "density": density}} for density in ([], [1.2], ["low", "high"], 1.2)),
+        {"data": {**data, "temperatures": "cold"}},
+        {"times": {label: "soon"}},
+        {"times": {label: [time]}},
+    ]
+    if "target" in description:
+        wrongs += [{"target": target} for target in (None, 3, ["propensity"], "mobility")]
+    for wrong in wrongs:
         rewritten(path, tmp_path / path.name, **wrong)
         with pytest.raises(DataError, match=r"its description does not fit .* train the model again"):
+            equiglass.load_model(tmp_path)
+
+
+FEATURES: dict[str, list[tuple[str, Any]]] = {
+    "bapst-1": [("architecture.steps", None)],
+    "boattini-2": [("settings.descriptors.generations", 0), ("settings.generations", 1), ("settings.nodes", ["force"])],
+    "botan-1": [("architecture.steps", None)],
+    "cage-1": [("settings.descriptors.generations", 0), ("settings.descriptors.l_max", 1)],
+    "glassmlp-1": [("settings.lengths", [0.5]), ("settings.lengths", [0.5, 7.0])],
+    "softness-1": [("settings.powers", [2, 3, 5]), ("settings.radial.number", 3)],
+}
+"""Keys whose change is a change of the features, and another value; None removes the key."""
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_description_of_other_features_is_refused(name: str, tmp_path: Path) -> None:
+    (folder,) = STORED.glob(f"{name}-*")
+    for key, value in FEATURES[name]:
+        changed = described(model_file(folder))
+        *way, last = key.split(".")
+        place = changed
+        for part in way:
+            place = place[part]
+        assert place.pop(last) != value
+        if value is not None:
+            place[last] = value
+        rewritten(model_file(folder), tmp_path / model_file(folder).name, **changed)
+        with pytest.raises(DataError, match=r"description does not fit .*(features|KeyError)"):
             equiglass.load_model(tmp_path)
 
 

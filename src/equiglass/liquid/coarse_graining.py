@@ -68,6 +68,11 @@ def coarse_grained(system: System, lengths: Sequence[float], n_types: int, reach
     return np.concatenate([*own, np.stack(averages, axis=2).reshape(system.n_particles, -1)], axis=1)
 
 
+def number_of_features(lengths: Sequence[float], n_types: int) -> int:
+    """Number of features of a particle, F."""
+    return 2 * (0 in lengths) + 4 * (n_types + 1) * sum(length > 0 for length in lengths)
+
+
 def weighted_sums(system: System, values: Float, lengths: Sequence[float], reach: float) -> Float:
     """sum_j exp(-r_ij / L) X_j over the particles within the reach in the inherent structure, i included, (N, L, C)."""
     from scipy.sparse import csr_array

@@ -108,6 +108,8 @@ class Softness(ArrayPredictor):
         shapes = {"mean": (n_types, n_features), "scale": (n_types, n_features), "line": (n_types, n_times, 2)}
         if wrong := [name for name, shape in shapes.items() if self.arrays[name].shape != shape]:
             raise ValueError(f"the array {wrong[0]} does not fit the normals of the hyperplanes")
+        if n_features != number_of_features(self.settings, n_types):
+            raise ValueError("the settings describe another number of features")
 
     def softness(self, system: System) -> Float:
         """The softness S of every particle at every time of ``times``, (T, N)."""
@@ -190,6 +192,12 @@ def features(system: System, settings: Any, n_types: int) -> NDArray[np.float32]
         positions, types, box, n_types, settings.cutoff, settings.widths, (-1.0, 1.0), settings.powers
     )
     return np.concatenate([radial.reshape(len(types), -1), angular], axis=1, dtype=np.float32)
+
+
+def number_of_features(settings: Any, n_types: int) -> int:
+    """Number of features of a particle, F."""
+    pairs, signs = n_types * (n_types + 1) // 2, 2
+    return n_types * int(settings.radial.number) + pairs * len(settings.widths) * signs * len(settings.powers)
 
 
 def hyperplane(x: Float, mobility: Float, share: float, c: float, what: str = "particles") -> Hyperplane:

@@ -68,7 +68,7 @@ def fitting(path: Path) -> Iterator[None]:
         yield
     except EquiglassError:
         raise
-    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         words = " ".join(str(error).partition("For further")[0].split())
         raise DataError(
             f"{path} is damaged: its description does not fit ({type(error).__name__}: {words}). Fetch the file or "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from pydantic import BaseModel
 
 from equiglass.liquid.system import System
+from equiglass.liquid.targets import TARGETS
 from equiglass.prediction.configuration import MethodConfiguration
 from equiglass.prediction.model import Model
 
@@ -127,6 +128,10 @@ class Predictor(Model):
         """
         if self.learned().shape != (self.n_types, len(self.times)):
             raise ValueError("the numbers of types and times are not those of the arrays")
+        if not all(isinstance(time, (int, float)) for time in self.times.values()):
+            raise ValueError("a time is no number")
+        if not isinstance(self.target, str) or self.target not in TARGETS:
+            raise ValueError(f"there is no target {self.target!r}")
 
     def card(self) -> list[Card]:
         """Tables that this method adds to the model card of a report."""

@@ -90,14 +90,15 @@ class TrainingData:
     def from_metadata(cls, described: Mapping[str, Any]) -> TrainingData:
         """The summary from the values that `metadata` returned."""
         potential, split = described["potential"], described.get("split")
+        low, high = described["density"]
         return cls(
-            tuple(described["density"]),
-            tuple(described["composition"]),
-            tuple(described["temperatures"]),
-            described["configurations"],
+            (float(low), float(high)),
+            tuple(map(float, described["composition"])),
+            tuple(map(float, described["temperatures"])),
+            int(described["configurations"]),
             LennardJones(**potential) if potential else None,
             None if split is None else Split.from_plain(split),
-            {label: tuple(values) for label, values in described.get("times", {}).items()},
+            {label: tuple(map(float, values)) for label, values in described.get("times", {}).items()},
         )
 
     def metadata(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 
 from equiglass.errors import ConfigurationError
 from equiglass.liquid.arrays import Float
-from equiglass.liquid.coarse_graining import REACH, coarse_grained
+from equiglass.liquid.coarse_graining import REACH, coarse_grained, number_of_features
 from equiglass.liquid.needs import Need
 from equiglass.liquid.system import System
 from equiglass.liquid.targets import measured, times_to_learn
@@ -141,6 +141,10 @@ class GlassMLP(ArrayPredictor):
         moments = {self.arrays[f"features_{which}"].shape for which in ("mean", "scale")}
         if len(scales) > 1 or len(moments) > 1 or next(iter(moments))[0] != self.n_types:
             raise ValueError("the means and scales have different numbers of types, times or features")
+        if next(iter(moments))[1] != number_of_features(self.settings.lengths, self.n_types):
+            raise ValueError("the settings describe another number of features")
+        if not all(np.isfinite(array).all() for key, array in self.arrays.items() if "." in key):
+            raise ValueError("a weight is not a finite number")
         for kind in {int(key.partition(".")[0]) for key in self.arrays if "." in key}:
             self._networks(kind)
 

@@ -236,6 +236,13 @@ class LinearPredictor(Predictor):
         for name, shape in {**of_types, **of_times}.items():
             if getattr(self.ridge, name).shape != shape:
                 raise ValueError(f"the array {name} does not fit the weights")
+        if len(self.ridge.time_labels) != n_times or not set(self.times) <= set(self.ridge.time_labels):
+            raise ValueError("the times are not those of the weights")
+        quantities, emphases = (f(self.settings, n_types) for f in (self.quantities, self.emphases))
+        if quantities is not None and len(quantities) != n_features:
+            raise ValueError(f"the settings describe {len(quantities)} features, the weights are of {n_features}")
+        if self.ridge.emphasis.max(initial=0) >= (1 if emphases is None else len(emphases)):
+            raise ValueError("an emphasis is not among those to choose from")
         super().check_shapes()
 
     @classmethod

@@ -258,6 +258,9 @@ class MessagePredictor(Predictor):
         check_version(path, description, cls.file_format, cls.version)
         with fitting(path):
             line = TargetStandardisation.from_tensors(tensors)
+            for key in cls.architecture_of.model_fields:
+                # No number of weights shows a lost number of steps.
+                _ = description["architecture"][key]
             architecture = cls.architecture_of(**description["architecture"])
             network = cls.network_of(architecture, *line.mean.shape)
             weights = _weights(tensors)
