@@ -49,7 +49,7 @@ TINY = ("architecture.width=4", "architecture.steps=1", "epochs=1")
             "descriptors.radial=[{first: 1}]",
             "missing: descriptors.radial.0.last, descriptors.radial.0.number, ",
         ),
-        ("softness", "widths=[0]", "widths.0: input should be greater than 0"),
+        ("softness", "widths=[0]", "widths.0: input should be greater than or equal to 0.001"),
         ("softness", "powers=[0]", "powers.0: input should be greater than or equal to 1"),
         ("softness", "radial.width=0", "radial: shells need .* width > 0"),
         ("softness", "radial.count=3", "unknown key 'radial.count'"),
