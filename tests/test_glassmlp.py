@@ -195,3 +195,20 @@ def test_a_loss_that_is_not_finite_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("equiglass.methods.glassmlp.predictor.RATES", (1e30, 1e30, 1e30))
     with pytest.raises(EquiglassError, match="the loss is not a finite number"):
         GlassMLP.fit([shaken(k) for k in range(2)], GlassMLPConfiguration.model_validate({**SHORT, "epochs": 20}))
+
+
+def test_a_file_whose_arrays_do_not_fit_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("pyvoro2")
+    model = GlassMLP.fit([shaken(0)], GlassMLPConfiguration.model_validate({**SHORT, "epochs": 1}))
+    infinite = {"0.biases.0": np.full_like(model.arrays["0.biases.0"], np.inf)}
+    without = {key: array for key, array in model.arrays.items() if key != "target_lowest"}
+    shorter = {which: model.arrays[which][:, :-1] for which in ("features_mean", "features_scale")}
+    for arrays, match in (
+        ({**model.arrays, **infinite}, "a weight is not a finite number"),
+        (without, "KeyError: 'target_lowest'"),
+        ({**model.arrays, "target_highest": model.arrays["target_highest"][:1]}, "different numbers of types"),
+        ({**model.arrays, **shorter}, "another number of features"),
+    ):
+        replace(model, arrays=arrays).save(tmp_path / "last.safetensors")
+        with pytest.raises(EquiglassError, match=match):
+            load_model(tmp_path)
