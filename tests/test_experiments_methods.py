@@ -10,16 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from pandas import DataFrame
 
 import equiglass
 from equiglass.errors import EquiglassError
 from equiglass.experiments.declaration import Declaration, cases, read_declaration
 from equiglass.experiments.experiment import carry_out
 from equiglass.experiments.measures import MEASURES
+from equiglass.experiments.measures.scores import CEILINGS, CONVENTIONS, scores_table
 from equiglass.experiments.measures.softness import CLASSES, classes, histogram, soft_shares
 from equiglass.experiments.plan import groups_of, supplied, trainings
 from equiglass.experiments.propensity_fields import MEASURED
 from equiglass.experiments.runs import train_missing
+from equiglass.files.tables import over_seeds
 from equiglass.liquid.system import System
 from equiglass.methods import METHODS
 from equiglass.methods.softness import Softness
@@ -288,3 +291,15 @@ def test_the_softness_experiment_scores_what_was_held_out(data: dict[str, list[S
     assert "soft, mobile" in (out / "soft" / "table.md").read_text()
     with pytest.raises(EquiglassError, match="of the method softness; variant 'energy' is of energy"):
         carry_out("no", declared("softness", "energy"), data, out)
+
+
+def test_two_labels_of_one_time_have_rows_of_their_own() -> None:
+    rows = [
+        {"group": "T = 0.5", "type": "A", "time": 16.5, "label": label, "variant": "ridge", "seed": 1}
+        | {"per_configuration": rho, "pooled": rho, "ceiling_per_configuration": 0.9, "ceiling_pooled": 0.9}
+        for label, rho in (("7", 0.5), ("X7", 0.25))
+    ]
+    summary = over_seeds(DataFrame(rows), ("group", "variant", "type", "label"), CONVENTIONS, ("time", *CEILINGS))
+    table = scores_table(summary)
+    for words in ("ridge, label 7 ", "ridge, label X7 ", "noise ceiling, label X7 ", " 0.500 ", " 0.250 "):
+        assert words in table

@@ -16,6 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -179,6 +180,27 @@ FEATURES: dict[str, list[tuple[str, Any]]] = {
     "softness-1": [("settings.powers", [2, 3, 5]), ("settings.radial.number", 3)],
 }
 """Keys whose change is a change of the features, and another value; None removes the key."""
+
+
+def test_arrays_of_a_network_that_would_change_its_predictions_are_refused(tmp_path: Path) -> None:
+    path = model_file(STORED / "network-7-bb786ac")
+    with safe_open(path, framework="pt") as file:
+        description = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in list(file.keys())}
+    variance = next(key for key in tensors if key.endswith("running_var"))
+    mean, scale = (next(k for k in tensors if k.startswith("inputs.") and k.endswith(end)) for end in ("mean", "scale"))
+    for key, wrong, match in (
+        ("network.decoder", tensors["network.decoder"].half(), "precision torch.float16"),
+        ("network.decoder", tensors["network.decoder"].bfloat16(), "precision torch.bfloat16"),
+        (variance, tensors[variance].long(), "precision torch.int64"),
+        (variance, -1 - tensors[variance], "a variance of a batch norm is negative"),
+        (mean, torch.full_like(tensors[mean], float("inf")), "no finite numbers"),
+        (scale, -1 - tensors[scale], "a scale is negative"),
+        ("targets.lowest", torch.full_like(tensors["targets.lowest"], float("inf")), "lowest target is above"),
+    ):
+        save_file({**tensors, key: wrong}, tmp_path / path.name, description)
+        with pytest.raises(DataError, match=match):
+            equiglass.load_model(tmp_path)
 
 
 @pytest.mark.parametrize("name", FEATURES)

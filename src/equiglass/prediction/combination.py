@@ -153,7 +153,7 @@ class _File(BaseModel):
     version: int
     members: tuple[str, ...] = Field(min_length=1)
     times: dict[str, float] = Field(min_length=1)
-    rows: tuple[_Row, ...]
+    rows: tuple[_Row, ...] = Field(min_length=1)
 
 
 def _combination(described: Any) -> Combination:

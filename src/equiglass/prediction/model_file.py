@@ -47,7 +47,15 @@ def read_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise DataError(f"{path}: there is no such model file.") from None
     except (SafetensorError, OSError, KeyError, ValueError):
         raise DataError(f"{path} is not a model file of equiglass, or is damaged.") from None
+    import torch
+
     for key, tensor in tensors.items():
+        # The compiled code reads these two precisions.
+        if key.startswith("network.") and tensor.ndim and tensor.dtype not in (torch.float32, torch.float64):
+            raise DataError(
+                f"{path}: {key} has the precision {tensor.dtype}; weights are float32 or float64. The file is damaged, "
+                "or another program has changed it; fetch it or train the model again."
+            )
         # A network may turn NaN weights into finite predictions, because comparisons with NaN are false.
         if key.startswith("network.") and not bool(tensor.isfinite().all()):
             raise DataError(

@@ -93,15 +93,19 @@ def rho_figure(summary: DataFrame, convention: str, along: Along | None = None) 
 def scores_table(summary: DataFrame, along: Along | None = None) -> str:
     """For each group, type and convention: variants down, times across, median (best, worst); the ceiling last."""
     cells, ceilings = [], []
+    labels = summary.groupby(["group", "time"])["label"].nunique()
     for row in records(summary):
+        # Configurations of one group may name one time differently.
+        which = f", label {row['label']}" if labels.get((row["group"], row["time"]), 1) > 1 else ""
         name = f"{row['variant']}, {along.key.rsplit('.')[-1]} {row['at']}" if along else row["variant"]
+        name += which
         for convention in CONVENTIONS:
             title = f"{row['group']}, type {row['type']}, rho {convention.replace('_', ' ')}"
             where = {"title": title, "column": row["time"]}
             cells.append({**where, "row": name, "text": spread(row, convention)})
             if row.get("published_convention") in ("unsaid", convention):
                 cells.append({**where, "row": f"{name}, published", "text": spread(row, "published")})
-            ceilings.append({**where, "row": "noise ceiling", "text": number(row[f"ceiling_{convention}"])})
+            ceilings.append({**where, "row": f"noise ceiling{which}", "text": number(row[f"ceiling_{convention}"])})
     return f"{SPREAD}\n\n{crossed([*cells, *ceilings], 't = {}')}"
 
 

@@ -50,7 +50,7 @@ def calibrate(
     for kind, t in np.ndindex(mean.shape):
         known = (types == kind) & np.isfinite(measured[t])
         x, y = np.column_stack([outputs[known, t], averages[known]]), measured[t, known]
-        if len(x) > 1 and x[:, 0].var() > 0:
+        if len(x) > 1 and x[:, 0].std() > ROUNDING * abs(x[:, 0].mean()):
             slopes = _least_squares(x, y)
             # A network that has learned nothing may have a negative slope. The calibration must not hide that.
             if slopes[0] > 0:

@@ -42,7 +42,7 @@ class DescentConfiguration(LeastSquaresConfiguration):
     schedule: Literal["one-cycle", "halving", "constant"] = Field(
         "one-cycle", description="schedule of the learning rate"
     )
-    weight_decay: float = Field(1e-7, ge=0, le=1e30, description="weight decay of Adam")
+    weight_decay: float = Field(1e-7, ge=0, le=1e3, description="weight decay of Adam")
     mirror: bool = Field(True, description="mirror a configuration with probability 1/2")
     accumulate: int = Field(1, ge=1, description="number of configurations per optimiser step")
     device: Literal["auto", "cpu", "cuda"] = Field(

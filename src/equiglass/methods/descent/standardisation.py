@@ -43,6 +43,8 @@ class TargetStandardisation:
         shapes = {array.shape[:2] for array in (self.mean, self.scale, self.average_weights, self.lowest, self.highest)}
         if len(shapes) > 1 or self.average_weights.ndim != 3:
             raise ValueError("the arrays of the targets have different numbers of types and times")
+        if not (self.lowest <= self.highest).all():
+            raise ValueError("a lowest target is above the highest")
 
     @classmethod
     def linear(cls, mean: Float, scale: Float, average_weights: Float) -> TargetStandardisation:

@@ -74,7 +74,7 @@ class EignnConfiguration(MessageConfiguration):
     schedule: Literal["one-cycle", "halving", "constant"] = Field(
         "halving", description="schedule of the learning rate"
     )
-    weight_decay: float = Field(1e-6, ge=0, le=1e30, description="weight decay of Adam")
+    weight_decay: float = Field(1e-6, ge=0, le=1e3, description="weight decay of Adam")
     architecture: EignnArchitecture = EignnArchitecture()
 
 

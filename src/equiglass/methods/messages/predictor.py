@@ -61,7 +61,7 @@ class MessageConfiguration(DescentConfiguration):
     schedule: Literal["one-cycle", "halving", "constant"] = Field(
         "constant", description="schedule of the learning rate"
     )
-    weight_decay: float = Field(0.0, ge=0, le=1e30, description="weight decay of Adam")
+    weight_decay: float = Field(0.0, ge=0, le=1e3, description="weight decay of Adam")
     mirror: bool = Field(False, description="mirror a configuration with probability 1/2")
     types: Literal["all"] | tuple[str, ...] = Field("all", description="particle types to learn, for instance [A]")
     architecture: MessageArchitecture

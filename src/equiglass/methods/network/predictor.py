@@ -244,8 +244,15 @@ class NetworkPredictor(Predictor):
             raise ValueError("the weights of the averages are not as many as the averages")
         for one in self.inputs.chosen:
             for degree in one.degrees:
-                if {x.shape for x in self.standardisation.moments[one.name][degree]} != {(self.n_types,)}:
+                moments = self.standardisation.moments[one.name][degree]
+                if {x.shape for x in moments} != {(self.n_types,)}:
                     raise ValueError(f"the moments of the input {one.name} do not fit the number of types")
+                if not all(np.isfinite(x).all() for x in moments) or (moments.scale < 0).any():
+                    raise ValueError(
+                        f"the moments of the input {one.name} are no finite numbers, or a scale is negative"
+                    )
+        if any((x < 0).any() for key, x in self.network.named_buffers() if key.endswith("running_var")):
+            raise ValueError("a variance of a batch norm is negative")
 
     def card(self) -> list[Card]:
         """Architecture, inputs, and standardisation of the target and of the node inputs."""

@@ -122,7 +122,7 @@ def prepare(layers: Sequence[Paths], architecture: Architecture, basis_size: int
     """
     if like.device.type != "cpu" or implementation() != "compiled" or not all(map(cpu.fits, layers)):
         return
-    a, real = architecture, "float" if like.dtype == torch.float32 else "double"
+    a, real = architecture, {torch.float32: "float", torch.float64: "double"}[like.dtype]
     shapes = tuple(build.Shape(paths, a.channels, a.radial_width, basis_size, real) for paths in layers)
     build.prepare(shapes, a.radial_basis == "gaussian", torch.is_grad_enabled())
 

@@ -25,6 +25,7 @@ class Inputs(BaseModel):
     generations: int = Field(
         0,
         ge=0,
+        le=10_000,
         description="number of generations of neighbours over which the scalar node inputs are averaged. The averages "
         "enter the linear regression from the output of the network to the target",
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from equiglass.errors import DataError
 from equiglass.liquid.arrays import Float
 from equiglass.liquid.surroundings import neighbourhood_averages
 from equiglass.liquid.system import System
@@ -20,16 +21,27 @@ def compute(system: System, inputs: Inputs) -> Computed:
     """The node inputs of a configuration that meets ``inputs.needs``.
 
     Raises:
-        DataError: the potential is unknown, or there is no inherent structure.
+        DataError: the potential is unknown, there is no inherent structure, or an input is not a finite number.
     """
-    return {x.name: x.compute(system) for x in inputs.chosen}
+    return {x.name: _computed(system, x.name) for x in inputs.chosen}
+
+
+def _computed(system: System, name: str) -> Mapping[int, Float]:
+    parts = INPUTS[name].compute(system)
+    wrong = sum(int((~np.isfinite(values)).any(axis=1).sum()) for values in parts.values())
+    if wrong:
+        raise DataError(
+            f"{system.name}: the node input {name} is not a finite number for {wrong} particles. Check the positions "
+            "and the inherent structure, which may be no minimum of the energy, or leave the input out."
+        )
+    return parts
 
 
 def invariants(system: System, names: Sequence[str]) -> Float:
     """The scalars of node inputs, and the norms of the parts of inputs without a scalar, (N, F)."""
     columns = [np.empty((system.n_particles, 0))]
     for name in names:
-        parts = INPUTS[name].compute(system)
+        parts = _computed(system, name)
         columns += [parts[0]] if 0 in parts else [np.linalg.norm(x, axis=1, keepdims=True) for x in parts.values()]
     return np.concatenate(columns, axis=1)
 
