@@ -19,7 +19,7 @@ RECEIVERS_AT_ONCE = 16_384
 """Default number of receivers per block."""
 
 SHORTEST = 1e-4
-"""Shortest distance of a search, LJ length; the library refuses less."""
+"""Shortest distance of a search, LJ length; the library refuses cutoffs of 1e-6."""
 
 
 class Pairs(NamedTuple):
