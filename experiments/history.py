@@ -32,6 +32,11 @@ ROOT = Path(__file__).resolve().parents[1]
 HISTORY = ROOT / "results" / "history.json"
 
 
+def without_folders(command: str) -> str:
+    """The command with the names of its files alone: their folders are those of one machine."""
+    return " ".join(Path(word).name if word.startswith("/") else word for word in command.split())
+
+
 def quantities(name: str, measured: dict[str, Any]) -> list[dict[str, Any]]:
     """The quantities of one JSON file that a command wrote."""
     if measured.get("benchmark") == "simulate":
@@ -43,7 +48,7 @@ def quantities(name: str, measured: dict[str, Any]) -> list[dict[str, Any]]:
                 "unit": "ratio of times",
                 "conditions": f"T = {measured[f'{case}_temperature']:g} up to t = {measured[f'{case}_duration']:g}, "
                 f"{measured['runs']} runs, one core",
-                "command": measured["command"],
+                "command": without_folders(measured["command"]),
             }
             for case in ("plateau", "relaxation")
         ]
@@ -55,7 +60,7 @@ def quantities(name: str, measured: dict[str, Any]) -> list[dict[str, Any]]:
                 "error": None,
                 "unit": "ratio of times",
                 "conditions": f"{measured['particles']} particles, {measured['threads']} threads, {measured['device']}",
-                "command": measured["command"],
+                "command": without_folders(measured["command"]),
             }
         ]
     # A combination has rows of its members too.

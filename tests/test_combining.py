@@ -125,6 +125,7 @@ DAMAGED: dict[str, tuple[Any, str]] = {
     "next version": (lambda d: d.update(version=3), "up to version 2"),
     "another format": (lambda d: d.update(format="x"), "no description of an average"),
     "unknown key": (lambda d: d.update(wieghts=1), "unknown key"),
+    "no rows": (lambda d: d["rows"].clear(), "rows: tuple should have at least 1 item"),
     "a text": (lambda d: d["rows"][0].update(offset="much"), "rows.0.offset"),
     "not learned": (lambda d: d["rows"][0]["weights"].update({"member-energy": 0.1}), "which it has not learned"),
     "another time": (lambda d: d["times"].update({"7": 99.0}), "has another time labelled '7' than the average"),

@@ -21,6 +21,7 @@ from equiglass.model.inputs.choice import Inputs
 from equiglass.model.inputs.compute import compute, input_averages
 from equiglass.model.inputs.graph import input_graph
 from equiglass.model.inputs.standardisation import InputStandardisation, fit, moments_of
+from samples.labelled import labelled_liquid
 from samples.liquids import random_liquid
 
 BOTH = ("energy_inherent", "displacement_inherent")
@@ -188,3 +189,12 @@ def test_averages_start_with_the_scalars_themselves(systems: list[System]) -> No
     np.testing.assert_array_equal(averages[:, 0], computed["energy_inherent"][0][:, 0])
     np.testing.assert_array_equal(averages[:, 1], computed["displacement_inherent"][0][:, 0])
     assert input_averages(systems[0], Inputs(nodes=BOTH), computed).shape == (60, 0)
+
+
+def test_an_input_that_is_no_number_is_refused_by_its_name() -> None:
+    """The inherent structure of this liquid is no minimum, so the compliance does not converge."""
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(DataError, match=r"input compliance is not .* 64 particles"),
+    ):
+        compute(labelled_liquid(0), Inputs(nodes=("compliance",)))

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from equiglass.liquid.splits import validation_fold
 from equiglass.liquid.targets import measured, times_to_learn
 from equiglass.methods import METHODS
 from equiglass.methods.descent import loop as training_loop
+from equiglass.methods.descent.calibration import calibrate
 from equiglass.methods.descent.loop import EpochResult
 from equiglass.methods.descent.schedule import learning_rates
 from equiglass.methods.descent.standardisation import TargetStandardisation
@@ -344,3 +346,15 @@ def test_an_output_beyond_all_targets_is_set_to_the_end_of_their_range() -> None
     np.testing.assert_array_equal(again.restored(outputs, types, np.empty((5, 0))), found)
     older = {key: value for key, value in line.tensors().items() if key not in ("targets.lowest", "targets.highest")}
     assert TargetStandardisation.from_tensors(older).restored(outputs, types, np.empty((5, 0)))[0, 2] > 1e8
+
+
+def test_an_output_that_is_constant_to_rounding_is_not_calibrated() -> None:
+    class Constant(torch.nn.Module):
+        def forward(self, graph: object) -> torch.Tensor:
+            return 1e6 + 1e-9 * torch.arange(20, dtype=torch.float64)[:, None]
+
+    line = TargetStandardisation.linear(np.zeros((1, 1)), np.ones((1, 1)), np.zeros((1, 1, 0)))
+    measured = np.random.default_rng(0).normal(size=(1, 20))
+    sample = SimpleNamespace(graph=None, measured=measured, types=np.zeros(20, int), averages=np.empty((20, 0)))
+    fitted = calibrate(Constant(), [sample], line)  # type: ignore[list-item]
+    np.testing.assert_array_equal(fitted.scale, line.scale)

@@ -28,7 +28,7 @@ def compute(system: System, inputs: Inputs) -> Computed:
 
 def _computed(system: System, name: str) -> Mapping[int, Float]:
     parts = INPUTS[name].compute(system)
-    wrong = sum(int((~np.isfinite(values)).any(axis=1).sum()) for values in parts.values())
+    wrong = int((~np.isfinite(np.concatenate(list(parts.values()), axis=1))).any(axis=1).sum())
     if wrong:
         raise DataError(
             f"{system.name}: the node input {name} is not a finite number for {wrong} particles. Check the positions "
